@@ -1,0 +1,37 @@
+# Everything a newcomer types.  `make help` lists it.
+SHELL := /bin/bash
+VENV := .venv
+PY := $(VENV)/bin/python
+RUN := PATH=$(CURDIR)/$(VENV)/bin:$$PATH
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup lock check test test-cluster demo bench clean
+help:             ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup:            ## .venv with the locked Python packages, and the Debian packages that are missing
+	@scripts/setup dev
+
+lock:             ## resolve the Python packages again (writes requirements/*.lock)
+	@scripts/lock
+
+check: setup      ## ruff, mypy --strict, import contracts
+	$(VENV)/bin/ruff check src tests bench
+	$(VENV)/bin/ruff format --check src tests bench
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+test: setup       ## all tests; live ones where this machine can; says what it skipped and why
+	$(VENV)/bin/pytest -m "not cluster" -rs
+
+test-cluster: setup  ## the contract tests against a real etcd and kube-apiserver
+	$(VENV)/bin/pytest -m cluster -rs
+
+demo:             ## the article's Go web server, four ways, served; then nginx that follows it
+	@scripts/demo
+
+bench: setup      ## side by side with docker and BuildKit; writes bench/results/
+	$(RUN) $(PY) -m bench
+
+clean:            ## remove what the scripts made in this folder
+	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis

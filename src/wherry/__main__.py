@@ -1,0 +1,5 @@
+import sys
+
+from wherry.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""From typed instructions to an image: plan, cache keys, execution."""

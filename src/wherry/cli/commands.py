@@ -1,0 +1,39 @@
+"""The table of commands.  It imports none of them: a command pays only for itself at start-up.
+
+A command's module has ``COMMAND: flags.Command`` and ``run(options: flags.Options) -> int`` (the exit
+code).  A group (``wherry proxy …``) is an entry whose words are separated by a space.
+"""
+
+from __future__ import annotations
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module under wherry.cli, one-line summary)
+    "bootstrap": ("bootstrap", "Make a base image from Debian packages"),
+    "build": ("build", "Build an image from a Dockerfile"),
+    "completion": ("completion", "Print a completion script for bash, zsh or fish"),
+    "cp": ("cp", "Copy files between a container and the local file system"),
+    "create": ("create", "Create a new container"),
+    "history": ("history", "Show the history of an image"),
+    "images": ("images", "List images"),
+    "import": ("import_", "Make an image from the contents of a tar archive"),
+    "info": ("info", "Show how and where wherry works on this machine"),
+    "inspect": ("inspect", "Show details of images and containers as JSON"),
+    "kill": ("kill", "Send a signal to running containers"),
+    "load": ("load", "Load images from a tar archive or STDIN"),
+    "logs": ("logs", "Show the output of a container"),
+    "proxy generate": ("proxy_generate", "Follow Services and rewrite the nginx configuration"),
+    "proxy manifests": ("proxy_manifests", "Print the Kubernetes manifests of the nginx pod"),
+    "proxy render": ("proxy_render", "Write the nginx configuration once, and exit"),
+    "proxy run": ("proxy_run", "Run nginx here and follow a folder, containers or a cluster"),
+    "proxy serve": ("proxy_serve", "Run nginx and reload it when its configuration changes"),
+    "proxy status": ("proxy_status", "Show what is served, what was set aside and why"),
+    "ps": ("ps", "List containers"),
+    "rm": ("rm", "Remove containers"),
+    "rmi": ("rmi", "Remove images"),
+    "run": ("run", "Create and run a container from an image"),
+    "save": ("save", "Save images to a tar archive that docker load takes"),
+    "start": ("start", "Start stopped containers"),
+    "stop": ("stop", "Stop running containers"),
+    "tag": ("tag", "Give an image another name"),
+    "version": ("version", "Show the version"),
+}

@@ -1,0 +1,168 @@
+"""The entry point: global flags, one command, errors in two lines.
+
+Global flags stand before the command (``wherry --root DIR build .``): ``--root``, ``--isolation``,
+``--debug``, ``--version``, ``--help``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from wherry.cli.commands import COMMANDS
+from wherry.cli.flags import Command, Flag, help_text, parse
+from wherry.errors import DockerfileError, UsageError, WherryError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+GLOBAL = Command(
+    "",
+    "[OPTIONS] COMMAND",
+    "From a Dockerfile to served traffic, without a daemon",
+    (
+        Flag("root", "string", "Where images and containers are kept", metavar="DIR"),
+        Flag(
+            "isolation",
+            "string",
+            "How processes are isolated",
+            choices=("auto", "oci", "chroot"),
+        ),
+        Flag("debug", "bool", "Show tracebacks", short="D"),
+        Flag("version", "bool", "Print the version and exit", short="v"),
+    ),
+    max_args=-1,
+    interspersed=False,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; the console script passes it to sys.exit."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = os.environ.get("WHERRY_DEBUG", "") not in ("", "0")
+    try:
+        options = parse(GLOBAL, words)
+        if options is None or (not options.args and not options.flag("version")):
+            print(_overview())
+            return 0
+        debug = debug or options.flag("debug")
+        # Later code, and the copy of ourselves in a user namespace, read these from the environment.
+        for name, variable in (("root", "WHERRY_ROOT"), ("isolation", "WHERRY_ISOLATION")):
+            value = options.string(name)
+            if value:
+                os.environ[variable] = os.path.abspath(value) if name == "root" else value
+        if options.flag("version"):
+            return _run("version", [])
+        name, rest = _command(options.args)
+        return _run(name, rest)
+    except WherryError as error:
+        if debug:
+            raise
+        report(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (`wherry images | head -1`): not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    except OSError as error:
+        if debug:
+            raise
+        report(_os_error(error))
+        return 1
+
+
+def _run(name: str, words: Sequence[str]) -> int:
+    module = load(name)
+    command: Command = module.COMMAND
+    options = parse(command, words)
+    if options is None:
+        print(help_text(command))
+        return 0
+    code: int = module.run(options)
+    sys.stdout.flush()
+    return code
+
+
+def load(name: str) -> ModuleType:
+    """Import the module of one command; nothing else is imported."""
+    import importlib
+
+    return importlib.import_module("wherry.cli." + COMMANDS[name][0])
+
+
+def _command(words: list[str]) -> tuple[str, list[str]]:
+    """Split ``["proxy", "run", …]`` into the command's name and its arguments."""
+    pair = " ".join(words[:2])
+    if pair in COMMANDS:
+        return pair, words[2:]
+    if words[0] in COMMANDS:
+        return words[0], words[1:]
+    group = [name for name in COMMANDS if name.startswith(words[0] + " ")]
+    if group:
+        if len(words) == 1 or words[1] in ("--help", "-h"):
+            print(_overview(group))
+            raise SystemExit(0 if len(words) > 1 else 125)
+        shown, known = words[1], [name.split(" ")[1] for name in group]
+        prefix = f"wherry {words[0]}"
+    else:
+        shown, known, prefix = words[0], list(COMMANDS), "wherry"
+    near = nearest(shown, known)
+    raise UsageError(
+        f"'{shown}' is not a {prefix} command.",
+        hint=f"did you mean '{prefix} {near}'?" if near else f"See '{prefix} --help'.",
+    )
+
+
+def _overview(names: Sequence[str] = ()) -> str:
+    chosen = names or list(COMMANDS)
+    width = max(len(n) for n in chosen) + 3
+    rows = [f"  {n:<{width}}{COMMANDS[n][1]}" for n in chosen]
+    return "\n".join(
+        [
+            help_text(GLOBAL),
+            "",
+            "Commands:",
+            *rows,
+            "",
+            "Run 'wherry COMMAND --help' for more information on a command.",
+        ]
+    )
+
+
+def report(error: WherryError) -> None:
+    """Print an error as people read it: what happened, where in the Dockerfile, what to do next."""
+    lines = [f"error: {error.message}"]
+    if isinstance(error, DockerfileError) and error.line:
+        span = f"{error.line}" if error.end_line == error.line else f"{error.line}-{error.end_line}"
+        column = f":{error.column}" if error.column else ""
+        lines[0] = f"error: {error.name}:{span}{column}: {error.message}"
+        for number, text in enumerate(error.source, error.line):
+            lines.append(f"  {number:>4} | {text}")
+            if number == error.line and error.column and len(error.source) == 1:
+                lines.append("       | " + " " * (error.column - 1) + "^")
+    if error.hint:
+        lines.append(f"hint: {error.hint}")
+    sys.stdout.flush()
+    print("\n".join(lines), file=sys.stderr)
+
+
+def _os_error(error: OSError) -> WherryError:
+    """The errors of the machine itself, in the words of the product."""
+    import errno
+
+    where = f" {error.filename!r}" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return WherryError(
+            f"the disk is full{': writing' + where if where else ''}",
+            hint="nothing finished was lost; free some space (wherry rmi, rm) and run it again",
+        )
+    hint = None
+    if error.errno in (errno.EACCES, errno.EPERM):
+        hint = "check the owner and the mode, or give a folder of your own with --root DIR"
+    return WherryError(f"{error.strerror or error}{where}", hint=hint)

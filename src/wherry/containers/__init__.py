@@ -1,0 +1,1 @@
+"""Containers: create, start, copy, read logs, stop, remove."""

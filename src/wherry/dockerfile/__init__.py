@@ -1,0 +1,1 @@
+"""PURE: the Dockerfile language, from text to typed instructions.  No I/O of any kind."""

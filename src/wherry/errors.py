@@ -1,0 +1,130 @@
+"""Every error that wherry raises on purpose.
+
+    WherryError                    exit code 1
+    ├── UsageError                 125  the command line is wrong (as the docker CLI)
+    ├── DockerfileError            1    a Dockerfile is wrong: file, lines, column, the line itself
+    ├── ContextError               1    the build context is wrong, or a path leads out of it
+    ├── NotFoundError              1    no such image, container, file
+    ├── ConflictError              1    a name is taken, an image is in use
+    ├── InvalidReferenceError      1    an image name or digest that no one could write
+    ├── CorruptError               1    bytes that are not what their digest or format says
+    ├── HostileArchiveError        1    an archive that tries to leave its folder
+    ├── StorageError               1    the store cannot be read or written (full disk, permissions)
+    ├── StepError                  1    a RUN instruction failed
+    ├── SandboxError               125  a process could not be isolated or started
+    │   ├── CommandNotExecutable   126
+    │   └── CommandNotFound        127
+    ├── UnsupportedError           1    understood and refused by name: a later version brings it
+    └── ProxyError                 1    the proxy wing: sources, rendering, reloading
+
+A message says what happened and to what; a hint says what to do next, in one line.
+Exit codes are Docker's.  ``cli.main`` prints ``error: message`` and ``hint: hint`` and nothing else,
+unless ``--debug`` asks for the traceback.
+"""
+
+from __future__ import annotations
+
+
+class WherryError(Exception):
+    """The root: a message for people, an optional hint, and the exit code of the command."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UsageError(WherryError):
+    exit_code = 125
+
+
+class DockerfileError(WherryError):
+    """A mistake in a Dockerfile, with the place: 1-based line range and column of `name`.
+
+    ``source`` holds the lines ``line``..``end_line`` as written, without line ends.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        name: str = "Dockerfile",
+        line: int = 0,
+        end_line: int = 0,
+        column: int = 0,
+        source: tuple[str, ...] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.name = name
+        self.line = line
+        self.end_line = end_line or line
+        self.column = column
+        self.source = source
+
+
+class ContextError(WherryError):
+    pass
+
+
+class NotFoundError(WherryError):
+    pass
+
+
+class ConflictError(WherryError):
+    pass
+
+
+class InvalidReferenceError(WherryError):
+    pass
+
+
+class CorruptError(WherryError):
+    pass
+
+
+class HostileArchiveError(WherryError):
+    pass
+
+
+class StorageError(WherryError):
+    pass
+
+
+class StepError(WherryError):
+    pass
+
+
+class SandboxError(WherryError):
+    exit_code = 125
+
+
+class CommandNotExecutable(SandboxError):
+    exit_code = 126
+
+
+class CommandNotFound(SandboxError):
+    exit_code = 127
+
+
+class UnsupportedError(WherryError):
+    pass
+
+
+class ProxyError(WherryError):
+    pass
+
+
+def nearest(word: str, known: list[str]) -> str | None:
+    """The entry of `known` that `word` most likely meant (case ignored), or None."""
+    import difflib
+
+    found = difflib.get_close_matches(word.lower(), [k.lower() for k in known], n=1, cutoff=0.6)
+    if not found:
+        return None
+    return next(k for k in known if k.lower() == found[0])

@@ -1,0 +1,1 @@
+"""Whole images: save, load, import, export, list, remove, bootstrap."""

@@ -1,0 +1,1 @@
+"""PURE: the values of the OCI image specification.  No I/O of any kind."""

@@ -1,0 +1,1 @@
+"""nginx that follows Services: sources of routes, the configuration, the reload."""

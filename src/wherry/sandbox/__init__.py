@@ -1,0 +1,1 @@
+"""One process in a container: isolation, user namespace, users, network."""

@@ -1,0 +1,81 @@
+"""What is to be run in a container, and what every way of isolating it promises."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class Mount(NamedTuple):
+    """Something laid over the root file system for as long as the process runs.
+
+    `kind` is "bind" (`source` is a path on the host) or "tmpfs".  `target` is absolute inside the root;
+    it is created where it is absent, symlinks resolved inside the root.
+    """
+
+    kind: str
+    source: str
+    target: str
+    readonly: bool = False
+    options: tuple[str, ...] = ()
+
+
+class User(NamedTuple):
+    """Numeric identity inside the container."""
+
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = ()
+    home: str = "/"
+
+
+class Process(NamedTuple):
+    """One process in a container: everything that decides how it runs, except where its root lies.
+
+    `network` is "host", "none" or "private".  `ports` (private only) are (host address, host port,
+    container port, "tcp"|"udp").  `env` entries are "NAME=value".  `cwd` is created if absent.
+    """
+
+    args: tuple[str, ...]
+    env: tuple[str, ...] = ()
+    cwd: str = "/"
+    user: User = User()
+    mounts: tuple[Mount, ...] = ()
+    hostname: str = ""
+    network: str = "host"
+    ports: tuple[tuple[str, int, int, str], ...] = ()
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    tty: bool = False
+    init: bool = False
+
+
+class Running(Protocol):
+    """A started process.  `pid` is that of the process that stands for it on the host."""
+
+    pid: int
+
+    def wait(self) -> int:
+        """Block until it ends.  Its exit code, or 128 + N where signal N ended it.
+
+        Raises CommandNotFound or CommandNotExecutable when the program could not be started at all.
+        """
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the container's first process.  Does nothing once it has ended."""
+
+
+class Isolation(Protocol):
+    """A way to run a process with a directory as its root.
+
+    Whatever kills this process, at any instant (SIGKILL included), the container's processes, mounts and
+    network go away with it.
+    """
+
+    name: str  # "oci" or "chroot"
+
+    def start(self, root: str, process: Process, *, stdin: int, stdout: int, stderr: int) -> Running:
+        """Start `process` with `root` (a directory, already mounted if it is a mount) as "/".
+
+        The three numbers are file descriptors that the process inherits.  /dev, /proc, /sys,
+        /etc/resolv.conf, /etc/hosts and /etc/hostname are provided as far as the isolation can, and
+        leave nothing behind in `root`.
+        """
