@@ -1,0 +1,167 @@
+"""Content-addressed bytes: ``blobs/sha256/<hex>``, written once, verified when read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import IO, TYPE_CHECKING
+
+from wherry.errors import CorruptError, NotFoundError
+from wherry.store.temporary import create_locked
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+CHUNK = 1 << 20
+
+
+class Blobs:
+    def __init__(self, root: str, temporary: str) -> None:
+        self.folder = os.path.join(root, "blobs", "sha256")
+        self._temporary = temporary
+
+    def path(self, digest: str) -> str:
+        """The file of a blob, whether it exists or not."""
+        return os.path.join(self.folder, digest.removeprefix("sha256:"))
+
+    def has(self, digest: str) -> bool:
+        return os.path.exists(self.path(digest))
+
+    def size(self, digest: str) -> int:
+        """Bytes.  Raises NotFoundError."""
+        try:
+            return os.stat(self.path(digest)).st_size
+        except FileNotFoundError:
+            raise _absent(digest) from None
+
+    def put(self, data: bytes) -> str:
+        """Store `data` and return its digest.  Is atomic and idempotent."""
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        path = self.path(digest)
+        if not os.path.exists(path):
+            with self.writer() as blob:
+                blob.write(data)
+                blob.commit()
+        return digest
+
+    def read(self, digest: str) -> bytes:
+        """All bytes of a blob, verified.  Raises NotFoundError, CorruptError."""
+        try:
+            with open(self.path(digest), "rb") as file:
+                data = file.read()
+        except FileNotFoundError:
+            raise _absent(digest) from None
+        if hashlib.sha256(data).hexdigest() != digest.removeprefix("sha256:"):
+            raise _corrupt(digest)
+        return data
+
+    def open(self, digest: str) -> Verified:
+        """A stream that raises CorruptError at its end if the bytes are not those of the digest."""
+        try:
+            return Verified(open(self.path(digest), "rb"), digest)
+        except FileNotFoundError:
+            raise _absent(digest) from None
+
+    def writer(self) -> BlobWriter:
+        """Write a blob in pieces.  A context manager: leaving it without commit() removes the bytes."""
+        return BlobWriter(self)
+
+    def remove(self, digest: str) -> int:
+        """Remove a blob if it is there.  The bytes that were freed."""
+        path = self.path(digest)
+        try:
+            size = os.stat(path).st_size
+            os.unlink(path)
+        except FileNotFoundError:
+            return 0
+        return size
+
+
+class BlobWriter:
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._path = os.path.join(blobs._temporary, f"{os.getpid()}-{os.urandom(6).hex()}.blob")
+        self._file = create_locked(self._path)
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._file, view) :]
+        self.size += len(data)
+        return len(data)
+
+    def commit(self, expected: str | None = None) -> tuple[str, int]:
+        """Make the blob visible.  Its (digest, size).  Raises CorruptError if it is not `expected`."""
+        digest = "sha256:" + self._hash.hexdigest()
+        if expected is not None and expected != digest:
+            raise CorruptError(
+                f"got {digest} ({self.size} bytes) where {expected} was promised",
+                hint="the copy was damaged on its way; fetch it again",
+            )
+        os.fchmod(self._file, 0o644)
+        os.rename(self._path, self._blobs.path(digest))
+        return digest, self.size
+
+    def __enter__(self) -> BlobWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._file)
+        try:
+            os.unlink(self._path)
+        except FileNotFoundError:
+            pass
+
+
+class Verified:
+    """A readable file that checks what went through it when it reaches the end."""
+
+    def __init__(self, file: IO[bytes], digest: str) -> None:
+        self._file = file
+        self._digest = digest
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        if data:
+            self._hash.update(data)
+        if (size < 0 or (size > 0 and not data)) and (
+            self._hash.hexdigest() != self._digest.removeprefix("sha256:")
+        ):
+            raise _corrupt(self._digest)
+        return data
+
+    def finish(self) -> None:
+        """Read what is left, so that the check happens even if the reader stopped early."""
+        while self.read(CHUNK):
+            pass
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Verified:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _absent(digest: str) -> NotFoundError:
+    return NotFoundError(f"blob {digest} is not in the store", hint="load, import or build the image again")
+
+
+def _corrupt(digest: str) -> CorruptError:
+    return CorruptError(
+        f"blob {digest} does not have the bytes of its digest: it is damaged and is not used",
+        hint="remove the image with wherry rmi and load or build it again",
+    )

@@ -1,0 +1,107 @@
+"""Images and their names; ``index.json`` shows them to other tools."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from wherry.store.blobs import Blobs
+    from wherry.store.database import Database
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+class ImageRecord(NamedTuple):
+    """`id` is the digest of the config, `manifest` that of the manifest, `added` in Unix seconds."""
+
+    id: str
+    manifest: str
+    added: float
+
+
+class Images:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, record: ImageRecord) -> None:
+        """Is idempotent: an image that is there keeps the time at which it was added first."""
+        self._database.execute(
+            "INSERT INTO images VALUES (?,?,?) ON CONFLICT (id) DO UPDATE SET manifest=excluded.manifest",
+            *record,
+        )
+
+    def get(self, image: str) -> ImageRecord | None:
+        rows = self._database.execute("SELECT * FROM images WHERE id=?", image)
+        return ImageRecord(*rows[0]) if rows else None  # type: ignore[arg-type]
+
+    def find(self, prefix: str) -> list[ImageRecord]:
+        """All images whose id begins with `prefix` (hexadecimal, with or without ``sha256:``)."""
+        low = "sha256:" + prefix.removeprefix("sha256:")
+        rows = self._database.execute("SELECT * FROM images WHERE id>=? AND id<?", low, low + "g")
+        return [ImageRecord(*row) for row in rows]  # type: ignore[arg-type]
+
+    def all(self) -> list[ImageRecord]:
+        """Newest first."""
+        rows = self._database.execute("SELECT * FROM images ORDER BY added DESC, id")
+        return [ImageRecord(*row) for row in rows]  # type: ignore[arg-type]
+
+    def remove(self, image: str) -> None:
+        self._database.execute("DELETE FROM images WHERE id=?", image)
+
+
+class Names:
+    """Canonical names (``docker.io/library/debian:bookworm``) and the images they stand for."""
+
+    def __init__(self, root: str, database: Database, blobs: Blobs) -> None:
+        self._root = root
+        self._database = database
+        self._blobs = blobs
+
+    def set(self, name: str, image: str) -> None:
+        """Let `name` stand for `image`, whatever it stood for before.  Is atomic."""
+        if self.get(name) == image and os.path.exists(os.path.join(self._root, "index.json")):
+            return
+        self._database.execute("INSERT OR REPLACE INTO names VALUES (?,?)", name, image)
+        self._write_index()
+
+    def get(self, name: str) -> str | None:
+        rows = self._database.execute("SELECT image FROM names WHERE name=?", name)
+        return str(rows[0][0]) if rows else None
+
+    def of(self, image: str) -> list[str]:
+        rows = self._database.execute("SELECT name FROM names WHERE image=? ORDER BY name", image)
+        return [str(row[0]) for row in rows]
+
+    def all(self) -> dict[str, str]:
+        rows = self._database.execute("SELECT name, image FROM names ORDER BY name")
+        return {str(name): str(image) for name, image in rows}
+
+    def remove(self, name: str) -> None:
+        self._database.execute("DELETE FROM names WHERE name=?", name)
+        self._write_index()
+
+    def _write_index(self) -> None:
+        """``index.json`` from the records, in one rename.
+
+        Written inside a transaction, so that of two processes the last writer saw both changes.
+        """
+        with self._database.transaction():
+            rows = self._database.execute(
+                "SELECT name, manifest FROM names JOIN images ON images.id=names.image ORDER BY name"
+            )
+            manifests = [
+                {
+                    "mediaType": MANIFEST,
+                    "digest": manifest,
+                    "size": self._blobs.size(str(manifest)),
+                    "annotations": {"org.opencontainers.image.ref.name": name},
+                }
+                for name, manifest in rows
+                if self._blobs.has(str(manifest))
+            ]
+            path = os.path.join(self._root, "index.json")
+            with open(path + ".new", "w", encoding="ascii") as file:
+                json.dump({"schemaVersion": 2, "manifests": manifests}, file)
+            os.rename(path + ".new", path)

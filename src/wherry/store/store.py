@@ -1,0 +1,112 @@
+"""The store: one folder, an OCI image layout that other tools read in place.
+
+    oci-layout, index.json, blobs/sha256/   the OCI image layout
+    layers/<hex>/, l/<short>                unpacked layers, and short links to them
+    containers/<id>/                        the files of each container
+    tmp/                                    work in progress
+    wherry.db                               names, images, layers, cache, containers
+
+A kill at any instant loses nothing that was finished: everything appears by one rename or one
+transaction.  Any number of processes use it at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+from wherry.errors import StorageError
+from wherry.store.blobs import Blobs
+from wherry.store.cache import Cache
+from wherry.store.containers import Containers
+from wherry.store.database import Database
+from wherry.store.images import Images, Names
+from wherry.store.layers import Layers
+from wherry.store.location import default_root
+from wherry.store.temporary import sweep, temporary_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LAYOUT = '{"imageLayoutVersion":"1.0.0"}'
+FOLDERS = ("blobs/sha256", "layers", "l", "containers", "tmp")
+
+
+class Store:
+    def __init__(self, root: str) -> None:
+        self.root = root
+        database = Database(os.path.join(root, "wherry.db"))
+        self.database = database
+        self.temporary = os.path.join(root, "tmp")
+        self.blobs = Blobs(root, self.temporary)
+        self.layers = Layers(root, database)
+        self.images = Images(database)
+        self.names = Names(root, database, self.blobs)
+        self.cache = Cache(database)
+        self.containers = Containers(root, database)
+
+    @classmethod
+    def open(cls, root: str | None = None) -> Store:
+        """Open the store, making it when absent, and sweep what killed processes left in it."""
+        store = cls(os.path.abspath(root) if root else default_root())
+        try:
+            if not os.path.exists(os.path.join(store.root, "oci-layout")):
+                store._create()
+            sweep(store.temporary)
+        except PermissionError as error:
+            raise StorageError(
+                f"the store cannot be used: {error.filename}: permission denied",
+                hint="give a folder of your own with --root DIR or WHERRY_ROOT",
+            ) from error
+        except (NotADirectoryError, FileExistsError) as error:
+            raise StorageError(f"the store cannot be made: {error.filename} is not a folder") from error
+        return store
+
+    def _create(self) -> None:
+        os.makedirs(self.root, mode=0o711, exist_ok=True)
+        for folder in FOLDERS:
+            os.makedirs(os.path.join(self.root, folder), mode=0o700, exist_ok=True)
+        index = os.path.join(self.root, "index.json")
+        if not os.path.exists(index):
+            with open(index, "w", encoding="ascii") as file:
+                file.write('{"schemaVersion":2,"manifests":[]}')
+        path = os.path.join(self.root, "oci-layout")
+        with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
+            file.write(LAYOUT)
+        os.rename(file.name, path)
+
+    @contextlib.contextmanager
+    def temp(self) -> Iterator[str]:
+        """A fresh folder on the store's file system, removed at the end, swept if we are killed."""
+        with temporary_folder(self.temporary) as folder:
+            yield folder
+
+    @contextlib.contextmanager
+    def using(self) -> Iterator[None]:
+        """Hold on to everything in the store: collect() in another process waits for another time."""
+        with self._lock(fcntl.LOCK_SH):
+            yield
+
+    def collect(self) -> int:
+        """Remove what no image, container or cache record refers to.  The bytes that were freed.
+
+        Does nothing while another process uses the store: its new layers have no referrer yet.
+        """
+        from wherry.store.collect import collect
+
+        try:
+            with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
+                return collect(self)
+        except BlockingIOError:
+            return 0
+
+    @contextlib.contextmanager
+    def _lock(self, how: int) -> Iterator[None]:
+        lock = os.open(os.path.join(self.root, "lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, how)
+            yield
+        finally:
+            os.close(lock)
