@@ -1,0 +1,163 @@
+"""Compression by magic, through the fastest library for each kind, imported when it is needed.
+
+isal's gzip writes 388 MB/s on a core where zlib writes 29, for 11 % more bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import IO, TYPE_CHECKING, Protocol
+
+from wherry.errors import CorruptError
+
+if TYPE_CHECKING:
+    from wherry.layers.tarread import Reader
+
+MAGIC = {
+    "gzip": b"\x1f\x8b",
+    "bzip2": b"BZh",
+    "xz": b"\xfd7zXZ\x00",
+    "zstd": b"\x28\xb5\x2f\xfd",
+}
+GZIP_LEVEL = 2
+ZSTD_LEVEL = 3
+
+
+class Writer(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+    def close(self) -> object: ...
+
+
+def kind_of(start: bytes) -> str:
+    """ "gzip", "bzip2", "xz", "zstd" or "none", from the first six bytes."""
+    for kind, magic in MAGIC.items():
+        if start.startswith(magic):
+            return kind
+    return "none"
+
+
+class _Replayed:
+    """A stream with the bytes that were looked at put back."""
+
+    def __init__(self, start: bytes, stream: Reader) -> None:
+        self._start = start
+        self._stream = stream
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self._start:
+            return self._stream.read(size)
+        if 0 <= size < len(self._start):
+            data, self._start = self._start[:size], self._start[size:]
+            return data
+        data, self._start = self._start, b""
+        return data if size >= 0 else data + self._stream.read(-1)
+
+    def readable(self) -> bool:
+        return True
+
+
+class _Guarded:
+    """A decompressor whose own errors become ours."""
+
+    def __init__(self, file: IO[bytes], kind: str) -> None:
+        self._file = file
+        self._kind = kind
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return self._file.read(size)
+        except (EOFError, OSError, ValueError, _errors(self._kind)) as error:
+            raise CorruptError(
+                f"the {self._kind} data is damaged or incomplete: {error}", hint="fetch or make it again"
+            ) from error
+
+
+def decompressed(stream: Reader) -> Reader:
+    """A stream of the plain bytes of `stream`, whatever it is compressed with, read piece by piece."""
+    start = b""
+    while len(start) < 6:
+        more = stream.read(6 - len(start))
+        if not more:
+            break
+        start += more
+    kind = kind_of(start)
+    source = _Replayed(start, stream)
+    if kind == "none":
+        return source
+    raw = io.BufferedReader(_Raw(source), 1 << 18)
+    if kind == "gzip":
+        from isal import igzip
+
+        return _Guarded(igzip.open(raw, "rb"), kind)  # type: ignore[no-untyped-call]
+    if kind == "bzip2":
+        import bz2
+
+        return _Guarded(bz2.BZ2File(raw), kind)
+    if kind == "xz":
+        import lzma
+
+        return _Guarded(lzma.LZMAFile(raw), kind)
+    import zstandard
+
+    # max_window_size bounds the memory that an archive can ask for: 128 MiB, the zstd tool's own limit.
+    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+    return _Guarded(decompressor.stream_reader(raw, read_across_frames=True), kind)
+
+
+def compressed(sink: IO[bytes], kind: str) -> Writer:
+    """A writer whose close() ends the compressed stream and leaves `sink` open."""
+    if kind == "gzip":
+        from isal import igzip
+
+        # No name and no time in the header: the same layer always gives the same blob.
+        return igzip.IGzipFile(  # type: ignore[no-untyped-call, no-any-return]
+            filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=sink, mtime=0
+        )
+    if kind == "zstd":
+        import zstandard
+
+        return zstandard.ZstdCompressor(level=ZSTD_LEVEL).stream_writer(sink, closefd=False)
+    return _Plain(sink)
+
+
+class _Plain:
+    def __init__(self, sink: IO[bytes]) -> None:
+        self._sink = sink
+
+    def write(self, data: bytes, /) -> object:
+        return self._sink.write(data)
+
+    def close(self) -> None:
+        self._sink.flush()
+
+
+class _Raw(io.RawIOBase):
+    """`readinto` for the buffered reader that decompressors want."""
+
+    def __init__(self, source: _Replayed) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        data = self._source.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _errors(kind: str) -> type[Exception]:
+    if kind == "gzip":
+        import zlib
+
+        return zlib.error
+    if kind == "xz":
+        import lzma
+
+        return lzma.LZMAError
+    if kind == "zstd":
+        import zstandard
+
+        error: type[Exception] = zstandard.ZstdError
+        return error
+    return EOFError

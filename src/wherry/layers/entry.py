@@ -1,0 +1,44 @@
+"""One file of a layer, as tars and trees have it in common."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# Types, by the letter that ustar gives them (POSIX pax, "ustar Interchange Format").
+FILE, LINK, SYMLINK, CHARACTER, BLOCK, FOLDER, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
+
+# OCI image-spec, layer.md, "Whiteouts": in tars by name, in trees in overlayfs' own form.
+WHITEOUT = b".wh."
+OPAQUE = b".wh..wh..opq"
+
+XATTR_OPAQUE = "user.overlay.opaque"
+XATTR_WHITEOUT = "user.overlay.whiteout"
+
+
+class Entry(NamedTuple):
+    """`name` has no leading or trailing slash, "" is the root.  `mode` is the permission bits (with
+    setuid, setgid, sticky), `mtime` in whole seconds, `size` in bytes (files only), `target` what a
+    symlink holds or the name that a hard link repeats, `xattrs` (name, value) sorted by name.
+    """
+
+    name: bytes
+    type: bytes
+    mode: int
+    uid: int = 0
+    gid: int = 0
+    size: int = 0
+    mtime: int = 0
+    target: bytes = b""
+    device: tuple[int, int] = (0, 0)
+    xattrs: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def kept_xattr(name: str) -> bool:
+    """Whether an extended attribute belongs to the image: capabilities, ACLs and the user's own.
+
+    ``trusted.*`` and ``user.overlay.*`` are overlayfs' notes to itself; ``security.selinux`` and the like
+    describe this host.
+    """
+    if name.startswith("user."):
+        return not name.startswith("user.overlay.")
+    return name == "security.capability" or name.startswith("system.posix_acl_")

@@ -1,0 +1,102 @@
+"""A tree, streamed once as a layer's tar: its diff ID, its sizes, and the bytes for whoever wants them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.errors import StepError
+from wherry.layers.entry import FILE, WHITEOUT
+from wherry.layers.tarwrite import END, header, padding
+from wherry.layers.tree import walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from wherry.layers.entry import Entry
+
+CHUNK = 1 << 20
+# Small pieces are gathered: hashing and writing 512 bytes at a time costs more than copying them.
+GATHER = 1 << 18
+
+
+class Packed(NamedTuple):
+    """`size` is the sum of the files' bytes, `tar_size` that of the tar, `entries` how many it has."""
+
+    diff_id: str
+    tar_size: int
+    size: int
+    entries: int
+
+
+class Gathered:
+    """Passes bytes on in large pieces, hashing and counting them."""
+
+    def __init__(self, sink: Callable[[bytes], object] | None = None) -> None:
+        self._sink = sink
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._held >= GATHER:
+            self.flush()
+
+    def flush(self) -> None:
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        self._held = 0
+        self.size += len(data)
+        self._hash.update(data)
+        if self._sink is not None:
+            self._sink(data)
+
+    def digest(self) -> str:
+        return "sha256:" + self._hash.hexdigest()
+
+
+def pack(tree: str, sink: Callable[[bytes], object] | None = None) -> Packed:
+    """Write the tar of a tree in overlay form to `sink` and return what it is.
+
+    The same tree gives the same bytes, always.  Raises StepError for a name that a layer cannot hold.
+    """
+    out = Gathered(sink)
+    size = count = 0
+    for entry, path, _status in walk(tree):
+        if path is not None and entry.name.rpartition(b"/")[2].startswith(WHITEOUT):
+            raise StepError(
+                f"/{os.fsdecode(entry.name)} cannot be in a layer: .wh. names mean deletions",
+                hint="remove the file in the step that makes it",
+            )
+        out.write(header(entry))
+        count += 1
+        if path is not None and entry.type == FILE and entry.size:
+            for piece in contents(path, entry):
+                out.write(piece)
+            out.write(padding(entry.size))
+            size += entry.size
+    out.write(END)
+    out.flush()
+    return Packed(out.digest(), out.size, size, count)
+
+
+def contents(path: bytes, entry: Entry) -> Iterator[bytes]:
+    """The bytes of a file, exactly as many as its header promises.
+
+    Raises StepError if it was cut short meanwhile; what was appended meanwhile is left out.
+    """
+    left = entry.size
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        while left:
+            piece = os.read(file, min(CHUNK, left))
+            if not piece:
+                raise StepError(f"/{os.fsdecode(entry.name)} became shorter while it was read")
+            left -= len(piece)
+            yield piece
+    finally:
+        os.close(file)

@@ -1,0 +1,133 @@
+"""Walking a tree in the one order in which layers are written."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.layers.entry import (
+    BLOCK,
+    CHARACTER,
+    FIFO,
+    FILE,
+    FOLDER,
+    LINK,
+    OPAQUE,
+    SYMLINK,
+    WHITEOUT,
+    Entry,
+    kept_xattr,
+)
+from wherry.layers.whiteout import is_opaque, is_whiteout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TYPES = {
+    stat.S_IFREG: FILE,
+    stat.S_IFDIR: FOLDER,
+    stat.S_IFLNK: SYMLINK,
+    stat.S_IFCHR: CHARACTER,
+    stat.S_IFBLK: BLOCK,
+    stat.S_IFIFO: FIFO,
+}
+ROOT_MODE = 0o755
+
+
+class Item(NamedTuple):
+    """An entry of a layer's tar and the file it comes from (None for a whiteout or a marker)."""
+
+    entry: Entry
+    path: bytes | None
+    status: os.stat_result
+
+
+def walk(tree: str) -> Iterator[Item]:
+    """The entries of a tree in overlay form, as its layer's tar has them.
+
+    Folders come before what they hold, names in byte order; of several hard links the first is the file.
+    Whiteouts and opaque folders come by their names in tars.  Sockets are left out, as every builder
+    leaves them out: a tar has no type for them.  The root is an entry only where it is not 0755 0:0.
+    """
+    top = os.fsencode(tree)
+    status = os.lstat(top)
+    root = entry_of(b"", top, status, {})
+    assert root is not None  # noqa: S101
+    if (root.mode, root.uid, root.gid) != (ROOT_MODE, 0, 0):
+        yield Item(root._replace(mtime=0), top, status)
+    links: dict[tuple[int, int], bytes] = {}
+    # A stack of iterators, not recursion: a hostile tree may be deeper than Python's stack.
+    stack = [_listing(top, b"")]
+    while stack:
+        found = next(stack[-1], None)
+        if found is None:
+            stack.pop()
+            continue
+        name, path, status = found
+        if is_whiteout(path, status):
+            folder, _, base = name.rpartition(b"/")
+            hidden = (folder + b"/" if folder else b"") + WHITEOUT + base
+            yield Item(Entry(hidden, FILE, 0o600), None, status)
+            continue
+        entry = entry_of(name, path, status, links)
+        if entry is None:
+            continue
+        yield Item(entry, path, status)
+        if entry.type == FOLDER:
+            if is_opaque(path):
+                yield Item(Entry(name + b"/" + OPAQUE, FILE, 0o600), None, status)
+            stack.append(_listing(path, name + b"/"))
+
+
+def entry_of(
+    name: bytes, path: bytes, status: os.stat_result, links: dict[tuple[int, int], bytes]
+) -> Entry | None:
+    """The entry for one file, or None for a socket.  `links` remembers the first name of an inode."""
+    kind = TYPES.get(stat.S_IFMT(status.st_mode))
+    if kind is None:
+        return None
+    target = b""
+    if kind != FOLDER and status.st_nlink > 1:
+        inode = (status.st_dev, status.st_ino)
+        first = links.setdefault(inode, name)
+        if first != name:
+            kind, target = LINK, first
+    if kind == SYMLINK:
+        target = os.readlink(path)
+    device = (0, 0)
+    if kind in (CHARACTER, BLOCK):
+        device = (os.major(status.st_rdev), os.minor(status.st_rdev))
+    return Entry(
+        name,
+        kind,
+        stat.S_IMODE(status.st_mode),
+        status.st_uid,
+        status.st_gid,
+        status.st_size if kind == FILE else 0,
+        int(status.st_mtime_ns // 1_000_000_000),
+        target,
+        device,
+        xattrs_of(path) if kind != LINK else (),
+    )
+
+
+def xattrs_of(path: bytes | str) -> tuple[tuple[bytes, bytes], ...]:
+    """The extended attributes that belong to the image, sorted by name."""
+    try:
+        names = os.listxattr(path, follow_symlinks=False)
+    except OSError:
+        return ()
+    if not names:
+        return ()
+    return tuple(
+        (os.fsencode(name), os.getxattr(path, name, follow_symlinks=False))
+        for name in sorted(names)
+        if kept_xattr(name)
+    )
+
+
+def _listing(folder: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes, os.stat_result]]:
+    with os.scandir(folder) as found:
+        entries = sorted((entry.name, entry.path) for entry in found)
+    return ((prefix + name, path, os.lstat(path)) for name, path in entries)

@@ -1,0 +1,180 @@
+"""The file system that a stack of layers makes, read without mounting anything.
+
+The rules are overlayfs': the uppermost entry of a name counts, a whiteout hides what lies below, folders
+merge down to the first opaque one.  Symlinks are resolved inside the view.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.errors import ContextError
+from wherry.layers.whiteout import is_opaque, is_whiteout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MOST_SYMLINKS = 255
+
+
+class Node(NamedTuple):
+    """One file of a view.
+
+    `name` is its path inside ("" for the root, no leading slash), `path` the uppermost file on the host,
+    `folders` all host folders that merge into it, uppermost first (empty unless it is a folder).
+    """
+
+    name: str
+    path: str
+    status: os.stat_result
+    folders: tuple[str, ...]
+
+    @property
+    def is_folder(self) -> bool:
+        return stat.S_ISDIR(self.status.st_mode)
+
+    @property
+    def is_symlink(self) -> bool:
+        return stat.S_ISLNK(self.status.st_mode)
+
+
+class View:
+    """A read-only view of trees in overlay form, given lowest first."""
+
+    def __init__(self, trees: Sequence[str]) -> None:
+        self._trees = tuple(reversed(trees))
+
+    def root(self) -> Node | None:
+        """The root folder, or None where there are no layers."""
+        if not self._trees:
+            return None
+        return Node("", self._trees[0], os.stat(self._trees[0]), self._trees)
+
+    def find(self, path: str, *, follow_last: bool = True) -> Node | None:
+        """What `path` is, or None.  Raises ContextError for a loop of symlinks."""
+        root = self.root()
+        if root is None:
+            return None
+        trail = [root]
+        parts = _parts(path)
+        followed = 0
+        while parts:
+            part = parts.pop()
+            if part == "..":
+                if len(trail) > 1:
+                    trail.pop()
+                continue
+            node = self.child(trail[-1], part)
+            if node is None:
+                return None
+            if node.is_symlink and (parts or follow_last):
+                followed += 1
+                if followed > MOST_SYMLINKS:
+                    raise ContextError(f"too many symbolic links in {path}")
+                target = os.readlink(node.path)
+                if target.startswith("/"):
+                    del trail[1:]
+                parts += _parts(target)
+            elif parts and not node.is_folder:
+                return None
+            else:
+                trail.append(node)
+        return trail[-1]
+
+    def resolve(self, path: str) -> str:
+        """`path` with the symlinks of all its folders followed, whether its end exists or not.
+
+        The last part is followed too where it is a symlink.  No leading slash; "" is the root.
+        """
+        done: list[str] = []
+        parts = _parts(path)
+        followed = 0
+        while parts:
+            part = parts.pop()
+            if part == "..":
+                if done:
+                    done.pop()
+                continue
+            node = self.find("/".join([*done, part]), follow_last=False)
+            if node is None or not node.is_symlink:
+                done.append(part)
+                continue
+            followed += 1
+            if followed > MOST_SYMLINKS:
+                raise ContextError(f"too many symbolic links in {path}")
+            target = os.readlink(node.path)
+            if target.startswith("/"):
+                done.clear()
+            parts += _parts(target)
+        return "/".join(done)
+
+    def child(self, folder: Node, name: str) -> Node | None:
+        """The entry `name` of a folder, or None."""
+        upper: tuple[str, os.stat_result] | None = None
+        folders: list[str] = []
+        for host in folder.folders:
+            path = host + "/" + name
+            try:
+                status = os.lstat(path)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if is_whiteout(path, status):
+                break
+            if not stat.S_ISDIR(status.st_mode):
+                upper = upper or (path, status)
+                break
+            upper = upper or (path, status)
+            folders.append(path)
+            if is_opaque(path):
+                break
+        if upper is None:
+            return None
+        full = f"{folder.name}/{name}" if folder.name else name
+        return Node(full, upper[0], upper[1], tuple(folders))
+
+    def list(self, folder: Node) -> list[str]:
+        """The names in a folder, in byte order."""
+        seen: set[str] = set()
+        hidden: set[str] = set()
+        for host in folder.folders:
+            whiteouts = set()
+            with os.scandir(host) as entries:
+                for entry in entries:
+                    if entry.name in seen or entry.name in hidden:
+                        continue
+                    if _may_be_whiteout(entry) and is_whiteout(
+                        entry.path, entry.stat(follow_symlinks=False)
+                    ):
+                        whiteouts.add(entry.name)
+                    else:
+                        seen.add(entry.name)
+            hidden |= whiteouts
+        return sorted(seen, key=os.fsencode)
+
+    def walk(self, top: Node) -> Iterator[Node]:
+        """Everything below a folder, folders before what they hold, in the order of `list`."""
+        stack = [iter(self.list(top))]
+        trail = [top]
+        while stack:
+            name = next(stack[-1], None)
+            if name is None:
+                stack.pop()
+                trail.pop()
+                continue
+            node = self.child(trail[-1], name)
+            if node is None:
+                continue
+            yield node
+            if node.is_folder:
+                stack.append(iter(self.list(node)))
+                trail.append(node)
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in reversed(path.split("/")) if part not in ("", ".")]
+
+
+def _may_be_whiteout(entry: os.DirEntry[str]) -> bool:
+    return not entry.is_dir(follow_symlinks=False) and not entry.is_symlink()

@@ -1,0 +1,110 @@
+"""Making one file of a tree: bytes with their holes, and then its metadata."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from wherry.layers.entry import FIFO, FOLDER, SYMLINK, Entry
+from wherry.layers.tree import TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Runs of zeros of this size and alignment become holes.
+HOLE = 1 << 16
+ZEROS = bytes(HOLE)
+MODES = {kind: mode for mode, kind in TYPES.items()}
+
+
+def write_bytes(path: str | bytes, pieces: Iterable[bytes], size: int) -> None:
+    """Create `path` (which must not exist) with `pieces`, leaving holes where they are zeros."""
+    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        if size < HOLE:
+            for piece in pieces:
+                write_all(file, piece)
+            return
+        position = 0
+        for piece in pieces:
+            position = _write_sparse(file, piece, position)
+        os.ftruncate(file, size)
+    finally:
+        os.close(file)
+
+
+def write_all(file: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _write_sparse(file: int, piece: bytes, position: int) -> int:
+    """Write a piece at `position`, seeking over its zero runs.  The position after it."""
+    if ZEROS not in piece:
+        os.lseek(file, position, os.SEEK_SET)
+        write_all(file, piece)
+        return position + len(piece)
+    view = memoryview(piece)
+    for start in range(0, len(piece), HOLE):
+        part = view[start : start + HOLE]
+        if part != ZEROS[: len(part)]:
+            os.lseek(file, position + start, os.SEEK_SET)
+            write_all(file, part)
+    return position + len(piece)
+
+
+def make_special(path: str | bytes, entry: Entry) -> bool:
+    """Make a folder, symlink, fifo or device.  False where a device is not allowed here."""
+    if entry.type == FOLDER:
+        os.mkdir(path, 0o700)
+    elif entry.type == SYMLINK:
+        os.symlink(entry.target, os.fsencode(path))
+    elif entry.type == FIFO:
+        os.mkfifo(path, 0o600)
+    else:
+        try:
+            os.mknod(path, MODES[entry.type] | 0o600, os.makedev(*entry.device))
+        except PermissionError:
+            return False
+    return True
+
+
+def set_metadata(path: str | bytes, entry: Entry) -> None:
+    """Owner, mode, attributes, time, in the order in which they do not undo each other.
+
+    chown clears setuid and capabilities, so it comes first; the time comes last.
+    """
+    if (entry.uid, entry.gid) != _owner(path):
+        os.chown(path, entry.uid, entry.gid, follow_symlinks=False)
+    if entry.type != SYMLINK:
+        os.chmod(path, entry.mode)
+    for name, value in entry.xattrs:
+        set_xattr(path, name, value)
+    moment = entry.mtime * 1_000_000_000
+    os.utime(path, ns=(moment, moment), follow_symlinks=False)
+
+
+def _owner(path: str | bytes) -> tuple[int, int]:
+    status = os.lstat(path)
+    return status.st_uid, status.st_gid
+
+
+def set_xattr(path: str | bytes, name: bytes, value: bytes) -> None:
+    """Set an extended attribute; a file system without such attributes is not an error, a refusal is."""
+    import errno
+
+    try:
+        os.setxattr(path, name, value, follow_symlinks=False)
+    except OSError as error:
+        # A symlink takes no user.* attribute and some file systems no ACL: the file stays usable.
+        if error.errno not in (errno.EOPNOTSUPP, errno.EPERM) or name == b"security.capability":
+            raise
+
+
+def is_folder(path: str | bytes) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
