@@ -110,7 +110,7 @@ def compressed(sink: IO[bytes], kind: str) -> Writer:
         from isal import igzip
 
         # No name and no time in the header: the same layer always gives the same blob.
-        return igzip.IGzipFile(  # type: ignore[no-untyped-call, no-any-return]
+        return igzip.IGzipFile(  # type: ignore[no-untyped-call]
             filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=sink, mtime=0
         )
     if kind == "zstd":

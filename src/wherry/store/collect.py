@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from wherry.store.temporary import remove_tree
+from wherry.layers.remove import remove_tree
 
 if TYPE_CHECKING:
     from wherry.store.store import Store

@@ -74,7 +74,7 @@ class Containers:
 
     def remove(self, container: str) -> None:
         """Forget the record, then remove the files."""
-        from wherry.store.temporary import remove_tree
+        from wherry.layers.remove import remove_tree
 
         self._database.execute("DELETE FROM containers WHERE id=?", container)
         remove_tree(self.dir(container))

@@ -93,7 +93,7 @@ class Layers:
 
     def remove(self, diff_id: str) -> None:
         """Forget a layer and remove its tree.  The record goes first: half a tree is never a layer."""
-        from wherry.store.temporary import remove_tree
+        from wherry.layers.remove import remove_tree
 
         self._database.execute("DELETE FROM layer_blobs WHERE diff_id=?", diff_id)
         self._database.execute("DELETE FROM layers WHERE diff_id=?", diff_id)

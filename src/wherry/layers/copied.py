@@ -1,0 +1,234 @@
+"""Snapshots where nothing may be mounted: a real copy of the layers, changes found by comparing.
+
+An index of every file (inode, times, mode, owner, size) is taken before; whatever differs afterwards was
+changed.  ctime cannot be set back by the process that runs in the root, so nothing is missed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from wherry.layers.copying import copy_node, finish
+from wherry.layers.remove import remove_tree
+from wherry.layers.tree import entry_of
+from wherry.layers.view import View
+from wherry.layers.whiteout import make_whiteout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from wherry.layers.snapshots import Snapshot
+    from wherry.layers.view import Node
+
+Mark = tuple[int, int, int, int, int, int, int]
+Index = dict[str, Mark]
+
+
+class Copied:
+    name = "copy"
+
+    def open(self, layers: Sequence[str], work: str) -> Snapshot:
+        return _Copy(layers, work)
+
+
+class _Copy:
+    """`work` holds ``root`` and ``layers.json``: which layers the root stands for, and its index."""
+
+    def __init__(self, layers: Sequence[str], work: str) -> None:
+        self.root = os.path.join(work, "root")
+        self._work = work
+        self._state = os.path.join(work, "layers.json")
+        done = self._done(layers)
+        if done is None:
+            self._index = self._fill(layers)
+            self._save(layers)
+        else:
+            self._index = done
+
+    def _done(self, layers: Sequence[str]) -> Index | None:
+        """The index of a root that is here already, brought up to `layers`; None if it is of no use."""
+        try:
+            with open(self._state, encoding="utf-8", errors="surrogateescape") as file:
+                state = json.load(file)
+        except FileNotFoundError:
+            return None
+        have = state["layers"]
+        if state["taken"]:
+            # changes() became a layer: the root is what that layer makes of it, if it comes next.
+            have = [*have, *layers[len(have) : len(have) + 1]]
+        if list(layers[: len(have)]) != have:
+            return None
+        index: Index = {name: tuple(mark) for name, mark in state["index"].items()}
+        if len(layers) > len(have):
+            for tree in layers[len(have) :]:
+                _apply(tree, self.root)
+            index = _index(self.root)
+        if state["taken"] or len(layers) > len(have):
+            self._index = index
+            self._save(layers)
+        return index
+
+    def _fill(self, layers: Sequence[str]) -> Index:
+        remove_tree(self.root)
+        os.mkdir(self.root)
+        os.chmod(self.root, 0o755)
+        copy_view(View(layers), self.root)
+        return _index(self.root)
+
+    def _save(self, layers: Sequence[str], *, taken: bool = False) -> None:
+        state = {"layers": list(layers), "taken": taken, "index": self._index}
+        with open(self._state + ".new", "w", encoding="utf-8", errors="surrogateescape") as file:
+            json.dump(state, file)
+        os.rename(self._state + ".new", self._state)
+
+    def changes(self) -> str:
+        """Copy what differs into a tree of its own; the root stays, for the next step."""
+        upper = os.path.join(self._work, "upper")
+        os.mkdir(upper)
+        status = os.stat(self.root)
+        os.chown(upper, status.st_uid, status.st_gid)
+        os.chmod(upper, stat.S_IMODE(status.st_mode))
+        now = _index(self.root)
+        _write_changes(self.root, upper, self._index, now)
+        with open(self._state, encoding="utf-8", errors="surrogateescape") as file:
+            layers = json.load(file)["layers"]
+        self._index = now
+        self._save(layers, taken=True)
+        return upper
+
+    def close(self) -> None:
+        """Nothing is mounted."""
+
+
+def copy_view(view: View, target: str) -> None:
+    """Copy a whole view into an existing empty folder, hard links kept."""
+    root = view.root()
+    if root is None:
+        return
+    links: dict[tuple[int, int], str] = {}
+    folders: list[tuple[Node, str]] = [(root, target)]
+    for node in view.walk(root):
+        host = f"{target}/{node.name}"
+        if node.is_folder:
+            folders.append((node, host))
+        _copy_linked(node.path, host, node.status, links)
+    for node, host in reversed(folders):
+        _finish_folder(node.path, host)
+
+
+def _copy_linked(source: str, host: str, status: os.stat_result, links: dict[tuple[int, int], str]) -> None:
+    if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+        first = links.setdefault((status.st_dev, status.st_ino), host)
+        if first != host:
+            os.link(first, host, follow_symlinks=False)
+            return
+    copy_node(source, host)
+
+
+def _finish_folder(source: str, host: str) -> None:
+    path = os.fsencode(source)
+    entry = entry_of(b"", path, os.stat(path), {})
+    assert entry is not None  # noqa: S101
+    finish(host, entry, source)
+
+
+def _apply(tree: str, root: str) -> None:
+    """Lay one more layer over a copied root: whiteouts delete, files replace, folders merge."""
+    view = View([tree])
+    top = view.root()
+    assert top is not None  # noqa: S101
+    for deleted in _whiteouts(tree):
+        remove_tree(f"{root}/{deleted}")
+    links: dict[tuple[int, int], str] = {}
+    folders = [(top, root)]
+    for node in view.walk(top):
+        host = f"{root}/{node.name}"
+        if node.is_folder:
+            folders.append((node, host))
+            if os.path.isdir(host) and not os.path.islink(host):
+                continue
+        remove_tree(host)
+        _copy_linked(node.path, host, node.status, links)
+    for node, host in reversed(folders):
+        _finish_folder(node.path, host)
+
+
+def _whiteouts(tree: str) -> Iterator[str]:
+    """The names that a tree deletes from what lies below it, opaque folders included."""
+    from wherry.layers.entry import OPAQUE, WHITEOUT
+    from wherry.layers.tree import walk
+
+    for item in walk(tree):
+        folder, _, base = item.entry.name.rpartition(b"/")
+        if item.path is None:
+            hidden = folder if base == OPAQUE else folder + b"/" + base.removeprefix(WHITEOUT)
+            yield os.fsdecode(hidden.lstrip(b"/"))
+
+
+def _index(root: str) -> Index:
+    """Every file below `root` and what tells whether it was touched.  Paths start with no slash."""
+    found: Index = {}
+    stack = [""]
+    while stack:
+        folder = stack.pop()
+        with os.scandir(f"{root}/{folder}") as entries:
+            for entry in entries:
+                name = f"{folder}/{entry.name}" if folder else entry.name
+                status = entry.stat(follow_symlinks=False)
+                found[name] = _mark(status)
+                if stat.S_ISDIR(status.st_mode):
+                    stack.append(name)
+    return found
+
+
+def _mark(status: os.stat_result) -> Mark:
+    """For a folder its own times change with its entries, so only what belongs to itself counts."""
+    folder = stat.S_ISDIR(status.st_mode)
+    return (
+        status.st_ino,
+        status.st_mode,
+        status.st_uid,
+        status.st_gid,
+        0 if folder else status.st_size,
+        status.st_mtime_ns,
+        0 if folder else status.st_ctime_ns,
+    )
+
+
+def _write_changes(root: str, upper: str, before: Index, after: Index) -> None:
+    made: set[str] = {""}
+    links: dict[tuple[int, int], str] = {}
+    for name in sorted(n for n, mark in after.items() if before.get(n) != mark):
+        _make_parents(root, upper, name, made)
+        if name in made:
+            continue
+        if stat.S_ISDIR(after[name][1]):
+            _make_folder(root, upper, name, made)
+        else:
+            source = f"{root}/{name}"
+            _copy_linked(source, f"{upper}/{name}", os.lstat(source), links)
+    for name in sorted(n for n in before if n not in after):
+        parent = name.rpartition("/")[0]
+        # What lay in a deleted folder went with it; what lay in a folder that is a file now, as well.
+        if (parent and parent not in after) or (parent and not stat.S_ISDIR(after[parent][1])):
+            continue
+        _make_parents(root, upper, name, made)
+        make_whiteout(f"{upper}/{name}")
+    for name in sorted(made, reverse=True):
+        _finish_folder(f"{root}/{name}", f"{upper}/{name}")
+
+
+def _make_parents(root: str, upper: str, name: str, made: set[str]) -> None:
+    parts = name.split("/")[:-1]
+    for end in range(1, len(parts) + 1):
+        parent = "/".join(parts[:end])
+        if parent not in made:
+            _make_folder(root, upper, parent, made)
+
+
+def _make_folder(root: str, upper: str, name: str, made: set[str]) -> None:
+    os.mkdir(f"{upper}/{name}", 0o700)
+    made.add(name)
