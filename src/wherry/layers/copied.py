@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from wherry.layers.copying import copy_node, finish
 from wherry.layers.remove import remove_tree
-from wherry.layers.tree import entry_of
+from wherry.layers.tree import ROOT_MODE, entry_of
 from wherry.layers.view import View
 from wherry.layers.whiteout import make_whiteout
 
@@ -74,7 +74,7 @@ class _Copy:
     def _fill(self, layers: Sequence[str]) -> Index:
         remove_tree(self.root)
         os.mkdir(self.root)
-        os.chmod(self.root, 0o755)
+        os.chmod(self.root, ROOT_MODE)
         copy_view(View(layers), self.root)
         return _index(self.root)
 
