@@ -1,0 +1,28 @@
+"""PURE: content digests (OCI descriptor.md, "Digests")."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DIGEST = re.compile(r"sha256:[a-f0-9]{64}\Z")
+
+
+def digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def is_digest(text: object) -> bool:
+    return isinstance(text, str) and _DIGEST.match(text) is not None
+
+
+def chain_id(diff_ids: Sequence[str]) -> str:
+    """What a stack of layers is (OCI config.md, "Layer ChainID"); "" for no layers."""
+    chain = ""
+    for diff_id in diff_ids:
+        chain = digest_of(f"{chain} {diff_id}".encode()) if chain else diff_id
+    return chain
