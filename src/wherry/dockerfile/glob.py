@@ -1,0 +1,119 @@
+"""PURE: wildcards of COPY and ADD (Go's filepath.Match) and of variable patterns (``${v#*.}``).
+
+Matching keeps the set of positions that are still possible, so its time is pattern times text, whatever
+the pattern.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+from wherry.errors import ContextError
+
+SPECIAL = frozenset("*?[\\")
+
+
+class _Set(NamedTuple):
+    """``[a-z]``: ranges of characters, or all but them."""
+
+    negated: bool
+    ranges: tuple[tuple[str, str], ...]
+
+    def has(self, char: str) -> bool:
+        return any(low <= char <= high for low, high in self.ranges) != self.negated
+
+
+# A token is a literal character, ANY ("?"), MANY ("*") or a set.
+ANY, MANY = None, ...
+Token = object
+
+
+def has_wildcards(text: str) -> bool:
+    return not SPECIAL.isdisjoint(text)
+
+
+def match(pattern: str, name: str) -> bool:
+    """Whether one path component matches, as filepath.Match.  Raises ContextError for a bad pattern."""
+    return len(name) in ends(_compiled(pattern, True), name)
+
+
+def ends(tokens: tuple[Token, ...], text: str) -> set[int]:
+    """All lengths of prefixes of `text` that the whole pattern matches."""
+    states = {0}
+    for token in tokens:
+        if token is MANY:
+            states = set(range(min(states), len(text) + 1))
+        else:
+            states = {at + 1 for at in states if at < len(text) and _accepts(token, text[at])}
+        if not states:
+            break
+    return states
+
+
+def shell_pattern(pattern: str) -> tuple[Token, ...]:
+    """The pattern of ``${v#pattern}``: ``*`` and ``?``, a backslash before a literal one."""
+    return _compiled(pattern, False)
+
+
+def _accepts(token: Token, char: str) -> bool:
+    if token is ANY:
+        return True
+    if isinstance(token, _Set):
+        return token.has(char)
+    return token == char
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(pattern: str, sets: bool) -> tuple[Token, ...]:
+    tokens: list[Token] = []
+    at = 0
+    while at < len(pattern):
+        char = pattern[at]
+        at += 1
+        if char == "*":
+            if not tokens or tokens[-1] is not MANY:
+                tokens.append(MANY)
+        elif char == "?":
+            tokens.append(ANY)
+        elif char == "[" and sets:
+            found, at = _set(pattern, at)
+            tokens.append(found)
+        elif char == "\\":
+            if at == len(pattern):
+                raise _bad(pattern)
+            tokens.append(pattern[at])
+            at += 1
+        else:
+            tokens.append(char)
+    return tuple(tokens)
+
+
+def _set(pattern: str, at: int) -> tuple[_Set, int]:
+    """The character class whose ``[`` lies before `at`, and where it ends."""
+    negated = pattern.startswith("^", at)
+    at += negated
+    ranges: list[tuple[str, str]] = []
+    while not (pattern.startswith("]", at) and ranges):
+        low, at = _character(pattern, at)
+        high = low
+        if pattern.startswith("-", at):
+            high, at = _character(pattern, at + 1)
+        ranges.append((low, high))
+    return _Set(negated, tuple(ranges)), at + 1
+
+
+def _character(pattern: str, at: int) -> tuple[str, int]:
+    if at < len(pattern) and pattern[at] == "\\":
+        at += 1
+    elif at < len(pattern) and pattern[at] in "-]":
+        raise _bad(pattern)
+    if at >= len(pattern):
+        raise _bad(pattern)
+    return pattern[at], at + 1
+
+
+def _bad(pattern: str) -> ContextError:
+    return ContextError(
+        f"syntax error in pattern: {pattern}", hint="put a backslash before a literal '[', '*', '?' or '\\'"
+    )
