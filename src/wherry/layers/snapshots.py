@@ -51,7 +51,11 @@ class Overlay:
 
 
 class _Mounted:
-    """`work` holds ``upper``, overlayfs' own ``work``, ``empty`` and the mount point ``root``."""
+    """`work` holds ``upper``, overlayfs' own ``work``, ``scaffold`` and the mount point ``root``.
+
+    The scaffold is the lowest layer: the places where a sandbox mounts things exist there, so that none
+    of them has to be made in ``upper``, where it would become a part of the image.
+    """
 
     def __init__(self, layers: Sequence[str], work: str) -> None:
         from wherry import linux
@@ -61,10 +65,10 @@ class _Mounted:
         self.root = os.path.join(work, "root")
         if not os.path.isdir(self._upper):
             self._make_upper(layers)
-        for folder in ("work", "root", "empty"):
+        for folder in ("work", "root"):
             os.makedirs(os.path.join(work, folder), exist_ok=True)
-        # overlayfs takes the uppermost first, and wants one lower folder at least (FROM scratch).
-        lower = list(reversed(layers)) or [os.path.join(work, "empty")]
+        # overlayfs takes the uppermost first.
+        lower = [*reversed(layers), _scaffold(work)]
         options = ["userxattr", "index=off", "xino=off"]
         with _Short(lower) as names:
             options.append("lowerdir=" + ":".join(_escaped(name) for name in names))
@@ -93,6 +97,21 @@ class _Mounted:
             linux.umount2(self.root, linux.MNT_DETACH)
         # overlayfs leaves ``work/work`` with mode 000 behind; a new mount makes it again.
         remove_tree(os.path.join(self._work, "work"))
+
+
+SCAFFOLD_FOLDERS = ("dev", "etc", "proc", "sys")
+SCAFFOLD_FILES = ("etc/hostname", "etc/hosts", "etc/resolv.conf")
+
+
+def _scaffold(work: str) -> str:
+    top = os.path.join(work, "scaffold")
+    if not os.path.isdir(top):
+        os.mkdir(top)
+        for folder in SCAFFOLD_FOLDERS:
+            os.mkdir(os.path.join(top, folder))
+        for name in SCAFFOLD_FILES:
+            os.close(os.open(os.path.join(top, name), os.O_CREAT | os.O_WRONLY, 0o644))
+    return top
 
 
 class _Short:

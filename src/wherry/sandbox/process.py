@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Mount(NamedTuple):
@@ -31,8 +34,8 @@ class User(NamedTuple):
 class Process(NamedTuple):
     """One process in a container: everything that decides how it runs, except where its root lies.
 
-    `network` is "host", "none" or "private".  `ports` (private only) are (host address, host port,
-    container port, "tcp"|"udp").  `env` entries are "NAME=value".  `cwd` is created if absent.
+    `network` is "host", "none" or "private"; for "private", `join` enters the namespace that the caller
+    made and connected.  `env` entries are "NAME=value".  `cwd` is created if absent.
     """
 
     args: tuple[str, ...]
@@ -42,14 +45,14 @@ class Process(NamedTuple):
     mounts: tuple[Mount, ...] = ()
     hostname: str = ""
     network: str = "host"
-    ports: tuple[tuple[str, int, int, str], ...] = ()
+    join: Callable[[], None] | None = None
     extra_hosts: tuple[tuple[str, str], ...] = ()
     tty: bool = False
-    init: bool = False
+    readonly: bool = False
 
 
 class Running(Protocol):
-    """A started process.  `pid` is that of the process that stands for it on the host."""
+    """A started process.  `pid` is that of its supervisor on the host."""
 
     pid: int
 

@@ -1,0 +1,293 @@
+"""Isolation by chroot(2) alone, as ``buildah --isolation chroot``.
+
+Where mounting is possible (root with `--isolation chroot`, or a user namespace) the process still gets its
+own PID and mount namespaces, and /proc, /dev and /sys bound in.  Where it is not (root in a container with
+Docker's default profile) device nodes are made and the files of /etc written for as long as the process
+runs, and put back exactly as they were.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import time
+from typing import TYPE_CHECKING
+
+from wherry import linux
+from wherry.errors import UnsupportedError
+from wherry.layers.rootpath import resolve
+from wherry.sandbox.files import file_contents
+from wherry.sandbox.programs import find_program
+from wherry.sandbox.supervise import Supervised, exit_code, in_pid_namespace, take_streams
+
+if TYPE_CHECKING:
+    from wherry.sandbox.process import Process, Running
+
+DEVICES = {
+    "null": (1, 3),
+    "zero": (1, 5),
+    "full": (1, 7),
+    "random": (1, 8),
+    "urandom": (1, 9),
+    "tty": (5, 0),
+}
+LINKS = {
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+}
+# The numbers of spec.CAPABILITIES (linux/capability.h); the others leave the bounding set.
+KEPT_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31})
+LAST_CAPABILITY = 40
+
+
+class Chroot:
+    """See sandbox.process.Isolation."""
+
+    name = "chroot"
+
+    def __init__(self, *, mounts: bool) -> None:
+        self.mounts = mounts
+
+    def start(self, root: str, process: Process, *, stdin: int, stdout: int, stderr: int) -> Running:
+        program = find_program(root, process.args, process.env, process.cwd)
+        self._refuse(process)
+        files = (stdin, stdout, stderr)
+        if self.mounts:
+            supervisor = in_pid_namespace(
+                (), {}, files, lambda: _mounted(root, process, program, files), process.join
+            )
+            return Supervised(supervisor, 1)
+        parent = os.getpid()
+        supervisor = os.fork()
+        if supervisor == 0:
+            _supervise(parent, root, process, program, files)
+        return Supervised(supervisor, 1)
+
+    def _refuse(self, process: Process) -> None:
+        if process.network != "host" and not self.mounts:
+            raise UnsupportedError(
+                "this container may make no network of its own",
+                hint="use --network host here, or run wherry where it may use namespaces",
+            )
+        if process.mounts and not self.mounts:
+            raise UnsupportedError(
+                f"nothing can be mounted here, so not {process.mounts[0].target} either",
+                hint="copy files with wherry cp, or run wherry where it may mount",
+            )
+
+
+def _mounted(root: str, process: Process, program: str, files: tuple[int, int, int]) -> None:
+    """In the new namespaces: bind what a process expects into the root, and become it."""
+    flags = linux.MS_BIND | linux.MS_REC
+    linux.mount(root, root, None, flags)
+    for name in ("proc", "dev", "sys"):
+        os.makedirs(f"{root}/{name}", exist_ok=True)
+        linux.mount(f"/{name}", f"{root}/{name}", None, flags)
+    for mount in process.mounts:
+        target = resolve(root, mount.target)
+        if not os.path.isdir(mount.source) and mount.kind == "bind":
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+        else:
+            os.makedirs(target, exist_ok=True)
+        if mount.kind == "tmpfs":
+            linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV)
+            continue
+        linux.mount(mount.source, target, None, flags)
+        if mount.readonly:
+            linux.mount("none", target, None, linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY)
+    _mount_files(root, process)
+    take_streams(files)
+    _become(root, process, program)
+
+
+def _mount_files(root: str, process: Process) -> None:
+    """The files of /etc on a tmpfs of their own, bound over those of the image."""
+    scratch = resolve(root, "/dev/shm")  # noqa: S108
+    if not os.path.isdir(scratch):
+        return
+    linux.mount("tmpfs", scratch, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV)
+    for target, text in file_contents(process).items():
+        host = resolve(root, target)
+        if os.path.isfile(host):
+            source = f"{scratch}/{os.path.basename(target)}"
+            _write(source, text)
+            linux.mount(source, host, None, linux.MS_BIND)
+
+
+def _supervise(parent: int, root: str, process: Process, program: str, files: tuple[int, int, int]) -> None:
+    """The supervisor's whole life where nothing can be mounted.  Does not return."""
+    code = 125
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGCHLD})
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        # SIGTERM, not SIGKILL: wherry may be gone, but the root is still to be put in order.
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)
+        linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+        with _Furnished(root, process):
+            if os.getppid() == parent:
+                code = _run(root, process, program, files)
+            kill_inside(root)
+    except BaseException as error:
+        os.write(files[2], f"error: the chroot could not be made: {error}\n".encode(errors="replace"))
+    os._exit(code)
+
+
+def _run(root: str, process: Process, program: str, files: tuple[int, int, int]) -> int:
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, set())
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGPIPE):
+                signal.signal(number, signal.SIG_DFL)
+            linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+            take_streams(files)
+            _become(root, process, program)
+        except BaseException as error:
+            os.write(2, f"error: {error}\n".encode(errors="replace"))
+        os._exit(126)
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    while True:
+        if signal.sigwait({signal.SIGTERM, signal.SIGCHLD}) == signal.SIGTERM:
+            os.kill(child, signal.SIGKILL)
+        done, status = os.waitpid(-1, os.WNOHANG)
+        while done:
+            if done == child:
+                return exit_code(status)
+            done, status = _reap()
+
+
+def _reap() -> tuple[int, int]:
+    try:
+        return os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return 0, 0
+
+
+def _become(root: str, process: Process, program: str) -> None:
+    """Enter the root, drop what a container may not have, and start the program."""
+    os.setsid()
+    os.chroot(root)
+    try:
+        os.chdir(process.cwd)
+    except FileNotFoundError:
+        os.makedirs(process.cwd)
+        os.chdir(process.cwd)
+    os.umask(0o022)
+    for number in range(LAST_CAPABILITY + 1):
+        if number not in KEPT_CAPABILITIES and linux.prctl(linux.PR_CAPBSET_READ, number):
+            linux.prctl(linux.PR_CAPBSET_DROP, number)
+    os.setgroups(list(process.user.groups))
+    os.setgid(process.user.gid)
+    os.setuid(process.user.uid)
+    env = dict(entry.partition("=")[::2] for entry in process.env)
+    os.execve(program, list(process.args), env)  # noqa: S606
+
+
+def kill_inside(root: str) -> None:
+    """End every process whose root is `root`: what a step left running in the background."""
+    for _ in range(50):
+        found = [pid for pid in os.listdir("/proc") if pid.isdigit() and _root_of(pid) == root]
+        for pid in found:
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        _reap()
+        if not found:
+            return
+        time.sleep(0.01)
+
+
+def _root_of(pid: str) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/root")
+    except OSError:
+        return ""
+
+
+class _Furnished:
+    """Device nodes and files of /etc in the root for a while; leaving puts back what was there."""
+
+    def __init__(self, root: str, process: Process) -> None:
+        self._root = root
+        self._process = process
+        self._made: list[str] = []
+        self._saved: list[tuple[str, bytes, os.stat_result]] = []
+        self._folders: dict[str, os.stat_result] = {}
+
+    def __enter__(self) -> None:
+        for name, numbers in DEVICES.items():
+            self._make(f"/dev/{name}", lambda path, n=numbers: _node(path, n))  # type: ignore[misc]
+        for name, target in LINKS.items():
+            self._make(f"/dev/{name}", lambda path, t=target: os.symlink(t, path))  # type: ignore[misc]
+        for target, text in file_contents(self._process).items():
+            host = resolve(self._root, target)
+            if os.path.isfile(host):
+                with open(host, "rb") as file:
+                    self._saved.append((host, file.read(), os.stat(host)))
+                _write(host, text)
+            else:
+                self._make(target, lambda path, t=text: _write(path, t))  # type: ignore[misc]
+
+    def __exit__(self, *_: object) -> None:
+        for path in reversed(self._made):
+            try:
+                if stat.S_ISDIR(os.lstat(path).st_mode):
+                    os.rmdir(path)
+                else:
+                    os.unlink(path)
+            except OSError:
+                # The step took it away, or put something of its own there: that is the step's.
+                pass
+        for path, data, status in self._saved:
+            _restore(path, data, status)
+        for folder, status in self._folders.items():
+            if os.path.isdir(folder):
+                os.utime(folder, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def _make(self, target: str, make: object) -> None:
+        path = resolve(self._root, target, follow_last=False)
+        if os.path.lexists(path):
+            return
+        folder = os.path.dirname(path)
+        if not os.path.isdir(folder):
+            self._remember(os.path.dirname(folder))
+            os.makedirs(folder)
+            self._made.append(folder)
+        self._remember(folder)
+        try:
+            make(path)  # type: ignore[operator]
+        except PermissionError:
+            return
+        self._made.append(path)
+
+    def _remember(self, folder: str) -> None:
+        if folder not in self._folders:
+            self._folders[folder] = os.stat(folder)
+
+
+def _node(path: str, numbers: tuple[int, int]) -> None:
+    os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(*numbers))
+    os.chmod(path, 0o666)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+
+
+def _restore(path: str, data: bytes, status: os.stat_result) -> None:
+    """The old bytes and times.  As with Docker, what a step writes to these files is not kept."""
+    try:
+        with open(path, "wb") as file:
+            file.write(data)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    except OSError:
+        pass

@@ -1,0 +1,46 @@
+"""/etc/hosts, /etc/hostname and /etc/resolv.conf as a container sees them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wherry.sandbox.process import Process
+
+LOCAL = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+
+
+def container_files(folder: str, process: Process) -> dict[str, str]:
+    """Write the three files below `folder`; their host paths by their places in the container."""
+    written = {}
+    for target, text in file_contents(process).items():
+        path = os.path.join(folder, os.path.basename(target))
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        os.chmod(path, 0o644)
+        written[target] = path
+    return written
+
+
+def file_contents(process: Process) -> dict[str, str]:
+    """With the host's network its names hold; elsewhere only the container's own."""
+    hosts = _host_file("/etc/hosts") if process.network == "host" else LOCAL
+    name = process.hostname or os.uname().nodename
+    if process.network != "host":
+        hosts += f"127.0.1.1\t{name}\n"
+    for host, address in process.extra_hosts:
+        hosts += f"{address}\t{host}\n"
+    return {
+        "/etc/hosts": hosts,
+        "/etc/hostname": name + "\n",
+        "/etc/resolv.conf": "" if process.network == "none" else _host_file("/etc/resolv.conf"),
+    }
+
+
+def _host_file(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except OSError:
+        return LOCAL if path == "/etc/hosts" else ""

@@ -1,0 +1,151 @@
+"""PURE: from a Process to the configuration of an OCI runtime (runtime-spec, config.md).
+
+Defaults are Docker's: its capabilities, masked and read-only paths, and seccomp profile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wherry.sandbox.seccomp import SECCOMP
+
+if TYPE_CHECKING:
+    from wherry.sandbox.process import Mount, Process
+
+CAPABILITIES = (
+    "CAP_AUDIT_WRITE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_MKNOD",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_RAW",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYS_CHROOT",
+)
+MASKED = (
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+)
+READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+NODEV = ["nosuid", "noexec", "nodev"]
+
+
+def runtime_config(root: str, process: Process, files: dict[str, str], *, rootless: bool) -> dict[str, Any]:
+    """The whole config.json.  `files` are host files by their place in the container (/etc/hosts, …).
+
+    `rootless`: inside a user namespace, where sysfs and cgroups of the host cannot be mounted.
+    """
+    granted = list(CAPABILITIES)
+    # As Docker: a user other than root has them in the bounding set only.
+    held = granted if process.user.uid == 0 else []
+    return {
+        "ociVersion": "1.0.2",
+        "process": {
+            "terminal": process.tty,
+            "user": {
+                "uid": process.user.uid,
+                "gid": process.user.gid,
+                "additionalGids": list(process.user.groups),
+                "umask": 0o022,
+            },
+            "args": list(process.args),
+            "env": list(process.env),
+            "cwd": process.cwd,
+            "capabilities": {
+                "bounding": granted,
+                "effective": held,
+                "permitted": held,
+                "inheritable": [],
+                "ambient": [],
+            },
+            "noNewPrivileges": False,
+        },
+        "root": {"path": root, "readonly": process.readonly},
+        "hostname": process.hostname,
+        "mounts": [
+            *_system_mounts(process, rootless=rootless),
+            *_file_mounts(files),
+            *_own(process.mounts),
+        ],
+        "linux": {
+            "namespaces": [{"type": kind} for kind in _namespaces(process)],
+            "maskedPaths": list(MASKED),
+            "readonlyPaths": list(READONLY),
+            "seccomp": SECCOMP,
+        },
+    }
+
+
+def _namespaces(process: Process) -> list[str]:
+    """The network namespace is made by whoever connects it; the runtime is started inside it."""
+    kinds = ["pid", "ipc", "uts", "mount"]
+    if process.network == "none":
+        kinds.append("network")
+    return kinds
+
+
+def _system_mounts(process: Process, *, rootless: bool) -> list[dict[str, Any]]:
+    sys: dict[str, Any] = {"destination": "/sys", "type": "sysfs", "source": "sysfs"}
+    sys["options"] = [*NODEV, "ro"]
+    if rootless and process.network != "none":
+        # sysfs shows a network namespace; only that namespace's owner may mount it.
+        sys = {"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", *NODEV, "ro"]}
+    devpts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]
+    return [
+        {"destination": "/proc", "type": "proc", "source": "proc", "options": NODEV},
+        _tmpfs("/dev", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        {
+            "destination": "/dev/pts",
+            "type": "devpts",
+            "source": "devpts",
+            "options": devpts if rootless else [*devpts, "gid=5"],
+        },
+        _tmpfs("/dev/shm", [*NODEV, "mode=1777", "size=65536k"]),  # noqa: S108
+        {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": NODEV},
+        sys,
+    ]
+
+
+def _tmpfs(target: str, options: list[str]) -> dict[str, Any]:
+    return {"destination": target, "type": "tmpfs", "source": "tmpfs", "options": options}
+
+
+def _file_mounts(files: dict[str, str]) -> list[dict[str, Any]]:
+    return [
+        {"destination": target, "type": "bind", "source": source, "options": ["bind", "rprivate"]}
+        for target, source in files.items()
+    ]
+
+
+def _own(mounts: tuple[Mount, ...]) -> list[dict[str, Any]]:
+    result = []
+    for mount in mounts:
+        options = [*mount.options, "ro" if mount.readonly else "rw"]
+        if mount.kind == "tmpfs":
+            result.append(_tmpfs(mount.target, ["nosuid", "nodev", *options]))
+            continue
+        result.append(
+            {
+                "destination": mount.target,
+                "type": "bind",
+                "source": mount.source,
+                "options": ["rbind", "rprivate", *options],
+            }
+        )
+    return result

@@ -1,0 +1,125 @@
+"""A process that stands between wherry and what it started, so that nothing outlives wherry.
+
+The supervisor is PID 1's parent in a PID namespace of its own where that is possible: when it goes (it is
+killed when wherry goes, however wherry goes), the kernel ends every process in the namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from wherry import linux
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+class Supervised:
+    """A started process, seen through its supervisor's pid.  Implements sandbox.process.Running."""
+
+    def __init__(self, supervisor: int, depth: int) -> None:
+        self.pid = supervisor
+        self._depth = depth
+        self._ended: int | None = None
+
+    def wait(self) -> int:
+        if self._ended is None:
+            _, status = os.waitpid(self.pid, 0)
+            self._ended = exit_code(status)
+        return self._ended
+
+    def signal(self, number: int) -> None:
+        target = self.inner()
+        if target is not None:
+            try:
+                os.kill(target, number)
+            except ProcessLookupError:
+                pass
+
+    def inner(self) -> int | None:
+        """The container's first process by its pid on the host, or None before it began or after it."""
+        pid = self.pid
+        for _ in range(self._depth):
+            try:
+                with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                    children = file.read().split()
+            except OSError:
+                return None
+            if not children:
+                return None
+            pid = int(children[0])
+        return pid
+
+
+def exit_code(status: int) -> int:
+    """A wait status in the shell's (and Docker's) numbers."""
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
+
+
+def in_pid_namespace(
+    argv: Sequence[str],
+    env: dict[str, str],
+    files: tuple[int, int, int],
+    prepare: Callable[[], None],
+    join: Callable[[], None] | None = None,
+) -> int:
+    """Start `argv` as PID 1 of a new PID and mount namespace; the supervisor's pid.
+
+    `files` become its standard streams.  `join` runs in the supervisor before the namespaces are made
+    (to enter a network namespace), `prepare` in the new mount namespace before the program.
+    """
+    parent = os.getpid()
+    supervisor = os.fork()
+    if supervisor:
+        return supervisor
+    try:
+        _die_with(parent)
+        _plain_signals()
+        if join is not None:
+            join()
+        linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS)
+        first = os.fork()
+        if first == 0:
+            linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+            linux.mount("none", "/", None, linux.MS_REC | linux.MS_SLAVE)
+            linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+            prepare()  # may itself become the program
+            take_streams(files)
+            os.execvpe(argv[0], list(argv), env)  # noqa: S606
+        _close_streams()
+        os._exit(exit_code(os.waitpid(first, 0)[1]))
+    except BaseException as error:
+        os.write(files[2], f"error: the sandbox could not be made: {error}\n".encode(errors="replace"))
+    os._exit(125)
+
+
+def _die_with(parent: int) -> None:
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    # It may have gone before the kernel was told.
+    if os.getppid() != parent:
+        os._exit(137)
+
+
+def _plain_signals() -> None:
+    """Our Python handlers are not the program's; ctrl-C is wherry's to pass on or not."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGPIPE, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def take_streams(files: tuple[int, int, int]) -> None:
+    """Make `files` the standard streams and close everything else."""
+    held = [os.dup(file) for file in files]
+    for number, file in enumerate(held):
+        os.dup2(file, number)
+    os.closerange(3, 1 << 16)
+
+
+def _close_streams() -> None:
+    """The supervisor must not keep a pipe open that its reader waits to see closed."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    os.closerange(3, 1 << 16)

@@ -1,0 +1,152 @@
+"""A plain user becomes root of a user namespace of their own: wherry starts itself again inside it.
+
+Inside, uid 0 is the user, and 1, 2, … are the subordinate ids of /etc/subuid and /etc/subgid (newuidmap(1),
+user_namespaces(7)).  A command that touches no layer never comes here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+from wherry import linux
+from wherry.errors import SandboxError
+
+MARK = "WHERRY_USERNS"
+
+
+def inside() -> bool:
+    """Whether this process is the one inside the namespace."""
+    return os.environ.get(MARK, "") != ""
+
+
+def enter_if_needed() -> None:
+    """Return if this process may use layers as it is; else run the command again inside, and exit."""
+    if os.geteuid() == 0 or inside():
+        return
+    _restart(_ranges("/etc/subuid"), _ranges("/etc/subgid"))
+
+
+def _ranges(path: str) -> list[tuple[int, int]]:
+    """(first, count) of this user's rows, by name or by number.  Raises SandboxError where there are none."""
+    import pwd
+
+    uid = os.getuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = str(uid)
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            rows = [line.strip().split(":") for line in file]
+    except FileNotFoundError:
+        rows = []
+    found = [
+        (int(r[1]), int(r[2])) for r in rows if len(r) == 3 and r[0] in (name, str(uid)) and r[2].isdigit()
+    ]
+    if not found:
+        raise SandboxError(
+            f"{path} gives {name} no subordinate ids, which images' files need for their owners",
+            hint=f"as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}",
+        )
+    return found
+
+
+def _restart(uids: list[tuple[int, int]], gids: list[tuple[int, int]]) -> NoReturn:
+    """Fork; the child makes the namespace, the parent maps its ids; then the child is wherry again."""
+    ready_read, ready_write = os.pipe()
+    mapped_read, mapped_write = os.pipe()
+    parent = os.getpid()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        _child(parent, ready_write, mapped_read)
+    os.close(ready_write)
+    os.close(mapped_read)
+    refused = os.read(ready_read, 4096)
+    if refused:
+        os.waitpid(child, 0)
+        raise SandboxError(f"no user namespace: {refused.decode(errors='replace')}", hint=_why_refused())
+    try:
+        _map("newuidmap", child, os.getuid(), uids)
+        _map("newgidmap", child, os.getgid(), gids)
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    os.write(mapped_write, b"1")
+    os.close(mapped_write)
+    _pass_on(child)
+
+
+def _child(parent: int, ready: int, mapped: int) -> NoReturn:
+    try:
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(137)
+        try:
+            linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
+        except OSError as error:
+            os.write(ready, str(error.strerror).encode())
+            os._exit(125)
+        os.close(ready)
+        if os.read(mapped, 1) != b"1":
+            os._exit(125)
+        os.setgroups([])
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+        # Becoming another user forgot the death signal.
+        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        env = {**os.environ, MARK: "1"}
+        os.execve(sys.executable, [sys.executable, "-m", "wherry", *sys.argv[1:]], env)  # noqa: S606
+    finally:
+        os._exit(125)
+
+
+def _map(tool: str, child: int, own: int, ranges: list[tuple[int, int]]) -> None:
+    import subprocess
+
+    words = ["0", str(own), "1"]
+    inside_first = 1
+    for first, count in ranges:
+        words += [str(inside_first), str(first), str(count)]
+        inside_first += count
+    try:
+        done = subprocess.run([tool, str(child), *words], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise SandboxError(f"{tool} is not on PATH", hint="apt-get install uidmap") from None
+    if done.returncode:
+        raise SandboxError(
+            f"{tool} refused: {done.stderr.strip()}", hint="check /etc/subuid and /etc/subgid"
+        )
+
+
+def _pass_on(child: int) -> NoReturn:
+    """Wait for the child; pass signals on; end as it ended.  Ctrl-C reaches it by the terminal itself."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, lambda n, _frame: os.kill(child, n))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(128 - code if code < 0 else code)
+
+
+def _why_refused() -> str:
+    for path, off, fix in (
+        ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
+        ("/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=15000"),
+        (
+            "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+            "1",
+            "sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+    ):
+        try:
+            with open(path, encoding="ascii") as file:
+                if file.read().strip() == off:
+                    return f"as root: {fix}"
+        except OSError:
+            continue
+    return "this machine or container forbids user namespaces to plain users: run wherry as root"
