@@ -32,6 +32,7 @@ DEVICES = {
     "urandom": (1, 9),
     "tty": (5, 0),
 }
+DEVICE_MODE = 0o666
 LINKS = {
     "fd": "/proc/self/fd",
     "stdin": "/proc/self/fd/0",
@@ -151,8 +152,8 @@ def _run(root: str, process: Process, program: str, files: tuple[int, int, int])
             os.write(2, f"error: {error}\n".encode(errors="replace"))
         os._exit(126)
     null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(null, number)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
     while True:
         if signal.sigwait({signal.SIGTERM, signal.SIGCHLD}) == signal.SIGTERM:
             os.kill(child, signal.SIGKILL)
@@ -180,9 +181,9 @@ def _become(root: str, process: Process, program: str) -> None:
         os.makedirs(process.cwd)
         os.chdir(process.cwd)
     os.umask(0o022)
-    for number in range(LAST_CAPABILITY + 1):
-        if number not in KEPT_CAPABILITIES and linux.prctl(linux.PR_CAPBSET_READ, number):
-            linux.prctl(linux.PR_CAPBSET_DROP, number)
+    for capability in range(LAST_CAPABILITY + 1):
+        if capability not in KEPT_CAPABILITIES and linux.prctl(linux.PR_CAPBSET_READ, capability):
+            linux.prctl(linux.PR_CAPBSET_DROP, capability)
     os.setgroups(list(process.user.groups))
     os.setgid(process.user.gid)
     os.setuid(process.user.uid)
@@ -224,9 +225,9 @@ class _Furnished:
 
     def __enter__(self) -> None:
         for name, numbers in DEVICES.items():
-            self._make(f"/dev/{name}", lambda path, n=numbers: _node(path, n))  # type: ignore[misc]
+            self._make(f"/dev/{name}", lambda path, n=numbers: _node(path, n))
         for name, target in LINKS.items():
-            self._make(f"/dev/{name}", lambda path, t=target: os.symlink(t, path))  # type: ignore[misc]
+            self._make(f"/dev/{name}", lambda path, t=target: os.symlink(t, path))
         for target, text in file_contents(self._process).items():
             host = resolve(self._root, target)
             if os.path.isfile(host):
@@ -234,7 +235,7 @@ class _Furnished:
                     self._saved.append((host, file.read(), os.stat(host)))
                 _write(host, text)
             else:
-                self._make(target, lambda path, t=text: _write(path, t))  # type: ignore[misc]
+                self._make(target, lambda path, t=text: _write(path, t))
 
     def __exit__(self, *_: object) -> None:
         for path in reversed(self._made):
@@ -274,8 +275,8 @@ class _Furnished:
 
 
 def _node(path: str, numbers: tuple[int, int]) -> None:
-    os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(*numbers))
-    os.chmod(path, 0o666)
+    os.mknod(path, stat.S_IFCHR | DEVICE_MODE, os.makedev(*numbers))
+    os.chmod(path, DEVICE_MODE)
 
 
 def _write(path: str, text: str) -> None:

@@ -30,7 +30,7 @@ def enter_if_needed() -> None:
 
 
 def _ranges(path: str) -> list[tuple[int, int]]:
-    """(first, count) of this user's rows, by name or by number.  Raises SandboxError where there are none."""
+    """(first, count) of this user's rows, by name or by number.  Raises SandboxError without one."""
     import pwd
 
     uid = os.getuid()

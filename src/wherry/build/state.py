@@ -1,0 +1,187 @@
+"""PURE: what instructions do to an image's configuration.
+
+Source: the Dockerfile reference; the JSON names are those of the OCI image-spec, config.md.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from typing import TYPE_CHECKING, Any
+
+from wherry.dockerfile.ast import (
+    Cmd,
+    Command,
+    Entrypoint,
+    Env,
+    Expose,
+    Healthcheck,
+    Label,
+    Maintainer,
+    Shell,
+    Stopsignal,
+    User,
+    Volume,
+    Workdir,
+)
+from wherry.errors import UsageError
+
+if TYPE_CHECKING:
+    from wherry.dockerfile.ast import Instruction
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DEFAULT_SHELL = ("/bin/sh", "-c")
+# Known to every build without ARG; not part of any key (Dockerfile reference, "Predefined ARGs").
+PREDEFINED = frozenset(
+    name
+    for lower in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
+    for name in (lower, lower.upper())
+)
+
+
+class State:
+    """A stage's configuration while its instructions are applied, one after the other."""
+
+    def __init__(self, config: dict[str, Any], author: str = "") -> None:
+        self.config = json.loads(json.dumps(config))
+        self.author = author
+        self.args: dict[str, str] = {}
+        self._cmd_is_own = False
+
+    # -- what steps ask ----------------------------------------------------------------------------
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The image's environment."""
+        return dict(entry.partition("=")[::2] for entry in self.config.get("Env") or [])
+
+    def variables(self) -> dict[str, str]:
+        """What `$name` means in an instruction: ENV wins over ARG."""
+        return {**self.args, **self.env}
+
+    def run_env(self) -> list[str]:
+        """The environment of a RUN: the arguments first, so that ENV wins."""
+        env = self.env
+        own = [f"{name}={value}" for name, value in sorted(self.args.items()) if name not in env]
+        return [*own, *(self.config.get("Env") or [])]
+
+    @property
+    def workdir(self) -> str:
+        return str(self.config.get("WorkingDir") or "/")
+
+    @property
+    def user(self) -> str:
+        return str(self.config.get("User") or "")
+
+    def argv(self, command: Command) -> tuple[str, ...]:
+        """What a command really starts."""
+        if command.shell:
+            return (*(self.config.get("Shell") or DEFAULT_SHELL), *command.words)
+        return command.words
+
+    # -- what instructions change ------------------------------------------------------------------
+
+    def apply(self, instruction: Instruction) -> str:
+        """Apply an instruction that only changes the configuration; its line for the history."""
+        if isinstance(instruction, Env):
+            for name, value in instruction.pairs:
+                self.set_env(name, value)
+            return "ENV " + " ".join(f"{n}={_quoted(v)}" for n, v in instruction.pairs)
+        if isinstance(instruction, Label):
+            self._merge("Labels", dict(instruction.pairs))
+            return "LABEL " + " ".join(f"{n}={_quoted(v)}" for n, v in instruction.pairs)
+        if isinstance(instruction, (Cmd, Entrypoint)):
+            return self._program(instruction)
+        if isinstance(instruction, Workdir):
+            self.config["WorkingDir"] = posixpath.normpath(
+                posixpath.join("/", self.workdir, instruction.path)
+            )
+            return f"WORKDIR {self.config['WorkingDir']}"
+        if isinstance(instruction, User):
+            self.config["User"] = instruction.user
+            return f"USER {instruction.user}"
+        if isinstance(instruction, Expose):
+            ports = [port for word in instruction.ports for port in expand_ports(word)]
+            self._merge("ExposedPorts", {port: {} for port in ports})
+            return "EXPOSE " + " ".join(f"map[{port}:{{}}]" for port in ports)
+        if isinstance(instruction, Volume):
+            self._merge("Volumes", {path: {} for path in instruction.paths})
+            return f"VOLUME [{' '.join(instruction.paths)}]"
+        return self._rest(instruction)
+
+    def _rest(self, instruction: Instruction) -> str:
+        if isinstance(instruction, Stopsignal):
+            self.config["StopSignal"] = instruction.signal
+            return f"STOPSIGNAL {instruction.signal}"
+        if isinstance(instruction, Shell):
+            self.config["Shell"] = list(instruction.words)
+            return f"SHELL [{' '.join(instruction.words)}]"
+        if isinstance(instruction, Healthcheck):
+            self.config["Healthcheck"] = self._health(instruction)
+            return instruction.source
+        if isinstance(instruction, Maintainer):
+            self.author = instruction.name
+            return f"MAINTAINER {instruction.name}"
+        raise AssertionError(f"{type(instruction).__name__} is not an instruction of the configuration")
+
+    def set_env(self, name: str, value: str) -> None:
+        """Replace in place or append: the order of the first setting stays, as in Docker."""
+        entries = list(self.config.get("Env") or [])
+        for index, entry in enumerate(entries):
+            if entry.partition("=")[0] == name:
+                entries[index] = f"{name}={value}"
+                break
+        else:
+            entries.append(f"{name}={value}")
+        self.config["Env"] = entries
+
+    def _merge(self, key: str, values: dict[str, Any]) -> None:
+        self.config[key] = {**(self.config.get(key) or {}), **values}
+
+    def _program(self, instruction: Cmd | Entrypoint) -> str:
+        argv = list(self.argv(instruction.command))
+        shown = json.dumps(argv, ensure_ascii=False)
+        if isinstance(instruction, Cmd):
+            self.config["Cmd"] = argv
+            self._cmd_is_own = True
+            return f"CMD {shown}"
+        self.config["Entrypoint"] = argv
+        # A CMD that came with the base image was meant for the base image's entry point.
+        if not self._cmd_is_own:
+            self.config.pop("Cmd", None)
+        return f"ENTRYPOINT {shown}"
+
+    def _health(self, instruction: Healthcheck) -> dict[str, Any]:
+        command = instruction.command
+        if command is None:
+            return {"Test": ["NONE"]}
+        kind = "CMD-SHELL" if command.shell else "CMD"
+        health: dict[str, Any] = {"Test": [kind, *command.words]}
+        for name, value in (
+            ("Interval", instruction.interval),
+            ("Timeout", instruction.timeout),
+            ("StartPeriod", instruction.start_period),
+            ("StartInterval", instruction.start_interval),
+            ("Retries", instruction.retries),
+        ):
+            if value:
+                health[name] = value
+        return health
+
+
+def expand_ports(word: str) -> list[str]:
+    """``80``, ``53/udp``, ``8000-8002/tcp`` -> ports with their protocol.  Raises UsageError."""
+    numbers, _, protocol = word.partition("/")
+    protocol = (protocol or "tcp").lower()
+    low, dash, high = numbers.partition("-")
+    bounds = [low, high] if dash else [low, low]
+    if protocol not in ("tcp", "udp", "sctp") or not all(b.isascii() and b.isdigit() for b in bounds):
+        raise UsageError(f"invalid containerPort: {word}", hint="write it as 8080, 53/udp or 8000-8010")
+    first, last = int(bounds[0]), int(bounds[1])
+    if not 0 < first <= last <= 65535:
+        raise UsageError(f"invalid containerPort: {word}", hint="ports are 1 to 65535")
+    return [f"{port}/{protocol}" for port in range(first, last + 1)]
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if any(c in value for c in ' "\t\n') else value

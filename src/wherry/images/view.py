@@ -1,0 +1,101 @@
+"""An image as the store holds it: found by name or id, read once, never changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wherry.errors import InvalidReferenceError, NotFoundError, nearest
+from wherry.oci import config as oci_config
+from wherry.oci import manifest as oci_manifest
+from wherry.oci.reference import from_canonical, parse
+
+if TYPE_CHECKING:
+    from wherry.oci.config import ImageConfig
+    from wherry.oci.manifest import Manifest
+    from wherry.store import ImageRecord, Store
+
+HEX = frozenset("0123456789abcdef")
+
+
+class Image:
+    """A view of one image.  Its parts are read, and verified, when they are asked for."""
+
+    def __init__(self, store: Store, record: ImageRecord) -> None:
+        self.store = store
+        self.record = record
+        self._config: ImageConfig | None = None
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def config(self) -> ImageConfig:
+        """Raises CorruptError if its bytes are not those of the image's id."""
+        if self._config is None:
+            self._config = oci_config.parse(self.store.blobs.read(self.id), f"config of {self.id[:19]}")
+        return self._config
+
+    def manifest(self) -> Manifest:
+        return oci_manifest.parse(
+            self.store.blobs.read(self.record.manifest), f"manifest of {self.id[:19]}"
+        )
+
+    def layer_paths(self) -> list[str]:
+        """The trees of its layers, lowest first, by short names.  Raises NotFoundError."""
+        return layer_paths(self.store, self.config.diff_ids)
+
+    def names(self) -> list[str]:
+        """Familiar names: ``debian:bookworm``."""
+        return [from_canonical(name).familiar() for name in self.store.names.of(self.id)]
+
+    def size(self) -> int:
+        """The sum of its files' bytes, as Docker counts: each layer in full."""
+        infos = [self.store.layers.info(diff_id) for diff_id in self.config.diff_ids]
+        return sum(info.size for info in infos if info is not None)
+
+
+def layer_paths(store: Store, diff_ids: tuple[str, ...] | list[str]) -> list[str]:
+    """The trees of some layers, lowest first.  Raises NotFoundError where one is gone."""
+    for diff_id in diff_ids:
+        if not store.layers.has(diff_id):
+            raise NotFoundError(
+                f"layer {diff_id} is not in the store", hint="load or build the image again"
+            )
+    return [store.layers.link(diff_id) for diff_id in diff_ids]
+
+
+def find(store: Store, text: str) -> Image | None:
+    """The image that a name, an id or the beginning of one means, or None.
+
+    A name is tried first, as Docker does.  Raises NotFoundError for an ambiguous id.
+    """
+    try:
+        image = store.names.get(parse(text).canonical())
+    except InvalidReferenceError:
+        image = None
+    if image is not None:
+        record = store.images.get(image)
+        if record is not None:
+            return Image(store, record)
+    prefix = text.removeprefix("sha256:")
+    if not prefix or not HEX.issuperset(prefix):
+        return None
+    found = store.images.find(prefix)
+    if len(found) > 1:
+        raise NotFoundError(f"{text} is the beginning of {len(found)} image IDs", hint="type more digits")
+    return Image(store, found[0]) if found else None
+
+
+def lookup(store: Store, text: str) -> Image:
+    """Like find().  Raises NotFoundError in Docker's words, InvalidReferenceError for a bad name."""
+    image = find(store, text)
+    if image is not None:
+        return image
+    wanted = parse(text) if not HEX.issuperset(text) else None
+    shown = wanted.familiar() if wanted else text
+    known = [from_canonical(name).familiar() for name in store.names.all()]
+    near = nearest(shown, known)
+    raise NotFoundError(
+        f"No such image: {shown}", hint=f"did you mean {near}?" if near else "see wherry images"
+    )

@@ -1,0 +1,40 @@
+"""Making an image of a configuration and layers that are in the store."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from wherry.errors import NotFoundError
+from wherry.oci.manifest import CONFIG, LAYER, Descriptor, Manifest
+from wherry.store import ImageRecord
+
+if TYPE_CHECKING:
+    from wherry.oci.config import ImageConfig
+    from wherry.store import Store
+
+
+def create_image(store: Store, config: ImageConfig) -> ImageRecord:
+    """Write the configuration and the manifest, and record the image.  Is idempotent.
+
+    A layer's descriptor is that of a blob that exists; else of its uncompressed tar, whose digest is its
+    diff ID and which is written when somebody first needs it (the image-spec lets a layout lack blobs).
+    """
+    data = config.to_json()
+    image = store.blobs.put(data)
+    manifest = Manifest(
+        Descriptor(CONFIG, image, len(data)),
+        tuple(layer_descriptor(store, diff_id) for diff_id in config.diff_ids),
+    )
+    record = ImageRecord(image, store.blobs.put(manifest.to_json()), time.time())
+    store.images.add(record)
+    return record
+
+
+def layer_descriptor(store: Store, diff_id: str) -> Descriptor:
+    for blob in store.layers.blobs(diff_id):
+        return Descriptor(blob.media_type, blob.digest, blob.size)
+    info = store.layers.info(diff_id)
+    if info is None:
+        raise NotFoundError(f"layer {diff_id} is not in the store")
+    return Descriptor(LAYER, diff_id, info.tar_size)
