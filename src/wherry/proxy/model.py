@@ -120,7 +120,7 @@ class Snapshot(NamedTuple):
 
 
 class Sink(Protocol):
-    """What a running source reports to.  Every method may be called from any thread, and returns at once."""
+    """What a running source reports to.  Any thread may call any method; each returns at once."""
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """The full set, after the first list and after each change."""
