@@ -65,7 +65,8 @@ class Chroot:
         supervisor = os.fork()
         if supervisor == 0:
             _supervise(parent, root, process, program, files)
-        return Supervised(supervisor, 1)
+        # SIGTERM: it ends the processes and puts the root in order before it goes.
+        return Supervised(supervisor, 1, signal.SIGTERM)
 
     def _refuse(self, process: Process) -> None:
         if process.network != "host" and not self.mounts:

@@ -66,7 +66,7 @@ class Oci:
     def _command(self, bundle: str, process: Process) -> list[str]:
         state = os.path.join(bundle, "state")
         if os.path.basename(self.runtime).startswith("crun"):
-            options = ["--cgroup-manager=disabled", "--log-level=error"]
+            options = ["--cgroup-manager=disabled"]
         else:
             options = ["--rootless=true"] if self.rootless else []
         return [self.runtime, *options, "--root", state, "run", "--bundle", bundle, "wherry"]

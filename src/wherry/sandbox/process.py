@@ -65,6 +65,9 @@ class Running(Protocol):
     def signal(self, number: int) -> None:
         """Send a signal to the container's first process.  Does nothing once it has ended."""
 
+    def kill(self) -> None:
+        """End everything in the container at once."""
+
 
 class Isolation(Protocol):
     """A way to run a process with a directory as its root.

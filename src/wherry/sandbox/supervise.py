@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Supervised:
     """A started process, seen through its supervisor's pid.  Implements sandbox.process.Running."""
 
-    def __init__(self, supervisor: int, depth: int) -> None:
+    def __init__(self, supervisor: int, depth: int, kill: int = signal.SIGKILL) -> None:
         self.pid = supervisor
+        self._kill_signal = kill
         self._depth = depth
         self._ended: int | None = None
 
@@ -37,6 +38,13 @@ class Supervised:
                 os.kill(target, number)
             except ProcessLookupError:
                 pass
+
+    def kill(self) -> None:
+        """The kernel ends what is in the supervisor's namespace with it; a chroot's supervisor does it."""
+        try:
+            os.kill(self.pid, self._kill_signal)
+        except ProcessLookupError:
+            pass
 
     def inner(self) -> int | None:
         """The container's first process by its pid on the host, or None before it began or after it."""

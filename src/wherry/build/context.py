@@ -1,0 +1,131 @@
+"""The build context: a folder, or a tar from standard input, as COPY sees it through .dockerignore."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.build.fileindex import FileIndex
+from wherry.dockerfile import ignore
+from wherry.errors import ContextError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.dockerfile.ignore import Ignore, Verdict
+
+
+class ContextFile(NamedTuple):
+    """`name` is relative to the context, with slashes; `path` is its place on the host."""
+
+    name: str
+    path: str
+    status: os.stat_result
+
+
+class Context:
+    """A folder and what `.dockerignore` leaves of it.  `index_path` keeps its FileIndex."""
+
+    def __init__(self, root: str, rules: Ignore, index_path: str | None) -> None:
+        self.root = root
+        self.ignore = rules
+        self._index_path = index_path
+        self._index: FileIndex | None = None
+        self._scans: dict[str, list[ContextFile]] = {}
+
+    @property
+    def index(self) -> FileIndex:
+        if self._index is None:
+            self._index = FileIndex(self._index_path)
+        return self._index
+
+    def save(self) -> None:
+        """Keep what was learnt about the files for the next build."""
+        if self._index is not None:
+            self._index.save(file.name for scan in self._scans.values() for file in scan)
+
+    def verdict(self, name: str) -> Verdict:
+        return self.ignore.verdict(name)
+
+    def scan(self, folder: str) -> list[ContextFile]:
+        """Everything below a folder ("" for all) that is not ignored, folders before what they hold.
+
+        Names in byte order.  A folder that is ignored appears if something below it is not.
+        """
+        if folder not in self._scans:
+            self._scans[folder] = list(self._walk(folder))
+        return self._scans[folder]
+
+    def _walk(self, top: str) -> Iterator[ContextFile]:
+        decide = self.ignore.verdict if self.ignore.patterns else None
+        start = os.path.join(self.root, top) if top else self.root
+        stack = [_entries(start, top + "/" if top else "")]
+        # Ignored folders wait here until something below them turns out not to be ignored.
+        waiting: list[tuple[int, ContextFile]] = []
+        while stack:
+            entry = stack[-1].pop() if stack[-1] else None
+            if entry is None:
+                stack.pop()
+                while waiting and waiting[-1][0] >= len(stack):
+                    waiting.pop()
+                continue
+            is_folder = stat.S_ISDIR(entry.status.st_mode)
+            if decide is not None and decide(entry.name).excluded:
+                if is_folder and not self.ignore.may_skip(entry.name):
+                    waiting.append((len(stack), entry))
+                    stack.append(_entries(entry.path, entry.name + "/"))
+                continue
+            for _, folder in waiting:
+                yield folder
+            waiting.clear()
+            yield entry
+            if is_folder:
+                stack.append(_entries(entry.path, entry.name + "/"))
+
+    def file_digest(self, file: ContextFile) -> str:
+        """What a file is, for a cache key: its type, mode and content; no owner, no times."""
+        mode = stat.S_IMODE(file.status.st_mode)
+        if stat.S_ISREG(file.status.st_mode):
+            return f"f{mode:o}:{self.index.digest(file.name, file.path, file.status)}"
+        if stat.S_ISLNK(file.status.st_mode):
+            return "l:" + os.readlink(file.path)
+        return f"{stat.S_IFMT(file.status.st_mode):o}{mode:o}:{file.status.st_rdev}"
+
+
+def _entries(folder: str, prefix: str) -> list[ContextFile]:
+    """The entries of a folder in reverse byte order, to be popped from the end."""
+    try:
+        with os.scandir(folder) as found:
+            entries = [ContextFile(prefix + e.name, e.path, e.stat(follow_symlinks=False)) for e in found]
+    except PermissionError:
+        raise ContextError(
+            f"{folder} in the build context cannot be read",
+            hint="list it in .dockerignore, or change its mode",
+        ) from None
+    entries.sort(key=lambda e: os.fsencode(e.name), reverse=True)
+    return entries
+
+
+def open_context(root: str, dockerfile: str, store_root: str) -> Context:
+    """The context in a folder.  ``NAME.dockerignore`` beside the Dockerfile wins over ``.dockerignore``.
+
+    Raises ContextError where the folder is none.
+    """
+    path = os.path.abspath(root)
+    if not os.path.isdir(path):
+        kind = "is not a directory" if os.path.exists(path) else "not found"
+        raise ContextError(
+            f'unable to prepare context: path "{root}" {kind}', hint="give the folder of the build"
+        )
+    rules = ignore.Ignore()
+    for name in (dockerfile + ".dockerignore", os.path.join(path, ".dockerignore")):
+        try:
+            with open(name, encoding="utf-8", errors="surrogateescape") as file:
+                rules = ignore.parse(file.read())
+            break
+        except FileNotFoundError:
+            continue
+    mark = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+    return Context(path, rules, os.path.join(store_root, "contexts", mark))

@@ -1,0 +1,89 @@
+"""What each file of a context held when it was last read, so that the second look is only a scan.
+
+As git's index: a file whose size, times and inode are unchanged has the digest it had.  A file that was
+changed within the same moment as it was read could change again without its times showing it, so files
+that are younger than `SETTLE` when they are read are not remembered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+VERSION = 1
+SETTLE_NS = 2_000_000_000
+CHUNK = 1 << 20
+Row = list[object]
+
+
+class FileIndex:
+    """The index of one context, kept in one file; `path` None keeps none."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._rows = _load(path) if path else {}
+        self._fresh: dict[str, Row] = {}
+        self._changed = False
+
+    def digest(self, name: str, host: str, status: os.stat_result) -> str:
+        """The hexadecimal SHA-256 of a regular file, from the index where its status is the same."""
+        mark: Row = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        row = self._rows.get(name)
+        if row is not None and row[:4] == mark:
+            self._fresh[name] = row
+            return str(row[4])
+        digest = hash_file(host)
+        newest = max(status.st_mtime_ns, status.st_ctime_ns)
+        if newest < time.time_ns() - SETTLE_NS:
+            self._fresh[name] = [*mark, digest]
+            self._changed = True
+        return digest
+
+    def save(self, seen: Iterable[str]) -> None:
+        """Write the index if anything was learnt.  Rows of files that are gone are dropped.
+
+        Is atomic.  Failing to write it only costs time later, so nothing is raised.
+        """
+        if not self._path or not self._changed:
+            return
+        kept = {name: row for name in seen if (row := self._fresh.get(name) or self._rows.get(name))}
+        temporary = f"{self._path}.{os.getpid()}"
+        try:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(json.dumps({"version": VERSION, "files": kept}, separators=(",", ":")))
+            os.rename(temporary, self._path)
+        except OSError:
+            pass
+
+
+def hash_file(host: str) -> str:
+    """The hexadecimal SHA-256 of a file's bytes."""
+    file = os.open(host, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        data = os.read(file, CHUNK)
+        digest = hashlib.sha256(data)
+        while len(data) == CHUNK:
+            data = os.read(file, CHUNK)
+            digest.update(data)
+    finally:
+        os.close(file)
+    return digest.hexdigest()
+
+
+def _load(path: str) -> dict[str, Row]:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            value = json.loads(file.read())
+        if value["version"] == VERSION:
+            rows: dict[str, Row] = value["files"]
+            return rows
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return {}

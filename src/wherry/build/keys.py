@@ -1,0 +1,69 @@
+"""PURE: cache keys.  A key is made of what a step reads, never of when.
+
+A file system is known by its chain ID, so two roads to the same bytes have the same keys from there on.
+The components are kept beside the key: they are what `wherry explain` compares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Raise it when a step begins to do something else with the same components.
+VERSION = 1
+
+
+class Key(NamedTuple):
+    digest: str
+    components: dict[str, Any]
+
+
+def _key(kind: str, **components: Any) -> Key:
+    value = {"version": VERSION, "kind": kind, **components}
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return Key(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(), value)
+
+
+def run_key(
+    chain: str, argv: Sequence[str], env: Sequence[str], user: str, workdir: str, network: str
+) -> Key:
+    return _key(
+        "run", chain=chain, argv=list(argv), env=list(env), user=user, workdir=workdir, network=network
+    )
+
+
+def copy_key(
+    chain: str, content: str, dest: str, owner: tuple[int, int], mode: int | None, *, unpack: bool
+) -> Key:
+    """`dest` is absolute; `content` covers every file and its place."""
+    return _key(
+        "copy", chain=chain, content=content, dest=dest, owner=list(owner), mode=mode, unpack=unpack
+    )
+
+
+def copy_from_key(
+    chain: str, source_chain: str, sources: Sequence[str], dest: str, owner: str, mode: str
+) -> Key:
+    """The quick key of COPY --from: by what the source is as a whole, without reading its files."""
+    return _key(
+        "copy-from",
+        chain=chain,
+        source=source_chain,
+        sources=list(sources),
+        dest=dest,
+        owner=owner,
+        mode=mode,
+    )
+
+
+def workdir_key(chain: str, path: str) -> Key:
+    return _key("workdir", chain=chain, path=path)
+
+
+def image_key(config: bytes) -> Key:
+    """A whole image by its configuration without times: the same again is the same image."""
+    return _key("image", config=hashlib.sha256(config).hexdigest())

@@ -1,0 +1,69 @@
+"""PURE: what is understood and not run yet is refused by name and line, never ignored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wherry.dockerfile.ast import Copy, Onbuild, Run
+from wherry.dockerfile.lines import fail
+
+if TYPE_CHECKING:
+    from wherry.dockerfile.ast import Instruction, Stage
+
+GIT = ("git://", "git@", "ssh://")
+WEB = ("http://", "https://")
+
+
+def check_supported(stage: Stage) -> None:
+    """Raises DockerfileError for the first thing of a stage that a build cannot do."""
+    if stage.origin.platform is not None:
+        raise fail(stage.origin.location, "FROM --platform is not supported yet", hint="leave it out")
+    for instruction in stage.instructions:
+        reason = _unsupported(instruction)
+        if reason:
+            raise fail(instruction.location, f"{reason} is not supported yet")
+
+
+def _unsupported(instruction: Instruction) -> str | None:
+    if isinstance(instruction, Onbuild):
+        return "ONBUILD"
+    if isinstance(instruction, Run):
+        return _run(instruction)
+    if isinstance(instruction, Copy):
+        return _copy(instruction)
+    return None
+
+
+def _run(run: Run) -> str | None:
+    if run.mounts:
+        return "RUN --mount"
+    if run.security == "insecure":
+        return "RUN --security=insecure"
+    if run.device is not None:
+        return "RUN --device"
+    if run.command.heredocs:
+        return "RUN with a here-document"
+    return None
+
+
+def _copy(copy: Copy) -> str | None:
+    name = "ADD" if copy.add else "COPY"
+    if copy.heredocs:
+        return f"{name} with a here-document"
+    for flag, given in (
+        ("link", copy.link),
+        ("parents", copy.parents),
+        ("exclude", copy.exclude),
+        ("keep-git-dir", copy.keep_git_dir),
+        ("checksum", copy.checksum),
+        ("unpack", copy.unpack is not None),
+    ):
+        if given:
+            return f"{name} --{flag}"
+    if copy.add:
+        for source in copy.sources:
+            if source.startswith(GIT) or (source.startswith(WEB) and ".git" in source):
+                return f"ADD of a git repository ({source})"
+            if source.startswith(WEB):
+                return f"ADD of a URL ({source})"
+    return None

@@ -1,0 +1,229 @@
+"""Where COPY takes files from: the context or another image's file system, behind one small interface."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import stat
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from wherry.build.fileindex import hash_file
+from wherry.dockerfile import glob
+from wherry.errors import ContextError
+from wherry.layers.tree import xattrs_of
+
+if TYPE_CHECKING:
+    from wherry.build.context import Context
+    from wherry.layers.view import Node, View
+
+
+class Found(NamedTuple):
+    """A file that COPY names.  `name` is its path in the source, `path` its place on the host."""
+
+    name: str
+    path: str
+    status: os.stat_result
+
+    @property
+    def is_folder(self) -> bool:
+        return stat.S_ISDIR(self.status.st_mode)
+
+
+class Source(Protocol):
+    def find(self, pattern: str) -> list[Found]:
+        """The files that a source word names, wildcards expanded, symlinks followed.
+
+        Raises ContextError where there are none, saying why.
+        """
+
+    def below(self, folder: Found) -> list[Found]:
+        """Everything below a folder, folders before what they hold; names relative to the source."""
+
+    def digest(self, file: Found) -> str:
+        """What a file is, for a cache key."""
+
+
+class ContextSource:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def find(self, pattern: str) -> list[Found]:
+        name = inside(pattern)
+        if glob.has_wildcards(name):
+            names = _matches(name, self._names)
+            if not names:
+                raise ContextError(
+                    f'"{pattern}" matches no file in the build context', hint=self._why_hidden(pattern)
+                )
+        else:
+            names = [name]
+        return [self._one(name, pattern) for name in names]
+
+    def below(self, folder: Found) -> list[Found]:
+        return [Found(*file) for file in self._context.scan(folder.name)]
+
+    def digest(self, file: Found) -> str:
+        from wherry.build.context import ContextFile
+
+        return self._context.file_digest(ContextFile(*file))
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            names = os.listdir(os.path.join(self._context.root, folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        prefix = folder + "/" if folder else ""
+        return [name for name in names if not self._hidden(prefix + name)]
+
+    def _hidden(self, name: str) -> bool:
+        return bool(name) and self._context.verdict(name).excluded and self._context.ignore.may_skip(name)
+
+    def _one(self, name: str, written: str) -> Found:
+        real = self._follow(name, written)
+        path = os.path.join(self._context.root, real) if real else self._context.root
+        verdict = self._context.verdict(real) if real else None
+        try:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._absent(written) from None
+        excluded = verdict is not None and verdict.excluded
+        if excluded and (not stat.S_ISDIR(status.st_mode) or not self._context.scan(real)):
+            assert verdict is not None  # noqa: S101
+            raise ContextError(
+                f'"{written}" is excluded by .dockerignore line {verdict.line}: {verdict.pattern}',
+                hint=f"remove that line, or add !{real} after it",
+            )
+        return Found(real, path, status)
+
+    def _absent(self, written: str) -> ContextError:
+        from wherry.errors import nearest
+
+        folder, _, base = inside(written).rpartition("/")
+        near = nearest(base, self._names(folder))
+        prefix = folder + "/" if folder else ""
+        return ContextError(
+            f'"{written}" is not in the build context',
+            hint=f"did you mean {prefix}{near}?" if near else f"the context is {self._context.root}",
+        )
+
+    def _follow(self, name: str, written: str) -> str:
+        """Follow the symlinks of a path inside the context.  Raises ContextError for one that leads out."""
+        done: list[str] = []
+        parts = list(reversed(name.split("/"))) if name else []
+        for _ in range(256):
+            if not parts:
+                return "/".join(done)
+            part = parts.pop()
+            if part == "..":
+                if not done:
+                    raise self._outside(written)
+                done.pop()
+                continue
+            if part in ("", "."):
+                continue
+            try:
+                target = os.readlink("/".join([self._context.root, *done, part]))
+            except OSError:
+                done.append(part)
+                continue
+            if target.startswith("/"):
+                raise self._outside(written)
+            parts += reversed(target.split("/"))
+        raise ContextError(f'"{written}": too many symbolic links')
+
+    def _outside(self, written: str) -> ContextError:
+        return ContextError(
+            f'"{written}" is a symbolic link that leads out of the build context',
+            hint="copy the file into the context, or use a larger folder as the context",
+        )
+
+    def _why_hidden(self, pattern: str) -> str | None:
+        """Whether .dockerignore hid what a wildcard would have matched."""
+        name = inside(pattern)
+        folder = posixpath.dirname(name)
+        if glob.has_wildcards(folder):
+            return None
+        try:
+            names = os.listdir(os.path.join(self._context.root, folder))
+        except OSError:
+            return None
+        for entry in names:
+            full = f"{folder}/{entry}" if folder else entry
+            verdict = self._context.verdict(full)
+            if verdict.excluded and glob.match(posixpath.basename(name), entry):
+                return f".dockerignore line {verdict.line} ({verdict.pattern}) excludes {full}"
+        return None
+
+
+class ViewSource:
+    """Another stage's or image's file system."""
+
+    def __init__(self, view: View, label: str) -> None:
+        self._view = view
+        self._label = label
+
+    def find(self, pattern: str) -> list[Found]:
+        name = inside(pattern)
+        names = _matches(name, self._names) if glob.has_wildcards(name) else [name]
+        found = [node for n in names if (node := self._view.find(n)) is not None]
+        if not found:
+            raise ContextError(f'"{pattern}" is not in {self._label}', hint=self._near(name))
+        return [_found(node) for node in found]
+
+    def below(self, folder: Found) -> list[Found]:
+        top = self._view.find(folder.name)
+        return [] if top is None else [_found(node) for node in self._view.walk(top)]
+
+    def digest(self, file: Found) -> str:
+        """With owner and attributes: COPY --from keeps what it keeps of them."""
+        status = file.status
+        mode = stat.S_IMODE(status.st_mode)
+        if stat.S_ISREG(status.st_mode):
+            xattrs = hashlib.sha256(repr(xattrs_of(file.path)).encode()).hexdigest()[:16]
+            return f"f{mode:o}:{xattrs}:{hash_file(file.path)}"
+        if stat.S_ISLNK(status.st_mode):
+            return "l:" + os.readlink(file.path)
+        return f"{stat.S_IFMT(status.st_mode):o}{mode:o}:{status.st_rdev}"
+
+    def _names(self, folder: str) -> list[str]:
+        node = self._view.find(folder)
+        return self._view.list(node) if node is not None and node.is_folder else []
+
+    def _near(self, name: str) -> str | None:
+        from wherry.errors import nearest
+
+        folder, _, base = name.rpartition("/")
+        near = nearest(base, self._names(folder))
+        return f"did you mean /{folder + '/' if folder else ''}{near}?" if near else None
+
+
+def _found(node: Node) -> Found:
+    return Found(node.name, node.path, node.status)
+
+
+def inside(path: str) -> str:
+    """A source word as a path without leading slash.  Raises ContextError where ``..`` leads out."""
+    name = posixpath.normpath(path.lstrip("/") or ".")
+    if name == ".." or name.startswith("../"):
+        raise ContextError(
+            f"forbidden path outside the build context: {path}",
+            hint="use a larger folder as the context, or copy the file into it",
+        )
+    return "" if name == "." else name
+
+
+def _matches(pattern: str, names_in: object) -> list[str]:
+    """All paths that a pattern matches, component by component, in byte order."""
+    found = [""]
+    for part in pattern.split("/"):
+        if not glob.has_wildcards(part):
+            found = [f"{folder}/{part}" if folder else part for folder in found]
+            continue
+        found = [
+            f"{folder}/{name}" if folder else name
+            for folder in found
+            for name in names_in(folder)  # type: ignore[operator]
+            if glob.match(part, name)
+        ]
+    return sorted(set(found), key=os.fsencode)
