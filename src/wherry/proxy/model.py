@@ -96,8 +96,8 @@ class Route(NamedTuple):
     """Requests for `host` below `path` go to `addresses` ("ip:port", "name:port"); none of them means 503.
 
     `name` is ``namespace/service:port`` and is what the access log says.  `host` is a lower-case DNS name
-    or ``*.`` and one; `path` is "/" or begins with one and does not end with one.  Every field has been
-    checked.
+    or ``*.`` and one; `path` is "/" or begins with one and does not end with one.  `spare` is a single
+    address that stands for all of `addresses` (the ClusterIP) or "".  Every field has been checked.
     """
 
     name: str
@@ -105,6 +105,7 @@ class Route(NamedTuple):
     path: str
     addresses: tuple[str, ...]
     settings: Settings = Settings()
+    spare: str = ""
 
 
 class Snapshot(NamedTuple):

@@ -1,0 +1,1 @@
+"""PURE: nginx configuration as values, and the one place that turns values into nginx syntax."""

@@ -1,0 +1,103 @@
+"""PURE: where the requests for one port of a Service go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wherry.proxy import names
+from wherry.proxy.model import Port
+from wherry.proxy.names import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wherry.proxy.model import EndpointSlice, Service
+    from wherry.proxy.routes import Options
+
+HEADLESS = ("", "None")
+TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+
+
+class NoUpstream(Exception):
+    """The Service cannot be routed to, whatever its pods do; `reason` is a short code."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def choose_port(service: Service, wanted: str | None) -> Port:
+    """The port that was asked for by name or number, else the one named http, else 80, else the first.
+
+    An ExternalName Service needs no ports: there a number that was asked for is taken as it is.
+    """
+    ports = [p for p in service.ports if p.protocol == "TCP"]
+    if wanted is not None:
+        for port in ports:
+            if wanted in (port.name, str(port.port)):
+                return port
+        if service.type == "ExternalName" and wanted.isdigit():
+            return Port("", int(wanted), int(wanted))
+        raise NoUpstream("no-port", f"there is no TCP port {names.shown(wanted)}")
+    if not ports:
+        if service.type == "ExternalName":
+            return Port("", 80, 80)
+        raise NoUpstream("no-port", "there is no TCP port")
+    by_name = next((p for p in ports if p.name == "http"), None)
+    by_number = next((p for p in ports if p.port == 80), None)
+    return by_name or by_number or ports[0]
+
+
+def upstream(
+    service: Service, slices: Sequence[EndpointSlice], port: Port, options: Options
+) -> tuple[tuple[str, ...], str]:
+    """The addresses ("ip:port"), none for 503, and the one that can stand for them all or "".
+
+    Raises NoUpstream.  A Service without any slice is trusted to have pods: whoever does not follow slices
+    knows none.
+    """
+    if service.type not in TYPES:
+        raise NoUpstream("bad-type", f"{names.shown(service.type)} is not a type of Service")
+    if port.name:
+        _checked("bad-name", names.label, port.name)
+    if service.type == "ExternalName":
+        return _external(service, port, options), ""
+    if service.cluster_ip in HEADLESS:
+        return _ready(service, slices, port, options), ""
+    ip = _checked("bad-address", lambda t: names.address(t, local=options.local), service.cluster_ip)
+    whole = f"{ip}:{port.port}"
+    if not slices and not options.endpoints:
+        return (whole,), whole
+    ready = _ready(service, slices, port, options)
+    return (ready if options.endpoints or not ready else (whole,)), whole
+
+
+def _external(service: Service, port: Port, options: Options) -> tuple[str, ...]:
+    name = _checked("bad-address", names.external, service.external_name)
+    if not options.names:
+        raise NoUpstream(
+            "no-resolver", f"{name} has to be looked up, and nginx has no resolver (--resolver)"
+        )
+    return (f"{name}:{port.port}",)
+
+
+def _ready(
+    service: Service, slices: Sequence[EndpointSlice], port: Port, options: Options
+) -> tuple[str, ...]:
+    """The ready addresses with the number that the port has there, sorted, each once."""
+    found = set()
+    for one in slices:
+        number = next((p.port for p in one.ports if p.name == port.name and p.protocol == "TCP"), 0)
+        if not number:
+            continue
+        for text in one.addresses:
+            ip = _checked("bad-address", lambda t: names.address(t, local=options.local), text)
+            found.add(f"{ip}:{number}")
+    return tuple(sorted(found))
+
+
+def _checked(reason: str, check: Callable[[str], str], text: str) -> str:
+    try:
+        return check(text)
+    except Refused as refused:
+        raise NoUpstream(reason, str(refused)) from None
