@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from wherry.store import Store
 
 
-def create_image(store: Store, config: ImageConfig) -> ImageRecord:
+def create_image(store: Store, config: ImageConfig, data: bytes | None = None) -> ImageRecord:
     """Write the configuration and the manifest, and record the image.  Is idempotent.
+
+    `data` are the config's own bytes where it comes from elsewhere, so that the image keeps its id.
 
     A layer's descriptor is that of a blob that exists; else of its uncompressed tar, whose digest is its
     diff ID and which is written when somebody first needs it (the image-spec lets a layout lack blobs).
     """
-    data = config.to_json()
+    data = config.to_json() if data is None else data
     image = store.blobs.put(data)
     manifest = Manifest(
         Descriptor(CONFIG, image, len(data)),

@@ -1,0 +1,46 @@
+"""Columns as Docker prints them, and `--format` over them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from wherry.cli.template import Template
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GAP = 3
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, the heading first, with three spaces between columns and none at the end."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        (" " * GAP).join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def show(rows: Sequence[dict[str, Any]], fields: Sequence[tuple[str, str]], form: str | None) -> str:
+    """The rows as a table of `fields` (heading, field), or by `form`.
+
+    `form` is "table", "json", ``table {{.ID}}\\t{{.Tag}}`` or a template for one row.  The headings of a
+    template table are those of `fields`.  Raises UsageError for a bad template.
+    """
+    if form is None or form == "table":
+        body = [[str(row[field]) for _, field in fields] for row in rows]
+        return columns([[heading for heading, _ in fields], *body])
+    if form == "json":
+        return "\n".join(json.dumps(row) for row in rows)
+    text = form.replace("\\t", "\t").replace("\\n", "\n")
+    if not text.startswith("table "):
+        template = Template(text)
+        return "\n".join(template.render(row) for row in rows)
+    template = Template(text.removeprefix("table "))
+    headings = {field: heading for heading, field in fields}
+    names = {name for row in rows for name in row}
+    head = {name: headings.get(name, name.upper()) for name in names | set(headings)}
+    cells = [template.render(row).split("\t") for row in (head, *rows)]
+    width = max(len(row) for row in cells)
+    return columns([row + [""] * (width - len(row)) for row in cells])

@@ -1,0 +1,24 @@
+"""``wherry tag``."""
+
+from __future__ import annotations
+
+from wherry.cli.flags import Command, Options
+
+COMMAND = Command(
+    "tag",
+    "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
+    "Give an image another name",
+    min_args=2,
+    max_args=2,
+)
+
+
+def run(options: Options) -> int:
+    from wherry.images.view import lookup
+    from wherry.oci.reference import parse
+    from wherry.store import Store
+
+    store = Store.open()
+    target = parse(options.args[1])
+    store.names.set(target.canonical(), lookup(store, options.args[0]).id)
+    return 0

@@ -1,0 +1,68 @@
+"""PURE: sizes and times in Docker's words."""
+
+from __future__ import annotations
+
+import datetime
+
+UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def human_size(size: float) -> str:
+    """Decimal, three significant digits: ``6.14MB`` (docker/go-units HumanSize with precision 3)."""
+    unit = 0
+    while size >= 1000 and unit < len(UNITS) - 1:
+        size /= 1000
+        unit += 1
+    return f"{size:.3g}{UNITS[unit]}" if size < 999.5 else f"{size:.0f}{UNITS[unit]}"
+
+
+def human_duration(seconds: float) -> str:
+    """``2 minutes``, ``About an hour`` (docker/go-units HumanDuration)."""
+    whole = int(seconds)
+    minutes, hours = whole // 60, round(seconds / 3600)
+    if whole < 1:
+        return "Less than a second"
+    if whole == 1:
+        return "1 second"
+    if whole < 60:
+        return f"{whole} seconds"
+    if minutes == 1:
+        return "About a minute"
+    if minutes < 60:
+        return f"{minutes} minutes"
+    if hours == 1:
+        return "About an hour"
+    if hours < 48:
+        return f"{hours} hours"
+    if hours < 24 * 7 * 2:
+        return f"{hours // 24} days"
+    if hours < 24 * 30 * 2:
+        return f"{hours // 24 // 7} weeks"
+    if hours < 24 * 365 * 2:
+        return f"{hours // 24 // 30} months"
+    return f"{hours // 24 // 365} years"
+
+
+def ago(then: float, now: float) -> str:
+    return human_duration(max(0, now - then)) + " ago"
+
+
+def parse_time(text: str) -> float:
+    """RFC 3339 in Unix seconds; 0 for text that is no time (Docker's zero time, a damaged config)."""
+    if not text:
+        return 0
+    try:
+        # fromisoformat takes at most six digits of a second's fraction; Docker writes nine.
+        head, dot, tail = text.partition(".")
+        if dot:
+            digits = len(tail) - len(tail.lstrip("0123456789"))
+            text = f"{head}.{tail[: min(digits, 6)]}{tail[digits:]}"
+        return datetime.datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        return 0
+
+
+def docker_time(seconds: float) -> str:
+    """``2026-11-24 05:00:00 +0000 UTC``, as --format prints a CreatedAt."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S +0000 UTC")

@@ -1,0 +1,153 @@
+"""Base images from Debian packages, by mmdebstrap: for machines that reach no container registry."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.errors import NotFoundError, WherryError
+from wherry.images.import_ import import_tar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wherry.store import ImageRecord, Store
+
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# What package management leaves behind and an image does not need.
+LEFTOVERS = ("var/lib/apt/lists", "var/cache/apt", "var/log", "tmp", "var/tmp", "run")
+USERS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
+GROUPS = "root:x:0:\nnogroup:x:65534:\n"
+
+
+class Recipe(NamedTuple):
+    """`variant` is mmdebstrap's, or "busybox": a shell and its applets, and nothing else."""
+
+    suite: str
+    include: tuple[str, ...] = ()
+    variant: str = "minbase"
+    mirror: str | None = None
+    components: str = "main"
+
+
+def bootstrap(store: Store, recipe: Recipe) -> ImageRecord:
+    """Make the image.  mmdebstrap's progress goes to stderr.  Raises WherryError with its last lines."""
+    tool = shutil.which("mmdebstrap")
+    if tool is None:
+        raise NotFoundError("mmdebstrap is not on PATH", hint="apt-get install mmdebstrap")
+    small = recipe.variant == "busybox"
+    with store.temp() as temporary:
+        log = os.path.join(temporary, "log")
+        with open(log, "wb") as errors:
+            process = subprocess.Popen(
+                [tool, *_arguments(recipe)],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=_environment(temporary),
+            )
+        assert process.stdout is not None  # noqa: S101
+        try:
+            return import_tar(
+                store,
+                process.stdout,
+                {"Env": [PATH], "Cmd": ["sh"] if small else ["bash"]},
+                f"Debian {recipe.suite} by mmdebstrap",
+                finish=lambda tree: _finish(process, log, tree, small=small),
+            )
+        except WherryError:
+            # A tar that was cut short is mmdebstrap's failure, and its own words say why.
+            process.stdout.close()
+            _check(process, log)
+            raise
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+
+
+def _arguments(recipe: Recipe) -> list[str]:
+    include = [*recipe.include]
+    variant = recipe.variant
+    if variant == "busybox":
+        # "extract" only unpacks: nothing is run in the new root, so this works anywhere.
+        variant = "extract"
+        include.append("busybox-static")
+    arguments = [f"--variant={variant}", "--format=tar", f"--components={recipe.components}"]
+    if include:
+        arguments.append("--include=" + ",".join(include))
+    if variant != "extract":
+        arguments += [
+            "--aptopt=Acquire::Languages none",
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+            "--dpkgopt=path-exclude=/usr/share/locale/*",
+        ]
+    arguments += _mode()
+    return [*arguments, recipe.suite, "-", *([recipe.mirror] if recipe.mirror else [])]
+
+
+def _mode() -> list[str]:
+    """How mmdebstrap becomes root of the new system, here."""
+    if os.geteuid() != 0:
+        return ["--mode=unshare"]
+    return ["--mode=root"]
+
+
+def _environment(temporary: str) -> dict[str, str]:
+    keep = ("PATH", "HOME", "http_proxy", "https_proxy", "no_proxy", "SOURCE_DATE_EPOCH", "LANG")
+    return {**{name: os.environ[name] for name in keep if name in os.environ}, "TMPDIR": temporary}
+
+
+def _finish(process: subprocess.Popen[bytes], log: str, tree: str, *, small: bool) -> None:
+    _check(process, log)
+    for folder in LEFTOVERS:
+        path = os.path.join(tree, folder)
+        if os.path.isdir(path) and not os.path.islink(path):
+            _empty(path)
+    if small:
+        _furnish(tree)
+
+
+def _check(process: subprocess.Popen[bytes], log: str) -> None:
+    code = process.wait()
+    if code == 0:
+        return
+    with open(log, encoding="utf-8", errors="replace") as file:
+        lines = [line.rstrip() for line in file if line.strip()][-8:]
+    shown = "\n".join(f"  {line}" for line in lines)
+    raise WherryError(
+        f"mmdebstrap failed with exit code {code}:\n{shown}",
+        hint="are the suite and the package names right, and is a Debian mirror reachable?",
+    )
+
+
+def _empty(path: str) -> None:
+    """Remove the files below a folder; its folders stay, since packages expect them."""
+    for folder, _, files in os.walk(path):
+        for name in files:
+            os.unlink(os.path.join(folder, name))
+
+
+def _furnish(tree: str) -> None:
+    """What a shell needs to be at home: applets by their names, users, a few folders."""
+    shutil.rmtree(os.path.join(tree, "usr/share"), ignore_errors=True)
+    for folder, mode in (("root", 0o700), ("tmp", 0o1777), ("etc", 0o755), ("var", 0o755), ("bin", 0o755)):
+        path = os.path.join(tree, folder)
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, mode)
+    for name, text in (("passwd", USERS), ("group", GROUPS)):
+        with open(os.path.join(tree, "etc", name), "w", encoding="ascii") as file:
+            file.write(text)
+    busybox = os.path.join(tree, "bin/busybox")
+    applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
+    for applet in _applets(applets.stdout.split()):
+        link = os.path.join(tree, "bin", applet)
+        if not os.path.lexists(link):
+            os.symlink("busybox", link)
+
+
+def _applets(names: Sequence[str]) -> list[str]:
+    return [name for name in names if "/" not in name and name != "busybox"]

@@ -1,0 +1,59 @@
+"""A file system's tar as an image of one layer."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from typing import TYPE_CHECKING, Any
+
+from wherry.images.write import create_image
+from wherry.layers.compress import decompressed
+from wherry.layers.pack import pack
+from wherry.layers.tree import ROOT_MODE
+from wherry.layers.unpack import unpack
+from wherry.oci.config import History, ImageConfig
+from wherry.oci.platform import of_machine
+from wherry.store import LayerInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wherry.layers.tarread import Reader
+    from wherry.store import ImageRecord, Store
+
+
+def import_tar(
+    store: Store,
+    stream: Reader,
+    config: dict[str, Any],
+    comment: str,
+    *,
+    finish: Callable[[str], None] | None = None,
+) -> ImageRecord:
+    """Make an image of a tar, compressed or not.  `finish` may change the tree before it is a layer.
+
+    Raises CorruptError, HostileArchiveError.
+    """
+    with store.temp() as temporary:
+        tree = os.path.join(temporary, "tree")
+        os.mkdir(tree)
+        os.chmod(tree, ROOT_MODE)
+        unpack(decompressed(stream), tree, markers=False)
+        if finish is not None:
+            finish(tree)
+        packed = pack(tree)
+        store.layers.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    platform = of_machine(os.uname().machine)
+    return create_image(
+        store,
+        ImageConfig(
+            platform.architecture,
+            platform.os,
+            config,
+            (packed.diff_id,),
+            (History(now, "", comment),),
+            created=now,
+            variant=platform.variant,
+        ),
+    )

@@ -1,0 +1,66 @@
+"""An image in the JSON shape of ``docker inspect``."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+from wherry.oci.reference import from_canonical
+
+if TYPE_CHECKING:
+    from wherry.images.view import Image
+
+
+def image_json(image: Image) -> dict[str, Any]:
+    config = image.config
+    names = [from_canonical(name) for name in image.store.names.of(image.id)]
+    size = image.size()
+    layers = [image.store.layers.path(diff_id) for diff_id in reversed(config.diff_ids)]
+    return {
+        "Id": image.id,
+        "RepoTags": [name.familiar() for name in names if name.tag],
+        "RepoDigests": [f"{name.familiar_name()}@{image.record.manifest}" for name in names],
+        "Parent": "",
+        "Comment": config.history[-1].comment if config.history else "",
+        "Created": config.created,
+        "DockerVersion": "",
+        "Author": config.author,
+        "Config": _config(config.config),
+        "Architecture": config.architecture,
+        "Variant": config.variant,
+        "Os": config.os,
+        "Size": size,
+        "VirtualSize": size,
+        "GraphDriver": {
+            "Name": "overlay2",
+            "Data": {"LowerDir": ":".join(layers[1:]), "UpperDir": layers[0] if layers else ""},
+        },
+        "RootFS": {"Type": "layers", "Layers": list(config.diff_ids)},
+        "Metadata": {
+            "LastTagTime": datetime.datetime.fromtimestamp(image.record.added, datetime.UTC).isoformat()
+        },
+    }
+
+
+def _config(config: dict[str, Any]) -> dict[str, Any]:
+    """Docker prints these members whether they are set or not."""
+    shown: dict[str, Any] = {
+        "Hostname": "",
+        "Domainname": "",
+        "User": "",
+        "AttachStdin": False,
+        "AttachStdout": False,
+        "AttachStderr": False,
+        "Tty": False,
+        "OpenStdin": False,
+        "StdinOnce": False,
+        "Env": None,
+        "Cmd": None,
+        "Image": "",
+        "Volumes": None,
+        "WorkingDir": "",
+        "Entrypoint": None,
+        "OnBuild": None,
+        "Labels": None,
+    }
+    return {**shown, **config}

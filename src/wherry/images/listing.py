@@ -1,0 +1,71 @@
+"""The rows of ``wherry images`` and ``wherry history``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.images.view import Image
+from wherry.oci.reference import from_canonical, parse
+
+if TYPE_CHECKING:
+    from wherry.oci.config import History
+    from wherry.store import Store
+
+NONE = "<none>"
+
+
+class Listed(NamedTuple):
+    """One name of an image (or none): `repository` and `tag` as Docker shows them."""
+
+    image: Image
+    repository: str
+    tag: str
+
+
+def list_images(store: Store, pattern: str | None = None) -> list[Listed]:
+    """All images, newest first, one row a name.  `pattern` is a repository with or without a tag."""
+    wanted = parse(pattern) if pattern else None
+    exact = pattern is not None and ":" in pattern.rpartition("/")[2]
+    rows = []
+    for record in store.images.all():
+        image = Image(store, record)
+        names = [from_canonical(name) for name in store.names.of(record.id)]
+        if wanted is not None:
+            names = [n for n in names if (n.domain, n.path) == (wanted.domain, wanted.path)]
+            if exact:
+                names = [n for n in names if n.tag == wanted.tag]
+            if not names:
+                continue
+        rows += [Listed(image, n.familiar_name(), n.tag or NONE) for n in names]
+        if not names:
+            rows.append(Listed(image, NONE, NONE))
+    return rows
+
+
+class HistoryRow(NamedTuple):
+    """`id` is the image's for the uppermost row; Docker says ``<missing>`` for the others.  Bytes."""
+
+    id: str | None
+    entry: History
+    size: int
+
+
+def image_history(image: Image) -> list[HistoryRow]:
+    """The uppermost first.  A layer without a line of history has a line of its own."""
+    from wherry.oci.config import History
+
+    diff_ids = list(image.config.diff_ids)
+    rows = []
+    for entry in image.config.history:
+        size = 0
+        if not entry.empty_layer and diff_ids:
+            info = image.store.layers.info(diff_ids.pop(0))
+            size = info.size if info is not None else 0
+        rows.append(HistoryRow(None, entry, size))
+    for diff_id in diff_ids:
+        info = image.store.layers.info(diff_id)
+        rows.append(HistoryRow(None, History(), info.size if info is not None else 0))
+    rows.reverse()
+    if rows:
+        rows[0] = rows[0]._replace(id=image.id)
+    return rows

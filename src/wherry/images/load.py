@@ -1,0 +1,170 @@
+"""Images from a tar: docker-archives of any age and OCI layouts, compressed or not.
+
+The archive is hostile: it is unpacked inside a folder of the store that goes away, every layer must give
+the diff ID that its config promises, and nothing is recorded before everything fits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.errors import CorruptError
+from wherry.images.write import create_image
+from wherry.layers.compress import decompressed, kind_of
+from wherry.layers.rootpath import resolve
+from wherry.layers.tree import ROOT_MODE
+from wherry.layers.unpack import unpack
+from wherry.oci import config as oci_config
+from wherry.oci import manifest as oci_manifest
+from wherry.oci.digest import digest_of
+from wherry.oci.reference import Reference, parse
+from wherry.store import LayerBlob, LayerInfo
+
+if TYPE_CHECKING:
+    from wherry.layers.tarread import Reader
+    from wherry.store import Store
+
+MEDIA_TYPES = {
+    "none": oci_manifest.LAYER,
+    "gzip": oci_manifest.LAYER_GZIP,
+    "zstd": oci_manifest.LAYER_ZSTD,
+}
+LARGEST_JSON = 1 << 24
+CHUNK = 1 << 20
+
+
+class Loaded(NamedTuple):
+    """`names` are those that the archive gave it."""
+
+    id: str
+    names: tuple[Reference, ...]
+
+
+def load_images(store: Store, stream: Reader) -> list[Loaded]:
+    """Load every image of an archive.  Raises CorruptError, HostileArchiveError."""
+    with store.temp() as temporary:
+        folder = os.path.join(temporary, "archive")
+        os.mkdir(folder)
+        unpack(decompressed(stream), folder, name="the archive", markers=False)
+        archive = _Archive(store, folder, temporary)
+        if os.path.isfile(os.path.join(folder, "manifest.json")):
+            return archive.docker()
+        if os.path.isfile(os.path.join(folder, "index.json")):
+            return archive.layout()
+    raise CorruptError(
+        "the archive holds no image: neither manifest.json nor index.json",
+        hint="the tar of a file system becomes an image by wherry import",
+    )
+
+
+class _Archive:
+    def __init__(self, store: Store, folder: str, temporary: str) -> None:
+        self._store = store
+        self._folder = folder
+        self._temporary = temporary
+
+    def docker(self) -> list[Loaded]:
+        """manifest.json: a list of {Config, RepoTags, Layers}, paths in the archive."""
+        try:
+            entries = json.loads(self._read("manifest.json"))
+        except (ValueError, RecursionError) as error:
+            raise CorruptError(f"manifest.json is not JSON: {error}") from None
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise CorruptError("manifest.json is not a list of objects")
+        loaded = []
+        for entry in entries:
+            layers = entry.get("Layers") or []
+            tags = entry.get("RepoTags") or []
+            if not isinstance(layers, list) or not isinstance(tags, list):
+                raise CorruptError("manifest.json: Layers and RepoTags are lists")
+            data = self._read(str(entry.get("Config")))
+            # Docker names the file by its digest; a config of other bytes is another image.
+            stem = os.path.basename(str(entry.get("Config"))).removesuffix(".json")
+            if len(stem) == 64 and digest_of(data) != "sha256:" + stem:
+                raise CorruptError(f"the config {stem[:12]} has other bytes than its name says")
+            names = tuple(parse(str(tag)) for tag in tags)
+            loaded.append(self._image(data, [str(layer) for layer in layers], names))
+        return loaded
+
+    def layout(self) -> list[Loaded]:
+        """index.json of an OCI layout; of an index inside it, the manifest for this machine."""
+        loaded = []
+        for descriptor in oci_manifest.parse_index(self._read("index.json"), "index.json"):
+            if descriptor.media_type not in (oci_manifest.MANIFEST, oci_manifest.DOCKER_MANIFEST):
+                continue
+            manifest = oci_manifest.parse(self._blob(descriptor.digest), "manifest")
+            notes = descriptor.annotations
+            name = notes.get("io.containerd.image.name") or notes.get("org.opencontainers.image.ref.name")
+            names = (parse(name),) if name else ()
+            layers = [_path(layer.digest) for layer in manifest.layers]
+            loaded.append(self._image(self._blob(manifest.config.digest), layers, names))
+        if not loaded:
+            raise CorruptError("index.json names no image manifest")
+        return loaded
+
+    def _image(self, data: bytes, layers: list[str], names: tuple[Reference, ...]) -> Loaded:
+        config = oci_config.parse(data)
+        if len(layers) != len(config.diff_ids):
+            raise CorruptError(
+                f"the config promises {len(config.diff_ids)} layers, the archive has {len(layers)}"
+            )
+        for path, diff_id in zip(layers, config.diff_ids, strict=True):
+            if not self._store.layers.has(diff_id):
+                self._layer(path, diff_id)
+        record = create_image(self._store, config, data)
+        for name in names:
+            self._store.names.set(name.canonical(), record.id)
+        return Loaded(record.id, names)
+
+    def _layer(self, path: str, diff_id: str) -> None:
+        """Unpack one layer, and keep its bytes as a blob: packed again they would be other bytes."""
+        source = self._file(path)
+        tree = os.path.join(self._temporary, "layer")
+        os.mkdir(tree)
+        os.chmod(tree, ROOT_MODE)
+        with open(source, "rb") as file:
+            packed = unpack(decompressed(file), tree, name=f"layer {diff_id[7:19]}")
+        if packed.diff_id != diff_id:
+            raise CorruptError(
+                f"layer {path} is {packed.diff_id} where {diff_id} was promised",
+                hint="the archive is damaged",
+            )
+        with open(source, "rb") as file, self._store.blobs.writer() as blob:
+            start = file.read(CHUNK)
+            data = start
+            while data:
+                blob.write(data)
+                data = file.read(CHUNK)
+            media_type = MEDIA_TYPES.get(kind_of(start))
+            if media_type is not None:
+                digest, size = blob.commit()
+                self._store.layers.add_blob(LayerBlob(diff_id, media_type, digest, size))
+        self._store.layers.add(tree, LayerInfo(diff_id, packed.size, packed.tar_size))
+
+    def _blob(self, digest: str) -> bytes:
+        data = self._read(_path(digest))
+        if digest_of(data) != digest:
+            raise CorruptError(
+                f"blob {digest} has other bytes than its name says", hint="the archive is damaged"
+            )
+        return data
+
+    def _read(self, path: str) -> bytes:
+        file = self._file(path)
+        if os.path.getsize(file) > LARGEST_JSON:
+            raise CorruptError(f"{path} is too large")
+        with open(file, "rb") as data:
+            return data.read()
+
+    def _file(self, path: str) -> str:
+        """A file of the archive; old archives link layers to each other."""
+        host = resolve(self._folder, path)
+        if not os.path.isfile(host):
+            raise CorruptError(f"the archive has no {path}", hint="it is incomplete")
+        return host
+
+
+def _path(digest: str) -> str:
+    return "blobs/sha256/" + digest.removeprefix("sha256:")

@@ -1,0 +1,72 @@
+"""Removing names and images, in Docker's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wherry.errors import ConflictError, InvalidReferenceError
+from wherry.images.view import find, lookup
+from wherry.oci.reference import from_canonical, parse
+
+if TYPE_CHECKING:
+    from wherry.images.view import Image
+    from wherry.store import Store
+
+
+def remove_image(store: Store, text: str, *, force: bool = False) -> list[str]:
+    """Remove a name, or an image by its id.  The lines that Docker prints.
+
+    An image goes with its last name.  Layers that the build cache knows stay: the next build is quick.
+    Raises NotFoundError; ConflictError where a container uses the image and `force` is not given.
+    """
+    image = lookup(store, text)
+    name = _as_name(store, text)
+    names = store.names.of(image.id)
+    if name is not None and len(names) > 1:
+        store.names.remove(name)
+        return [f"Untagged: {from_canonical(name).familiar()}"]
+    _check_containers(store, image, text, force=force)
+    if name is None and len(names) > 1 and not force:
+        raise ConflictError(
+            f"conflict: unable to delete {image.id[7:19]} (must be forced) - "
+            "image is referenced in multiple repositories",
+            hint="remove its names one by one, or use -f",
+        )
+    lines = []
+    for each in names:
+        store.names.remove(each)
+        lines.append(f"Untagged: {from_canonical(each).familiar()}")
+    if not _users(store, image):
+        store.images.remove(image.id)
+        lines.append(f"Deleted: {image.id}")
+        store.collect()
+    return lines
+
+
+def _as_name(store: Store, text: str) -> str | None:
+    """The canonical name if `text` is one that exists, or None if it is an id."""
+    try:
+        name = parse(text).canonical()
+    except InvalidReferenceError:
+        return None
+    return name if store.names.get(name) is not None and find(store, text) is not None else None
+
+
+def _users(store: Store, image: Image) -> list[tuple[str, bool]]:
+    return [(c.id, c.status == "running") for c in store.containers.all() if c.image_id == image.id]
+
+
+def _check_containers(store: Store, image: Image, text: str, *, force: bool) -> None:
+    for container, running in _users(store, image):
+        if running:
+            raise ConflictError(
+                f"conflict: unable to remove repository reference {text!r} (cannot be forced) - "
+                f"image is being used by running container {container[:12]}",
+                hint=f"stop it first: wherry rm -f {container[:12]}",
+            )
+        if not force:
+            raise ConflictError(
+                f'conflict: unable to remove repository reference "{text}" (must force) - '
+                f"container {container[:12]} is using its referenced image {image.id[7:19]}",
+                hint=f"wherry rm {container[:12]}, or use -f",
+            )
