@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from wherry.proxy.annotations import Wish
-    from wherry.proxy.model import EndpointSlice, Port, Service
+    from wherry.proxy.model import EndpointSlice, Port, Service, Settings
+
+MOST_SETTINGS = 200
+"""Each set of timeouts and sizes costs a location block, and nobody shall make the others' reload slow."""
 
 
 class Options(NamedTuple):
@@ -110,17 +113,22 @@ def _by_service(slices: Iterable[EndpointSlice]) -> dict[tuple[str, str], tuple[
 def _merge(all_made: Iterable[_Made], rejected: list[Rejected]) -> Table:
     """The first to claim a host and path has it."""
     owner: dict[tuple[str, str], str] = {}
+    settings: set[Settings] = set()
     routes: list[Route] = []
     for made in all_made:
         rejected += made.rejected
         for route in made.routes:
             claim = (route.host, route.path)
-            if claim not in owner:
-                owner[claim] = route.name
-                routes.append(route)
-            else:
+            if claim in owner:
                 message = f"{route.host}{route.path} belongs to {owner[claim]}, which came first"
                 rejected.append(Rejected(route.name, "host-taken", message))
+            elif route.settings not in settings and len(settings) == MOST_SETTINGS:
+                message = f"there are {MOST_SETTINGS} different sets of timeouts and sizes already"
+                rejected.append(Rejected(route.name, "too-many-settings", message))
+            else:
+                owner[claim] = route.name
+                settings.add(route.settings)
+                routes.append(route)
     return Table(tuple(routes), tuple(rejected))
 
 

@@ -12,7 +12,8 @@ import re
 LONGEST = 2048
 """Bytes of one parameter; nginx refuses more than its 4096-byte buffer with "too long parameter"."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9_./:*-]+\Z")
+_PLAIN = re.compile(r"[A-Za-z0-9_./:*=-]+\Z")
+_PLAIN_CODE = re.compile(r"[$^]?[A-Za-z0-9_./:*=-]*\Z")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
 _MAP_WORDS = frozenset({"default", "hostnames", "include", "volatile"})
 
@@ -41,7 +42,10 @@ def quote(text: str) -> str:
         return text
     if not _PRINTABLE.match(text):
         raise Unquotable("control characters and characters outside ASCII cannot be written")
-    if "$" in text and not isinstance(text, Code):
+    if isinstance(text, Code):
+        if text and _PLAIN_CODE.match(text):
+            return text
+    elif "$" in text:
         raise Unquotable("a $ would be read as a variable")
     if len(text) > LONGEST:
         raise Unquotable(f"longer than {LONGEST} bytes")
