@@ -43,7 +43,7 @@ class State:
     """A stage's configuration while its instructions are applied, one after the other."""
 
     def __init__(self, config: dict[str, Any], author: str = "") -> None:
-        self.config = json.loads(json.dumps(config))
+        self.config: dict[str, Any] = json.loads(json.dumps(config))
         self.author = author
         self.args: dict[str, str] = {}
         self._cmd_is_own = False

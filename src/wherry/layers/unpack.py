@@ -131,10 +131,11 @@ class Unpacker:
             upper = upper.rpartition(b"/")[0]
         for path in reversed(missing):
             host = self._host(path)
-            if os.path.lexists(host):
-                raise self._hostile(path, "files below something that is not a folder")
-            os.mkdir(host)
-            os.chmod(host, ROOT_MODE)
+            if not is_folder(host):
+                if os.path.lexists(host):
+                    raise self._hostile(path, "files below something that is not a folder")
+                os.mkdir(host)
+                os.chmod(host, ROOT_MODE)
             self._folders[path] = None
 
     def _mark(self, parent: bytes, base: bytes) -> None:

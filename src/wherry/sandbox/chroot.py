@@ -58,7 +58,7 @@ class Chroot:
         files = (stdin, stdout, stderr)
         if self.mounts:
             supervisor = in_pid_namespace(
-                (), {}, files, lambda: _mounted(root, process, program, files), process.join
+                (), {}, files, lambda: _mounted(root, process, program, files), join=process.join
             )
             return Supervised(supervisor, 1)
         parent = os.getpid()
@@ -174,7 +174,8 @@ def _reap() -> tuple[int, int]:
 
 def _become(root: str, process: Process, program: str) -> None:
     """Enter the root, drop what a container may not have, and start the program."""
-    os.setsid()
+    if os.getsid(0) != os.getpid() and not process.tty:
+        os.setsid()
     os.chroot(root)
     try:
         os.chdir(process.cwd)

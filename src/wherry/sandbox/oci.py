@@ -56,7 +56,8 @@ class Oci:
                 {"PATH": os.environ.get("PATH", os.defpath)},
                 (stdin, stdout, stderr),
                 _prepare,
-                process.join,
+                join=process.join,
+                tty=process.tty,
             )
         except BaseException:
             shutil.rmtree(bundle, ignore_errors=True)

@@ -62,6 +62,9 @@ class Running(Protocol):
         Raises CommandNotFound or CommandNotExecutable when the program could not be started at all.
         """
 
+    def inner(self) -> int | None:
+        """The pid on the host of the first process inside, or None while there is none."""
+
     def signal(self, number: int) -> None:
         """Send a signal to the container's first process.  Does nothing once it has ended."""
 

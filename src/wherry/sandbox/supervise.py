@@ -72,12 +72,15 @@ def in_pid_namespace(
     env: dict[str, str],
     files: tuple[int, int, int],
     prepare: Callable[[], None],
+    *,
     join: Callable[[], None] | None = None,
+    tty: bool = False,
 ) -> int:
     """Start `argv` as PID 1 of a new PID and mount namespace; the supervisor's pid.
 
     `files` become its standard streams.  `join` runs in the supervisor before the namespaces are made
-    (to enter a network namespace), `prepare` in the new mount namespace before the program.
+    (to enter a network namespace), `prepare` in the new mount namespace before the program.  Signals of
+    the terminal reach wherry alone, which passes them on; with `tty` the program owns the terminal.
     """
     parent = os.getpid()
     supervisor = os.fork()
@@ -85,13 +88,16 @@ def in_pid_namespace(
         return supervisor
     try:
         _die_with(parent)
-        _plain_signals()
+        _signals(signal.SIG_IGN)
         if join is not None:
             join()
         linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS)
         first = os.fork()
         if first == 0:
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+            _signals(signal.SIG_DFL)
+            if not tty:
+                os.setsid()
             linux.mount("none", "/", None, linux.MS_REC | linux.MS_SLAVE)
             linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
             prepare()  # may itself become the program
@@ -111,10 +117,18 @@ def _die_with(parent: int) -> None:
         os._exit(137)
 
 
-def _plain_signals() -> None:
-    """Our Python handlers are not the program's; ctrl-C is wherry's to pass on or not."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGPIPE, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+def _signals(action: signal.Handlers) -> None:
+    """Ignored by the supervisor; as every program expects them in the program (not Python's handlers)."""
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGQUIT,
+        signal.SIGHUP,
+        signal.SIGUSR1,
+        signal.SIGUSR2,
+    ):
+        signal.signal(number, action)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def take_streams(files: tuple[int, int, int]) -> None:

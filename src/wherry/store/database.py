@@ -45,6 +45,7 @@ class Database:
     def __init__(self, path: str) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        self._inherited: sqlite3.Connection | None = None
 
     def execute(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """Run one statement and return all its rows.  Raises StorageError."""
@@ -72,6 +73,11 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def forget(self) -> None:
+        """Drop the connection without closing it: after a fork it is the parent's."""
+        self._inherited = self._connection
+        self._connection = None
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -1,0 +1,26 @@
+"""``wherry create``."""
+
+from __future__ import annotations
+
+from wherry.cli.container_flags import FLAGS, create_options, write_cidfile
+from wherry.cli.flags import Command, Options
+
+COMMAND = Command(
+    "create",
+    "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    "Create a new container",
+    FLAGS,
+    min_args=1,
+    max_args=-1,
+    interspersed=False,
+)
+
+
+def run(options: Options) -> int:
+    from wherry.containers.create import create
+    from wherry.store import Store
+
+    record = create(Store.open(), create_options(options))
+    write_cidfile(options, record.id)
+    print(record.id)
+    return 0

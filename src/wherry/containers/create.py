@@ -1,0 +1,242 @@
+"""From an image and options to a container's record, by Docker's rules."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wherry.containers.names import check_name, new_id, random_name
+from wherry.errors import ConflictError, NotFoundError, UsageError
+from wherry.images.view import lookup
+from wherry.store import ContainerRecord
+
+if TYPE_CHECKING:
+    from wherry.images.view import Image
+    from wherry.store import Store
+
+NETWORKS = ("host", "none", "private")
+
+
+class CreateOptions(NamedTuple):
+    """What people give on the command line, as they wrote it."""
+
+    image: str
+    command: tuple[str, ...] = ()
+    name: str | None = None
+    env: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    workdir: str | None = None
+    user: str | None = None
+    entrypoint: str | None = None
+    publish: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    hostname: str | None = None
+    network: str | None = None
+    add_host: tuple[str, ...] = ()
+    tty: bool = False
+    interactive: bool = False
+    remove: bool = False
+    read_only: bool = False
+    stop_signal: str | None = None
+    stop_timeout: int | None = None
+
+
+def create(store: Store, options: CreateOptions) -> ContainerRecord:
+    """Make and record a container.  Raises NotFoundError, ConflictError, UsageError."""
+    import sqlite3
+
+    image = _image(store, options.image)
+    container = new_id()
+    name = check_name(options.name) if options.name else _free_name(store)
+    record = ContainerRecord(
+        container, name, image.id, options.image, time.time(), _config(image, options, container)
+    )
+    try:
+        store.containers.add(record)
+    except sqlite3.IntegrityError:
+        owner = store.containers.by_name(name)
+        raise ConflictError(
+            f'Conflict. The container name "/{name}" is already in use by container '
+            f'"{owner.id if owner else "?"}". You have to remove (or rename) that container to be able '
+            "to reuse that name.",
+            hint=f"wherry rm {name}, or choose another --name",
+        ) from None
+    return record
+
+
+def _image(store: Store, name: str) -> Image:
+    try:
+        return lookup(store, name)
+    except NotFoundError as error:
+        near = f"{error.hint} " if error.hint and "mean" in error.hint else ""
+        shown = error.message.removeprefix("No such image: ")
+        raise _unable(shown, near) from None
+
+
+def _unable(shown: str, near: str) -> NotFoundError:
+    error = NotFoundError(
+        f"Unable to find image '{shown}' locally",
+        hint=f"{near}Make it with wherry build, bootstrap, load or import.",
+    )
+    error.exit_code = 125
+    return error
+
+
+def _free_name(store: Store) -> str:
+    for _ in range(100):
+        name = random_name()
+        if store.containers.by_name(name) is None:
+            return name
+    return f"{random_name()}_{os.getpid()}"
+
+
+def _config(image: Image, options: CreateOptions, container: str) -> dict[str, Any]:
+    """What start needs, as JSON; `Config` is the part that inspect shows as Docker's."""
+    base = image.config.config
+    entrypoint = list(base.get("Entrypoint") or [])
+    command = list(options.command) or list(base.get("Cmd") or [])
+    if options.entrypoint is not None:
+        entrypoint = [options.entrypoint] if options.entrypoint else []
+        # As Docker: the image's CMD was meant for the image's own entry point.
+        command = list(options.command)
+    if not entrypoint and not command:
+        error = UsageError(
+            "No command specified", hint="give one after the image, or CMD in its Dockerfile"
+        )
+        raise error
+    network, ports = _network(options)
+    return {
+        "layers": list(image.config.diff_ids),
+        "network": network,
+        "ports": ports,
+        "volumes": [_volume(text) for text in options.volumes],
+        "image_volumes": sorted(base.get("Volumes") or {}),
+        "add_host": [_host(text) for text in options.add_host],
+        "rm": options.remove,
+        "read_only": options.read_only,
+        "stop_timeout": options.stop_timeout,
+        "Config": {
+            **base,
+            "Hostname": options.hostname or container[:12],
+            "User": options.user if options.user is not None else base.get("User") or "",
+            "Tty": options.tty,
+            "OpenStdin": options.interactive,
+            "Env": _environment(base.get("Env") or [], options),
+            "Cmd": command or None,
+            "Entrypoint": entrypoint or None,
+            "Image": options.image,
+            "WorkingDir": _workdir(options.workdir or base.get("WorkingDir") or "/"),
+            "Labels": {**(base.get("Labels") or {}), **_labels(options.labels)},
+            "StopSignal": options.stop_signal or base.get("StopSignal") or "SIGTERM",
+        },
+    }
+
+
+def _workdir(path: str) -> str:
+    if not path.startswith("/"):
+        raise UsageError(f"the working directory '{path}' is invalid, it needs to be an absolute path")
+    return path
+
+
+def _environment(base: list[str], options: CreateOptions) -> list[str]:
+    """The image's, then files, then -e; ``-e NAME`` takes the caller's value, if there is one."""
+    values = dict(entry.partition("=")[::2] for entry in base)
+    for entry in [*_env_file_lines(options.env_files), *options.env]:
+        name, equals, value = entry.partition("=")
+        if not name:
+            raise UsageError(f"invalid environment variable: {entry}")
+        if equals:
+            values[name] = value
+        elif name in os.environ:
+            values[name] = os.environ[name]
+    return [f"{name}={value}" for name, value in values.items()]
+
+
+def _env_file_lines(paths: tuple[str, ...]) -> list[str]:
+    lines: list[str] = []
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as file:
+                lines += [line.lstrip() for line in file.read().splitlines()]
+        except (FileNotFoundError, UnicodeDecodeError) as error:
+            raise UsageError(f"--env-file {path}: {error}") from None
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _labels(words: tuple[str, ...]) -> dict[str, str]:
+    return dict(word.partition("=")[::2] for word in words)
+
+
+def _host(text: str) -> list[str]:
+    name, colon, address = text.replace("=", ":", 1).partition(":")
+    if not colon or not address:
+        raise UsageError(f'bad format for add-host: "{text}"', hint="NAME:ADDRESS")
+    return [name, address]
+
+
+def _volume(text: str) -> dict[str, Any]:
+    """``host:container[:ro]``, ``name:container``, or ``container`` alone for an anonymous one."""
+    parts = text.split(":")
+    if len(parts) > 3 or not all(parts):
+        raise UsageError(f"invalid volume specification: '{text}'", hint="-v /on/host:/in/container[:ro]")
+    source, target = (parts[0], parts[1]) if len(parts) > 1 else ("", parts[0])
+    flags = parts[2].split(",") if len(parts) == 3 else []
+    unknown = set(flags) - {"ro", "rw", "z", "Z", "cached", "delegated", "consistent", "rprivate"}
+    if unknown:
+        raise UsageError(f"invalid mode: {','.join(sorted(unknown))} (in -v {text})", hint="ro or rw")
+    if not target.startswith("/"):
+        raise UsageError(
+            f"invalid volume specification: '{text}': mount path must be absolute",
+            hint="-v /on/host:/in/container",
+        )
+    if source.startswith("."):
+        source = os.path.abspath(source)
+    return {"source": source, "target": target, "readonly": "ro" in flags}
+
+
+def _network(options: CreateOptions) -> tuple[str, list[list[Any]]]:
+    """The network, and [address, host port, container port, protocol] for each published port.
+
+    The host's network is the default.  Publishing asks for a private one, where it means something.
+    """
+    network = options.network
+    if network == "bridge":
+        network = "private"
+    if network is not None and network not in NETWORKS:
+        raise UsageError(f"network {network} not found", hint=f"one of {', '.join(NETWORKS)}")
+    ports = [port for text in options.publish for port in parse_publish(text)]
+    return network or ("private" if ports else "host"), ports
+
+
+def parse_publish(text: str) -> list[list[Any]]:
+    """``[address:][host:]container[/protocol]``, also with ranges.  Raises UsageError."""
+    rest, _, protocol = text.partition("/")
+    protocol = protocol or "tcp"
+    address, _, ports = rest.rpartition(":") if rest.count(":") > 1 else ("", "", rest)
+    host, colon, inner = ports.partition(":")
+    if rest.count(":") > 1:
+        address, _, host = address.rpartition(":")
+        inner, colon = ports, ":"
+    if not colon:
+        host, inner = "", ports
+    if protocol not in ("tcp", "udp"):
+        raise UsageError(f"invalid proto: {protocol} (in -p {text})", hint="tcp or udp")
+    inside = _ports(inner, text)
+    outside = _ports(host, text) if host else [0] * len(inside)
+    if len(inside) != len(outside):
+        raise UsageError(f"invalid ranges specified for container and host ports: {text}")
+    return [[address.strip("[]"), o, i, protocol] for o, i in zip(outside, inside, strict=True)]
+
+
+def _ports(text: str, whole: str) -> list[int]:
+    low, dash, high = text.partition("-")
+    bounds = [low, high if dash else low]
+    if not all(b.isascii() and b.isdigit() and 0 < int(b) < 65536 for b in bounds) or int(bounds[1]) < int(
+        low
+    ):
+        raise UsageError(
+            f"invalid port specification: {whole!r}", hint="-p 8080:80, -p 127.0.0.1:8080:80/tcp"
+        )
+    return list(range(int(low), int(bounds[1]) + 1))

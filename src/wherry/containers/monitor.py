@@ -1,0 +1,275 @@
+"""Running a container: this process stands by it, keeps its log, and writes down how it ended."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from wherry.containers.log import LogWriter, log_path
+from wherry.containers.state import take_lock
+from wherry.containers.volumes import container_mounts
+from wherry.errors import ConflictError, SandboxError, WherryError
+from wherry.sandbox.choose import choose
+from wherry.sandbox.process import Process
+from wherry.sandbox.users import read_below, resolve_user
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wherry.layers.snapshots import Snapshot
+    from wherry.sandbox.process import Running
+    from wherry.store import ContainerRecord, Store
+
+CHUNK = 1 << 16
+FORWARDED = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+# As docker: who presses ctrl-C three times means it.
+PATIENCE = 3
+
+
+def run_here(
+    store: Store,
+    record: ContainerRecord,
+    *,
+    attached: bool,
+    started: Callable[[], None] = lambda: None,
+) -> int:
+    """Run the container to its end.  Its exit code.
+
+    With `attached` its streams are this process's too.  `started` is called once it runs.  Raises
+    SandboxError (125, 126, 127) if it cannot be started; the record says so too.
+    """
+    lock = take_lock(store, record.id)
+    if lock is None:
+        raise ConflictError(f"container {record.id[:12]} is already running")
+    try:
+        return _run(store, record, attached=attached, started=started)
+    finally:
+        os.close(lock)
+
+
+def _run(store: Store, record: ContainerRecord, *, attached: bool, started: Callable[[], None]) -> int:
+    choice = choose()
+    layers = [store.layers.link(diff_id) for diff_id in record.config["layers"]]
+    code = 125
+    try:
+        snapshot = choice.snapshots.open(layers, store.containers.dir(record.id))
+        try:
+            streams = _Streams(store, record, attached=attached)
+            try:
+                process = make_process(store, record, snapshot)
+                running = choice.isolation.start(
+                    snapshot.root,
+                    process,
+                    stdin=streams.stdin,
+                    stdout=streams.stdout,
+                    stderr=streams.stderr,
+                )
+                streams.close_inner()
+                _begun(store, record, running)
+                started()
+                code = _stand_by(running, streams)
+            finally:
+                streams.close()
+        finally:
+            snapshot.close()
+    except WherryError as error:
+        code = error.exit_code
+        raise
+    finally:
+        store.containers.update(record.id, status="exited", exit_code=code, finished=time.time(), pid=0)
+    return code
+
+
+def make_process(store: Store, record: ContainerRecord, snapshot: Snapshot) -> Process:
+    """What the record says, as a process.  Raises SandboxError for a user that the image lacks."""
+    config = record.config
+    docker = config["Config"]
+    user = resolve_user(docker["User"], read_below(snapshot.root))
+    env = list(docker["Env"])
+    names = {entry.partition("=")[0] for entry in env}
+    if "HOME" not in names:
+        env.append(f"HOME={user.home}")
+    if docker["Tty"] and "TERM" not in names:
+        env.append("TERM=xterm")
+    if config["network"] != "host" and "HOSTNAME" not in names:
+        env.append(f"HOSTNAME={docker['Hostname']}")
+    host = config["network"] == "host"
+    return Process(
+        (*(docker["Entrypoint"] or []), *(docker["Cmd"] or [])),
+        tuple(env),
+        docker["WorkingDir"],
+        user,
+        container_mounts(store, record.id, config, snapshot.root),
+        os.uname().nodename if host else docker["Hostname"],
+        config["network"],
+        None,
+        tuple((name, address) for name, address in config["add_host"]),
+        docker["Tty"],
+        config["read_only"],
+    )
+
+
+def _begun(store: Store, record: ContainerRecord, running: Running) -> None:
+    """Write down that it runs, with the pid of its first process as soon as that exists."""
+    deadline = time.monotonic() + 2
+    pid = running.inner()
+    while pid is None and time.monotonic() < deadline and os.path.exists(f"/proc/{running.pid}"):
+        time.sleep(0.001)
+        pid = running.inner()
+    store.containers.update(
+        record.id, status="running", started=time.time(), finished=0, exit_code=0, pid=pid or 0
+    )
+
+
+class _Streams:
+    """The container's standard streams: pipes to this process, or the terminal itself with a tty."""
+
+    def __init__(self, store: Store, record: ContainerRecord, *, attached: bool) -> None:
+        docker = record.config["Config"]
+        self.attached = attached
+        self.log = LogWriter(log_path(store, record.id))
+        self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        interactive = attached and docker["OpenStdin"]
+        self.stdin = 0 if interactive else self._null
+        self.readers: dict[int, str] = {}
+        self._writers: list[int] = []
+        if attached and docker["Tty"] and os.isatty(1):
+            self.stdin, self.stdout, self.stderr = 0, 1, 2
+            return
+        self.stdout = self._pipe("stdout")
+        self.stderr = self._pipe("stderr")
+
+    def _pipe(self, name: str) -> int:
+        reader, writer = os.pipe()
+        self.readers[reader] = name
+        self._writers.append(writer)
+        return writer
+
+    def close_inner(self) -> None:
+        """The container has its ends of the pipes; ours would keep them open for ever."""
+        for writer in self._writers:
+            os.close(writer)
+        self._writers.clear()
+
+    def pump(self, reader: int) -> bool:
+        """Pass on what can be read.  False at the end of the stream."""
+        data = os.read(reader, CHUNK)
+        name = self.readers[reader]
+        if not data:
+            os.close(reader)
+            del self.readers[reader]
+            return False
+        self.log.write(name, data)
+        if self.attached:
+            self._show(1 if name == "stdout" else 2, data)
+        return True
+
+    def _show(self, file: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[os.write(file, view) :]
+            except BrokenPipeError:
+                # Who read our output went away: the container runs on, and its log goes on.
+                self.attached = False
+                return
+
+    def close(self) -> None:
+        self.close_inner()
+        for reader in self.readers:
+            os.close(reader)
+        os.close(self._null)
+        self.log.close()
+
+
+def _stand_by(running: Running, streams: _Streams) -> int:
+    """Pass on output and signals until the container ends."""
+    counts = {"interrupts": 0}
+
+    def forward(number: int, _frame: object) -> None:
+        if number in (signal.SIGINT, signal.SIGTERM):
+            counts["interrupts"] += 1
+        if counts["interrupts"] >= PATIENCE:
+            running.kill()
+        else:
+            running.signal(number)
+
+    before = {number: signal.signal(number, forward) for number in FORWARDED}
+    try:
+        while streams.readers:
+            ready, _, _ = select.select(list(streams.readers), [], [])
+            for reader in ready:
+                streams.pump(reader)
+        return running.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def start_detached(store: Store, record: ContainerRecord) -> None:
+    """Run the container in a process of its own that outlives this one.
+
+    Returns when it has begun.  Raises what its start raised.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _monitor(store, record, reader, writer)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with open(reader, "rb") as answer:
+        said = answer.read().decode("utf-8", "replace")
+    if said == "ok":
+        return
+    code, _, message = said.partition("\n")
+    error = SandboxError(message or "the monitor ended before the container began")
+    error.exit_code = int(code) if code.isdigit() else 125
+    raise error
+
+
+def _monitor(store: Store, record: ContainerRecord, reader: int, writer: int) -> None:
+    """The monitor's whole life.  Does not return."""
+    try:
+        os.close(reader)
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+        # A connection to the database does not survive a fork.
+        store.database.forget()
+
+        def started() -> None:
+            os.write(writer, b"ok")
+            os.close(writer)
+
+        run_here(store, record, attached=False, started=started)
+        finish(store, record)
+    except WherryError as error:
+        hint = f"\nhint: {error.hint}" if error.hint else ""
+        os.write(writer, f"{error.exit_code}\n{error.message}{hint}".encode())
+        finish(store, record)
+    except BaseException as error:
+        try:
+            os.write(writer, f"125\n{error}".encode())
+        except OSError:
+            pass
+    finally:
+        os._exit(0)
+
+
+def finish(store: Store, record: ContainerRecord) -> None:
+    """``--rm``: the container goes when it has ended."""
+    if record.config["rm"]:
+        store.containers.remove(record.id)

@@ -1,0 +1,80 @@
+"""Ending containers: stop, kill, rm."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from wherry.containers.state import refreshed, wait_unlocked
+from wherry.errors import ConflictError, UsageError
+
+if TYPE_CHECKING:
+    from wherry.store import ContainerRecord, Store
+
+DEFAULT_TIMEOUT = 10
+# After SIGKILL the kernel still has to take the processes apart.
+KILL_TIMEOUT = 10
+
+
+def parse_signal(text: str) -> int:
+    """``9``, ``KILL``, ``SIGKILL``, ``sigkill``.  Raises UsageError."""
+    if text.isascii() and text.isdigit() and 0 < int(text) < 65:
+        return int(text)
+    name = text.upper()
+    name = name if name.startswith("SIG") else "SIG" + name
+    try:
+        return int(signal.Signals[name])
+    except KeyError:
+        raise UsageError(f"Invalid signal: {text}", hint="a number or a name such as SIGTERM") from None
+
+
+def send(store: Store, record: ContainerRecord, number: int) -> None:
+    """Send a signal to the container's first process.  Raises ConflictError if it does not run."""
+    current = refreshed(store, record)
+    if current is None or current.status != "running" or not current.pid:
+        raise ConflictError(
+            f"Cannot kill container: {record.id[:12]}: Container {record.id[:12]} is not running"
+        )
+    try:
+        os.kill(current.pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def stop(store: Store, record: ContainerRecord, timeout: int | None = None) -> None:
+    """The container's stop signal; after `timeout` seconds SIGKILL.  Returns when it has ended."""
+    if record.status != "running":
+        return
+    seconds = timeout if timeout is not None else record.config.get("stop_timeout")
+    seconds = DEFAULT_TIMEOUT if seconds is None else seconds
+    number = parse_signal(record.config["Config"]["StopSignal"])
+    try:
+        send(store, record, number)
+        if seconds < 0 or not wait_unlocked(store, record.id, seconds):
+            kill(store, record)
+    except ConflictError:
+        # It ended by itself meanwhile.
+        wait_unlocked(store, record.id, KILL_TIMEOUT)
+
+
+def kill(store: Store, record: ContainerRecord) -> None:
+    """SIGKILL, and wait until its monitor has put everything away."""
+    try:
+        send(store, record, signal.SIGKILL)
+    except ConflictError:
+        return
+    wait_unlocked(store, record.id, KILL_TIMEOUT)
+
+
+def remove(store: Store, record: ContainerRecord, *, force: bool) -> None:
+    """Remove a container and its own volumes.  Raises ConflictError if it runs and `force` is not given."""
+    if record.status == "running":
+        if not force:
+            raise ConflictError(
+                f"You cannot remove a running container {record.id}. Stop the container before attempting "
+                "removal or force remove",
+                hint=f"wherry rm -f {record.name}",
+            )
+        kill(store, record)
+    store.containers.remove(record.id)

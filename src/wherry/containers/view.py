@@ -1,0 +1,105 @@
+"""A container as ``docker inspect`` and ``docker ps`` show it."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING, Any
+
+from wherry.containers.log import log_path
+from wherry.containers.state import find
+
+if TYPE_CHECKING:
+    from wherry.store import ContainerRecord, Store
+
+__all__ = ["command_of", "container_json", "find", "ports_of"]
+NEVER = "0001-01-01T00:00:00Z"
+
+
+def container_json(store: Store, record: ContainerRecord) -> dict[str, Any]:
+    config = record.config
+    docker = config["Config"]
+    argv = [*(docker["Entrypoint"] or []), *(docker["Cmd"] or [])]
+    running = record.status == "running"
+    folder = store.containers.dir(record.id)
+    return {
+        "Id": record.id,
+        "Created": _time(record.created),
+        "Path": argv[0] if argv else "",
+        "Args": argv[1:],
+        "State": {
+            "Status": record.status,
+            "Running": running,
+            "Paused": False,
+            "Restarting": False,
+            "OOMKilled": False,
+            "Dead": False,
+            "Pid": record.pid,
+            "ExitCode": record.exit_code,
+            "Error": "",
+            "StartedAt": _time(record.started),
+            "FinishedAt": _time(record.finished),
+        },
+        "Image": record.image_id,
+        "LogPath": log_path(store, record.id),
+        "Name": "/" + record.name,
+        "RestartCount": 0,
+        "Driver": "overlay2",
+        "Platform": "linux",
+        "HostConfig": {
+            "Binds": [_bind(volume) for volume in config["volumes"]] or None,
+            "NetworkMode": config["network"],
+            "PortBindings": _ports(config["ports"]),
+            "AutoRemove": config["rm"],
+            "ReadonlyRootfs": config["read_only"],
+            "ExtraHosts": [f"{name}:{address}" for name, address in config["add_host"]] or None,
+        },
+        "GraphDriver": {
+            "Name": "overlay2",
+            "Data": {
+                "LowerDir": ":".join(store.layers.path(d) for d in reversed(config["layers"])),
+                "MergedDir": f"{folder}/root",
+                "UpperDir": f"{folder}/upper",
+                "WorkDir": f"{folder}/work",
+            },
+        },
+        "Mounts": [
+            {
+                "Type": "bind" if v["source"].startswith("/") else "volume",
+                "Source": v["source"],
+                "Destination": v["target"],
+                "RW": not v["readonly"],
+            }
+            for v in config["volumes"]
+        ],
+        "Config": docker,
+        "NetworkSettings": {"Ports": _ports(config["ports"]), "IPAddress": "", "Networks": {}},
+    }
+
+
+def command_of(record: ContainerRecord) -> str:
+    docker = record.config["Config"]
+    return " ".join([*(docker["Entrypoint"] or []), *(docker["Cmd"] or [])])
+
+
+def ports_of(record: ContainerRecord) -> str:
+    """``0.0.0.0:8080->80/tcp``; nothing while it does not run, as with Docker."""
+    if record.status != "running":
+        return ""
+    return ", ".join(f"{a or '0.0.0.0'}:{h}->{c}/{p}" for a, h, c, p in record.config["ports"])  # noqa: S104
+
+
+def _time(seconds: float) -> str:
+    if not seconds:
+        return NEVER
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _bind(volume: dict[str, Any]) -> str:
+    return f"{volume['source']}:{volume['target']}" + (":ro" if volume["readonly"] else "")
+
+
+def _ports(ports: list[list[Any]]) -> dict[str, list[dict[str, str]]]:
+    shown: dict[str, list[dict[str, str]]] = {}
+    for address, host, container, protocol in ports:
+        shown.setdefault(f"{container}/{protocol}", []).append({"HostIp": address, "HostPort": str(host)})
+    return shown
