@@ -222,6 +222,7 @@ def start_detached(store: Store, record: ContainerRecord) -> None:
     Returns when it has begun.  Raises what its start raised.
     """
     reader, writer = os.pipe()
+    store.database.close()
     child = os.fork()
     if child == 0:
         _monitor(store, record, reader, writer)
@@ -247,8 +248,6 @@ def _monitor(store: Store, record: ContainerRecord, reader: int, writer: int) ->
         null = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(null, number)
-        # A connection to the database does not survive a fork.
-        store.database.forget()
 
         def started() -> None:
             os.write(writer, b"ok")

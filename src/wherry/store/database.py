@@ -45,7 +45,6 @@ class Database:
     def __init__(self, path: str) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
-        self._inherited: sqlite3.Connection | None = None
 
     def execute(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """Run one statement and return all its rows.  Raises StorageError."""
@@ -70,14 +69,13 @@ class Database:
         self.execute("COMMIT")
 
     def close(self) -> None:
+        """Close the connection; the next statement opens another.
+
+        To be called before a fork: SQLite's locks do not survive one, and neither process would notice.
+        """
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-    def forget(self) -> None:
-        """Drop the connection without closing it: after a fork it is the parent's."""
-        self._inherited = self._connection
-        self._connection = None
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
