@@ -40,15 +40,21 @@ need_uv() {
 
 # python_env SET : .venv holds exactly requirements/SET.lock and wherry itself, in place.
 python_env() {
-  local stamp=.venv/.wherry-$1
-  if [ -x .venv/bin/wherry ] && [ "$stamp" -nt "requirements/$1.lock" ] && [ "$stamp" -nt pyproject.toml ]; then
-    return 0
-  fi
+  local stamp=.venv/.wherry-$1 set
+  # The packages of `dev` are more than those of `run`: what has them needs nothing.
+  for set in "$1" dev; do
+    if [ -x .venv/bin/wherry ] && [ ".venv/.wherry-$set" -nt "requirements/$set.lock" ] \
+      && [ ".venv/.wherry-$set" -nt pyproject.toml ]; then
+      return 0
+    fi
+  done
   need_uv
   say "Python packages ($1) into .venv"
   export UV_LINK_MODE=copy
   [ -x .venv/bin/python ] || "$UV" venv --quiet --python '>=3.11' .venv
   "$UV" pip sync --quiet --require-hashes --python .venv/bin/python "requirements/$1.lock"
   "$UV" pip install --quiet --no-deps --python .venv/bin/python -e .
+  .venv/bin/python -m compileall -q src .venv/lib 2>/dev/null || true
+  rm -f .venv/.wherry-*
   touch "$stamp"
 }

@@ -53,7 +53,8 @@ def bootstrap(store: Store, recipe: Recipe) -> ImageRecord:
                 store,
                 process.stdout,
                 {"Env": [PATH], "Cmd": ["sh"] if small else ["bash"]},
-                f"Debian {recipe.suite} by mmdebstrap",
+                "wherry",
+                created_by=_shown(recipe),
                 finish=lambda tree: _finish(process, log, tree, small=small),
             )
         except WherryError:
@@ -65,6 +66,11 @@ def bootstrap(store: Store, recipe: Recipe) -> ImageRecord:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+
+
+def _shown(recipe: Recipe) -> str:
+    include = f" --include {','.join(recipe.include)}" if recipe.include else ""
+    return f"wherry bootstrap --suite {recipe.suite} --variant {recipe.variant}{include}"
 
 
 def _arguments(recipe: Recipe) -> list[str]:

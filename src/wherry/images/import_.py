@@ -28,9 +28,10 @@ def import_tar(
     config: dict[str, Any],
     comment: str,
     *,
+    created_by: str = "",
     finish: Callable[[str], None] | None = None,
 ) -> ImageRecord:
-    """Make an image of a tar, compressed or not.  `finish` may change the tree before it is a layer.
+    """Make an image of a tar, compressed or not.  `created_by` is its line of history; `finish` may change the tree before it is a layer.
 
     Raises CorruptError, HostileArchiveError.
     """
@@ -52,7 +53,7 @@ def import_tar(
             platform.os,
             config,
             (packed.diff_id,),
-            (History(now, "", comment),),
+            (History(now, created_by, comment),),
             created=now,
             variant=platform.variant,
         ),

@@ -67,8 +67,9 @@ class _Mounted:
             self._make_upper(layers)
         for folder in ("work", "root"):
             os.makedirs(os.path.join(work, folder), exist_ok=True)
-        # overlayfs takes the uppermost first.
-        lower = [*reversed(layers), _scaffold(work)]
+        # overlayfs takes the uppermost first, and no folder twice.  A layer that comes twice (two steps
+        # with the same result) is whole in its upper place, so the lower one can be left out.
+        lower = [*dict.fromkeys(reversed(layers)), _scaffold(work)]
         options = ["userxattr", "index=off", "xino=off"]
         with _Short(lower) as names:
             options.append("lowerdir=" + ":".join(_escaped(name) for name in names))
