@@ -1,0 +1,156 @@
+"""From sources to a table of routes, and on to whoever publishes it: the loop of all that follow."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from wherry.errors import ProxyError
+from wherry.proxy.model import Snapshot
+from wherry.proxy.reload.debounce import Debounce
+from wherry.proxy.routes import Options, Router, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from wherry.proxy.model import Source
+
+WINDOW = 0.1
+LONGEST = 1.0
+"""Seconds: changes gather for WINDOW after the last of them, and never longer than LONGEST."""
+RETRY = 5.0
+"""Seconds until a publication that the machine refused (a full disk) is tried again."""
+
+
+class Observer(Protocol):
+    """Who keeps count (monitor.Monitor).  Any thread may call."""
+
+    def heard(self, source: str) -> None: ...
+
+    def restarted(self, source: str, reason: str) -> None: ...
+
+    def built(self, table: Table, seconds: float) -> None: ...
+
+    def failed(self, error: ProxyError) -> None: ...
+
+
+class Follow:
+    """Runs sources in threads of their own, and publishes a table for every change of any of them.
+
+    Nothing is published before each source has delivered once: half a table would take routes away.
+    `publish` is called from the thread that called run, and never twice at once.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        options: Options,
+        publish: Callable[[Table], object],
+        observer: Observer,
+    ) -> None:
+        self._sources = sources
+        self._router = Router(options)
+        self._publish = publish
+        self._observer = observer
+        self._debounce = Debounce(WINDOW, LONGEST)
+        self._woken = threading.Condition()
+        self._snapshots: dict[str, Snapshot] = {}
+        self._fatal: ProxyError | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Blocks until `stop` is set and wake() is called.  Raises ProxyError when a source gave up."""
+        for name, source in self._sources.items():
+            inlet = _Inlet(self, name)
+            work = threading.Thread(
+                target=inlet.run, args=(source, stop), name=f"source {name}", daemon=True
+            )
+            work.start()
+        while self._wait(stop):
+            self._round()
+
+    def wake(self) -> None:
+        """Look at `stop` now."""
+        with self._woken:
+            self._woken.notify_all()
+
+    def changed(self, name: str, snapshot: Snapshot) -> None:
+        with self._woken:
+            self._snapshots[name] = snapshot
+            if len(self._snapshots) == len(self._sources):
+                self._debounce.changed(time.monotonic())
+                self._woken.notify_all()
+
+    def heard(self, name: str) -> None:
+        self._observer.heard(name)
+
+    def restarted(self, name: str, reason: str) -> None:
+        self._observer.restarted(name, reason)
+
+    def gave_up(self, error: ProxyError) -> None:
+        with self._woken:
+            self._fatal = error
+            self._woken.notify_all()
+
+    def _wait(self, stop: threading.Event) -> bool:
+        """Sleep until a table is due; False when it is time to stop."""
+        with self._woken:
+            while not stop.is_set():
+                if self._fatal is not None:
+                    raise self._fatal
+                due, now = self._debounce.due(), time.monotonic()
+                if due is not None and due <= now:
+                    self._debounce.acted(now)
+                    return True
+                self._woken.wait(None if due is None else due - now)
+        return False
+
+    def _round(self) -> None:
+        with self._woken:
+            held = [self._snapshots[name] for name in self._sources]
+        begun = time.perf_counter()
+        table = self._router.build(
+            [s for one in held for s in one.services],
+            [s for one in held for s in one.slices],
+            [r for one in held for r in one.rejected],
+        )
+        self._observer.built(table, time.perf_counter() - begun)
+        try:
+            self._publish(table)
+        except ProxyError as error:
+            self._observer.failed(error)
+            again = threading.Timer(RETRY, self._retry)
+            again.daemon = True
+            again.start()
+
+    def _retry(self) -> None:
+        with self._woken:
+            self._debounce.changed(time.monotonic())
+            self._woken.notify_all()
+
+
+class _Inlet:
+    """model.Sink for one source."""
+
+    def __init__(self, follow: Follow, name: str) -> None:
+        self._follow = follow
+        self._name = name
+
+    def run(self, source: Source, stop: threading.Event) -> None:
+        try:
+            source.run(self, stop)
+        except ProxyError as error:
+            self._follow.gave_up(error)
+        except Exception as error:  # a thread that dies in silence is a watch that is dead behind a 200
+            self._follow.gave_up(ProxyError(f"the source {self._name} failed: {error!r}"))
+            raise
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        self._follow.heard(self._name)
+        self._follow.changed(self._name, snapshot)
+
+    def heartbeat(self) -> None:
+        self._follow.heard(self._name)
+
+    def restarted(self, reason: str) -> None:
+        self._follow.restarted(self._name, reason)

@@ -1,0 +1,1 @@
+"""The reload as a transaction: stage, validate, swap, signal, prove; set guilty routes aside."""

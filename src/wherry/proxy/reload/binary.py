@@ -1,0 +1,88 @@
+"""The nginx program: where it is, what it can do, what it says about a configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+
+from wherry.errors import ProxyError
+from wherry.proxy.nginx.main import TEMP_PATHS, Binary
+
+SLOW = 60.0
+"""Seconds after which ``nginx -t`` is given up."""
+
+
+class Nginx:
+    """A found nginx: ``path`` is absolute."""
+
+    def __init__(self, path: str, binary: Binary) -> None:
+        self.path = path
+        self.binary = binary
+
+    @classmethod
+    def find(cls, name: str = "nginx") -> Nginx:
+        """Look `name` up on PATH and in the sbin directories, and ask it for its version."""
+        places = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
+        path = shutil.which(name, path=places)
+        if path is None:
+            raise ProxyError(
+                f"there is no nginx ({name}) on this machine",
+                hint="apt-get install nginx-light, or name another binary with --nginx PATH",
+            )
+        path = os.path.abspath(path)
+        said = _run([path, "-V"])
+        version = re.search(r"version: [^/\s]+/([0-9]+(?:\.[0-9]+)*)", said.stderr)
+        if said.returncode != 0 or version is None:
+            raise ProxyError(f"{path} is not an nginx: {_last_line(said.stderr)}", hint="check --nginx")
+        without = {m for m in TEMP_PATHS if f"--without-http_{m}_module" in said.stderr}
+        return cls(path, Binary(tuple(int(n) for n in version[1].split(".")), frozenset(without)))
+
+    def command(self, conf: str | None, prefix: str | None = None) -> list[str]:
+        """The command line for a configuration; None means the one that this nginx was built with."""
+        words = [self.path, "-e", "stderr"]
+        if prefix:
+            words += ["-p", prefix]
+        return words + (["-c", conf] if conf else [])
+
+    def complaint(self, conf: str | None, prefix: str | None = None) -> str | None:
+        """What ``nginx -t`` has against a configuration; None when it passes."""
+        said = _run([*self.command(conf, prefix), "-t", "-q"])
+        return None if said.returncode == 0 else _reason(said.stderr)
+
+
+def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            words,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SLOW,
+            check=False,
+            env=environment(),
+        )
+    except subprocess.TimeoutExpired:
+        raise ProxyError(f"{words[0]} did not answer within {SLOW:.0f} s") from None
+    except OSError as error:
+        raise ProxyError(f"cannot run {words[0]}: {error.strerror}", hint="check --nginx") from None
+
+
+def environment() -> dict[str, str]:
+    """What nginx needs from ours: nothing but where to find programs, and how to say times."""
+    return {k: v for k, v in os.environ.items() if k in ("PATH", "TZ", "LANG")}
+
+
+def _reason(text: str) -> str:
+    """The line of nginx that says what is wrong, without its time and process id."""
+    for line in text.splitlines():
+        found = re.search(r"\[(?:emerg|crit|alert)\] (?:\d+#\d+: )?(.*)", line)
+        if found:
+            return found[1]
+    return _last_line(text)
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "it said nothing"

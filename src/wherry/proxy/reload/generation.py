@@ -1,0 +1,50 @@
+"""Asking a running nginx which generation of the configuration it serves."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LONGEST_PATH = 107
+"""Bytes in a unix socket's path (sun_path less its NUL, unix(7))."""
+
+
+class Answer(NamedTuple):
+    """A worker's generation and process id."""
+
+    generation: int
+    pid: int
+
+
+def ask(path: str, timeout: float = 2.0) -> Answer | None:
+    """One worker's answer on the unix socket, or None when nobody answers."""
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(timeout)
+        with contextlib.suppress(OSError, ValueError):
+            link.connect(path)
+            link.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            said = b""
+            while part := link.recv(4096):
+                said += part
+            generation, pid = said.partition(b"\r\n\r\n")[2].split()
+            return Answer(int(generation), int(pid))
+    return None
+
+
+def wait_for(path: str, generation: int, timeout: float, alive: Callable[[], bool]) -> Answer | None:
+    """Poll until a worker answers `generation`; None after `timeout` seconds or once it is not `alive`."""
+    end = time.monotonic() + timeout
+    pause = 0.0005
+    while True:
+        answer = ask(path)
+        if answer is not None and answer.generation == generation:
+            return answer
+        if time.monotonic() >= end or not alive():
+            return None
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.02)

@@ -1,0 +1,80 @@
+"""nginx as our child: started in the foreground, told by signals, never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+
+from wherry.errors import ProxyError
+from wherry.linux import prctl
+from wherry.proxy.reload.binary import environment
+from wherry.proxy.reload.files import explained
+
+PR_SET_PDEATHSIG = 1
+
+
+class Process:
+    """A running nginx master and its workers.
+
+    The kernel ends it (SIGTERM) with the thread that started it: start it from the main thread.
+    """
+
+    def __init__(self, command: list[str]) -> None:
+        with explained(f"cannot start {command[0]}"):
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                process_group=0,  # ^C on a terminal is for us: nginx is asked to finish what it serves
+                env=environment(),
+                preexec_fn=_end_with_parent,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def alive(self) -> bool:
+        return self._child.poll() is None
+
+    def exit_code(self) -> int | None:
+        return self._child.poll()
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the master; nothing happens when it has ended."""
+        self._child.send_signal(number)
+
+    def workers(self) -> list[int]:
+        return children(self.pid)
+
+    def quit(self, grace: float) -> int:
+        """Let requests finish for at most `grace` seconds, then end it; returns the exit code."""
+        for number, patience in ((signal.SIGQUIT, grace), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
+            self.send(number)
+            try:
+                return self._child.wait(patience)
+            except subprocess.TimeoutExpired:
+                continue
+        raise ProxyError(f"nginx ({self.pid}) does not end")
+
+
+def children(pid: int) -> list[int]:
+    """The process ids of a process's children (proc(5): children of its main thread)."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+def tell(pid: int, number: signal.Signals) -> bool:
+    """Signal a process that may have ended, or may not be ours to signal."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+        return True
+    return False
+
+
+def _end_with_parent() -> None:
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

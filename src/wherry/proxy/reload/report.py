@@ -1,0 +1,36 @@
+"""PURE: what became of a reload, in words for a log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime
+
+    from wherry.proxy.reload.transaction import Outcome
+
+
+def stamp(when: datetime.datetime) -> str:
+    """The article's way to say when: ``At 14:07 on 17/11/16``."""
+    return when.strftime("At %H:%M on %d/%m/%y")
+
+
+def detected(when: datetime.datetime) -> str:
+    """The line that the article's reloader logged, to the letter."""
+    return f"{stamp(when)}, config file update detected."
+
+
+def words(outcome: Outcome, subject: str = "") -> str:
+    """One line for one outcome; `subject` says what is served ("12 routes")."""
+    what = f" {subject}," if subject else ""
+    if outcome.kind == "unchanged":
+        return "nothing changed: no reload"
+    if outcome.kind == "refused":
+        return f"refused by nginx -t, generation {outcome.generation} stays: {outcome.message}"
+    if outcome.kind == "unproved":
+        return f"not proved, the configuration before stays: {outcome.message}"
+    aside = f", {len(outcome.set_aside)} set aside" if outcome.set_aside else ""
+    return (
+        f"{outcome.kind}: generation {outcome.generation},{what} validated in {outcome.validating * 1000:.0f} ms,"
+        f" answered after {outcome.reloading * 1000:.0f} ms{aside}"
+    )

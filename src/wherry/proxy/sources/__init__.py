@@ -1,0 +1,1 @@
+"""Where routes come from on one machine: a folder of manifests, local containers."""

@@ -1,0 +1,114 @@
+"""A folder of manifests as a source: every ``*.yaml``, ``*.yml`` and ``*.json`` directly in it.
+
+A file that is broken keeps what it said when it was last whole (a half-saved edit drops no route), is
+reported with its line, and costs the others nothing.  Hidden files, and an editor's own, are not looked at.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.errors import ProxyError
+from wherry.proxy.model import Rejected, Snapshot
+from wherry.proxy.reload.watch import Watch
+from wherry.proxy.sources.manifests import LARGEST, Manifests, parse
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Container, Set
+
+    from wherry.proxy.model import Sink
+
+ENDINGS = (".yaml", ".yml", ".json")
+LOOK_AGAIN = 5.0
+"""Seconds between looks without any event: a network file system tells us nothing."""
+
+
+class Held(NamedTuple):
+    """A file as it was read: what identified its content then, and what it said."""
+
+    identity: tuple[int, int, int]
+    manifests: Manifests
+
+
+class Directory:
+    """Implements model.Source for the folder `path`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = os.path.abspath(path)
+        self._held: dict[str, Held] = {}
+
+    def list(self) -> Snapshot:
+        if not os.path.isdir(self._path):
+            raise ProxyError(
+                f"{self._path} is not a folder", hint="--from-dir names a folder of Service manifests"
+            )
+        self._scan(None, ())
+        return self._snapshot()
+
+    def run(self, sink: Sink, stop: threading.Event) -> None:
+        watch = Watch(self._path)
+        try:
+            sink.snapshot(self.list())
+            while not stop.is_set():
+                names = watch.wait(LOOK_AGAIN if not watch.writing else 0.2)
+                if stop.is_set():
+                    return
+                if not names:
+                    watch.writing.clear()  # whoever holds them open does not go on
+                if self._scan(names if names and "" not in names else None, watch.writing):
+                    sink.snapshot(self._snapshot())
+                sink.heartbeat()
+        finally:
+            watch.close()
+
+    def _scan(self, only: Set[str] | None, writing: Container[str]) -> bool:
+        """Look at the files `only` (None: all) but those being written; True when anything is different."""
+        try:
+            names = os.listdir(self._path) if only is None else only
+        except OSError:
+            return False  # it is being replaced: what was there stays in force
+        found = {} if only is None else {n: h for n, h in self._held.items() if n not in only}
+        for name in filter(_is_manifest, names):
+            before = self._held.get(name)
+            # A file that somebody is writing is read when it is closed.
+            now = before if name in writing and before else self._read(name, before)
+            if now is not None:
+                found[name] = now
+        changed = found != self._held
+        self._held = found
+        return changed
+
+    def _read(self, name: str, before: Held | None) -> Held | None:
+        """The file as it is now; None when it is gone or is no file."""
+        path = os.path.join(self._path, name)
+        try:
+            status = os.stat(path)
+            identity = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if before is not None and before.identity == identity:
+                return before
+            if not os.path.isfile(path):
+                return None
+            with open(path, "rb") as file:
+                manifests = parse(name, file.read(LARGEST + 1))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            reason = Rejected(name, "bad-manifest", f"{name}: {error.strerror}")
+            identity, manifests = (0, 0, 0), Manifests(rejected=(reason,), broken=True)
+        if manifests.broken and before is not None:
+            manifests = before.manifests._replace(rejected=manifests.rejected)
+        return Held(identity, manifests)
+
+    def _snapshot(self) -> Snapshot:
+        held = [h.manifests for _, h in sorted(self._held.items())]
+        return Snapshot(
+            [s for m in held for s in m.services],
+            [s for m in held for s in m.slices],
+            [r for m in held for r in m.rejected],
+        )
+
+
+def _is_manifest(name: str) -> bool:
+    return name.endswith(ENDINGS) and not name.startswith((".", "#"))

@@ -1,0 +1,92 @@
+"""One file of Kubernetes manifests to Services and EndpointSlices; what is wrong in it, with its line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wherry.proxy import project
+from wherry.proxy.model import EndpointSlice, Rejected, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LARGEST = 16 << 20
+"""Bytes of a file; a larger one is no manifest."""
+
+
+class Manifests(NamedTuple):
+    """What a file holds.  `broken`: it is no YAML, so it says nothing about what it held before."""
+
+    services: tuple[Service, ...] = ()
+    slices: tuple[EndpointSlice, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    broken: bool = False
+
+
+def parse(name: str, data: bytes) -> Manifests:
+    """Read the documents of one file; never raises.  Kinds other than ours are passed over in silence."""
+    services: list[Service] = []
+    slices: list[EndpointSlice] = []
+    rejected: list[Rejected] = []
+    if len(data) > LARGEST:
+        return _broken(f"{name} is larger than {LARGEST >> 20} MiB")
+    try:
+        for line, document in _documents(data):
+            for object_ in _objects(document):
+                try:
+                    if object_.get("kind") == "Service":
+                        services.append(project.service(object_))
+                    elif object_.get("kind") == "EndpointSlice":
+                        slices.append(project.endpoint_slice(object_))
+                except project.BadObject as bad:
+                    rejected.append(Rejected(name, "bad-manifest", f"{name}:{line}: {bad}"))
+    except _NotYaml as error:
+        return _broken(f"{name}:{error.line}: {error}", name)
+    return Manifests(tuple(services), tuple(slices), tuple(rejected))
+
+
+class _NotYaml(Exception):
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def _broken(message: str, name: str = "") -> Manifests:
+    return Manifests(rejected=(Rejected(name, "bad-manifest", message),), broken=True)
+
+
+def _documents(data: bytes) -> Iterator[tuple[int, Any]]:
+    """Each YAML document with the line it begins at (1-based)."""
+    import yaml
+
+    loader_type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
+    line = 1
+    try:
+        loader = loader_type(data)
+        while loader.check_node():
+            node = loader.get_node()
+            assert node is not None  # noqa: S101  check_node said so
+            line = node.start_mark.line + 1
+            yield line, loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _NotYaml(mark.line + 1 if mark else line, error.problem or "it is not YAML") from None
+    except yaml.reader.ReaderError as error:
+        at = data[: error.position].count(b"\n") + 1 if isinstance(error.position, int) else line
+        raise _NotYaml(at, str(error.reason)) from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
+        raise _NotYaml(line, f"it is not YAML that can be read ({type(error).__name__})") from None
+
+
+def _objects(document: object) -> Iterator[dict[str, Any]]:
+    """The objects of a document: itself, or the items of a List."""
+    if not isinstance(document, dict):
+        return
+    items = document.get("items")
+    if document.get("kind") in ("List", "ServiceList", "EndpointSliceList") and isinstance(items, list):
+        kind = str(document["kind"]).removesuffix("List")
+        for item in items:
+            if isinstance(item, dict):
+                yield {"kind": kind, **item} if kind else item
+    else:
+        yield document
