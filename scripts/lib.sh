@@ -49,6 +49,8 @@ python_env() {
     fi
   done
   need_uv
+  # The machine's own certificates: a package index behind a company's proxy is signed by its own.
+  export UV_NATIVE_TLS=1 UV_SYSTEM_CERTS=1
   say "Python packages ($1) into .venv"
   export UV_LINK_MODE=copy
   [ -x .venv/bin/python ] || "$UV" venv --quiet --python '>=3.11' .venv

@@ -31,8 +31,9 @@ def import_tar(
     created_by: str = "",
     finish: Callable[[str], None] | None = None,
 ) -> ImageRecord:
-    """Make an image of a tar, compressed or not.  `created_by` is its line of history; `finish` may change the tree before it is a layer.
+    """Make an image of a tar, compressed or not.
 
+    `created_by` is its line of history; `finish` may change the tree before it is a layer.
     Raises CorruptError, HostileArchiveError.
     """
     with store.temp() as temporary:
