@@ -44,7 +44,7 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.build.worker import Build, BuildOptions, host_platform, tag, unused_args
-    from wherry.cli.progress import make_progress
+    from wherry.cli.progress import Deferred, make_progress
     from wherry.oci.reference import parse as parse_reference
     from wherry.store import Store
 
@@ -60,12 +60,16 @@ def run(options: Options) -> int:
         options.flag("no-cache"),
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
-    progress = make_progress("quiet" if quiet else options.string("progress") or "auto")
+    progress = Deferred(make_progress("quiet" if quiet else options.string("progress") or "auto"))
+    told = progress if os.geteuid() else progress.direct()
     store = Store.open()
     with store.using(), store.temp() as temporary:
         dockerfile, context = _inputs(options.args[0], options.string("file"), store, temporary)
-        build = Build(store, dockerfile, context, build_options, progress, temporary)
-        record = build.run()
+        build = Build(store, dockerfile, context, build_options, told, temporary)
+        try:
+            record = build.run()
+        finally:
+            progress.release()
         shown = tag(store, names, record)
     for name in unused_args(build):
         print(f"warning: [Warning] One or more build-args [{name}] were not consumed", file=sys.stderr)

@@ -8,6 +8,8 @@ import time
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wherry.build.progress import Progress
 
 KINDS = ("auto", "plain", "tty", "quiet")
@@ -24,6 +26,43 @@ def make_progress(kind: str) -> Progress:
     if kind == "quiet":
         return Silent()
     return Terminal(sys.stderr) if kind == "tty" else Plain(sys.stderr)
+
+
+class Deferred:
+    """Keeps what is told until release().
+
+    A plain user's build starts again in a user namespace at the first step that the cache lacks; what
+    came before it is told by the second start, or by this one where there is no such step.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._told: list[Callable[[], None]] = []
+
+    def note(self, text: str) -> None:
+        self._told.append(lambda: self._progress.note(text))
+
+    def begin(self, label: str) -> None:
+        self._told.append(lambda: self._progress.begin(label))
+
+    def output(self, data: bytes) -> None:
+        self._told.append(lambda: self._progress.output(data))
+
+    def end(self, *, cached: bool) -> None:
+        self._told.append(lambda: self._progress.end(cached=cached))
+
+    def fail(self) -> None:
+        self._told.append(self._progress.fail)
+
+    def direct(self) -> Progress:
+        """What nothing is kept from."""
+        return self._progress
+
+    def release(self) -> None:
+        """Tell it."""
+        for tell in self._told:
+            tell()
+        self._told.clear()
 
 
 class Plain:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 RUNTIMES = ("crun", "runc")
 # wherry -> supervisor -> runtime -> the container's first process.
 DEPTH = 2
-CRUN_HYBRID = "/sys/fs/cgroup/unified"
+CGROUPS = "/sys/fs/cgroup"
+HYBRID = CGROUPS + "/unified"
 
 
 def find_runtime() -> str | None:
@@ -88,9 +89,12 @@ class _Container(Supervised):
 
 
 def _prepare() -> None:
-    """crun before 1.9 refuses hybrid cgroups even when told to use none: hide the second hierarchy."""
-    if os.path.ismount(CRUN_HYBRID):
-        linux.umount2(CRUN_HYBRID, linux.MNT_DETACH)
+    """Hide hybrid cgroups, which crun before 1.9 refuses even when it is told to use none.
+
+    Covered rather than unmounted: in a user namespace the mounts of the host are locked.
+    """
+    if os.path.ismount(HYBRID):
+        linux.mount("tmpfs", CGROUPS, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
 
 
 def require_runtime() -> str:
