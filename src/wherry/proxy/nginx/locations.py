@@ -35,7 +35,7 @@ def nothing_here(status: str, message: str) -> Directive:
     return block(
         "location",
         ("=", "/" + status),
-        [simple("client_max_body_size", 0), simple("return", status, message.rstrip("\n"))],
+        [simple("client_max_body_size", 0), simple("return", status, Code(message + "\n"))],
     )
 
 

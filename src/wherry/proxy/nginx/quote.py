@@ -34,21 +34,24 @@ class Code(str):
 def quote(text: str) -> str:
     """`text` as one nginx parameter.  Raises Unquotable for what nginx could read as anything else.
 
-    Printable ASCII only; a ``$`` only in Code.
+    Printable ASCII only; a ``$`` or a line feed only in Code.
     """
-    if _PLAIN.match(text):
-        if len(text) > LONGEST:
-            raise Unquotable(f"longer than {LONGEST} bytes")
-        return text
-    if not _PRINTABLE.match(text):
-        raise Unquotable("control characters and characters outside ASCII cannot be written")
+    if len(text) > LONGEST:
+        raise Unquotable(f"longer than {LONGEST} bytes")
     if isinstance(text, Code):
         if text and _PLAIN_CODE.match(text):
             return text
-    elif "$" in text:
+        return "\\n".join(_in_quotes(line)[1:-1] for line in text.split("\n")).join('""')
+    if _PLAIN.match(text):
+        return text
+    if "$" in text:
         raise Unquotable("a $ would be read as a variable")
-    if len(text) > LONGEST:
-        raise Unquotable(f"longer than {LONGEST} bytes")
+    return _in_quotes(text)
+
+
+def _in_quotes(text: str) -> str:
+    if not _PRINTABLE.match(text):
+        raise Unquotable("control characters and characters outside ASCII cannot be written")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 

@@ -129,8 +129,8 @@ def _server(profiles: dict[Settings, str], options: RenderOptions) -> Directive:
             simple("server_name", "_"),
             *_behaviour(options),
             simple("rewrite", Code("^"), Code("$wherry_place"), "last"),
-            nothing_here("404", "no route for this host and path\n"),
-            nothing_here("503", "no endpoint is ready\n"),
+            nothing_here("404", "no route for this host and path"),
+            nothing_here("503", "no endpoint is ready"),
             *(location(name, settings) for settings, name in profiles.items()),
         ],
     )

@@ -39,7 +39,7 @@ def ask(path: str, timeout: float = 2.0) -> Answer | None:
 def wait_for(path: str, generation: int, timeout: float, alive: Callable[[], bool]) -> Answer | None:
     """Poll until a worker answers `generation`; None after `timeout` seconds or once it is not `alive`."""
     end = time.monotonic() + timeout
-    pause = 0.0005
+    pause = 0.001
     while True:
         answer = ask(path)
         if answer is not None and answer.generation == generation:
@@ -47,4 +47,4 @@ def wait_for(path: str, generation: int, timeout: float, alive: Callable[[], boo
         if time.monotonic() >= end or not alive():
             return None
         time.sleep(pause)
-        pause = min(pause * 1.2, 0.02)
+        pause = min(pause * 1.02, 0.01)

@@ -20,6 +20,7 @@ from wherry.proxy.nginx.main import MainOptions, main, socket_path
 from wherry.proxy.reload import files
 from wherry.proxy.reload.draining import Draining
 from wherry.proxy.reload.generation import LONGEST_PATH, Answer, wait_for
+from wherry.proxy.reload.ports import free_to_listen
 from wherry.proxy.reload.process import Process
 
 if TYPE_CHECKING:
@@ -79,19 +80,25 @@ class Own:
 
     def signal(self) -> None:
         if self.process is None or not self.process.alive():
+            free_to_listen(files.read(os.path.join(self._state, "live", "default.conf")) or "")
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(socket_path(self._state))  # left by one that was killed: it could not be bound
             self.process = Process(self._nginx.command(self._conf("live"), self._state))
         else:
-            self._draining.before(self.process.workers())
+            self._draining.begin(self.process.workers())
             self.process.send(signal.SIGHUP)
 
     def proof(self, generation: int, timeout: float) -> Answer | None:
-        return wait_for(socket_path(self._state), generation, timeout, self.alive)
+        def alive() -> bool:
+            if self.process is not None:
+                self._draining.hasten(self.process.workers())
+            return self.alive()
+
+        return wait_for(socket_path(self._state), generation, timeout, alive)
 
     def settle(self) -> None:
         if self.process is not None:
-            self._draining.after(self.process.workers())
+            self._draining.settle(self.process.workers())
         self._remove_all_but(self._live())
 
     def restore(self) -> None:

@@ -30,7 +30,7 @@ def words(outcome: Outcome, subject: str = "") -> str:
     if outcome.kind == "unproved":
         return f"not proved, the configuration before stays: {outcome.message}"
     aside = f", {len(outcome.set_aside)} set aside" if outcome.set_aside else ""
-    return (
-        f"{outcome.kind}: generation {outcome.generation},{what} validated in {outcome.validating * 1000:.0f} ms,"
-        f" answered after {outcome.reloading * 1000:.0f} ms{aside}"
+    took = (
+        f"validated in {outcome.validating * 1000:.0f} ms, answered after {outcome.reloading * 1000:.0f} ms"
     )
+    return f"{outcome.kind}: generation {outcome.generation},{what} {took}{aside}"

@@ -29,6 +29,9 @@ class Target(Protocol):
     def proof(self, generation: int, timeout: float) -> Answer | None:
         """A worker's answer with that generation, or None."""
 
+    def alive(self) -> bool:
+        """Whether nginx runs."""
+
     def settle(self) -> None:
         """The candidate serves: let old workers go and drop what is no longer needed."""
 

@@ -111,11 +111,9 @@ class Reloader:
         self.generation = number  # used up either way: a late worker may still answer it
         if answer is None:
             self._target.restore()
-            if not self._running:
-                raise ProxyError(
-                    "nginx did not start",
-                    hint="its own message is above; is the port in use, or below 1024?",
-                )
+            if not self._target.alive():
+                self._running = False
+                raise ProxyError("nginx did not start, or ended", hint="its own message stands above")
             return Outcome(
                 "unproved", number, "no worker of the new configuration answered; see nginx's log"
             )

@@ -1,0 +1,23 @@
+"""Where the two wings meet: running containers for the proxy's container source."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wherry.proxy.sources.containers import Containers
+
+
+def containers() -> Containers:
+    """The containers of the store that the command line names."""
+    from wherry.containers.view import container_json
+    from wherry.proxy.sources.containers import Containers
+    from wherry.store import Store
+
+    store = functools.cache(Store.open)  # in the thread that looks: SQLite's connections stay in theirs
+
+    def running() -> list[dict[str, Any]]:
+        return [container_json(store(), c) for c in store().containers.all() if c.status == "running"]
+
+    return Containers(running)

@@ -1,0 +1,190 @@
+"""Flags that several ``wherry proxy`` commands share, and what they turn into."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from wherry.cli.flags import Flag
+from wherry.errors import UsageError
+
+if TYPE_CHECKING:
+    from wherry.cli.flags import Options
+    from wherry.proxy.model import Source
+    from wherry.proxy.monitor import Monitor
+    from wherry.proxy.nginx.render import RenderOptions
+    from wherry.proxy.routes import Options as RouteOptions
+
+CLUSTER_FLAGS = (
+    Flag(
+        "kubeconfig",
+        "string",
+        "Cluster access (default: in the pod, KUBECONFIG, ~/.kube/config)",
+        metavar="FILE",
+    ),
+    Flag("context", "string", "Context of the kubeconfig", metavar="NAME"),
+    Flag(
+        "namespace", "list", "Only Services of this namespace (repeat for more)", short="n", metavar="NAME"
+    ),
+    Flag(
+        "selector",
+        "string",
+        "Only Services whose labels match, as kubectl has it",
+        short="l",
+        metavar="EXPR",
+    ),
+)
+SOURCE_FLAGS = (
+    Flag("from-dir", "string", "Follow the Service manifests in a folder", metavar="DIR"),
+    Flag("containers", "bool", "Follow local containers with VIRTUAL_HOST"),
+    *CLUSTER_FLAGS,
+)
+ROUTE_FLAGS = (
+    Flag("domain", "string", "What ends the default host <service>.<namespace>.<domain>", metavar="NAME"),
+    Flag("endpoints", "bool", "Send requests to the ready pods instead of the ClusterIP"),
+)
+RENDER_FLAGS = (
+    Flag("listen", "list", "Address nginx listens on (repeat for more)", metavar="ADDRESS:PORT"),
+    Flag("access-log", "string", "JSON access log: a file, - for stdout, off", metavar="FILE", default="-"),
+    Flag("resolver", "list", "DNS server for ExternalName (default: /etc/resolv.conf)", metavar="ADDRESS"),
+    Flag("trusted-proxy", "list", "Network whose X-Forwarded-For and -Proto are believed", metavar="CIDR"),
+    Flag("pools", "int", "Upstream blocks (kept connections, retries) at most", metavar="N", default=500),
+)
+NGINX_FLAGS = (
+    Flag("nginx", "string", "The nginx to use", metavar="PROGRAM", default="nginx"),
+    Flag("workers", "string", "nginx worker processes, or auto", metavar="N", default="auto"),
+    Flag("drain", "int", "Seconds that old workers may finish requests", metavar="SECONDS", default=240),
+    Flag("metrics", "string", "Serve /metrics, /healthz, /readyz there", metavar="ADDRESS:PORT"),
+)
+
+
+def sources(options: Options) -> dict[str, Source]:
+    """The sources that the flags name; the cluster when they name none.  Nothing is read yet."""
+    found: dict[str, Source] = {}
+    folder = options.string("from-dir")
+    if folder is not None:
+        from wherry.proxy.sources.directory import Directory
+
+        found["folder"] = Directory(folder)
+    if options.flag("containers"):
+        from wherry.cli.proxy_containers import containers
+
+        found["containers"] = containers()
+    asks_for_cluster = any(options.string(f) for f in ("kubeconfig", "context", "selector"))
+    if not found or asks_for_cluster or options.strings("namespace"):
+        from wherry.cli.proxy_cluster import cluster
+
+        found["cluster"] = cluster(options)
+    return found
+
+
+def route_options(options: Options, domain: str, *, local: bool) -> RouteOptions:
+    from wherry.proxy import names
+    from wherry.proxy.routes import Options as RouteOptions
+
+    try:
+        checked = names.dns_name(options.string("domain") or domain)
+    except names.Refused as refused:
+        raise UsageError(f"--domain: {refused}") from None
+    return RouteOptions(checked, options.flag("endpoints"), bool(resolvers(options)), local)
+
+
+def render_options(options: Options, listen: str) -> RenderOptions:
+    from wherry.proxy.nginx.render import RenderOptions
+
+    log = options.string("access-log") or "-"
+    return RenderOptions(
+        listen=tuple(
+            f"{host}:{port}" for host, port in map(address, options.strings("listen") or [listen])
+        ),
+        pools=max(0, options.integer("pools") or 0),
+        access_log=_log_path(log),
+        resolver=resolvers(options),
+        trusted=tuple(map(_network, options.strings("trusted-proxy"))),
+    )
+
+
+def address(text: str) -> tuple[str, int]:
+    """``127.0.0.1:8080``, ``[::1]:8080``, ``:8080``; an IPv6 address comes back in brackets."""
+    host, _, port = text.rpartition(":")
+    try:
+        ip = ipaddress.ip_address(host.strip("[]") or "0.0.0.0")  # noqa: S104
+        if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
+            raise ValueError(port)
+    except ValueError:
+        raise UsageError(f'"{text}" is not ADDRESS:PORT', hint="say 127.0.0.1:8080") from None
+    return (f"[{ip}]" if ip.version == 6 else str(ip)), int(port)
+
+
+def resolvers(options: Options) -> tuple[str, ...]:
+    """The DNS servers in nginx's form."""
+    given = options.strings("resolver") or _nameservers()
+    try:
+        found = [ipaddress.ip_address(g.strip("[]")) for g in given]
+    except ValueError as error:
+        raise UsageError(f"--resolver: {error}") from None
+    return tuple(f"[{ip}]" if ip.version == 6 else str(ip) for ip in found)
+
+
+def _nameservers() -> list[str]:
+    """resolv.conf(5), without addresses that have a zone: nginx cannot use them."""
+    try:
+        with open("/etc/resolv.conf", encoding="utf-8", errors="replace") as file:
+            found = re.findall(r"^nameserver\s+([0-9A-Fa-f:.]+)\s*$", file.read(), re.MULTILINE)
+    except OSError:
+        return []
+    return [text for text in found if _is_ip(text)]
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise UsageError(f"--trusted-proxy: {error}", hint="say 10.0.0.0/8") from None
+
+
+def _log_path(text: str) -> str:
+    import os.path
+
+    from wherry.proxy.nginx.quote import Unquotable, quote
+
+    if text in ("-", "off"):
+        return "/dev/stdout" if text == "-" else ""
+    path = os.path.abspath(text)
+    try:
+        quote(path)
+    except Unquotable as error:
+        raise UsageError(f"--access-log: {error}") from None
+    return path
+
+
+def checked_workers(options: Options) -> str:
+    text = options.string("workers") or "auto"
+    if text != "auto" and not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= 1024):
+        raise UsageError(f'invalid argument "{text}" for --workers: a number or auto')
+    return text
+
+
+def serve_metrics(options: Options, monitor: Monitor) -> None:
+    """Start the HTTP server of --metrics, if it was asked for."""
+    text = options.string("metrics")
+    if text:
+        from wherry.proxy.health import HealthServer
+
+        host, port = address(text)
+        HealthServer(monitor, host.strip("[]"), port).start()
+
+
+def say(line: str) -> None:
+    """A line for people: stderr."""
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,146 @@
+"""``wherry proxy run``: sources, table, nginx and reload in one process, files in a private directory."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from wherry.errors import ProxyError
+from wherry.proxy import status
+from wherry.proxy.follow import Follow
+from wherry.proxy.nginx.render import render
+from wherry.proxy.reload import report
+from wherry.proxy.reload.files import explained
+from wherry.proxy.reload.transaction import Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from wherry.proxy.model import Rejected, Route, Source
+    from wherry.proxy.monitor import Monitor
+    from wherry.proxy.nginx.render import RenderOptions
+    from wherry.proxy.reload.own import Own
+    from wherry.proxy.reload.transaction import Reloader
+    from wherry.proxy.routes import Options, Table
+
+MOST_LINES = 20
+"""Changed routes that are named one by one."""
+
+
+def private_directory() -> str:
+    """A new directory for one run, and the ones of runs that were killed removed.  Raises ProxyError."""
+    base = _base()
+    with explained(f"cannot use {base}"):
+        os.makedirs(base, mode=0o711, exist_ok=True)
+        if os.stat(base).st_uid != os.geteuid():
+            raise ProxyError(
+                f"{base} belongs to somebody else", hint="set XDG_RUNTIME_DIR to a folder of yours"
+            )
+        for path, alive in _runs(base):
+            if not alive:
+                shutil.rmtree(path, ignore_errors=True)
+        path = os.path.join(base, f"proxy-{os.getpid()}")
+        os.makedirs(path, exist_ok=True)
+    return path
+
+
+def running() -> list[str]:
+    """The directories of this user's runs that go on."""
+    try:
+        return [path for path, alive in _runs(_base()) if alive]
+    except OSError:
+        return []
+
+
+def _base() -> str:
+    if os.environ.get("XDG_RUNTIME_DIR"):
+        return os.path.join(os.environ["XDG_RUNTIME_DIR"], "wherry")
+    return "/run/wherry" if os.geteuid() == 0 else f"/tmp/wherry-{os.geteuid()}"  # noqa: S108  checked above
+
+
+def _runs(base: str) -> Iterator[tuple[str, bool]]:
+    for name in os.listdir(base):
+        pid = name.removeprefix("proxy-")
+        if pid != name and pid.isdigit():
+            yield os.path.join(base, name), os.path.exists(f"/proc/{pid}")
+
+
+class Laptop:
+    """One run.  `say` gets lines for people."""
+
+    def __init__(
+        self,
+        own: Own,
+        reloader: Reloader,
+        rendering: RenderOptions,
+        monitor: Monitor,
+        say: Callable[[str], object],
+    ) -> None:
+        self._own = own
+        self._reloader = reloader
+        self._rendering = rendering
+        self._monitor = monitor
+        self._say = say
+        self._served: dict[tuple[str, str], Route] = {}
+        self._told: frozenset[Rejected] = frozenset()
+        self._ended = False
+
+    def run(self, sources: Mapping[str, Source], options: Options, state: str) -> int:
+        """Until SIGINT or SIGTERM; returns the exit code.  Call it from the main thread."""
+        self._state = state
+        stop = threading.Event()
+        follow = Follow(sources, options, self._publish, self._monitor)
+
+        def end(number: int, _frame: object) -> None:
+            if number == signal.SIGCHLD:
+                if self._own.process is None or self._own.process.alive():
+                    return
+                self._ended = True
+            stop.set()
+            follow.wake()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, end)
+        try:
+            follow.run(stop)
+        finally:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            if self._own.process is not None:
+                self._own.process.quit(grace=5.0)
+        if self._ended:
+            raise ProxyError("nginx ended by itself", hint="its own message stands above")
+        return 0
+
+    def _publish(self, table: Table) -> None:
+        def text(routes: Sequence[Route]) -> str:
+            return render(routes, self._rendering)
+
+        outcome = self._reloader.apply(Candidate(text(table.routes), table.routes, text))
+        self._monitor.applied(outcome)
+        if outcome.kind != "unchanged":
+            now = datetime.datetime.now()
+            self._say(f"{report.stamp(now)}, {report.words(outcome, f'{len(table.routes)} routes')}")
+        self._tell(table, outcome.set_aside)
+        status.write(self._state, table, outcome)
+
+    def _tell(self, table: Table, aside: tuple[Rejected, ...]) -> None:
+        """What came, what went, what is not served: only what is different from the last time."""
+        away = {r.name for r in aside}
+        now = {(r.host, r.path): r for r in table.routes if r.name not in away}
+        lines = [f"  - {k[0]}{k[1]}" for k in self._served if k not in now]
+        for key, route in now.items():
+            if self._served.get(key) != route:
+                mark = "~" if key in self._served else "+"
+                where = ", ".join(route.addresses) or "503, no endpoint is ready"
+                lines.append(f"  {mark} {route.host}{route.path} -> {where} ({route.name})")
+        problems = (*table.rejected, *aside)
+        lines += [f"  ! {r.name}: {r.message} ({r.reason})" for r in problems if r not in self._told]
+        for line in lines[:MOST_LINES]:
+            self._say(line)
+        if len(lines) > MOST_LINES:
+            self._say(f"  ... and {len(lines) - MOST_LINES} more")
+        self._served, self._told = now, frozenset(problems)

@@ -1,0 +1,43 @@
+"""The generator's end: a table of routes to ``default.conf``, for another container to serve."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from wherry.proxy import status
+from wherry.proxy.nginx.render import render
+from wherry.proxy.reload import files
+from wherry.proxy.reload.transaction import Outcome
+
+if TYPE_CHECKING:
+    from wherry.proxy.nginx.render import RenderOptions
+    from wherry.proxy.routes import Table
+
+
+class Publisher:
+    """Writes `folder`/default.conf, and routes.json before it: who reads them together sees a pair.
+
+    A table that renders to what is there already writes no default.conf, so nothing is reloaded.
+    """
+
+    def __init__(self, folder: str, options: RenderOptions) -> None:
+        self._folder = folder
+        self._options = options
+        self._file = os.path.join(folder, "default.conf")
+        self._text = files.read(self._file)
+        self._told: Table | None = None
+
+    def publish(self, table: Table) -> Outcome:
+        """Atomic; "written" or "unchanged".  Raises ProxyError, and then may be repeated."""
+        begun = time.monotonic()
+        text = render(table.routes, self._options)
+        if table != self._told:
+            status.write_routes(self._folder, table, self._options)
+            self._told = table
+        if text == self._text:
+            return Outcome("unchanged", 0)
+        files.write(self._file, text.encode())
+        self._text = text
+        return Outcome("written", 0, reloading=time.monotonic() - begun)

@@ -1,0 +1,103 @@
+"""The duties of a container's first process: signals, zombies, and an end in which requests finish."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from wherry.proxy.reload.process import children
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wherry.proxy.reload.process import Process
+
+ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
+
+
+class Lifecycle:
+    """SIGTERM and SIGQUIT end gracefully, SIGINT at once; SIGHUP looks at the file; SIGUSR1 is nginx's.
+
+    `wakes` is a file descriptor that can be read when a signal came.  Use it as a context manager, in the
+    main thread.
+    """
+
+    def __init__(self, process: Callable[[], Process | None]) -> None:
+        self._process = process
+        self._ended_by = 0
+        self._reload = False
+        self._zombies: set[int] = set()
+        self.wakes, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def __enter__(self) -> Lifecycle:
+        for number in (*ENDS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
+            signal.signal(number, self._handle)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(-1)
+        for number in (*ENDS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        os.close(self.wakes)
+        os.close(self._waker)
+
+    def going(self) -> bool:
+        """False once a signal asked for the end, or nginx ended by itself."""
+        return not self._ended_by and not self.lost()
+
+    def lost(self) -> bool:
+        """Whether an nginx that ran does not any more."""
+        process = self._process()
+        return process is not None and not process.alive()
+
+    @property
+    def at_once(self) -> bool:
+        return self._ended_by == signal.SIGINT
+
+    def reload_asked(self) -> bool:
+        """Whether SIGHUP came since the last call."""
+        asked, self._reload = self._reload, False
+        return asked
+
+    def woken(self) -> None:
+        """Empty the pipe, and reap what nobody waits for."""
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self.wakes, 4096):
+                pass
+        if os.getpid() == 1:
+            self._reap()
+
+    def _handle(self, number: int, _frame: object) -> None:
+        if number in ENDS:
+            self._ended_by = self._ended_by or number
+        elif number == signal.SIGHUP:
+            self._reload = True
+        elif number == signal.SIGUSR1:
+            process = self._process()
+            if process is not None and process.alive():
+                process.send(signal.SIGUSR1)
+
+    def _reap(self) -> None:
+        """Wait for orphans that ended.
+
+        Our own children (nginx, `nginx -t`) are waited for where they were started, at once; what is still
+        a zombie at the next look is an orphan that was handed to us.
+        """
+        process = self._process()
+        own = process.pid if process is not None else 0
+        zombies = {pid for pid in children(os.getpid()) if pid != own and _is_zombie(pid)}
+        for pid in zombies & self._zombies:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        self._zombies = zombies
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False

@@ -1,0 +1,128 @@
+"""``wherry proxy serve``: nginx and the file that another program writes.
+
+<folder>/default.conf   watched, never written
+<folder>/routes.json    beside it where the generator is wherry's: lets a guilty route be found
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from typing import TYPE_CHECKING
+
+from wherry.errors import ProxyError
+from wherry.proxy import status
+from wherry.proxy.nginx.render import render
+from wherry.proxy.reload import files, report
+from wherry.proxy.reload.transaction import Candidate, Outcome
+from wherry.proxy.reload.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wherry.proxy.monitor import Monitor
+    from wherry.proxy.reload.lifecycle import Lifecycle
+    from wherry.proxy.reload.transaction import Reloader
+
+DEFAULT_CONF = "default.conf"
+LOOK_AGAIN = 5.0
+"""Seconds between looks without any event."""
+
+
+class Server:
+    """Applies what stands in `folder`/default.conf, now and after every change.
+
+    `state` gets status.json.  With `isolate` guilty routes are looked for and left out.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        state: str,
+        reloader: Reloader,
+        monitor: Monitor,
+        say: Callable[[str], object],
+        *,
+        isolate: bool,
+    ) -> None:
+        self._folder = folder
+        self._file = os.path.join(folder, DEFAULT_CONF)
+        self._state = state
+        self._reloader = reloader
+        self._monitor = monitor
+        self._say = say
+        self._isolate = isolate
+        self._seen: str | None = None
+        self._started = False
+
+    def run(self, life: Lifecycle) -> None:
+        """Until `life` ends.  Raises ProxyError when nginx cannot be started at all."""
+        watch = Watch(self._folder)
+        try:
+            self.look()
+            if not self._started:
+                self._last_good()
+            while life.going():
+                names = watch.wait(LOOK_AGAIN, also=life.wakes)
+                life.woken()
+                if life.going() and (not names or names & {"", DEFAULT_CONF} or life.reload_asked()):
+                    self.look()
+        finally:
+            watch.close()
+
+    def look(self) -> None:
+        """Apply the file if it is another than the one last seen."""
+        try:
+            text = files.read(self._file)
+            self._monitor.heard("file")
+            if text is None or text == self._seen:
+                return
+            if self._started:
+                self._say(report.detected(datetime.datetime.now()))
+            outcome = self._reloader.apply(self._candidate(text))
+            self._seen = text
+        except ProxyError as error:
+            self._monitor.failed(error)
+            if not self._started and not self._reloader.text:
+                raise
+            hint = f" ({error.hint})" if error.hint else ""
+            self._log(f"not applied, what was served before still is: {error.message}{hint}")
+            return
+        self._report(outcome)
+
+    def _last_good(self) -> None:
+        """The file is missing or was refused, and nginx does not run yet."""
+        if self._reloader.text:
+            self._log("starting with the last configuration that served")
+            self._report(self._reloader.resume())
+        elif self._seen is not None:
+            raise ProxyError(
+                f"nginx refuses {self._file}, and there is no earlier one that served",
+                hint="nginx's complaint stands above",
+            )
+        else:
+            self._log(f"waiting for {self._file}")
+
+    def _candidate(self, text: str) -> Candidate:
+        """With its routes, where routes.json says exactly what this text was rendered from."""
+        if self._isolate:
+            found = status.read_routes(self._folder)
+            if found is not None and found.options is not None:
+                table, options = found.table, found.options
+                if render(table.routes, options) == text:
+                    return Candidate(text, table.routes, lambda routes: render(routes, options))
+        return Candidate(text)
+
+    def _report(self, outcome: Outcome) -> None:
+        self._started = self._started or outcome.kind in ("started", "reloaded")
+        self._monitor.applied(outcome)
+        self._log(report.words(outcome))
+        for rejected in outcome.set_aside:
+            self._log(f"set aside {rejected.name}: {rejected.message}")
+        try:
+            status.write_outcome(self._state, outcome, dict(self._monitor.facts().reloads))
+        except ProxyError as error:
+            self._log(error.message)
+
+    def _log(self, line: str) -> None:
+        self._say(f"{report.stamp(datetime.datetime.now())}, {line}")

@@ -1,0 +1,92 @@
+"""What is served, what was set aside and why: written by whoever knows, read by ``wherry proxy status``.
+
+routes.json   by the generator: the table, and what was rendered from it
+status.json   by the reloader: the generation in force, and what became of the last candidate
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wherry.proxy.model import Rejected, Route, Settings
+from wherry.proxy.nginx.render import RenderOptions
+from wherry.proxy.reload import files
+from wherry.proxy.routes import Table
+
+if TYPE_CHECKING:
+    from wherry.proxy.reload.transaction import Outcome
+
+ROUTES = "routes.json"
+STATUS = "status.json"
+
+
+def write_routes(folder: str, table: Table, options: RenderOptions | None = None) -> None:
+    """Write `folder`/routes.json atomically.  Raises ProxyError."""
+    document = {
+        "written": time.time(),
+        "options": None if options is None else options._asdict(),
+        "routes": table.routes,
+        "rejected": table.rejected,
+    }
+    files.write(f"{folder}/{ROUTES}", json.dumps(document, separators=(",", ":")).encode())
+
+
+class Written(NamedTuple):
+    """routes.json: `when` in Unix seconds, `options` only where the table was rendered with them."""
+
+    table: Table
+    options: RenderOptions | None
+    when: float
+
+
+def read_routes(folder: str) -> Written | None:
+    """What write_routes wrote; None where there is none."""
+    document = _read(f"{folder}/{ROUTES}")
+    if document is None:
+        return None
+    try:
+        routes = tuple(_route(r) for r in document["routes"])
+        rejected = tuple(Rejected(*r) for r in document["rejected"])
+        return Written(Table(routes, rejected), _options(document["options"]), float(document["written"]))
+    except (KeyError, TypeError, ValueError):
+        return None  # another version's, or somebody else's: as good as none
+
+
+def write_outcome(folder: str, outcome: Outcome, totals: dict[str, int] | None = None) -> None:
+    """Write `folder`/status.json atomically.  Raises ProxyError."""
+    document = {**outcome._asdict(), "written": time.time(), "totals": totals or {}}
+    files.write(f"{folder}/{STATUS}", json.dumps(document, separators=(",", ":")).encode())
+
+
+def read_outcome(folder: str) -> dict[str, Any] | None:
+    """What write_outcome wrote, or None."""
+    document = _read(f"{folder}/{STATUS}")
+    return document if document is not None and isinstance(document.get("generation"), int) else None
+
+
+def write(folder: str, table: Table, outcome: Outcome) -> None:
+    write_routes(folder, table)
+    write_outcome(folder, outcome)
+
+
+def _route(fields: list[Any]) -> Route:
+    name, host, path, addresses, settings, spare = fields
+    return Route(name, host, path, tuple(addresses), Settings(*settings), spare)
+
+
+def _options(fields: dict[str, Any] | None) -> RenderOptions | None:
+    if fields is None:
+        return None
+    tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
+    return RenderOptions(**tuples)
+
+
+def _read(path: str) -> dict[str, Any] | None:
+    text = files.read(path)
+    try:
+        document = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
