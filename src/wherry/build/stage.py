@@ -10,12 +10,12 @@ from wherry.build import keys
 from wherry.build.copy import plan_copy, write_layer
 from wherry.build.plan import expanded
 from wherry.build.sources import ContextSource, ViewSource
-from wherry.build.state import DEFAULT_PATH, PREDEFINED, State
+from wherry.build.state import PREDEFINED, State
 from wherry.dockerfile.ast import Arg, Copy, Env, Expose, Label, Run, Stopsignal, User, Volume, Workdir
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError, DockerfileError, SandboxError, UsageError
 from wherry.layers.view import View
-from wherry.oci.config import History
+from wherry.oci.config import DEFAULT_PATH, History
 from wherry.oci.digest import chain_id
 
 if TYPE_CHECKING:

@@ -29,7 +29,6 @@ from wherry.errors import UsageError
 if TYPE_CHECKING:
     from wherry.dockerfile.ast import Instruction
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 DEFAULT_SHELL = ("/bin/sh", "-c")
 # Known to every build without ARG; not part of any key (Dockerfile reference, "Predefined ARGs").
 PREDEFINED = frozenset(

@@ -12,6 +12,7 @@ from wherry.containers.log import LogWriter, log_path
 from wherry.containers.state import take_lock
 from wherry.containers.volumes import container_mounts
 from wherry.errors import ConflictError, SandboxError, WherryError
+from wherry.oci.config import DEFAULT_PATH
 from wherry.sandbox.choose import choose
 from wherry.sandbox.process import Process
 from wherry.sandbox.users import read_below, resolve_user
@@ -97,6 +98,8 @@ def make_process(store: Store, record: ContainerRecord, snapshot: Snapshot) -> P
     user = resolve_user(docker["User"], read_below(snapshot.root))
     env = list(docker["Env"])
     names = {entry.partition("=")[0] for entry in env}
+    if "PATH" not in names:
+        env.insert(0, f"PATH={DEFAULT_PATH}")
     if "HOME" not in names:
         env.append(f"HOME={user.home}")
     if docker["Tty"] and "TERM" not in names:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import NotFoundError, WherryError
 from wherry.images.import_ import import_tar
+from wherry.oci.config import DEFAULT_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wherry.store import ImageRecord, Store
 
-PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What package management leaves behind and an image does not need.
 LEFTOVERS = ("var/lib/apt/lists", "var/cache/apt", "var/log", "tmp", "var/tmp", "run")
 USERS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
@@ -52,7 +52,7 @@ def bootstrap(store: Store, recipe: Recipe) -> ImageRecord:
             return import_tar(
                 store,
                 process.stdout,
-                {"Env": [PATH], "Cmd": ["sh"] if small else ["bash"]},
+                {"Env": [f"PATH={DEFAULT_PATH}"], "Cmd": ["sh"] if small else ["bash"]},
                 "wherry",
                 created_by=_shown(recipe),
                 finish=lambda tree: _finish(process, log, tree, small=small),

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from wherry.errors import CorruptError
 from wherry.oci.digest import is_digest
 
+# Where programs are looked for when an image does not say (as Docker's engine).
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 class History(NamedTuple):
     """One instruction.  `created` is RFC 3339 text."""

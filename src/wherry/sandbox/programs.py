@@ -7,8 +7,7 @@ import stat
 
 from wherry.errors import CommandNotExecutable, CommandNotFound
 from wherry.layers.rootpath import resolve
-
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+from wherry.oci.config import DEFAULT_PATH
 
 
 def find_program(root: str, args: tuple[str, ...], env: tuple[str, ...], cwd: str) -> str:

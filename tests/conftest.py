@@ -1,0 +1,66 @@
+"""What every test may ask for: a live part of the machine, a store, a way to run wherry.
+
+A test that needs something this machine lacks says so through `require`; under
+``WHERRY_REQUIRE_LIVE=1`` (CI) that is a failure instead of a skip.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from support.machine import mounts_work, require
+from support.wherry import Wherry
+
+NEEDS_PROGRAM = {"nginx": "nginx", "dockerd": "dockerd"}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers():
+        if mark.name == "root":
+            require(os.geteuid() == 0 and mounts_work(), "needs root on a machine that may mount")
+        elif mark.name == "runtime":
+            require(bool(shutil.which("crun") or shutil.which("runc")), "needs crun or runc on PATH")
+        elif mark.name in NEEDS_PROGRAM:
+            program = NEEDS_PROGRAM[mark.name]
+            require(shutil.which(program) is not None, f"needs {program} on PATH")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WHERRY_ROOT", "WHERRY_ISOLATION", "WHERRY_DEBUG", "SOURCE_DATE_EPOCH", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def wherry(tmp_path: Path) -> Wherry:
+    """The command on an empty store of its own."""
+    return Wherry(tmp_path / "store")
+
+
+@pytest.fixture(scope="session")
+def busybox_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that holds the image ``bb`` (busybox and nothing else).  Copy it, do not change it."""
+    require(os.path.exists("/bin/busybox"), "needs Debian's busybox-static")
+    root = tmp_path_factory.mktemp("busybox") / "store"
+    from support.busybox import import_busybox
+
+    import_busybox(Wherry(root))
+    return root
+
+
+@pytest.fixture
+def bb(busybox_store: Path, tmp_path: Path) -> Iterator[Wherry]:
+    """The command on a store of its own that holds the image ``bb``; leaves no container running."""
+    root = tmp_path / "bb-store"
+    shutil.copytree(busybox_store, root, symlinks=True)
+    command = Wherry(root)
+    yield command
+    command.remove_containers()
