@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from wherry.layers.snapshots import Snapshot
     from wherry.layers.view import Node
 
+# Files that an isolation without mounts writes while a process runs and puts back with their times:
+# of these the ctime tells nothing.
+PROVIDED = frozenset({"etc/hosts", "etc/hostname", "etc/resolv.conf"})
+
 Mark = tuple[int, int, int, int, int, int, int]
 Index = dict[str, Mark]
 
@@ -178,13 +182,13 @@ def _index(root: str) -> Index:
             for entry in entries:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 status = entry.stat(follow_symlinks=False)
-                found[name] = _mark(status)
+                found[name] = _mark(status, ctime=name not in PROVIDED)
                 if stat.S_ISDIR(status.st_mode):
                     stack.append(name)
     return found
 
 
-def _mark(status: os.stat_result) -> Mark:
+def _mark(status: os.stat_result, *, ctime: bool) -> Mark:
     """For a folder its own times change with its entries, so only what belongs to itself counts."""
     folder = stat.S_ISDIR(status.st_mode)
     return (
@@ -194,7 +198,7 @@ def _mark(status: os.stat_result) -> Mark:
         status.st_gid,
         0 if folder else status.st_size,
         status.st_mtime_ns,
-        0 if folder else status.st_ctime_ns,
+        status.st_ctime_ns if ctime and not folder else 0,
     )
 
 

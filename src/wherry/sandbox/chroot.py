@@ -19,7 +19,7 @@ from wherry.errors import UnsupportedError
 from wherry.layers.rootpath import resolve
 from wherry.sandbox.files import file_contents
 from wherry.sandbox.programs import find_program
-from wherry.sandbox.supervise import Supervised, exit_code, in_pid_namespace, take_streams
+from wherry.sandbox.supervise import Supervised, close_streams, exit_code, in_pid_namespace, take_streams
 
 if TYPE_CHECKING:
     from wherry.sandbox.process import Process, Running
@@ -152,9 +152,7 @@ def _run(root: str, process: Process, program: str, files: tuple[int, int, int])
         except BaseException as error:
             os.write(2, f"error: {error}\n".encode(errors="replace"))
         os._exit(126)
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(null, stream)
+    close_streams()
     while True:
         if signal.sigwait({signal.SIGTERM, signal.SIGCHLD}) == signal.SIGTERM:
             os.kill(child, signal.SIGKILL)

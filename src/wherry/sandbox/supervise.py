@@ -103,7 +103,7 @@ def in_pid_namespace(
             prepare()  # may itself become the program
             take_streams(files)
             os.execvpe(argv[0], list(argv), env)  # noqa: S606
-        _close_streams()
+        close_streams()
         os._exit(exit_code(os.waitpid(first, 0)[1]))
     except BaseException as error:
         os.write(files[2], f"error: the sandbox could not be made: {error}\n".encode(errors="replace"))
@@ -139,8 +139,8 @@ def take_streams(files: tuple[int, int, int]) -> None:
     os.closerange(3, 1 << 16)
 
 
-def _close_streams() -> None:
-    """The supervisor must not keep a pipe open that its reader waits to see closed."""
+def close_streams() -> None:
+    """Close every file: a supervisor must not keep a pipe open that its reader waits to see closed."""
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
