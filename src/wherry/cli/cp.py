@@ -58,6 +58,7 @@ def _split(word: str) -> tuple[str | None, str]:
 
 def _out(store: Store, record: ContainerRecord, path: str, dest: str, options: Options) -> None:
     from wherry.containers.copy import copy_out, unpack_into
+    from wherry.layers.viewtar import gives_contents
 
     follow = options.flag("follow-link")
     if dest == "-":
@@ -73,7 +74,7 @@ def _out(store: Store, record: ContainerRecord, path: str, dest: str, options: O
     with _spool() as spool:
         copy_out(store, record, path, spool, follow=follow)
         spool.seek(0)
-        contents = path.rstrip("/").endswith("/.") or not path.strip("/")
+        contents = gives_contents(path)
         if name and contents:
             if os.path.lexists(dest):
                 raise ContextError(f"cannot copy a directory over the file {dest}")
@@ -93,7 +94,9 @@ def _kind(store: Store, record: ContainerRecord, path: str) -> str:
 
 
 def _in(store: Store, record: ContainerRecord, path: str, dest: str, options: Options) -> None:
-    from wherry.containers.copy import copy_in, write_tar
+    from wherry.containers.copy import copy_in
+    from wherry.layers.view import View
+    from wherry.layers.viewtar import gives_contents, write_tar
 
     if path == "-":
         copy_in(store, record, lambda sink: _pour(sys.stdin.buffer, sink), dest)
@@ -103,7 +106,7 @@ def _in(store: Store, record: ContainerRecord, path: str, dest: str, options: Op
     kind = _kind(store, record, dest)
     is_folder = os.path.isdir(path)
     folder, name = dest, ""
-    contents = path.rstrip("/").endswith("/.") or path == "."
+    contents = gives_contents(path)
     if kind == "file" and is_folder:
         raise ContextError(f"cannot copy a directory over the file {dest}")
     if kind != "folder":
@@ -113,11 +116,16 @@ def _in(store: Store, record: ContainerRecord, path: str, dest: str, options: Op
     with _spool() as first, _spool() as spool:
         # The names that the container gets are those of a tar made here; so are the owners.
         base = name or posixpath.basename(os.path.abspath(path))
-        write_tar(path, first, follow=options.flag("follow-link"), name=base)
+        write_tar(View(["/"]), _absolute(path), first, follow=options.flag("follow-link"), name=base)
         first.seek(0)
         _owned(first, spool, prefix=name if contents and name else "", keep=options.flag("archive"))
         spool.seek(0)
         copy_in(store, record, lambda sink: _pour(spool, sink), folder or "/")
+
+
+def _absolute(path: str) -> str:
+    """From the root, with a ``/.`` at the end kept: it means something."""
+    return os.path.join(os.getcwd(), path)
 
 
 def _owned(source: IO[bytes], out: IO[bytes], *, prefix: str, keep: bool) -> None:

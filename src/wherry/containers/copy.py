@@ -1,24 +1,25 @@
 """``cp``: files in and out of a container's file system, by Docker's rules.
 
-The container's side is touched only by a child process that has the container's root as its own: whatever
-symlinks are there, and whatever a running container does to them meanwhile, nothing leads out.
+A running container, and one that is written to, is touched only by a child process that has the
+container's root as its own: whatever symlinks are there, and whatever the container does to them meanwhile,
+nothing leads out.  One that does not run is read as its layers, with nothing mounted or copied.
 """
 
 from __future__ import annotations
 
+import io
 import os
-import posixpath
-import stat
+import shutil
 from typing import IO, TYPE_CHECKING
 
 from wherry import linux
 from wherry.errors import ContextError, NotFoundError, WherryError
-from wherry.layers.entry import FILE, Entry
-from wherry.layers.pack import contents
+from wherry.layers.entry import Entry
 from wherry.layers.tarread import TarReader
-from wherry.layers.tarwrite import END, header, padding
-from wherry.layers.tree import entry_of, walk
 from wherry.layers.unpack import Unpacker
+from wherry.layers.view import View
+from wherry.layers.viewtar import write_tar
+from wherry.sandbox.choose import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,16 +33,10 @@ NOT_FOLDER = 4
 def copy_out(store: Store, record: ContainerRecord, path: str, out: IO[bytes], *, follow: bool) -> None:
     """Write a file or folder of the container to `out` as a tar whose names begin with its base name."""
 
-    def act(writer: int) -> None:
-        with open(writer, "wb") as sink:
-            write_tar(path, sink, follow=follow)
+    def act(view: View, sink: IO[bytes]) -> None:
+        write_tar(view, path, sink, follow=follow)
 
-    def pump(reader: int) -> None:
-        with open(reader, "rb") as source:
-            while data := source.read(1 << 18):
-                out.write(data)
-
-    _inside(store, record, act, pump, path, reading=True)
+    _reading(store, record, act, out, path)
 
 
 def copy_in(store: Store, record: ContainerRecord, source: Callable[[IO[bytes]], None], path: str) -> None:
@@ -57,52 +52,19 @@ def copy_in(store: Store, record: ContainerRecord, source: Callable[[IO[bytes]],
         with open(writer, "wb") as sink:
             source(sink)
 
-    _inside(store, record, act, pump, path, reading=False)
+    _writing(store, record, act, pump, path)
 
 
 def status_inside(store: Store, record: ContainerRecord, path: str) -> str:
     """What `path` is in the container: "folder", "file" or "absent"; symlinks are followed inside."""
-    answer: list[bytes] = []
 
-    def act(writer: int) -> None:
-        kind = b"folder" if os.path.isdir(path) else b"file" if os.path.lexists(path) else b"absent"
-        os.write(writer, kind)
+    def act(view: View, sink: IO[bytes]) -> None:
+        node = view.find(path)
+        sink.write(b"absent" if node is None else b"folder" if node.is_folder else b"file")
 
-    _inside(store, record, act, lambda reader: answer.append(os.read(reader, 16)), path, reading=True)
-    return answer[0].decode()
-
-
-def write_tar(path: str, out: IO[bytes], *, follow: bool, name: str | None = None) -> None:
-    """The tar of a file or a whole folder; a path that ends with ``/.`` gives what is in the folder."""
-    contents_only = path.rstrip("/").endswith("/.") or path == "."
-    target = os.path.realpath(path) if follow or contents_only else path.rstrip("/") or "/"
-    status = os.lstat(target)
-    base = "" if contents_only or target == "/" else name or posixpath.basename(target)
-    if not stat.S_ISDIR(status.st_mode):
-        entry = entry_of(os.fsencode(base), os.fsencode(target), status, {})
-        if entry is not None:
-            _put(entry, os.fsencode(target), out)
-    else:
-        prefix = os.fsencode(base)
-        top = entry_of(prefix, os.fsencode(target), status, {})
-        if prefix and top is not None:
-            _put(top, os.fsencode(target), out)
-        for item in walk(target):
-            if item.path is not None and item.entry.name:
-                full = prefix + b"/" + item.entry.name if prefix else item.entry.name
-                link = item.entry.target
-                if item.entry.type == b"1":
-                    link = prefix + b"/" + link if prefix else link
-                _put(item.entry._replace(name=full, target=link), item.path, out)
-    out.write(END)
-
-
-def _put(entry: Entry, path: bytes, out: IO[bytes]) -> None:
-    out.write(header(entry))
-    if entry.type == FILE and entry.size:
-        for piece in contents(path, entry):
-            out.write(piece)
-        out.write(padding(entry.size))
+    answer = io.BytesIO()
+    _reading(store, record, act, answer, path)
+    return answer.getvalue().decode()
 
 
 def unpack_into(
@@ -137,31 +99,59 @@ def _renamed(name: bytes, rename: tuple[str, str]) -> bytes:
     return os.fsencode(rename[1]) + slash + rest if first == os.fsencode(rename[0]) else name
 
 
-def _inside(
+def _reading(
+    store: Store, record: ContainerRecord, act: Callable[[View, IO[bytes]], None], out: IO[bytes], path: str
+) -> None:
+    """Let `act` read the container: as layers while it does not run, else from its own namespaces."""
+    if not _runs(record):
+        choice = choose()
+        view = choice.snapshots.view(_layers(store, record), store.containers.dir(record.id))
+        try:
+            act(view, out)
+        except FileNotFoundError:
+            raise _absent(record, path) from None
+        return
+
+    def inside(writer: int) -> None:
+        with open(writer, "wb") as sink:
+            act(View(["/"]), sink)
+
+    def pump(reader: int) -> None:
+        with open(reader, "rb") as source:
+            shutil.copyfileobj(source, out, 1 << 18)
+
+    _child(lambda: _enter_running(record.pid), inside, pump, path, record, reading=True)
+
+
+def _writing(
     store: Store,
     record: ContainerRecord,
     act: Callable[[int], None],
     pump: Callable[[int], None],
     path: str,
-    *,
-    reading: bool,
 ) -> None:
-    """Run `act` in a child whose root is the container's; `pump` has the other end of its pipe here.
-
-    Raises NotFoundError, ContextError for what the child found.
-    """
-    if record.status == "running" and record.pid:
-        _child(lambda: _enter_running(record.pid), act, pump, path, record, reading=reading)
+    """Run `act` in a child whose root is the container's; `pump` has the other end of its pipe here."""
+    if _runs(record):
+        _child(lambda: _enter_running(record.pid), act, pump, path, record, reading=False)
         return
-    from wherry.sandbox.choose import choose
-
     choice = choose()
-    layers = [store.layers.link(diff_id) for diff_id in record.config["layers"]]
-    snapshot = choice.snapshots.open(layers, store.containers.dir(record.id))
+    snapshot = choice.snapshots.open(_layers(store, record), store.containers.dir(record.id))
     try:
-        _child(lambda: os.chroot(snapshot.root), act, pump, path, record, reading=reading)
+        _child(lambda: os.chroot(snapshot.root), act, pump, path, record, reading=False)
     finally:
         snapshot.close()
+
+
+def _runs(record: ContainerRecord) -> bool:
+    return record.status == "running" and bool(record.pid)
+
+
+def _layers(store: Store, record: ContainerRecord) -> list[str]:
+    return [store.layers.link(diff_id) for diff_id in record.config["layers"]]
+
+
+def _absent(record: ContainerRecord, path: str) -> NotFoundError:
+    return NotFoundError(f"Could not find the file {path} in container {record.name}")
 
 
 def _enter_running(pid: int) -> None:
@@ -221,7 +211,7 @@ def _child(
         said = file.read().decode("utf-8", "replace")
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code == GONE:
-        raise NotFoundError(f"Could not find the file {path} in container {record.name}")
+        raise _absent(record, path)
     if code == NOT_FOLDER:
         raise ContextError(f"{path} in container {record.name} is not a directory")
     if code:

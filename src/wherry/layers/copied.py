@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # of these the ctime tells nothing.
 PROVIDED = frozenset({"etc/hosts", "etc/hostname", "etc/resolv.conf"})
 
+STATE = "layers.json"
+
 Mark = tuple[int, int, int, int, int, int, int]
 Index = dict[str, Mark]
 
@@ -37,6 +39,10 @@ class Copied:
     def open(self, layers: Sequence[str], work: str) -> Snapshot:
         return _Copy(layers, work)
 
+    def view(self, layers: Sequence[str], work: str) -> View:
+        copied = os.path.exists(os.path.join(work, STATE))
+        return View([os.path.join(work, "root")] if copied else layers)
+
 
 class _Copy:
     """`work` holds ``root`` and ``layers.json``: which layers the root stands for, and its index."""
@@ -44,7 +50,7 @@ class _Copy:
     def __init__(self, layers: Sequence[str], work: str) -> None:
         self.root = os.path.join(work, "root")
         self._work = work
-        self._state = os.path.join(work, "layers.json")
+        self._state = os.path.join(work, STATE)
         done = self._done(layers)
         if done is None:
             self._index = self._fill(layers)

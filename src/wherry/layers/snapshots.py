@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, Protocol
 
 from wherry.layers.remove import remove_tree
+from wherry.layers.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,9 @@ class Snapshots(Protocol):
         what was changed; with more layers on top, after changes() became the first of those.
         """
 
+    def view(self, layers: Sequence[str], work: str) -> View:
+        """What open() would show, to be read only: nothing is mounted or copied for it."""
+
 
 class Overlay:
     """overlayfs, always with `userxattr`, so that trees have one form for root and for plain users."""
@@ -48,6 +52,10 @@ class Overlay:
 
     def open(self, layers: Sequence[str], work: str) -> Snapshot:
         return _Mounted(layers, work)
+
+    def view(self, layers: Sequence[str], work: str) -> View:
+        upper = os.path.join(work, "upper")
+        return View([*layers, upper] if os.path.isdir(upper) else layers)
 
 
 class _Mounted:
