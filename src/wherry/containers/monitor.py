@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wherry.layers.snapshots import Snapshot
+    from wherry.sandbox.network import Network
     from wherry.sandbox.process import Running
     from wherry.store import ContainerRecord, Store
 
@@ -62,12 +63,14 @@ def _run(store: Store, record: ContainerRecord, *, attached: bool, started: Call
     choice = choose()
     layers = [store.layers.link(diff_id) for diff_id in record.config["layers"]]
     code = 125
+    network: Network | None = None
     try:
         snapshot = choice.snapshots.open(layers, store.containers.dir(record.id))
         try:
             streams = _Streams(store, record, attached=attached)
             try:
-                process = make_process(store, record, snapshot)
+                network = _connect(store, record)
+                process = make_process(store, record, snapshot, network)
                 running = choice.isolation.start(
                     snapshot.root,
                     process,
@@ -82,6 +85,8 @@ def _run(store: Store, record: ContainerRecord, *, attached: bool, started: Call
             finally:
                 streams.close()
         finally:
+            if network is not None:
+                network.close()
             snapshot.close()
     except WherryError as error:
         code = error.exit_code
@@ -91,7 +96,22 @@ def _run(store: Store, record: ContainerRecord, *, attached: bool, started: Call
     return code
 
 
-def make_process(store: Store, record: ContainerRecord, snapshot: Snapshot) -> Process:
+def _connect(store: Store, record: ContainerRecord) -> Network | None:
+    """The container's private network, if it is to have one; the ports that were left open are chosen."""
+    if record.config["network"] != "private":
+        return None
+    from wherry.sandbox.network import Port, connect, free_port
+
+    wanted = [Port(*port) for port in record.config["ports"]]
+    ports = [port._replace(host=port.host or free_port(port.address, port.protocol)) for port in wanted]
+    network = connect(ports)
+    store.containers.update(record.id, config={**record.config, "published": [list(p) for p in ports]})
+    return network
+
+
+def make_process(
+    store: Store, record: ContainerRecord, snapshot: Snapshot, network: Network | None
+) -> Process:
     """What the record says, as a process.  Raises SandboxError for a user that the image lacks."""
     config = record.config
     docker = config["Config"]
@@ -115,7 +135,7 @@ def make_process(store: Store, record: ContainerRecord, snapshot: Snapshot) -> P
         container_mounts(store, record.id, config, snapshot.root),
         os.uname().nodename if host else docker["Hostname"],
         config["network"],
-        None,
+        network.join if network is not None else None,
         tuple((name, address) for name, address in config["add_host"]),
         docker["Tty"],
         config["read_only"],

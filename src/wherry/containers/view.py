@@ -72,7 +72,11 @@ def container_json(store: Store, record: ContainerRecord) -> dict[str, Any]:
             for v in config["volumes"]
         ],
         "Config": docker,
-        "NetworkSettings": {"Ports": _ports(config["ports"]), "IPAddress": "", "Networks": {}},
+        "NetworkSettings": {
+            "Ports": _ports(config.get("published", []) if running else []),
+            "IPAddress": "",
+            "Networks": {},
+        },
     }
 
 
@@ -85,7 +89,7 @@ def ports_of(record: ContainerRecord) -> str:
     """``0.0.0.0:8080->80/tcp``; nothing while it does not run, as with Docker."""
     if record.status != "running":
         return ""
-    return ", ".join(f"{a or '0.0.0.0'}:{h}->{c}/{p}" for a, h, c, p in record.config["ports"])  # noqa: S104
+    return ", ".join(f"{a or '0.0.0.0'}:{h}->{c}/{p}" for a, h, c, p in record.config.get("published", []))  # noqa: S104
 
 
 def _time(seconds: float) -> str:

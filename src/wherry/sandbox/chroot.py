@@ -8,6 +8,7 @@ runs, and put back exactly as they were.
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import stat
@@ -22,6 +23,8 @@ from wherry.sandbox.programs import find_program
 from wherry.sandbox.supervise import Supervised, close_streams, exit_code, in_pid_namespace, take_streams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wherry.sandbox.process import Process, Running
 
 DEVICES = {
@@ -58,7 +61,7 @@ class Chroot:
         files = (stdin, stdout, stderr)
         if self.mounts:
             supervisor = in_pid_namespace(
-                (), {}, files, lambda: _mounted(root, process, program, files), join=process.join
+                (), {}, files, lambda: _mounted(root, process, program, files), join=_network(process)
             )
             return Supervised(supervisor, 1)
         parent = os.getpid()
@@ -79,6 +82,15 @@ class Chroot:
                 f"nothing can be mounted here, so not {process.mounts[0].target} either",
                 hint="copy files with wherry cp, or run wherry where it may mount",
             )
+
+
+def _network(process: Process) -> Callable[[], None] | None:
+    """An OCI runtime makes an empty network by itself; here it is made before the process."""
+    if process.network == "none":
+        from wherry.sandbox.network import enter_empty
+
+        return enter_empty
+    return process.join
 
 
 def _mounted(root: str, process: Process, program: str, files: tuple[int, int, int]) -> None:
@@ -225,9 +237,9 @@ class _Furnished:
 
     def __enter__(self) -> None:
         for name, numbers in DEVICES.items():
-            self._make(f"/dev/{name}", lambda path, n=numbers: _node(path, n))
+            self._make(f"/dev/{name}", functools.partial(_node, numbers))
         for name, target in LINKS.items():
-            self._make(f"/dev/{name}", lambda path, t=target: os.symlink(t, path))
+            self._make(f"/dev/{name}", functools.partial(os.symlink, target))
         for target, text in file_contents(self._process).items():
             host = resolve(self._root, target)
             if os.path.isfile(host):
@@ -235,7 +247,7 @@ class _Furnished:
                     self._saved.append((host, file.read(), os.stat(host)))
                 _write(host, text)
             else:
-                self._make(target, lambda path, t=text: _write(path, t))
+                self._make(target, functools.partial(_write, text=text))
 
     def __exit__(self, *_: object) -> None:
         for path in reversed(self._made):
@@ -253,7 +265,7 @@ class _Furnished:
             if os.path.isdir(folder):
                 os.utime(folder, ns=(status.st_atime_ns, status.st_mtime_ns))
 
-    def _make(self, target: str, make: object) -> None:
+    def _make(self, target: str, make: Callable[[str], None]) -> None:
         path = resolve(self._root, target, follow_last=False)
         if os.path.lexists(path):
             return
@@ -264,7 +276,7 @@ class _Furnished:
             self._made.append(folder)
         self._remember(folder)
         try:
-            make(path)  # type: ignore[operator]
+            make(path)
         except PermissionError:
             return
         self._made.append(path)
@@ -274,7 +286,7 @@ class _Furnished:
             self._folders[folder] = os.stat(folder)
 
 
-def _node(path: str, numbers: tuple[int, int]) -> None:
+def _node(numbers: tuple[int, int], path: str) -> None:
     os.mknod(path, stat.S_IFCHR | DEVICE_MODE, os.makedev(*numbers))
     os.chmod(path, DEVICE_MODE)
 

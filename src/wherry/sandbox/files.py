@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wherry.sandbox.process import Process
 
+# The resolver of a private network: it passes what is asked there on to the host's (see sandbox.network).
+FORWARDER = "169.254.1.1"
 LOCAL = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 
 
@@ -34,8 +36,18 @@ def file_contents(process: Process) -> dict[str, str]:
     return {
         "/etc/hosts": hosts,
         "/etc/hostname": name + "\n",
-        "/etc/resolv.conf": "" if process.network == "none" else _host_file("/etc/resolv.conf"),
+        "/etc/resolv.conf": _resolvers(process.network),
     }
+
+
+def _resolvers(network: str) -> str:
+    if network == "none":
+        return ""
+    host = _host_file("/etc/resolv.conf")
+    if network == "host":
+        return host
+    kept = [line for line in host.splitlines() if line.startswith(("search ", "options "))]
+    return "\n".join([f"nameserver {FORWARDER}", *kept, ""])
 
 
 def _host_file(path: str) -> str:
