@@ -63,4 +63,4 @@ def bb(busybox_store: Path, tmp_path: Path) -> Iterator[Wherry]:
     shutil.copytree(busybox_store, root, symlinks=True)
     command = Wherry(root)
     yield command
-    command.remove_containers()
+    command.end()

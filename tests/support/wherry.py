@@ -19,6 +19,7 @@ class Wherry:
 
     def __init__(self, root: Path, *, env: Mapping[str, str] | None = None) -> None:
         self.root = root
+        self._started: list[subprocess.Popen[str]] = []
         self.env = {**os.environ, "NO_COLOR": "1", **(env or {})}
         self.prefix = [sys.executable, "-m", "wherry", "--root", str(root)]
 
@@ -47,12 +48,21 @@ class Wherry:
         return done.stderr
 
     def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
-        """Run it in the background, both streams as pipes of text."""
+        """Run it in the background, both streams as pipes of text; the end of the test ends it."""
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
-        return subprocess.Popen([*self.prefix, *args], text=True, env=self.env, **options)
+        process = subprocess.Popen([*self.prefix, *args], text=True, env=self.env, **options)
+        self._started.append(process)
+        return process
 
-    def remove_containers(self) -> None:
+    def end(self) -> None:
+        """End what was started and remove all containers."""
+        for process in self._started:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
         for container in self("ps", "-aq").split():
             self.run("rm", "-f", container)
 

@@ -57,7 +57,7 @@ class StageBuilder:
         self.state = State(base.config, base.author)
         self.state.args.update(base.args)
         self._extra = base.extra
-        if not base.diff_ids and not base.config.get("Env"):
+        if "PATH" not in self.state.env:
             self.state.set_env("PATH", DEFAULT_PATH)
         self.diff_ids = list(base.diff_ids)
         self.history = list(base.history)

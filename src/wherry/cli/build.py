@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from wherry.cli.flags import Command, Flag, Options
-from wherry.errors import ContextError, NotFoundError, UsageError
+from wherry.errors import ContextError, InvalidReferenceError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,12 @@ def run(options: Options) -> int:
     # What is wrong with the words is said before anything is done.
     names = options.strings("tag")
     for name in names:
-        parse_reference(name)
+        try:
+            parse_reference(name)
+        except InvalidReferenceError as error:
+            raise UsageError(
+                f'invalid argument for "-t, --tag": {error.message}', hint=error.hint
+            ) from None
     build_options = BuildOptions(
         host_platform(),
         options.string("target"),

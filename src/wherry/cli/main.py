@@ -159,7 +159,7 @@ def _os_error(error: OSError) -> WherryError:
     where = f" {error.filename!r}" if error.filename else ""
     if error.errno == errno.ENOSPC:
         return WherryError(
-            f"the disk is full{': writing' + where if where else ''}",
+            f"no space left on device{': writing' + where if where else ''}",
             hint="nothing finished was lost; free some space (wherry rmi, rm) and run it again",
         )
     hint = None

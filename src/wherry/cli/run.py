@@ -6,7 +6,7 @@ import sys
 
 from wherry.cli.container_flags import FLAGS, create_options, write_cidfile
 from wherry.cli.flags import Command, Flag, Options
-from wherry.errors import UsageError
+from wherry.errors import UsageError, WherryError
 
 COMMAND = Command(
     "run",
@@ -34,7 +34,12 @@ def run(options: Options) -> int:
     # Before the record is made: a command that starts again in a user namespace must make it once only.
     enter_if_needed()
     store = Store.open()
-    record = create(store, wanted)
+    try:
+        record = create(store, wanted)
+    except WherryError as error:
+        # As docker: until the container exists, every failure of `run` is one of docker's own.
+        error.exit_code = UsageError.exit_code
+        raise
     write_cidfile(options, record.id)
     if wanted.publish and record.config["network"] == "host":
         print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)

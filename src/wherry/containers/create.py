@@ -72,16 +72,10 @@ def _image(store: Store, name: str) -> Image:
     except NotFoundError as error:
         near = f"{error.hint} " if error.hint and "mean" in error.hint else ""
         shown = error.message.removeprefix("No such image: ")
-        raise _unable(shown, near) from None
-
-
-def _unable(shown: str, near: str) -> NotFoundError:
-    error = NotFoundError(
-        f"Unable to find image '{shown}' locally",
-        hint=f"{near}Make it with wherry build, bootstrap, load or import.",
-    )
-    error.exit_code = 125
-    return error
+        raise NotFoundError(
+            f"Unable to find image '{shown}' locally",
+            hint=f"{near}Make it with wherry build, bootstrap, load or import.",
+        ) from None
 
 
 def _free_name(store: Store) -> str:
@@ -102,10 +96,7 @@ def _config(image: Image, options: CreateOptions, container: str) -> dict[str, A
         # As Docker: the image's CMD was meant for the image's own entry point.
         command = list(options.command)
     if not entrypoint and not command:
-        error = UsageError(
-            "No command specified", hint="give one after the image, or CMD in its Dockerfile"
-        )
-        raise error
+        raise UsageError("No command specified", hint="give one after the image, or CMD in its Dockerfile")
     network, ports = _network(options)
     return {
         "layers": list(image.config.diff_ids),

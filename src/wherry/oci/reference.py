@@ -66,7 +66,7 @@ def parse(text: str) -> Reference:
     if not _DOMAIN.match(domain):
         raise _invalid(text, f"{domain!r} is not a registry's host name")
     if not _PATH.match(path):
-        if path != path.lower():
+        if path != path.lower() and _PATH.match(path.lower()):
             raise InvalidReferenceError(
                 f'invalid reference format: "{text}": repository name must be lowercase',
                 hint=f"did you mean {text.replace(path, path.lower())}?",

@@ -37,6 +37,8 @@ def read_below(root: str) -> ReadFile:
 def resolve_user(value: str, read: ReadFile) -> User:
     """``uid``, ``name``, ``uid:gid``, ``name:group`` -> numbers, supplementary groups and home.
 
+    The primary group is a supplementary one too (CVE-2022-36109: else set-group-ID programs could shed it).
+
     Raises SandboxError in Docker's words for a name that the image does not have.
     """
     name, colon, group = (value or "0").partition(":")
@@ -50,9 +52,10 @@ def resolve_user(value: str, read: ReadFile) -> User:
         raise SandboxError(f"unable to find user {name}: no matching entries in passwd file")
     groups = read("/etc/group")
     if colon and group:
-        return User(uid, _group(group, groups), (), home)
+        gid = _group(group, groups)
+        return User(uid, gid, (gid,), home)
     extra = [_number(r[2]) for r in _rows(groups, 4) if login and login in r[3].split(",")]
-    return User(uid, gid, tuple(sorted(set(extra) - {gid})), home)
+    return User(uid, gid, tuple(sorted({gid, *extra})), home)
 
 
 def resolve_owner(value: str, read: ReadFile) -> tuple[int, int]:

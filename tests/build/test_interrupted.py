@@ -1,0 +1,151 @@
+"""Builds that are killed at many instants, and builds beside each other on one store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from support.wherry import Wherry
+
+pytestmark = [pytest.mark.root, pytest.mark.runtime]
+
+DOCKERFILE = """\
+FROM bb AS one
+COPY data /data
+RUN cat /data/* | wc -c > /count && for i in $(seq 200); do echo $i > /tmp/$i; done
+FROM bb
+COPY --from=one /tmp /tmp
+RUN rm /tmp/1* && echo done > /done
+"""
+INSTANTS = 14
+
+
+def processes_of(root: Path) -> list[str]:
+    """Processes that mention the store in their command line or have their root below it."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+            inside = os.readlink(f"/proc/{pid}/root").startswith(str(root))
+        except OSError:
+            continue
+        if int(pid) != os.getpid() and (str(root) in words or inside):
+            found.append(f"{pid} {words}")
+    return found
+
+
+def assert_nothing_left(wherry: Wherry) -> None:
+    deadline = time.monotonic() + 5
+    while processes_of(wherry.root) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert processes_of(wherry.root) == []
+    wherry("images", "-q")  # the next command sweeps
+    assert list((wherry.root / "tmp").iterdir()) == []
+    assert str(wherry.root) not in Path("/proc/self/mountinfo").read_text()
+
+
+def context_with_data(folder: Path) -> Path:
+    (folder / "data").mkdir(parents=True)
+    for number in range(200):
+        (folder / f"data/{number}").write_bytes(bytes([number]) * 5000)
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    return folder
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_build_killed_at_any_instant_leaves_nothing_and_the_next_one_is_right(
+    bb: Wherry, tmp_path: Path, how: signal.Signals
+) -> None:
+    context = context_with_data(tmp_path / "c")
+    began = time.monotonic()
+    reference = bb.build(context, None, "--no-cache", "-t", "whole")
+    whole = time.monotonic() - began
+    expected = bb("run", "--rm", reference, "sh", "-c", "ls /tmp | cksum; cat /done")
+    for instant in range(INSTANTS):
+        build = bb.start("build", "--no-cache", "--progress", "plain", str(context))
+        time.sleep(whole * (instant + 0.5) / INSTANTS)
+        build.send_signal(how)
+        build.communicate(timeout=30)
+        if how == signal.SIGINT:
+            assert build.returncode in (0, 1, 130, -signal.SIGINT)
+        assert_nothing_left(bb)
+    image = bb.build(context, None, "-t", "after")
+    assert bb("run", "--rm", image, "sh", "-c", "ls /tmp | cksum; cat /done") == expected
+    bb("save", "-o", str(tmp_path / "x.tar"), "after")
+    other = Wherry(tmp_path / "other")
+    other("load", "-i", str(tmp_path / "x.tar"))
+    assert other("run", "--rm", "after", "sh", "-c", "ls /tmp | cksum; cat /done") == expected
+
+
+def test_two_builds_of_the_same_thing_at_once_on_one_store(bb: Wherry, tmp_path: Path) -> None:
+    context = context_with_data(tmp_path / "c")
+    builds = [bb.start("build", "-q", "-t", f"b{number}", str(context)) for number in range(4)]
+    for build in builds:
+        _, said = build.communicate(timeout=60)
+        assert build.returncode == 0, said
+    for number in range(4):
+        assert bb("run", "--rm", f"b{number}", "cat", "/done") == "done"
+    assert_nothing_left(bb)
+
+
+def test_a_full_disk_is_said_and_costs_nothing_that_was_there(busybox_store: Path, tmp_path: Path) -> None:
+    script = f"""
+set -e
+mkdir -p {tmp_path}/disk
+mount -t tmpfs -o size=24m none {tmp_path}/disk
+cp -a {busybox_store} {tmp_path}/disk/store
+"$@" --root {tmp_path}/disk/store build -q {tmp_path}/c && exit 70 || code=$?
+[ $code = 1 ] || exit 71
+ls -A {tmp_path}/disk/store/tmp >&2
+printf 'FROM bb\\nRUN echo small > /s\\n' > {tmp_path}/c/Dockerfile
+"$@" --root {tmp_path}/disk/store build -q -t small {tmp_path}/c
+"$@" --root {tmp_path}/disk/store run --rm small cat /s
+"""
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/Dockerfile").write_text("FROM bb\nRUN dd if=/dev/zero of=/big bs=1M count=64\n")
+    (tmp_path / "big").mkdir()
+    wherry = Wherry(tmp_path / "unused")
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "bash", "-c", script, "-", *wherry.prefix[:3]],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=wherry.env,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "no space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout.splitlines()[-1] == "small"
+
+
+def test_a_context_larger_than_the_disk(busybox_store: Path, tmp_path: Path) -> None:
+    script = f"""
+set -e
+mkdir -p {tmp_path}/disk
+mount -t tmpfs -o size=24m none {tmp_path}/disk
+cp -a {busybox_store} {tmp_path}/disk/store
+"$@" --root {tmp_path}/disk/store build -q {tmp_path}/c && exit 70 || code=$?
+[ $code = 1 ] || exit 71
+"$@" --root {tmp_path}/disk/store images -q >&2
+[ -z "$(ls -A {tmp_path}/disk/store/tmp)" ] || exit 72
+"""
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/Dockerfile").write_text("FROM bb\nCOPY big /big\n")
+    (tmp_path / "c/big").write_bytes(os.urandom(1 << 20) * 40)
+    wherry = Wherry(tmp_path / "unused")
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "bash", "-c", script, "-", *wherry.prefix[:3]],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=wherry.env,
+        timeout=60,
+    )
+    assert done.returncode == 0, (done.returncode, done.stderr)
+    assert "error:" in done.stderr and "no space left on device" in done.stderr
