@@ -69,9 +69,7 @@ def test_environment_user_folder_entry_point_and_name(bb: Wherry) -> None:
 
 def test_a_container_is_confined(bb: Wherry) -> None:
     """Docker's default capabilities, masked paths, its own processes; no devices of the host."""
-    script = (
-        "grep CapEff /proc/self/status; ls /proc/kcore -l | cut -c1; ps | wc -l; ls /dev | tr '\\n' ' '"
-    )
+    script = "grep CapEff /proc/self/status; ls /sys/firmware | wc -l; ps | wc -l; ls /dev | tr '\\n' ' '"
     lines = bb("run", "--rm", "bb", "sh", "-c", script).splitlines()
     assert lines[0].split()[1] == "00000000a80425fb"
     assert lines[1] == "0"  # masked by an empty folder

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import StepError
-from wherry.layers.entry import FILE, WHITEOUT
+from wherry.layers.entry import FILE, SYMLINK, WHITEOUT
 from wherry.layers.tarwrite import END, header, padding
 from wherry.layers.tree import walk
 
@@ -22,7 +22,7 @@ GATHER = 1 << 18
 
 
 class Packed(NamedTuple):
-    """`size` is the sum of the files' bytes, `tar_size` that of the tar, `entries` how many it has."""
+    """`size` is what Docker shows (see disk_size), `tar_size` that of the tar, `entries` their number."""
 
     diff_id: str
     tar_size: int
@@ -78,10 +78,15 @@ def pack(tree: str, sink: Callable[[bytes], object] | None = None) -> Packed:
             for piece in contents(path, entry):
                 out.write(piece)
             out.write(padding(entry.size))
-            size += entry.size
+        size += disk_size(entry)
     out.write(END)
     out.flush()
     return Packed(out.digest(), out.size, size, count)
+
+
+def disk_size(entry: Entry) -> int:
+    """What an entry adds to the size that Docker shows: a file's bytes, a symlink's target."""
+    return len(entry.target) if entry.type == SYMLINK else entry.size
 
 
 def contents(path: bytes, entry: Entry) -> Iterator[bytes]:

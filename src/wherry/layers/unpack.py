@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from wherry.errors import CorruptError, HostileArchiveError
 from wherry.layers.entry import BLOCK, CHARACTER, FILE, FOLDER, LINK, OPAQUE, WHITEOUT, Entry, kept_xattr
-from wherry.layers.pack import Packed
+from wherry.layers.pack import Packed, disk_size
 from wherry.layers.tarread import TarReader
 from wherry.layers.tree import ROOT_MODE
 from wherry.layers.whiteout import make_opaque, make_whiteout
@@ -155,9 +155,9 @@ class Unpacker:
             self._folders[entry.name] = entry
             return
         self._make_way(entry.name, host)
+        self.size += disk_size(entry)
         if entry.type == FILE:
             write_bytes(host, _expanded(member, data), entry.size)
-            self.size += entry.size
         elif entry.type == LINK:
             self._link(entry, host)
             return
