@@ -84,6 +84,9 @@ def parse(text: str) -> Ignore:
         try:
             for component in body.split("/"):
                 match_component(component.replace("**", "*"), "")
+            _matcher(body)
+        except re.error as error:
+            raise ContextError(f".dockerignore line {number}: syntax error in pattern: {error}") from None
         except ContextError as error:
             raise ContextError(f".dockerignore line {number}: {error.message}", hint=error.hint) from None
         patterns.append(Pattern(body, exception, number, written))

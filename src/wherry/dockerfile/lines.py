@@ -33,8 +33,17 @@ def split(text: str, name: str) -> tuple[dict[str, str], list[LogicalLine]]:
     if lines and lines[-1] == "":
         lines.pop()
     lines = [line.removesuffix("\r") for line in lines]
+    _refuse_nul(lines, name)
     directives, start = _directives(lines, name)
     return directives, _join(lines, start, directives.get("escape", "\\"), name)
+
+
+def _refuse_nul(lines: list[str], name: str) -> None:
+    """No program, path or variable can hold one: the file is not text."""
+    for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            place = Location(name, number, number, (line,))
+            raise fail(place, "a NUL byte", column=line.index("\0") + 1, hint="is this a Dockerfile?")
 
 
 def fail(location: Location, message: str, *, column: int = 0, hint: str | None = None) -> DockerfileError:
@@ -89,6 +98,8 @@ def _join(lines: list[str], start: int, escape: str, name: str) -> list[LogicalL
                 piece, goes_on = _continued(line, escape)
                 pieces.append(piece)
         text = "".join(pieces)
+        if not text.strip():
+            continue
         heredocs: list[Heredoc] = []
         words = text.split(None, 1)
         if words and words[0].upper() in WITH_HEREDOCS and "<<" in text:

@@ -21,6 +21,7 @@ MAGIC = {
 }
 GZIP_LEVEL = 2
 ZSTD_LEVEL = 3
+CHUNK = 1 << 17
 
 
 class Writer(Protocol):
@@ -59,7 +60,7 @@ class _Replayed:
 class _Guarded:
     """A decompressor whose own errors become ours."""
 
-    def __init__(self, file: IO[bytes], kind: str) -> None:
+    def __init__(self, file: Reader, kind: str) -> None:
         self._file = file
         self._kind = kind
 
@@ -97,11 +98,7 @@ def decompressed(stream: Reader) -> Reader:
         import lzma
 
         return _Guarded(lzma.LZMAFile(raw), kind)
-    import zstandard
-
-    # max_window_size bounds the memory that an archive can ask for: 128 MiB, the zstd tool's own limit.
-    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-    return _Guarded(decompressor.stream_reader(raw, read_across_frames=True), kind)
+    return _Guarded(_Zstd(raw), kind)
 
 
 def compressed(sink: IO[bytes], kind: str) -> Writer:
@@ -129,6 +126,36 @@ class _Plain:
 
     def close(self) -> None:
         self._sink.flush()
+
+
+class _Zstd:
+    """Frames one after the other; a frame that was cut off is an error, which zstandard's own reader lacks."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        import zstandard
+
+        # max_window_size bounds the memory that an archive can ask for: 128 MiB, the zstd tool's own limit.
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        self._raw = raw
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._input = b""
+        self._output = b""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes, and at least one until the end.  Raises EOFError, ZstdError."""
+        while not self._output:
+            self._input = self._input or self._raw.read(CHUNK)
+            if not self._input:
+                if self._frame is not None:
+                    raise EOFError("it ends in the middle of a frame")
+                return b""
+            frame = self._frame or self._decompressor.decompressobj()
+            self._output = frame.decompress(self._input)
+            self._input = frame.unused_data if frame.eof else b""
+            self._frame = None if frame.eof else frame
+        data = self._output if size < 0 else self._output[:size]
+        self._output = self._output[len(data) :]
+        return data
 
 
 class _Raw(io.RawIOBase):

@@ -1,0 +1,110 @@
+"""What the house promises of itself: pure packages touch nothing, start-up loads little."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import wherry
+
+SOURCE = Path(wherry.__file__).parent
+FORBIDDEN = {
+    "os",
+    "subprocess",
+    "socket",
+    "time",
+    "random",
+    "shutil",
+    "tempfile",
+    "pathlib",
+    "fcntl",
+    "select",
+    "io",
+}
+PURE = sorted(
+    file
+    for file in SOURCE.rglob("*.py")
+    if (ast.get_docstring(ast.parse(file.read_text())) or "").startswith("PURE")
+)
+
+
+def test_the_pure_packages_say_so() -> None:
+    for package in ("dockerfile", "oci"):
+        files = [f for f in (SOURCE / package).glob("*.py") if f.name != "__init__.py"]
+        assert set(files) <= set(PURE), package
+    for name in ("build/plan.py", "sandbox/spec.py", "proxy/routes.py", "proxy/nginx/quote.py"):
+        assert SOURCE / name in PURE, name
+
+
+@pytest.mark.parametrize("file", PURE, ids=lambda file: str(file.relative_to(SOURCE)))
+def test_a_pure_module_touches_nothing(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names = {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = {(node.module or "").partition(".")[0]}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("open", "print", "input", "exec", "eval"), f"line {node.lineno}"
+            continue
+        else:
+            continue
+        assert not names & FORBIDDEN, f"line {node.lineno}: {names & FORBIDDEN}"
+
+
+def loaded(*words: str) -> set[str]:
+    script = "import sys; from wherry.cli.main import main; main(sys.argv[1:])\nsys.stderr.write(' '.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words], capture_output=True, text=True, check=True
+    )
+    return set(done.stderr.split())
+
+
+def test_version_loads_no_other_command_and_nothing_heavy() -> None:
+    modules = loaded("version")
+    commands = {m for m in modules if m.startswith("wherry.cli.")}
+    assert commands <= {"wherry.cli.main", "wherry.cli.commands", "wherry.cli.flags", "wherry.cli.version"}
+    assert not modules & {
+        "sqlite3",
+        "json",
+        "subprocess",
+        "argparse",
+        "dataclasses",
+        "socket",
+        "hashlib",
+        "typing_extensions",
+    }
+
+
+def test_no_module_of_another_wing_is_loaded_for_a_build(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nENV A=1\n")
+    modules = loaded("--root", str(tmp_path / "s"), "build", "-q", str(tmp_path))
+    assert not {m for m in modules if m.startswith("wherry.proxy")}
+    assert not modules & {
+        "kubernetes",
+        "yaml",
+        "prometheus_client",
+        "zstandard",
+        "rich",
+        "subprocess",
+        "socket",
+    }
+
+
+def test_files_are_of_a_size_that_a_person_reads() -> None:
+    assert [f for f in SOURCE.rglob("*.py") if len(f.read_text().splitlines()) > 400] == []
+
+
+def test_nothing_of_this_machine_is_in_the_tree() -> None:
+    root = SOURCE.parents[1]
+    for file in [
+        *root.glob("*.md"),
+        *(root / "docs").rglob("*"),
+        *SOURCE.rglob("*.py"),
+        *(root / "scripts").rglob("*"),
+    ]:
+        if file.is_file():
+            assert "/work/" not in file.read_text(errors="ignore"), file
