@@ -56,7 +56,8 @@ def test_a_pure_module_touches_nothing(file: Path) -> None:
 
 
 def loaded(*words: str) -> set[str]:
-    script = "import sys; from wherry.cli.main import main; main(sys.argv[1:])\nsys.stderr.write(' '.join(sys.modules))"
+    script = "import sys; from wherry.cli.main import main; main(sys.argv[1:])"
+    script += "; print(*sys.modules, file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", script, *words], capture_output=True, text=True, check=True
     )

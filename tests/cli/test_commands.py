@@ -1,0 +1,133 @@
+"""Every command as typed: help, mistakes, completion, formats."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.wherry import Wherry
+from wherry import errors
+from wherry.cli.commands import COMMANDS
+
+BASH = """
+source "$1"
+COMP_WORDS=($2 "$3"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); COMP_LINE="$2 $3"; COMP_POINT=${#COMP_LINE}
+$(complete -p wherry | sed -E 's/.*-F ([^ ]+).*/\\1/')
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_explains_itself(wherry: Wherry, name: str) -> None:
+    shown = wherry(*name.split(), "--help")
+    assert shown.startswith("Usage:") and f"wherry {name}" in shown
+    assert not wherry.root.exists(), "asking for help makes no store"
+
+
+def test_the_overview_lists_every_command(wherry: Wherry) -> None:
+    shown = wherry()
+    for name, (_, summary) in COMMANDS.items():
+        assert name.split()[0] in shown
+        assert summary in shown or " " in name
+    assert wherry("--help") == shown
+
+
+@pytest.mark.parametrize("word", ["nonesuch", "--nonesuch", "imagse"])
+def test_a_wrong_word_is_a_usage_error_with_a_hint(wherry: Wherry, word: str) -> None:
+    said = wherry.fails(word, code=125)
+    assert word in said
+    if word == "imagse":
+        assert "images" in said
+
+
+def test_version_and_info(wherry: Wherry) -> None:
+    assert re.search(r"\d+\.\d+\.\d+", wherry("version"))
+    assert re.search(r"\d+\.\d+\.\d+", wherry("--version"))
+    assert "Isolation" in wherry("info")
+    assert wherry("info", "--format", "{{.Root}}") == str(wherry.root)
+
+
+def test_errors_are_two_lines_and_debug_shows_the_traceback(wherry: Wherry) -> None:
+    said = wherry.fails("inspect", "nonesuch", code=1)
+    assert said.splitlines()[0].startswith("error: ")
+    assert "Traceback" in wherry.run("--debug", "tag", "nonesuch", "x").stderr
+
+
+def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
+    drawn = re.findall(r"(\w+) +(\d+)", (errors.__doc__ or "").split("A message says")[0])
+    for name, code in drawn:
+        if name != "code":
+            assert getattr(errors, name).exit_code == int(code), name
+    real = {n for n, v in vars(errors).items() if isinstance(v, type) and issubclass(v, errors.WherryError)}
+    assert real == {name for name, _ in drawn if name != "code"} | {"WherryError"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(wherry: Wherry, tmp_path: Path, shell: str) -> None:
+    script = tmp_path / "completion"
+    script.write_text(wherry("completion", shell))
+    assert "images" in script.read_text()
+    if shell == "bash":
+        for line, word, expected in (
+            ("wherry", "im", {"images", "import"}),
+            ("wherry build", "--no", {"--no-cache"}),
+        ):
+            done = subprocess.run(
+                ["bash", "-c", BASH, "-", str(script), line, word],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert {entry.strip() for entry in done.stdout.split("\n") if entry.strip()} == expected, done
+
+
+@pytest.mark.root
+@pytest.mark.runtime
+def test_listing_formats(bb: Wherry, tmp_path: Path) -> None:
+    image = bb.build(tmp_path / "c", "FROM bb\nLABEL a=1\nRUN true\n", "-t", "x:1", "-t", "x:2")
+    short = image.removeprefix("sha256:")[:12]
+    assert bb("images", "-q", "x:1") == short
+    assert bb("images", "--no-trunc", "-q", "x:1") == image
+    lines = bb("images", "x").splitlines()
+    assert lines[0].split() == ["REPOSITORY", "TAG", "IMAGE", "ID", "CREATED", "SIZE"]
+    assert {tuple(line.split()[:3]) for line in lines[1:]} == {("x", "1", short), ("x", "2", short)}
+    rows = [json.loads(line) for line in bb("images", "--format", "{{json .}}", "x").splitlines()]
+    assert {row["Tag"] for row in rows} == {"1", "2"}
+    assert bb("images", "--format", "table {{.Tag}}\t{{.ID}}", "x:1").split() == [
+        "TAG",
+        "IMAGE",
+        "ID",
+        "1",
+        short,
+    ]
+    history = bb("history", "x:1").splitlines()
+    assert history[0].split() == ["IMAGE", "CREATED", "CREATED", "BY", "SIZE", "COMMENT"]
+    assert history[1].startswith(short) and all(line.startswith("<missing>") for line in history[2:])
+    assert "RUN /bin/sh -c true" in history[1]
+    shown = json.loads(bb("inspect", "x:1"))[0]
+    assert (
+        shown["Id"] == image
+        and shown["RepoTags"] == ["x:1", "x:2"]
+        and shown["Config"]["Labels"] == {"a": "1"}
+    )
+    assert bb("inspect", "--format", "{{.Id}}", "x:1") == image
+
+
+@pytest.mark.root
+@pytest.mark.runtime
+def test_names_are_given_and_taken_as_docker_does(bb: Wherry, tmp_path: Path) -> None:
+    image = bb.build(tmp_path / "c", "FROM bb\nRUN true\n", "-t", "one")
+    bb("tag", "one", "two:v")
+    assert "Untagged: one:latest" in bb("rmi", "one")
+    assert bb("images", "-q", "--no-trunc", "two") == image
+    assert "Deleted" in bb("rmi", "two:v")
+    assert "No such image" in bb.fails("rmi", "two:v", code=1)
+    assert "No such image" in bb.fails("tag", "nonesuch", "x", code=1)
+    prefix = image.removeprefix("sha256:")[:6]
+    assert "No such object" in bb.fails("inspect", prefix, code=1)
+    again = bb.build(tmp_path / "c", None)
+    assert bb("inspect", "--format", "{{.Id}}", again.removeprefix("sha256:")[:6]) == again
