@@ -17,29 +17,9 @@ if TYPE_CHECKING:
     from wherry.proxy.nginx.render import RenderOptions
     from wherry.proxy.routes import Options as RouteOptions
 
-CLUSTER_FLAGS = (
-    Flag(
-        "kubeconfig",
-        "string",
-        "Cluster access (default: in the pod, KUBECONFIG, ~/.kube/config)",
-        metavar="FILE",
-    ),
-    Flag("context", "string", "Context of the kubeconfig", metavar="NAME"),
-    Flag(
-        "namespace", "list", "Only Services of this namespace (repeat for more)", short="n", metavar="NAME"
-    ),
-    Flag(
-        "selector",
-        "string",
-        "Only Services whose labels match, as kubectl has it",
-        short="l",
-        metavar="EXPR",
-    ),
-)
 SOURCE_FLAGS = (
     Flag("from-dir", "string", "Follow the Service manifests in a folder", metavar="DIR"),
     Flag("containers", "bool", "Follow local containers with VIRTUAL_HOST"),
-    *CLUSTER_FLAGS,
 )
 ROUTE_FLAGS = (
     Flag("domain", "string", "What ends the default host <service>.<namespace>.<domain>", metavar="NAME"),
@@ -61,7 +41,7 @@ NGINX_FLAGS = (
 
 
 def sources(options: Options) -> dict[str, Source]:
-    """The sources that the flags name; the cluster when they name none.  Nothing is read yet."""
+    """The sources that the flags name.  Nothing is read yet."""
     found: dict[str, Source] = {}
     folder = options.string("from-dir")
     if folder is not None:
@@ -72,11 +52,8 @@ def sources(options: Options) -> dict[str, Source]:
         from wherry.cli.proxy_containers import containers
 
         found["containers"] = containers()
-    asks_for_cluster = any(options.string(f) for f in ("kubeconfig", "context", "selector"))
-    if not found or asks_for_cluster or options.strings("namespace"):
-        from wherry.cli.proxy_cluster import cluster
-
-        found["cluster"] = cluster(options)
+    if not found:
+        raise UsageError("nothing to follow", hint="--from-dir DIR, or --containers")
     return found
 
 

@@ -21,7 +21,7 @@ from wherry.cli.proxy_options import (
 COMMAND = Command(
     "proxy run",
     "[OPTIONS]",
-    "Run nginx here and follow a folder, containers or a cluster",
+    "Run nginx here and follow a folder or local containers",
     (*SOURCE_FLAGS, *ROUTE_FLAGS, *RENDER_FLAGS, *NGINX_FLAGS),
     description=(
         "Starts nginx as a child, without root, and routes to what Services say; every change is served\n"

@@ -129,7 +129,7 @@ class _Plain:
 
 
 class _Zstd:
-    """Frames one after the other; a frame that was cut off is an error, which zstandard's own reader lacks."""
+    """Frames one after the other; a frame that was cut off is an error, unlike in its own reader."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         import zstandard

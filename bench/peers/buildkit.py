@@ -1,0 +1,71 @@
+"""BuildKit through buildctl.  Its base images are OCI layouts, given as named contexts.
+
+Its result stays in its cache: nothing is exported, which is the least that it can be asked to do.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+from bench.peers import Peer
+from bench.peers.buildkit_program import VERSION, buildkit_programs
+from bench.programs import Command, Daemon, NotHere, environment, output
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from bench.images import BaseImage
+
+
+class BuildKit(Peer):
+    key = "buildkit"
+    title = f"BuildKit {VERSION.removeprefix('v')}"
+    runs = False
+
+    def __init__(self, home: Path) -> None:
+        self._env = environment(home)
+        self._daemon: Daemon | None = None
+        self._programs: Path | None = None
+        self._buildctl: tuple[str, ...] = ()
+        self._images: list[str] = []
+
+    def require(self) -> None:
+        if shutil.which("runc") is None:
+            raise NotHere("runc, which BuildKit needs (apt-get install runc)")
+        self._programs = buildkit_programs()
+
+    def start(self, disk: Path, scratch: Path) -> None:
+        assert self._programs is not None
+        socket = f"unix://{scratch / 'buildkit.sock'}"
+        self._buildctl = (str(self._programs / "buildctl"), "--addr", socket)
+        words = ["--addr", socket, "--root", str(disk / "root"), "--oci-worker-binary=runc"]
+        # Its collector would remove what a later round needs; nobody else's runs either.
+        words += ["--oci-worker-net=host", "--oci-worker-gc=false"]
+        self._daemon = Daemon(
+            [str(self._programs / "buildkitd"), *words], self._env, scratch / "buildkitd.log"
+        )
+        self._daemon.wait_until(lambda: output(*self._buildctl, "debug", "workers", env=self._env))
+
+    def stop(self) -> None:
+        if self._daemon is not None:
+            self._daemon.stop()
+
+    def version(self) -> str:
+        return VERSION.removeprefix("v")
+
+    def load(self, image: BaseImage) -> None:
+        self._images += ["--oci-layout", f"{image.name}={image.layout}"]
+        self._images += ["--opt", f"context:{image.name}=oci-layout://{image.name}@{image.digest}"]
+
+    def build(self, context: Path, dockerfile: Path, args: Mapping[str, str] | None = None) -> Command:
+        words = ["build", "--progress=plain", "--frontend=dockerfile.v0", "--local", f"context={context}"]
+        words += ["--local", f"dockerfile={dockerfile.parent}", "--opt", f"filename={dockerfile.name}"]
+        for name, value in (args or {}).items():
+            words += ["--opt", f"build-arg:{name}={value}"]
+        return Command((*self._buildctl, *words, *self._images), self._env)
+
+    def cached(self, output: str) -> int:
+        return len(re.findall(r"^#\d+ CACHED$", output, re.MULTILINE))

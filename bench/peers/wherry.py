@@ -1,0 +1,59 @@
+"""wherry itself, as `make setup` installs it, with its bytecode compiled as any installation has it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.machine import CHECKOUT, commit
+from bench.peers import Peer
+from bench.programs import Command, NotHere, environment, output
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bench.images import BaseImage
+
+
+class Wherry(Peer):
+    key = "wherry"
+    title = "wherry"
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._env = environment(home)
+        # Beside the interpreter that runs us, not resolved: .venv/bin.
+        self.program = str(Path(sys.executable).parent / "wherry")
+
+    def require(self) -> None:
+        if not Path(self.program).exists():
+            raise NotHere("wherry is not installed in this environment (make setup)")
+        # Without PYTHONDONTWRITEBYTECODE: editors and CI set it, installations do not.
+        output(sys.executable, "-m", "compileall", "-q", str(CHECKOUT / "src"), env=self._env)
+        self.title = f"wherry {self.version()}"
+
+    def start(self, disk: Path, scratch: Path) -> None:
+        self._env = environment(self._home, WHERRY_ROOT=str(disk / "store"))
+
+    def version(self) -> str:
+        said = output(self.program, "version", env=self._env).split()[-1]
+        return f"{said} ({commit()})" if commit() else said
+
+    def load(self, image: BaseImage) -> None:
+        output(self.program, "load", "-i", str(image.archive), env=self._env)
+
+    def build(self, context: Path, dockerfile: Path, args: Mapping[str, str] | None = None) -> Command:
+        given = [f"--build-arg={name}={value}" for name, value in (args or {}).items()]
+        words = (self.program, "build", "--progress=plain", "-t", "bench-result", "-f", str(dockerfile))
+        return Command((*words, *given, str(context)), self._env)
+
+    def run(self, image: str, *words: str) -> Command:
+        return Command((self.program, "run", "--rm", image, *words), self._env)
+
+    def cached(self, output: str) -> int:
+        return len(re.findall(r"^#\d+ CACHED$", output, re.MULTILINE))
+
+    def command(self, *words: str) -> Command:
+        return Command((self.program, *words), self._env)
