@@ -1,114 +1,89 @@
-"""`python -m bench [--runs N] [--only ROW]…`: measure, print the table, write bench/results/."""
+"""``python -m bench [--runs N] [--only ROW]…``: the table on stdout, progress on stderr."""
 
 from __future__ import annotations
 
 import argparse
-import compileall
-import datetime
-import json
 import os
-import platform
-import signal
+import shutil
 import sys
-import tempfile
 from pathlib import Path
 
-import wherry
-from bench.disk import fresh_disk
-from bench.peers import BuildKit, Docker, Failed, Peer, Wherry, seconds
-from bench.programs import buildkit
-from bench.report import heading, table
-from bench.rows import ROWS, Row
+from bench import machine
+from bench.disks import fresh_disk
+from bench.namespaces import run_apart
+from bench.page import Results
+from bench.programs import NotHere
+from bench.scenarios import all_scenarios
+from bench.session import Peers, Samples, chosen, measure, tell
 
+LEAST_ROUNDS = 7
 RESULTS = Path(__file__).parent / "results"
-TESTS = Path(__file__).parents[1] / "tests"
+NEEDED = ("unshare", "mkfs.ext4", "mount")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=7, help="rounds of each row")
-    parser.add_argument(
-        "--only", action="append", choices=sorted(ROWS), help="only this row (repeat for more)"
+def main(words: list[str]) -> int:
+    arguments = _parser().parse_args(words)
+    if arguments.list:
+        print("\n".join(f"{row.key:18}{row.title}" for s in all_scenarios() for row in s.rows))
+        return 0
+    if arguments.inside is None:
+        problem = _problem()
+        if problem:
+            tell(f"error: {problem}")
+            return 1
+        return run_apart(words)
+    try:
+        return _measure(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except NotHere as error:
+        tell(f"error: {error}")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="wherry and its peers, side by side"
     )
-    options = parser.parse_args()
-    if os.geteuid():
-        parser.error("the disks and daemons that are compared need root")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    # Users run wherry with its bytecode in place; a checkout may lack it.
-    compileall.compile_dir(str(Path(wherry.__file__).parent), quiet=2)
-    programs = buildkit()
-    with fresh_disk() as disk:
-        peers = started(disk, programs)
-        try:
-            rows = measured(peers, disk, options.only or list(ROWS), options.runs)
-            facts = {peer.name: peer.version() for peer in peers}
-        finally:
-            for peer in peers:
-                peer.stop()
-    write(rows, peers, facts, options.runs)
+    keys = [row.key for scenario in all_scenarios() for row in scenario.rows]
+    parser.add_argument("--runs", type=int, default=LEAST_ROUNDS, help="counted rounds (default: 7)")
+    parser.add_argument(
+        "--only", action="append", default=[], choices=keys, metavar="ROW", help="repeatable"
+    )
+    parser.add_argument("--list", action="store_true", help="list the rows")
+    parser.add_argument("--results", type=Path, help="where to write; a trial is written nowhere else")
+    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    return parser
+
+
+def _problem() -> str:
+    if os.geteuid() != 0:
+        return "needs root: it mounts disks and starts daemons"
+    missing = [program for program in NEEDED if shutil.which(program) is None]
+    return f"not on PATH: {', '.join(missing)}" if missing else ""
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    folder: Path = arguments.inside
+    scenarios = chosen(all_scenarios(), arguments.only)
+    about = machine.describe()
+    samples = Samples(folder / "output")
+    with Peers().started(folder) as peers, fresh_disk(folder, "work") as work:
+        if not peers.here:
+            raise NotHere("there is nothing to measure")
+        measure(scenarios, peers.here, work, arguments.runs, samples)
+        about |= {peer.title.split()[0]: peer.version() for peer in peers.here}
+        rows = [r for s in scenarios for r in s.rows if not arguments.only or r.key in arguments.only]
+        columns = [*peers.titles, "seconds"]
+        found = {(r.key, c): peers.cell(r, c, samples) for r in rows for c in columns}
+    cells = {key: cell for key, cell in found.items() if cell is not None}
+    results = Results(arguments.runs, about, peers.titles, rows, cells, peers.missing)
+    print(results.markdown())
+    trial = arguments.runs < LEAST_ROUNDS or arguments.only
+    if arguments.results or not trial:
+        results.write(arguments.results or RESULTS)
     return 0
 
 
-def started(disk: Path, programs: Path | None) -> list[Peer]:
-    peers: list[Peer] = [Wherry(disk)]
-    try:
-        peers.append(Docker(disk))
-    except (FileNotFoundError, Failed) as error:
-        print(f"docker is left out: {error}", file=sys.stderr)
-    if programs is None:
-        print("BuildKit is left out: there is no go to build it with", file=sys.stderr)
-    else:
-        peers.append(BuildKit(disk, programs))
-    return peers
-
-
-def measured(peers: list[Peer], disk: Path, names: list[str], runs: int) -> list[Row]:
-    sys.path.insert(0, str(TESTS))
-    from support.busybox import busybox_tar
-
-    archive = disk / "bb.tar"
-    with tempfile.TemporaryDirectory() as folder:
-        busybox_tar(Path(folder) / "root.tar")
-        first = peers[0]
-        assert isinstance(first, Wherry)
-        seconds([*first.words, "import", f"{folder}/root.tar", "bb"])
-        seconds([*first.words, "save", "-o", str(archive), "bb"])
-    for peer in peers:
-        peer.load(archive)
-    rows = []
-    for name in names:
-        work = disk / f"work-{name}"
-        work.mkdir()
-        found = ROWS[name](peers, work, runs)
-        for row in found:
-            print(table([row], list(row.times)), file=sys.stderr)
-        rows += found
-    return rows
-
-
-def write(rows: list[Row], peers: list[Peer], versions: dict[str, str], runs: int) -> None:
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    facts = {
-        "date": today,
-        **versions,
-        "Python": platform.python_version(),
-        "kernel": platform.release().split("-")[0],
-        "cores": str(os.cpu_count()),
-        "rounds": str(runs),
-    }
-    builders = [row for row in rows if set(row.times) <= {peer.name for peer in peers}]
-    others = [row for row in rows if row not in builders]
-    text = table(builders, [peer.name for peer in peers]) if builders else ""
-    for row in others:
-        text += "\n\n" + table([row], list(row.times))
-    text = f"{text.strip()}\n\n{heading(facts)}\n"
-    print(text)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{today}.md").write_text(text)
-    (RESULTS / f"{today}.json").write_text(
-        json.dumps({"facts": facts, "rows": [row._asdict() for row in rows]}, indent=1) + "\n"
-    )
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
