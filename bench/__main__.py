@@ -18,7 +18,7 @@ from bench.session import Peers, Samples, chosen, measure, tell
 
 LEAST_ROUNDS = 7
 RESULTS = Path(__file__).parent / "results"
-NEEDED = ("unshare", "mkfs.ext4", "mount")
+NEEDED = ("setpriv", "unshare", "mkfs.ext4", "mount")
 
 
 def main(words: list[str]) -> int:
@@ -48,7 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     keys = [row.key for scenario in all_scenarios() for row in scenario.rows]
     parser.add_argument("--runs", type=int, default=LEAST_ROUNDS, help="counted rounds (default: 7)")
     parser.add_argument(
-        "--only", action="append", default=[], choices=keys, metavar="ROW", help="repeatable"
+        "--only",
+        action="append",
+        default=[],
+        choices=keys,
+        metavar="ROW",
+        help="with those measured beside it",
     )
     parser.add_argument("--list", action="store_true", help="list the rows")
     parser.add_argument("--results", type=Path, help="where to write; a trial is written nowhere else")
@@ -73,7 +78,7 @@ def _measure(arguments: argparse.Namespace) -> int:
             raise NotHere("there is nothing to measure")
         measure(scenarios, peers.here, work, arguments.runs, samples)
         about |= {peer.title.split()[0]: peer.version() for peer in peers.here}
-        rows = [r for s in scenarios for r in s.rows if not arguments.only or r.key in arguments.only]
+        rows = [row for scenario in scenarios for row in scenario.rows]
         columns = [*peers.titles, "seconds"]
         found = {(r.key, c): peers.cell(r, c, samples) for r in rows for c in columns}
     cells = {key: cell for key, cell in found.items() if cell is not None}

@@ -86,7 +86,7 @@ class Results:
             for row in self._rows.values()
             if row.section == section
         ]
-        return table("seconds", columns, rows)
+        return table("seconds" if section == BUILDERS else "", columns, rows)
 
     def _figure(self, row: str, column: str) -> float | None:
         cell = self._cells.get((row, column))

@@ -32,7 +32,6 @@ class Wherry(Peer):
             raise NotHere("wherry is not installed in this environment (make setup)")
         # Without PYTHONDONTWRITEBYTECODE: editors and CI set it, installations do not.
         output(sys.executable, "-m", "compileall", "-q", str(CHECKOUT / "src"), env=self._env)
-        self.title = f"wherry {self.version()}"
 
     def start(self, disk: Path, scratch: Path) -> None:
         self._env = environment(self._home, WHERRY_ROOT=str(disk / "store"))
