@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from wherry.cli.flags import Flag
+from wherry.cli.proxy_cluster import CLUSTER_FLAGS
 from wherry.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SOURCE_FLAGS = (
     Flag("from-dir", "string", "Follow the Service manifests in a folder", metavar="DIR"),
     Flag("containers", "bool", "Follow local containers with VIRTUAL_HOST"),
+    *CLUSTER_FLAGS,
 )
 ROUTE_FLAGS = (
     Flag("domain", "string", "What ends the default host <service>.<namespace>.<domain>", metavar="NAME"),
@@ -40,8 +42,13 @@ NGINX_FLAGS = (
 )
 
 
-def sources(options: Options) -> dict[str, Source]:
-    """The sources that the flags name.  Nothing is read yet."""
+def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, Source]:
+    """The sources that the flags name.  Nothing is read yet, but access to a cluster is looked for.
+
+    Raises UsageError where none is named, unless that means a cluster.
+    """
+    from wherry.cli.proxy_cluster import cluster, wanted
+
     found: dict[str, Source] = {}
     folder = options.string("from-dir")
     if folder is not None:
@@ -52,8 +59,10 @@ def sources(options: Options) -> dict[str, Source]:
         from wherry.cli.proxy_containers import containers
 
         found["containers"] = containers()
+    if wanted(options) or (otherwise_cluster and not found):
+        found["cluster"] = cluster(options)
     if not found:
-        raise UsageError("nothing to follow", hint="--from-dir DIR, or --containers")
+        raise UsageError("nothing to follow", hint="--from-dir DIR, --containers, or --cluster")
     return found
 
 

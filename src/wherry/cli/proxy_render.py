@@ -49,7 +49,7 @@ def run(options: Options) -> int:
     from wherry.proxy.routes import Router
 
     rendering = render_options(options, "0.0.0.0:8080")
-    followed = sources(options)
+    followed = sources(options, otherwise_cluster=True)
     routing = route_options(options, "cluster.local", local="cluster" not in followed)
     folder = options.string("dir")
     if folder is not None and not os.path.isdir(folder):

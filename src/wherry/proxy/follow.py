@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import queue
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from wherry.errors import ProxyError
+from wherry.errors import ProxyError, WherryError
 from wherry.proxy.model import Snapshot
 from wherry.proxy.reload.debounce import Debounce
 from wherry.proxy.routes import Options, Router, Table
@@ -54,12 +57,14 @@ class Follow:
         self._publish = publish
         self._observer = observer
         self._debounce = Debounce(WINDOW, LONGEST)
-        self._woken = threading.Condition()
+        self._lock = threading.Lock()  # guards what stands below
         self._snapshots: dict[str, Snapshot] = {}
-        self._fatal: ProxyError | None = None
+        self._fatal: WherryError | None = None
+        # A signal handler may put into it at any moment (a Condition would lose or deadlock on that).
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def run(self, stop: threading.Event) -> None:
-        """Blocks until `stop` is set and wake() is called.  Raises ProxyError when a source gave up."""
+        """Blocks until `stop` is set and wake() is called.  Raises WherryError when a source gave up."""
         for name, source in self._sources.items():
             inlet = _Inlet(self, name)
             work = threading.Thread(
@@ -70,16 +75,15 @@ class Follow:
             self._round()
 
     def wake(self) -> None:
-        """Look at `stop` now."""
-        with self._woken:
-            self._woken.notify_all()
+        """Look at `stop` now.  A signal handler may call it."""
+        self._news.put(None)
 
     def changed(self, name: str, snapshot: Snapshot) -> None:
-        with self._woken:
+        with self._lock:
             self._snapshots[name] = snapshot
             if len(self._snapshots) == len(self._sources):
                 self._debounce.changed(time.monotonic())
-                self._woken.notify_all()
+        self.wake()
 
     def heard(self, name: str) -> None:
         self._observer.heard(name)
@@ -87,26 +91,26 @@ class Follow:
     def restarted(self, name: str, reason: str) -> None:
         self._observer.restarted(name, reason)
 
-    def gave_up(self, error: ProxyError) -> None:
-        with self._woken:
-            self._fatal = error
-            self._woken.notify_all()
+    def gave_up(self, error: WherryError) -> None:
+        self._fatal = error
+        self.wake()
 
     def _wait(self, stop: threading.Event) -> bool:
         """Sleep until a table is due; False when it is time to stop."""
-        with self._woken:
-            while not stop.is_set():
-                if self._fatal is not None:
-                    raise self._fatal
+        while not stop.is_set():
+            if self._fatal is not None:
+                raise self._fatal
+            with self._lock:
                 due, now = self._debounce.due(), time.monotonic()
                 if due is not None and due <= now:
                     self._debounce.acted(now)
                     return True
-                self._woken.wait(None if due is None else due - now)
+            with contextlib.suppress(queue.Empty):
+                self._news.get(timeout=None if due is None else due - now)
         return False
 
     def _round(self) -> None:
-        with self._woken:
+        with self._lock:
             held = [self._snapshots[name] for name in self._sources]
         begun = time.perf_counter()
         table = self._router.build(
@@ -122,11 +126,13 @@ class Follow:
             again = threading.Timer(RETRY, self._retry)
             again.daemon = True
             again.start()
+        # Ten thousand Services are no garbage: walking them costs more than rendering them.
+        gc.freeze()
 
     def _retry(self) -> None:
-        with self._woken:
+        with self._lock:
             self._debounce.changed(time.monotonic())
-            self._woken.notify_all()
+        self.wake()
 
 
 class _Inlet:
@@ -139,14 +145,13 @@ class _Inlet:
     def run(self, source: Source, stop: threading.Event) -> None:
         try:
             source.run(self, stop)
-        except ProxyError as error:
+        except WherryError as error:
             self._follow.gave_up(error)
         except Exception as error:  # a thread that dies in silence is a watch that is dead behind a 200
             self._follow.gave_up(ProxyError(f"the source {self._name} failed: {error!r}"))
             raise
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._follow.heard(self._name)
         self._follow.changed(self._name, snapshot)
 
     def heartbeat(self) -> None:

@@ -127,7 +127,10 @@ class Sink(Protocol):
         """The full set, after the first list and after each change."""
 
     def heartbeat(self) -> None:
-        """The source is in touch: an event or a bookmark came, or the folder could be read."""
+        """The source is in touch: an event or a bookmark came, or the folder could be read.
+
+        A source that follows several things calls it when each has been heard of since the last call.
+        """
 
     def restarted(self, reason: str) -> None:
         """A watch ended and begins again; `reason` is a short code (``410``, ``timeout``, ``dropped``)."""

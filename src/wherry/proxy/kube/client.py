@@ -1,0 +1,239 @@
+"""HTTP to an API server: raw bytes, as they come, under our own clock.
+
+The `kubernetes` package brings certificates, tokens, proxies and the connection pool; its models and its
+watch stay unused.  Every way to fail comes out as faults.Failed, and nothing else does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from wherry.errors import ProxyError
+from wherry.proxy.kube import faults
+from wherry.proxy.kube.faults import Asked, Failed, Fault
+from wherry.proxy.kube.lines import Lines, TooLong
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from wherry.proxy.kube.access import Access, Finder
+    from wherry.proxy.kube.reflector import Policy
+
+CHUNK = 1 << 16
+LARGEST_PAGE = 512 << 20
+LARGEST_COMPLAINT = 1 << 16
+
+
+class Client:
+    """One API server; safe to use from several threads.  Raises ProxyError when access is misconfigured."""
+
+    def __init__(self, finder: Finder, policy: Policy) -> None:
+        self._finder = finder
+        self._policy = policy
+        self._lock = threading.Lock()
+        self._use(finder.find())
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the context, or of the pod."""
+        return self._access.namespace
+
+    @property
+    def server(self) -> str:
+        return str(self._access.configuration.host)
+
+    @property
+    def origin(self) -> str:
+        return self._access.origin
+
+    def renew(self) -> None:
+        """Read certificates and tokens again.  Raises Failed."""
+        with self._lock:
+            try:
+                self._use(self._finder.find())
+            except ProxyError as error:
+                raise Failed(Fault(faults.CREDENTIALS, error.message, error.hint)) from None
+
+    def get(self, path: str, query: Mapping[str, str], asked: Asked) -> Any:
+        """The JSON of one answer."""
+        with self._answer(path, query, asked, self._policy.page) as answer:
+            body = _body(answer, LARGEST_PAGE, time.monotonic() + self._policy.page)
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise Failed(Fault(faults.GARBLED, f"{asked.server} sent no JSON")) from None
+
+    @contextlib.contextmanager
+    def watch(self, path: str, query: Mapping[str, str], asked: Asked) -> Iterator[Stream]:
+        """An open watch, once the server has accepted it."""
+        with self._answer(path, query, asked, self._policy.inactivity) as answer:
+            yield Stream(answer, asked, self._policy.inactivity)
+
+    @contextlib.contextmanager
+    def _answer(self, path: str, query: Mapping[str, str], asked: Asked, patience: float) -> Iterator[Any]:
+        """The answer to a GET, its body unread, status 200; whatever the block raises is explained too."""
+        import urllib3
+
+        with _explained(asked):
+            answer = self._pool.request(
+                "GET",
+                self.server + path,
+                fields=query,
+                headers=self._headers(),
+                timeout=urllib3.Timeout(connect=self._policy.connect, read=patience),
+                retries=False,
+                preload_content=False,
+            )
+            try:
+                if answer.status != 200:
+                    body = _body(answer, LARGEST_COMPLAINT, time.monotonic() + self._policy.connect)
+                    raise Failed(faults.of_response(answer.status, answer.headers, body, asked))
+                yield answer
+            finally:
+                # What was read to its end went back to the pool by itself; a cut one must not.
+                answer.close()
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": "wherry"}
+        with self._lock:
+            try:
+                token = self._access.configuration.get_api_key_with_prefix("BearerToken", "authorization")
+            except Exception as error:  # an exec plugin, a token file: whatever they run into
+                said = faults.printable(error)
+                raise Failed(Fault(faults.CREDENTIALS, f"{self.origin} has no token: {said}")) from None
+        if token:
+            headers["Authorization"] = token.strip()
+        return headers
+
+    def _use(self, access: Access) -> None:
+        from kubernetes.client.rest import RESTClientObject
+
+        try:
+            pool = RESTClientObject(access.configuration).pool_manager
+        except (OSError, ValueError) as error:
+            raise ProxyError(
+                f"{access.origin}: certificates cannot be read: {faults.printable(error)}"
+            ) from None
+        self._access, self._pool = access, pool
+
+
+class Stream:
+    """The events of one watch, as JSON objects.  cut() may be called from another thread."""
+
+    def __init__(self, answer: Any, asked: Asked, inactivity: float) -> None:
+        self._answer = answer
+        self._asked = asked
+        self._inactivity = inactivity
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        """Ends where the server ends it in order; raises Failed for all else.
+
+        The clock runs from event to event: a server that sends bytes and no event is silent.
+        """
+        lines = Lines()
+        heard = time.monotonic()
+        while data := self._answer.read1(CHUNK):
+            try:
+                found = lines.feed(data)
+            except TooLong:
+                raise self._failed(faults.GARBLED, "sends an event without an end") from None
+            for line in found:
+                yield self._parsed(line)
+            now = time.monotonic()
+            if found:
+                heard = now
+            elif now - heard > self._inactivity:
+                raise self._failed(faults.SILENT, "sends bytes, and no event")
+        if lines.partial:
+            raise self._failed(faults.DROPPED, "cut the connection within an event")
+
+    def cut(self) -> None:
+        """Make whoever reads stop."""
+        with contextlib.suppress(Exception):  # it may be closed already, in any of a dozen states
+            self._answer.shutdown()
+
+    def _parsed(self, line: bytes) -> Mapping[str, Any]:
+        try:
+            event = json.loads(line)
+        except ValueError:
+            raise self._failed(faults.GARBLED, "sent an event that is no JSON") from None
+        if not isinstance(event, dict) or not isinstance(event.get("object"), dict):
+            raise self._failed(faults.GARBLED, "sent an event that is none")
+        if event.get("type") == "ERROR":
+            raise Failed(faults.of_event(event["object"], self._asked))
+        return event
+
+    def _failed(self, kind: str, words: str) -> Failed:
+        return Failed(Fault(kind, f"{self._asked.server} {words}"))
+
+
+def _body(answer: Any, largest: int, deadline: float) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while data := answer.read1(CHUNK):
+        parts.append(data)
+        size += len(data)
+        if size > largest:
+            raise Failed(Fault(faults.GARBLED, f"the answer is larger than {largest >> 20} MiB"))
+        if time.monotonic() > deadline:
+            raise Failed(Fault(faults.SILENT, "the answer takes too long"))
+    return b"".join(parts)
+
+
+@contextlib.contextmanager
+def _explained(asked: Asked) -> Iterator[None]:
+    """urllib3's exceptions, and those of what is below it, as Failed."""
+    import urllib3.exceptions as e
+
+    server = asked.server
+    try:
+        yield
+    except (e.NewConnectionError, e.ConnectTimeoutError, e.ProxyError, e.LocationValueError) as error:
+        raise Failed(
+            Fault(
+                faults.UNREACHABLE,
+                f"cannot reach {server}: {_reason(error)}",
+                f"is it running, and is its address right in {asked.credentials}?",
+            )
+        ) from None
+    except (e.SSLError, ssl.SSLError) as error:
+        raise Failed(_tls(error, asked)) from None
+    except (e.ReadTimeoutError, TimeoutError):
+        raise Failed(Fault(faults.SILENT, f"{server} is silent")) from None
+    except (e.HTTPError, OSError, ValueError, AttributeError) as error:
+        # The last two come from reading a connection that another thread has cut.
+        raise Failed(Fault(faults.DROPPED, f"the connection to {server} broke: {_reason(error)}")) from None
+
+
+def _tls(error: Exception, asked: Asked) -> Fault:
+    inner = next((a for a in error.args if isinstance(a, ssl.SSLError)), error)
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return Fault(
+            faults.TLS,
+            f"the certificate of {asked.server} does not verify: {faults.printable(inner.verify_message)}",
+            f"is this server the right one, and certificate-authority in {asked.credentials} its CA?",
+        )
+    if "EOF" in str(inner):
+        return Fault(faults.DROPPED, f"the connection to {asked.server} broke")
+    return Fault(
+        faults.TLS,
+        f"no TLS with {asked.server}: {faults.printable(getattr(inner, 'reason', None) or inner)}",
+        f"is it https, and is the client certificate in {asked.credentials} still good?",
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """What the machine said, without addresses of Python objects."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return str(cause.strerror)
+        cause = cause.__cause__ or cause.__context__
+    if "timed out" in str(error):
+        return "it does not answer"
+    return faults.printable(type(error).__name__ if "object at" in str(error) else error)
