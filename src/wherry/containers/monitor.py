@@ -146,12 +146,17 @@ def _begun(store: Store, record: ContainerRecord, running: Running) -> None:
     """Write down that it runs, with the pid of its first process as soon as that exists."""
     deadline = time.monotonic() + 2
     pid = running.inner()
-    while pid is None and time.monotonic() < deadline and os.path.exists(f"/proc/{running.pid}"):
+    while pid is None and time.monotonic() < deadline and not _ended(running):
         time.sleep(0.001)
         pid = running.inner()
     store.containers.update(
         record.id, status="running", started=time.time(), finished=0, exit_code=0, pid=pid or 0
     )
+
+
+def _ended(running: Running) -> bool:
+    """Whether it is over already; its exit code stays to be asked for."""
+    return os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 class _Streams:

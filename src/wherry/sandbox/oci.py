@@ -13,14 +13,14 @@ from wherry.errors import SandboxError
 from wherry.sandbox.files import container_files
 from wherry.sandbox.programs import find_program
 from wherry.sandbox.spec import runtime_config
-from wherry.sandbox.supervise import Supervised, in_pid_namespace
+from wherry.sandbox.supervise import Supervised, children, in_pid_namespace
 
 if TYPE_CHECKING:
     from wherry.sandbox.process import Process, Running
 
 RUNTIMES = ("crun", "runc")
 # wherry -> supervisor -> runtime -> the container's first process.
-DEPTH = 2
+DEPTH = 1
 CGROUPS = "/sys/fs/cgroup"
 HYBRID = CGROUPS + "/unified"
 
@@ -56,7 +56,7 @@ class Oci:
                 self._command(bundle, process),
                 {"PATH": os.environ.get("PATH", os.defpath)},
                 (stdin, stdout, stderr),
-                _prepare,
+                _hide_cgroups if self._is_crun() else _freeze_cgroups,
                 join=process.join,
                 tty=process.tty,
             )
@@ -65,12 +65,13 @@ class Oci:
             raise
         return _Container(supervisor, bundle)
 
+    def _is_crun(self) -> bool:
+        return os.path.basename(self.runtime).startswith("crun")
+
     def _command(self, bundle: str, process: Process) -> list[str]:
         state = os.path.join(bundle, "state")
-        if os.path.basename(self.runtime).startswith("crun"):
-            options = ["--cgroup-manager=disabled"]
-        else:
-            options = ["--rootless=true"] if self.rootless else []
+        # runc cannot be told to make no cgroups, but "rootless" it goes on where it may not make any.
+        options = ["--cgroup-manager=disabled"] if self._is_crun() else ["--rootless=true"]
         return [self.runtime, *options, "--root", state, "run", "--bundle", bundle, "wherry"]
 
 
@@ -81,6 +82,12 @@ class _Container(Supervised):
         super().__init__(supervisor, DEPTH)
         self._bundle = bundle
 
+    def inner(self) -> int | None:
+        """runc goes through two processes before the one that becomes the container's."""
+        runtime = super().inner()
+        found = children(runtime) if runtime is not None else []
+        return next((pid for pid in found if _is_first(pid)), None)
+
     def wait(self) -> int:
         try:
             return super().wait()
@@ -88,7 +95,34 @@ class _Container(Supervised):
             shutil.rmtree(self._bundle, ignore_errors=True)
 
 
-def _prepare() -> None:
+def _is_first(pid: int) -> bool:
+    """Whether a process is number 1 of its PID namespace (proc_pid_status(5), NSpid)."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            numbers = next((line for line in file if line.startswith("NSpid:")), "")
+    except OSError:
+        return False
+    return numbers.split()[-1:] == ["1"]
+
+
+def _freeze_cgroups() -> None:
+    """Make the cgroups read-only for runc: one that was killed would leave its own behind.
+
+    In a user namespace their mounts are locked, and runc may make none there anyway.
+    """
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        places = [line.split()[4] for line in file]
+    flags = linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY
+    flags |= linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
+    for place in places:
+        if place == CGROUPS or place.startswith(CGROUPS + "/"):
+            try:
+                linux.mount("none", place, None, flags)
+            except PermissionError:
+                return
+
+
+def _hide_cgroups() -> None:
     """Hide hybrid cgroups, which crun before 1.9 refuses even when it is told to use none.
 
     Covered rather than unmounted: in a user namespace the mounts of the host are locked.

@@ -50,15 +50,23 @@ class Supervised:
         """The container's first process by its pid on the host, or None before it began or after it."""
         pid = self.pid
         for _ in range(self._depth):
-            try:
-                with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-                    children = file.read().split()
-            except OSError:
+            below = children(pid)
+            if not below:
                 return None
-            if not children:
-                return None
-            pid = int(children[0])
+            pid = below[0]
         return pid
+
+
+def children(pid: int) -> list[int]:
+    """The children of a process, whichever of its threads made them (runc's are not its first one's)."""
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+    except OSError:
+        return []
+    return sorted(found)
 
 
 def exit_code(status: int) -> int:
