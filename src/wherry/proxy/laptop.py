@@ -15,7 +15,7 @@ from wherry.proxy.follow import Follow
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import report
 from wherry.proxy.reload.files import explained
-from wherry.proxy.reload.transaction import Candidate
+from wherry.proxy.reload.transaction import Candidate, Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from wherry.proxy.reload.transaction import Reloader
     from wherry.proxy.routes import Options, Table
 
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+GRACE = 5.0
+"""Seconds that open requests may take at the end."""
 MOST_LINES = 20
 """Changed routes that are named one by one."""
 
@@ -36,7 +39,7 @@ def private_directory() -> str:
     base = _base()
     with explained(f"cannot use {base}"):
         os.makedirs(base, mode=0o711, exist_ok=True)
-        if os.stat(base).st_uid != os.geteuid():
+        if os.lstat(base).st_uid != os.geteuid():
             raise ProxyError(
                 f"{base} belongs to somebody else", hint="set XDG_RUNTIME_DIR to a folder of yours"
             )
@@ -90,27 +93,30 @@ class Laptop:
         self._ended = False
 
     def run(self, sources: Mapping[str, Source], options: Options, state: str) -> int:
-        """Until SIGINT or SIGTERM; returns the exit code.  Call it from the main thread."""
+        """Until one of ENDS comes; returns the exit code.  Call it from the main thread."""
         self._state = state
         stop = threading.Event()
         follow = Follow(sources, options, self._publish, self._monitor)
 
         def end(number: int, _frame: object) -> None:
+            process = self._own.process
             if number == signal.SIGCHLD:
-                if self._own.process is None or self._own.process.alive():
+                if process is None or process.alive():
                     return
-                self._ended = True
+                self._ended = not stop.is_set()
+            elif stop.is_set() and process is not None:
+                process.send(signal.SIGTERM)  # asked twice: nobody wants to wait for open requests
             stop.set()
             follow.wake()
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        for number in (*ENDS, signal.SIGCHLD):
             signal.signal(number, end)
         try:
             follow.run(stop)
         finally:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if self._own.process is not None:
-                self._own.process.quit(grace=5.0)
+                self._own.process.quit(GRACE)
         if self._ended:
             raise ProxyError("nginx ended by itself", hint="its own message stands above")
         return 0
@@ -119,7 +125,8 @@ class Laptop:
         def text(routes: Sequence[Route]) -> str:
             return render(routes, self._rendering)
 
-        outcome = self._reloader.apply(Candidate(text(table.routes), table.routes, text))
+        parts = Parts(table.routes, text)
+        outcome = self._reloader.apply(Candidate(text(table.routes), lambda: parts))
         self._monitor.applied(outcome)
         if outcome.kind != "unchanged":
             now = datetime.datetime.now()

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 STALE = 600.0
 """Seconds without an event, a bookmark or a look at the folder after which a source counts as dead."""
 
+GOOD = frozenset({"started", "reloaded", "unchanged", "written"})
+"""Outcomes after which a configuration is there to be served."""
+
 
 class Facts(NamedTuple):
     """One consistent look.  Times are monotonic seconds; None: not yet."""
@@ -69,7 +72,7 @@ class Monitor:
         """A reload was tried, or a file written (kind "written")."""
         with self._lock:
             self._outcome = outcome
-            self._error = None if outcome.served else outcome.message
+            self._error = None if outcome.kind in GOOD else outcome.message
             self._reloads[outcome.kind] += 1
         if outcome.kind != "unchanged":
             self._observe("validate", outcome.validating)
@@ -97,8 +100,8 @@ class Monitor:
                 return f"{source}: nothing heard yet"
             if now - heard > STALE:
                 return f"{source}: nothing heard for {now - heard:.0f} s"
-        if facts.last_outcome is None:
-            return "no configuration yet"
+        if not any(facts.reloads[kind] for kind in facts.reloads.keys() & GOOD):
+            return facts.last_error or "no configuration yet"
         return None
 
     def unhealthy(self) -> str | None:

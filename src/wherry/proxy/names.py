@@ -49,6 +49,13 @@ def label(text: str) -> str:
     return text
 
 
+def port(text: str) -> str:
+    """A port's name (RFC 6335: at least one letter, so that it is never a number).  Raises Refused."""
+    if text.isdigit():
+        raise Refused(f"{shown(text)} is a number, not a port's name")
+    return label(text)
+
+
 def path(text: str) -> str:
     """A path prefix of whole segments, without the slash at its end; "/" is everything.  Raises Refused."""
     if len(text) > LONGEST_PATH:

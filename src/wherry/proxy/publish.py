@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Publisher:
-    """Writes `folder`/default.conf, and routes.json before it: who reads them together sees a pair.
+    """Writes `folder`/default.conf, and routes.json right after it: a reload waits for the one only.
 
     A table that renders to what is there already writes no default.conf, so nothing is reloaded.
     """
@@ -33,11 +33,12 @@ class Publisher:
         """Atomic; "written" or "unchanged".  Raises ProxyError, and then may be repeated."""
         begun = time.monotonic()
         text = render(table.routes, self._options)
+        kind = "unchanged"
+        if text != self._text:
+            files.write(self._file, text.encode())
+            self._text, kind = text, "written"
+        took = time.monotonic() - begun
         if table != self._told:
             status.write_routes(self._folder, table, self._options)
             self._told = table
-        if text == self._text:
-            return Outcome("unchanged", 0)
-        files.write(self._file, text.encode())
-        self._text = text
-        return Outcome("written", 0, reloading=time.monotonic() - begun)
+        return Outcome(kind, 0, reloading=took if kind == "written" else 0.0)

@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import os
+import time
 from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy import status
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import files, report
-from wherry.proxy.reload.transaction import Candidate, Outcome
+from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
 from wherry.proxy.reload.watch import Watch
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 DEFAULT_CONF = "default.conf"
 LOOK_AGAIN = 5.0
 """Seconds between looks without any event."""
+PAIR = 2.0
+"""Seconds that routes.json may come after the default.conf that was rendered from it."""
 
 
 class Server:
@@ -52,20 +56,24 @@ class Server:
         self._monitor = monitor
         self._say = say
         self._isolate = isolate
+        self._detected: str | None = None
         self._seen: str | None = None
-        self._started = False
 
     def run(self, life: Lifecycle) -> None:
         """Until `life` ends.  Raises ProxyError when nginx cannot be started at all."""
         watch = Watch(self._folder)
         try:
             self.look()
-            if not self._started:
+            if not self._reloader.running:
                 self._last_good()
             while life.going():
                 names = watch.wait(LOOK_AGAIN, also=life.wakes)
                 life.woken()
-                if life.going() and (not names or names & {"", DEFAULT_CONF} or life.reload_asked()):
+                if life.reload_asked():
+                    self._seen = None
+                elif names and not names & {"", DEFAULT_CONF}:
+                    continue
+                if life.going():
                     self.look()
         finally:
             watch.close()
@@ -77,13 +85,14 @@ class Server:
             self._monitor.heard("file")
             if text is None or text == self._seen:
                 return
-            if self._started:
+            if self._reloader.running and text != self._detected:
                 self._say(report.detected(datetime.datetime.now()))
+            self._detected = text
             outcome = self._reloader.apply(self._candidate(text))
             self._seen = text
         except ProxyError as error:
             self._monitor.failed(error)
-            if not self._started and not self._reloader.text:
+            if not self._reloader.running and not self._reloader.text:
                 raise
             hint = f" ({error.hint})" if error.hint else ""
             self._log(f"not applied, what was served before still is: {error.message}{hint}")
@@ -104,17 +113,25 @@ class Server:
             self._log(f"waiting for {self._file}")
 
     def _candidate(self, text: str) -> Candidate:
-        """With its routes, where routes.json says exactly what this text was rendered from."""
-        if self._isolate:
+        return Candidate(text, lambda: self._parts(text)) if self._isolate else Candidate(text)
+
+    def _parts(self, text: str) -> Parts | None:
+        """What `text` was rendered from, if routes.json says so or will in a moment."""
+        end = time.monotonic() + PAIR
+        looked_at = -1.0
+        while time.monotonic() < end:
             found = status.read_routes(self._folder)
-            if found is not None and found.options is not None:
-                table, options = found.table, found.options
-                if render(table.routes, options) == text:
-                    return Candidate(text, table.routes, lambda routes: render(routes, options))
-        return Candidate(text)
+            if found is None or found.options is None:
+                return None
+            if found.when != looked_at:
+                again = functools.partial(render, options=found.options)
+                if again(found.table.routes) == text:
+                    return Parts(found.table.routes, again)
+                looked_at = found.when
+            time.sleep(0.02)
+        return None
 
     def _report(self, outcome: Outcome) -> None:
-        self._started = self._started or outcome.kind in ("started", "reloaded")
         self._monitor.applied(outcome)
         self._log(report.words(outcome))
         for rejected in outcome.set_aside:

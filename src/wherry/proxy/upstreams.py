@@ -59,7 +59,7 @@ def upstream(
     if service.type not in TYPES:
         raise NoUpstream("bad-type", f"{names.shown(service.type)} is not a type of Service")
     if port.name:
-        _checked("bad-name", names.label, port.name)
+        _checked("bad-name", names.port, port.name)
     if service.type == "ExternalName":
         return _external(service, port, options), ""
     if service.cluster_ip in HEADLESS:

@@ -54,7 +54,9 @@ def socket_path(state: str) -> str:
 def _main(o: MainOptions, binary: Binary, default_conf: str, generation: int) -> Iterator[Directive]:
     yield simple("daemon", "off")
     yield simple("pid", o.state + "/nginx.pid")
-    yield simple("error_log", "stderr", "warn")
+    yield simple(
+        "error_log", "stderr", "error"
+    )  # a warning for each upload that goes to a file helps nobody
     if o.user:
         yield simple("user", o.user)
     yield simple("worker_processes", o.workers)

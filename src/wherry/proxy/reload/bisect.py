@@ -14,39 +14,45 @@ MOST_GUILTY = 32
 
 
 class Verdict(NamedTuple):
-    """`good` and `guilty` indices, in order; every index is in one of them."""
+    """`good` indices, in order, and the complaint about each that is not among them."""
 
     good: tuple[int, ...]
-    guilty: tuple[int, ...]
+    guilty: dict[int, str]
     tries: int
 
 
-def separate(items: Sequence[T], passes: Callable[[Sequence[T]], bool]) -> Verdict | None:
+def separate(
+    items: Sequence[T], complaint: str, complain: Callable[[Sequence[T]], str | None]
+) -> Verdict | None:
     """Find items to leave out so that the rest passes; None when not even nothing passes.
 
-    Call it when all of them together failed.  Each guilty item costs log2 N tries: the shortest prefix that
-    fails ends with it.  Of two that only fail together the later one is guilty.  `passes` keeps the order.
+    `complaint` is what there is against all of them together, `complain` says it for some, in their order.
+    Each guilty item costs log2 N tries: the shortest prefix that fails ends with it.  Of two that only fail
+    together the later one is guilty.
     """
     tries = 1
-    if not passes([]):
+    if complain([]) is not None:
         return None
     left = list(range(len(items)))
-    guilty: list[int] = []
+    guilty: dict[int, str] = {}
     sound = 0  # left[:sound] is known to pass
     while len(guilty) < MOST_GUILTY:
         low, high = sound, len(left)  # left[:low] passes, left[:high] fails
         while high - low > 1:
             middle = (low + high) // 2
             tries += 1
-            if passes([items[i] for i in left[:middle]]):
+            said = complain([items[i] for i in left[:middle]])
+            if said is None:
                 low = middle
             else:
-                high = middle
-        guilty.append(left.pop(low))
+                high, complaint = middle, said
+        guilty[left.pop(low)] = complaint
         sound = low
         tries += 1
-        if passes([items[i] for i in left]):
-            return Verdict(tuple(left), tuple(guilty), tries)
+        said = complain([items[i] for i in left])
+        if said is None:
+            return Verdict(tuple(left), guilty, tries)
         if sound == len(left):  # cannot be: that prefix passed; the world changed under us
             return None
-    return Verdict(tuple(left[:sound]), tuple(sorted((*guilty, *left[sound:]))), tries)
+        complaint = said
+    return Verdict(tuple(left[:sound]), guilty | dict.fromkeys(left[sound:], complaint), tries)

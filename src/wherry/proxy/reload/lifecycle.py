@@ -18,7 +18,8 @@ ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 
 
 class Lifecycle:
-    """SIGTERM and SIGQUIT end gracefully, SIGINT at once; SIGHUP looks at the file; SIGUSR1 is nginx's.
+    """SIGTERM and SIGQUIT end gracefully, SIGINT and any second one at once; SIGHUP applies the file again;
+    SIGUSR1 is nginx's (logs are opened again).
 
     `wakes` is a file descriptor that can be read when a signal came.  Use it as a context manager, in the
     main thread.
@@ -71,14 +72,19 @@ class Lifecycle:
             self._reap()
 
     def _handle(self, number: int, _frame: object) -> None:
-        if number in ENDS:
-            self._ended_by = self._ended_by or number
-        elif number == signal.SIGHUP:
+        if number == signal.SIGHUP:
             self._reload = True
+        elif number in ENDS and not self._ended_by:
+            self._ended_by = number
+        elif number in ENDS:
+            self._pass_on(signal.SIGTERM)
         elif number == signal.SIGUSR1:
-            process = self._process()
-            if process is not None and process.alive():
-                process.send(signal.SIGUSR1)
+            self._pass_on(signal.SIGUSR1)
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        process = self._process()
+        if process is not None and process.alive():
+            process.send(number)
 
     def _reap(self) -> None:
         """Wait for orphans that ended.

@@ -4,7 +4,8 @@
     <state>/live -> g7                         what nginx reads: one rename switches the whole configuration
     <state>/generation.sock, nginx.pid, temp/
 
-What `live` points to has served, so it is what a restart begins with.
+What `live` points to is what a restart begins with: it has served, or passed `nginx -t` if we were killed
+while nginx took it.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Own:
         name = self._live()
         if not name:
             return "", 0
-        return files.read(os.path.join(self._state, name, "default.conf")) or "", int(name[1:])
+        return self._text(name), int(name[1:])
 
     def stage(self, text: str, generation: int) -> None:
         self._candidate = f"g{generation}"
@@ -79,12 +80,14 @@ class Own:
         self._point_to(self._candidate)
 
     def signal(self) -> None:
+        wanted = self._text("live")
         if self.process is None or not self.process.alive():
-            free_to_listen(files.read(os.path.join(self._state, "live", "default.conf")) or "")
+            free_to_listen(wanted)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(socket_path(self._state))  # left by one that was killed: it could not be bound
             self.process = Process(self._nginx.command(self._conf("live"), self._state))
         else:
+            free_to_listen(wanted, held=self._text(self._previous))
             self._draining.begin(self.process.workers())
             self.process.send(signal.SIGHUP)
 
@@ -108,6 +111,9 @@ class Own:
 
     def alive(self) -> bool:
         return self.process is not None and self.process.alive()
+
+    def _text(self, name: str) -> str:
+        return files.read(os.path.join(self._state, name, "default.conf")) or ""
 
     def _conf(self, name: str) -> str:
         return os.path.join(self._state, name, "nginx.conf")

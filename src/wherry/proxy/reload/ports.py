@@ -11,15 +11,21 @@ from wherry.errors import ProxyError
 _LISTEN = re.compile(r"^ *listen (?:(\[[0-9a-f:]+\]|[0-9.]+):)?([0-9]+)[ ;]", re.MULTILINE)
 
 
-def free_to_listen(text: str) -> None:
+def free_to_listen(text: str, held: str = "") -> None:
     """Raises ProxyError for the first address in `text` that is taken or not allowed.
 
-    nginx tries for 2.5 seconds and then says it in its log.
+    `held` is the text that nginx serves now: its addresses are nginx's own.  ``nginx -t`` passes over an
+    address in use, and a running nginx tries for 2.5 seconds and then says it in its log.
     """
+    own = _LISTEN.findall(held)
     for host, port in _LISTEN.findall(text):
+        if (host, port) in own:
+            continue
         family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
         with socket.socket(family) as link:
             link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                link.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as nginx does
             try:
                 link.bind((host.strip("[]") or "0.0.0.0", int(port)))  # noqa: S104  what nginx will do
             except OSError as error:

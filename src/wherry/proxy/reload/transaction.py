@@ -21,22 +21,30 @@ if TYPE_CHECKING:
     from wherry.proxy.model import Route
     from wherry.proxy.reload.target import Target
 
-PROOF_TIMEOUT = 15.0
+PATIENCE = 15.0
+"""Seconds until a reload that no worker answers for counts as one that did not take."""
+
+
+class Parts(NamedTuple):
+    """What a configuration was made of: ``render(routes)`` is its text."""
+
+    routes: tuple[Route, ...]
+    render: Callable[[Sequence[Route]], str]
 
 
 class Candidate(NamedTuple):
-    """A wanted configuration.  With `routes` and `render` guilty routes can be found and left out."""
+    """A wanted configuration.  `parts` is asked when routes are to be left out; it may not know them."""
 
     text: str
-    routes: tuple[Route, ...] = ()
-    render: Callable[[Sequence[Route]], str] | None = None
+    parts: Callable[[], Parts | None] = lambda: None
 
 
 class Outcome(NamedTuple):
     """What became of a candidate.
 
     `kind`: "unchanged", "reloaded", "started", "refused" (nginx -t; nothing changed), "unproved" (no worker
-    took it; what was in force is restored).  Times in seconds.
+    took it; what was in force is restored); "written" by a generator, for another process to reload.  Times
+    in seconds.
     """
 
     kind: str
@@ -47,10 +55,6 @@ class Outcome(NamedTuple):
     reloading: float = 0.0
     tries: int = 0
 
-    @property
-    def served(self) -> bool:
-        return self.kind in ("unchanged", "reloaded", "started")
-
 
 class Reloader:
     """Applies candidates to one target, one after another; not for several threads.
@@ -58,11 +62,12 @@ class Reloader:
     Remembers the routes that it set aside, so that they are looked for once and not at every change.
     """
 
-    def __init__(self, target: Target, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, target: Target, patience: float = PATIENCE) -> None:
         self._target = target
-        self._clock = clock
+        self._patience = patience
         self.text, self.generation = target.last()
-        self._running = False
+        self.running = target.alive()
+        self._certain = False  # that `text` is what nginx serves
         self._aside: dict[Route, Rejected] = {}
 
     def apply(self, candidate: Candidate) -> Outcome:
@@ -72,9 +77,9 @@ class Reloader:
         when nginx starts.  What was in force then still is, and the call may be repeated.
         """
         candidate = self._without_known(candidate)
-        if self._running and candidate.text == self.text:
+        if self._certain and candidate.text == self.text:
             return Outcome("unchanged", self.generation, set_aside=tuple(self._aside.values()))
-        begun = self._clock()
+        begun = time.monotonic()
         number = self.generation + 1
         self._target.stage(candidate.text, number)
         complaint = self._target.complaint()
@@ -84,12 +89,12 @@ class Reloader:
             if isolated is None:
                 return Outcome("refused", self.generation, complaint, tries=tries)
             candidate, tries = isolated
-        validated = self._clock()
+        validated = time.monotonic()
         outcome = self._switch(candidate.text, number)
         return outcome._replace(
             set_aside=tuple(self._aside.values()),
             validating=validated - begun,
-            reloading=self._clock() - validated,
+            reloading=time.monotonic() - validated,
             tries=tries,
         )
 
@@ -100,58 +105,58 @@ class Reloader:
         return self.apply(Candidate(self.text))
 
     def _switch(self, text: str, number: int) -> Outcome:
-        kind = "reloaded" if self._running else "started"
+        kind = "reloaded" if self.running else "started"
         self._target.swap()
         try:
             self._target.signal()
-            answer = self._target.proof(number, PROOF_TIMEOUT)
         except ProxyError:
             self._target.restore()
             raise
         self.generation = number  # used up either way: a late worker may still answer it
+        answer = self._target.proof(number, self._patience)
+        self._certain = answer is not None
         if answer is None:
             self._target.restore()
-            if not self._target.alive():
-                self._running = False
+            self.running = self._target.alive()
+            if not self.running:
                 raise ProxyError("nginx did not start, or ended", hint="its own message stands above")
             return Outcome(
                 "unproved", number, "no worker of the new configuration answered; see nginx's log"
             )
-        self._running = True
+        self.running = True
         self.text = text
         self._target.settle()
         return Outcome(kind, number)
 
     def _without_known(self, candidate: Candidate) -> Candidate:
         """Leave out what was set aside before, as long as it is still the same route."""
-        if not self._aside or candidate.render is None:
-            return candidate
-        wanted = frozenset(candidate.routes)
+        parts = candidate.parts() if self._aside else None
+        wanted = frozenset(parts.routes) if parts is not None else frozenset()
         self._aside = {route: why for route, why in self._aside.items() if route in wanted}
-        if not self._aside:
+        if parts is None or not self._aside:
             return candidate
-        return self._with_routes(candidate, tuple(r for r in candidate.routes if r not in self._aside))
-
-    def _with_routes(self, candidate: Candidate, routes: tuple[Route, ...]) -> Candidate:
-        assert candidate.render is not None  # noqa: S101
-        return candidate._replace(text=candidate.render(routes), routes=routes)
+        return _candidate(parts._replace(routes=tuple(r for r in parts.routes if r not in self._aside)))
 
     def _isolate(self, candidate: Candidate, complaint: str, number: int) -> tuple[Candidate, int] | None:
         """Stage the candidate without the routes nginx objects to; None when it is no route's fault."""
-        render = candidate.render
-        if render is None:
+        parts = candidate.parts()
+        if parts is None:
             return None
 
-        def passes(routes: Sequence[Route]) -> bool:
-            self._target.stage(render(routes), number)
-            return self._target.complaint() is None
+        def complain(routes: Sequence[Route]) -> str | None:
+            self._target.stage(parts.render(routes), number)
+            return self._target.complaint()
 
-        verdict = separate(candidate.routes, passes)
+        verdict = separate(parts.routes, complaint, complain)
         if verdict is None:
             return None
-        for index in verdict.guilty:
-            route = candidate.routes[index]
-            self._aside[route] = Rejected(route.name, "refused-by-nginx", complaint)
-        sound = self._with_routes(candidate, tuple(candidate.routes[i] for i in verdict.good))
+        for index, said in verdict.guilty.items():
+            route = parts.routes[index]
+            self._aside[route] = Rejected(route.name, "refused-by-nginx", said)
+        sound = _candidate(parts._replace(routes=tuple(parts.routes[i] for i in verdict.good)))
         self._target.stage(sound.text, number)
         return sound, verdict.tries
+
+
+def _candidate(parts: Parts) -> Candidate:
+    return Candidate(parts.render(parts.routes), lambda: parts)

@@ -24,6 +24,9 @@ ENDINGS = (".yaml", ".yml", ".json")
 LOOK_AGAIN = 5.0
 """Seconds between looks without any event: a network file system tells us nothing."""
 
+PAUSE = 0.2
+"""Seconds after which a file that is open for writing, and is not written, is read as it is."""
+
 
 class Held(NamedTuple):
     """A file as it was read: what identified its content then, and what it said."""
@@ -51,20 +54,23 @@ class Directory:
         watch = Watch(self._path)
         try:
             sink.snapshot(self.list())
+            sink.heartbeat()
             while not stop.is_set():
-                names = watch.wait(LOOK_AGAIN if not watch.writing else 0.2)
+                names = watch.wait(LOOK_AGAIN if not watch.writing else PAUSE)
                 if stop.is_set():
                     return
                 if not names:
                     watch.writing.clear()  # whoever holds them open does not go on
-                if self._scan(names if names and "" not in names else None, watch.writing):
+                before = self._held
+                if self._scan(names if names and all(map(_is_file, names)) else None, watch.writing):
+                    sink.heartbeat()
+                if self._held != before:
                     sink.snapshot(self._snapshot())
-                sink.heartbeat()
         finally:
             watch.close()
 
     def _scan(self, only: Set[str] | None, writing: Container[str]) -> bool:
-        """Look at the files `only` (None: all) but those being written; True when anything is different."""
+        """Look at the files `only` (None: all) but those being written; False when there is no folder."""
         try:
             names = os.listdir(self._path) if only is None else only
         except OSError:
@@ -73,20 +79,22 @@ class Directory:
         for name in filter(_is_manifest, names):
             before = self._held.get(name)
             # A file that somebody is writing is read when it is closed.
-            now = before if name in writing and before else self._read(name, before)
+            now = before if name in writing else self._read(name, before, changed=only is not None)
             if now is not None:
                 found[name] = now
-        changed = found != self._held
         self._held = found
-        return changed
+        return True
 
-    def _read(self, name: str, before: Held | None) -> Held | None:
-        """The file as it is now; None when it is gone or is no file."""
+    def _read(self, name: str, before: Held | None, *, changed: bool) -> Held | None:
+        """The file as it is now; None when it is gone or is no file.
+
+        With `changed` it is read whatever its times say: two writes in one tick of the clock look alike.
+        """
         path = os.path.join(self._path, name)
         try:
             status = os.stat(path)
             identity = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if before is not None and before.identity == identity:
+            if not changed and before is not None and before.identity == identity:
                 return before
             if not os.path.isfile(path):
                 return None
@@ -108,6 +116,11 @@ class Directory:
             [s for m in held for s in m.slices],
             [r for m in held for r in m.rejected],
         )
+
+
+def _is_file(name: str) -> bool:
+    """Whether an event's name says which file changed: a ConfigMap's files all change behind ``..data``."""
+    return bool(name) and not name.startswith("..")
 
 
 def _is_manifest(name: str) -> bool:

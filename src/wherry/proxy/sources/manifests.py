@@ -8,10 +8,16 @@ from wherry.proxy import project
 from wherry.proxy.model import EndpointSlice, Rejected, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from yaml import Event
 
 LARGEST = 16 << 20
 """Bytes of a file; a larger one is no manifest."""
+DEEPEST = 64
+"""Levels of a document: libyaml's own stack, and with it this process, ends with some ten thousand."""
+MOST_NODES = 1_000_000
+"""Values in a file once its aliases are replaced by what they stand for (merge keys do that)."""
 
 
 class Manifests(NamedTuple):
@@ -29,9 +35,9 @@ def parse(name: str, data: bytes) -> Manifests:
     slices: list[EndpointSlice] = []
     rejected: list[Rejected] = []
     if len(data) > LARGEST:
-        return _broken(f"{name} is larger than {LARGEST >> 20} MiB")
+        return _broken(f"{name} is larger than {LARGEST >> 20} MiB", name)
     try:
-        for line, document in _documents(data):
+        for line, document in _json(data) if name.endswith(".json") else _documents(data):
             for object_ in _objects(document):
                 try:
                     if object_.get("kind") == "Service":
@@ -51,7 +57,7 @@ class _NotYaml(Exception):
         self.line = line
 
 
-def _broken(message: str, name: str = "") -> Manifests:
+def _broken(message: str, name: str) -> Manifests:
     return Manifests(rejected=(Rejected(name, "bad-manifest", message),), broken=True)
 
 
@@ -62,6 +68,8 @@ def _documents(data: bytes) -> Iterator[tuple[int, Any]]:
     loader_type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
     line = 1
     try:
+        for line, too_much in _excesses(yaml.parse(data, Loader=loader_type)):
+            raise _NotYaml(line, too_much)
         loader = loader_type(data)
         while loader.check_node():
             node = loader.get_node()
@@ -76,6 +84,46 @@ def _documents(data: bytes) -> Iterator[tuple[int, Any]]:
         raise _NotYaml(at, str(error.reason)) from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise _NotYaml(line, f"it is not YAML that can be read ({type(error).__name__})") from None
+
+
+def _excesses(events: Iterable[Event]) -> Iterator[tuple[int, str]]:
+    """What no manifest needs, with its line, before anything is built of it."""
+    import yaml
+
+    sizes = [0]  # of the collections that are open; the first is the file
+    anchors: dict[str, int] = {}
+    opened: list[str | None] = []
+    for event in events:
+        size = 0
+        if isinstance(event, yaml.CollectionStartEvent):
+            opened.append(event.anchor)
+            sizes.append(1)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            size, anchor = sizes.pop(), opened.pop()
+            if anchor is not None:
+                anchors[anchor] = size
+        elif isinstance(event, yaml.AliasEvent):
+            size = anchors.get(event.anchor or "", 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            size = 1
+        sizes[-1] += size
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if len(opened) > DEEPEST:
+            yield line, f"more than {DEEPEST} levels"
+        if sizes[-1] > MOST_NODES:
+            yield line, f"more than {MOST_NODES} values"
+
+
+def _json(data: bytes) -> Iterator[tuple[int, Any]]:
+    """The one document of a JSON file (YAML would take most of them, and no tabs)."""
+    import json
+
+    try:
+        yield 1, json.loads(data)
+    except json.JSONDecodeError as error:
+        raise _NotYaml(error.lineno, error.msg) from None
+    except (ValueError, RecursionError) as error:
+        raise _NotYaml(1, f"it is not JSON that can be read ({type(error).__name__})") from None
 
 
 def _objects(document: object) -> Iterator[dict[str, Any]]:
