@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import posixpath
+import stat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.build import keys
@@ -262,7 +263,7 @@ class StageBuilder:
 
         def read(path: str) -> str:
             node = view.find(path)
-            if node is None or node.is_folder:
+            if node is None or not stat.S_ISREG(node.status.st_mode):
                 return ""
             with open(node.path, encoding="utf-8", errors="replace") as file:
                 return file.read(1 << 22)
