@@ -93,54 +93,21 @@ def test_two_builds_of_the_same_thing_at_once_on_one_store(bb: Wherry, tmp_path:
     assert_nothing_left(bb)
 
 
-def test_a_full_disk_is_said_and_costs_nothing_that_was_there(busybox_store: Path, tmp_path: Path) -> None:
-    script = f"""
+def on_a_small_disk(busybox_store: Path, tmp_path: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """Run `script` with a store on a tmpfs of 24 MiB; ``wherry`` is a function, $C the context."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    wherry = Wherry(place / "store")
+    prologue = f"""
 set -e
-mkdir -p {tmp_path}/disk
-mount -t tmpfs -o size=24m none {tmp_path}/disk
-cp -a {busybox_store} {tmp_path}/disk/store
-"$@" --root {tmp_path}/disk/store build -q {tmp_path}/c && exit 70 || code=$?
-[ $code = 1 ] || exit 71
-ls -A {tmp_path}/disk/store/tmp >&2
-printf 'FROM bb\\nRUN echo small > /s\\n' > {tmp_path}/c/Dockerfile
-"$@" --root {tmp_path}/disk/store build -q -t small {tmp_path}/c
-"$@" --root {tmp_path}/disk/store run --rm small cat /s
+mount -t tmpfs -o size=24m none {place}
+cp -a {busybox_store} {place}/store
+S={place}/store C={tmp_path}/c
+wherry() {{ {" ".join(wherry.prefix)} "$@"; }}
+fails() {{ wherry "$@" && exit 70 || [ $? = 1 ]; }}
 """
-    (tmp_path / "c").mkdir()
-    (tmp_path / "c/Dockerfile").write_text("FROM bb\nRUN dd if=/dev/zero of=/big bs=1M count=64\n")
-    (tmp_path / "big").mkdir()
-    wherry = Wherry(tmp_path / "unused")
     done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "bash", "-c", script, "-", *wherry.prefix[:3]],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=wherry.env,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "no space left on device" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert done.stdout.splitlines()[-1] == "small"
-
-
-def test_a_context_larger_than_the_disk(busybox_store: Path, tmp_path: Path) -> None:
-    script = f"""
-set -e
-mkdir -p {tmp_path}/disk
-mount -t tmpfs -o size=24m none {tmp_path}/disk
-cp -a {busybox_store} {tmp_path}/disk/store
-"$@" --root {tmp_path}/disk/store build -q {tmp_path}/c && exit 70 || code=$?
-[ $code = 1 ] || exit 71
-"$@" --root {tmp_path}/disk/store images -q >&2
-[ -z "$(ls -A {tmp_path}/disk/store/tmp)" ] || exit 72
-"""
-    (tmp_path / "c").mkdir()
-    (tmp_path / "c/Dockerfile").write_text("FROM bb\nCOPY big /big\n")
-    (tmp_path / "c/big").write_bytes(os.urandom(1 << 20) * 40)
-    wherry = Wherry(tmp_path / "unused")
-    done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "bash", "-c", script, "-", *wherry.prefix[:3]],
+        ["unshare", "--mount", "--propagation", "private", "bash", "-c", prologue + script],
         capture_output=True,
         text=True,
         check=False,
@@ -148,4 +115,26 @@ cp -a {busybox_store} {tmp_path}/disk/store
         timeout=60,
     )
     assert done.returncode == 0, (done.returncode, done.stderr)
-    assert "error:" in done.stderr and "no space left on device" in done.stderr
+    assert "no space left on device" in done.stderr and "Traceback" not in done.stderr
+    return done
+
+
+def test_a_full_disk_is_said_and_costs_nothing_that_was_there(busybox_store: Path, tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/Dockerfile").write_text("FROM bb\nCOPY big /big\n")
+    (tmp_path / "c/big").write_bytes(os.urandom(1 << 20) * 40)
+    script = r"""
+fails build -q $C
+wherry images -q
+[ -z "$(ls -A $S/tmp)" ]
+printf 'FROM bb\nRUN echo small > /s\n' > $C/Dockerfile
+wherry build -q -t small $C
+wherry run --rm small cat /s
+"""
+    assert on_a_small_disk(busybox_store, tmp_path, script).stdout.splitlines()[-1] == "small"
+
+
+def test_a_step_that_fills_the_disk(busybox_store: Path, tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/Dockerfile").write_text("FROM bb\nRUN dd if=/dev/zero of=/big bs=1M count=64\n")
+    on_a_small_disk(busybox_store, tmp_path, 'fails build -q $C; wherry images; [ -z "$(ls -A $S/tmp)" ]')
