@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "kill": ("kill", "Send a signal to running containers"),
     "load": ("load", "Load images from a tar archive or STDIN"),
     "logs": ("logs", "Show the output of a container"),
+    "proxy generate": ("proxy_generate", "Keep the nginx configuration up to date"),
+    "proxy manifests": ("proxy_manifests", "Print the Kubernetes manifests of the nginx pod"),
     "proxy render": ("proxy_render", "Write the nginx configuration once, and exit"),
     "proxy run": ("proxy_run", "Run nginx here and follow a folder or local containers"),
     "proxy serve": ("proxy_serve", "Run nginx and reload it when its configuration changes"),

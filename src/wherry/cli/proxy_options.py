@@ -34,11 +34,12 @@ RENDER_FLAGS = (
     Flag("trusted-proxy", "list", "Network whose X-Forwarded-For and -Proto are believed", metavar="CIDR"),
     Flag("pools", "int", "Upstream blocks (kept connections, retries) at most", metavar="N", default=500),
 )
+METRICS_FLAG = Flag("metrics", "string", "Serve /metrics, /healthz, /readyz there", metavar="ADDRESS:PORT")
 NGINX_FLAGS = (
     Flag("nginx", "string", "The nginx to use", metavar="PROGRAM", default="nginx"),
     Flag("workers", "string", "nginx worker processes, or auto", metavar="N", default="auto"),
     Flag("drain", "int", "Seconds that old workers may finish requests", metavar="SECONDS", default=240),
-    Flag("metrics", "string", "Serve /metrics, /healthz, /readyz there", metavar="ADDRESS:PORT"),
+    METRICS_FLAG,
 )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from wherry.errors import ProxyError
 from wherry.proxy import status
 from wherry.proxy.follow import Follow
+from wherry.proxy.news import News
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import report
 from wherry.proxy.reload.files import explained
@@ -20,7 +21,7 @@ from wherry.proxy.reload.transaction import Candidate, Parts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from wherry.proxy.model import Rejected, Route, Source
+    from wherry.proxy.model import Route, Source
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.nginx.render import RenderOptions
     from wherry.proxy.reload.own import Own
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 5.0
 """Seconds that open requests may take at the end."""
-MOST_LINES = 20
-"""Changed routes that are named one by one."""
 
 
 def private_directory() -> str:
@@ -88,8 +87,7 @@ class Laptop:
         self._rendering = rendering
         self._monitor = monitor
         self._say = say
-        self._served: dict[tuple[str, str], Route] = {}
-        self._told: frozenset[Rejected] = frozenset()
+        self._news = News()
         self._ended = False
 
     def run(self, sources: Mapping[str, Source], options: Options, state: str) -> int:
@@ -131,23 +129,6 @@ class Laptop:
         if outcome.kind != "unchanged":
             now = datetime.datetime.now()
             self._say(f"{report.stamp(now)}, {report.words(outcome, f'{len(table.routes)} routes')}")
-        self._tell(table, outcome.set_aside)
-        status.write(self._state, table, outcome)
-
-    def _tell(self, table: Table, aside: tuple[Rejected, ...]) -> None:
-        """What came, what went, what is not served: only what is different from the last time."""
-        away = {r.name for r in aside}
-        now = {(r.host, r.path): r for r in table.routes if r.name not in away}
-        lines = [f"  - {k[0]}{k[1]}" for k in self._served if k not in now]
-        for key, route in now.items():
-            if self._served.get(key) != route:
-                mark = "~" if key in self._served else "+"
-                where = ", ".join(route.addresses) or "503, no endpoint is ready"
-                lines.append(f"  {mark} {route.host}{route.path} -> {where} ({route.name})")
-        problems = (*table.rejected, *aside)
-        lines += [f"  ! {r.name}: {r.message} ({r.reason})" for r in problems if r not in self._told]
-        for line in lines[:MOST_LINES]:
+        for line in self._news.tell(table, outcome.set_aside):
             self._say(line)
-        if len(lines) > MOST_LINES:
-            self._say(f"  ... and {len(lines) - MOST_LINES} more")
-        self._served, self._told = now, frozenset(problems)
+        status.write(self._state, table, outcome)
