@@ -78,6 +78,10 @@ def checked_namespaces(options: Options) -> tuple[str, ...]:
             raise UsageError("--namespace and --all-namespaces exclude each other")
         return ("",)
     for name in names:
-        if not re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
-            raise UsageError(f"--namespace: {name!r} is not a namespace's name")
+        check_namespace("--namespace", name)
     return names
+
+
+def check_namespace(flag: str, name: str) -> None:
+    if not re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
+        raise UsageError(f"{flag}: {name!r} is not a namespace's name")

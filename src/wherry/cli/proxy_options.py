@@ -68,14 +68,19 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
 
 
 def route_options(options: Options, domain: str, *, local: bool) -> RouteOptions:
-    from wherry.proxy import names
     from wherry.proxy.routes import Options as RouteOptions
 
+    checked = checked_domain(options.string("domain") or domain)
+    return RouteOptions(checked, options.flag("endpoints"), bool(resolvers(options)), local)
+
+
+def checked_domain(text: str) -> str:
+    from wherry.proxy import names
+
     try:
-        checked = names.dns_name(options.string("domain") or domain)
+        return names.dns_name(text)
     except names.Refused as refused:
         raise UsageError(f"--domain: {refused}") from None
-    return RouteOptions(checked, options.flag("endpoints"), bool(resolvers(options)), local)
 
 
 def render_options(options: Options, listen: str) -> RenderOptions:
@@ -89,7 +94,7 @@ def render_options(options: Options, listen: str) -> RenderOptions:
         pools=max(0, options.integer("pools") or 0),
         access_log=_log_path(log),
         resolver=resolvers(options),
-        trusted=tuple(map(_network, options.strings("trusted-proxy"))),
+        trusted=tuple(map(network, options.strings("trusted-proxy"))),
     )
 
 
@@ -133,7 +138,7 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-def _network(text: str) -> str:
+def network(text: str) -> str:
     try:
         return str(ipaddress.ip_network(text))
     except ValueError as error:

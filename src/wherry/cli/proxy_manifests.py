@@ -1,0 +1,101 @@
+"""``wherry proxy manifests``: what ``kubectl apply`` needs for the nginx pod."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from wherry.cli.flags import Command, Flag, Options
+from wherry.cli.proxy_cluster import check_namespace, checked_namespaces, checked_selector
+from wherry.errors import UsageError
+
+if TYPE_CHECKING:
+    from wherry.proxy.pod import PodOptions
+
+EXPOSED = "wherry.dev/expose=true"
+"""A Service is not published because it exists: somebody has to say so."""
+
+COMMAND = Command(
+    "proxy manifests",
+    "[OPTIONS]",
+    "Print the Kubernetes manifests of the nginx pod",
+    (
+        Flag("image", "string", "The image with wherry and nginx in it", metavar="REF"),
+        Flag("into", "string", "The pod's own namespace", metavar="NAME", default="wherry"),
+        Flag("replicas", "int", "How many pods", metavar="N", default=2),
+        Flag(
+            "service-type",
+            "string",
+            "How the pods are reached",
+            choices=("ClusterIP", "NodePort", "LoadBalancer"),
+            default="LoadBalancer",
+        ),
+        Flag(
+            "namespace", "list", "Follow this namespace only (repeat for more)", short="n", metavar="NAME"
+        ),
+        Flag("all-namespaces", "bool", "Follow all namespaces (the default)", short="A"),
+        Flag("selector", "string", "Follow these Services", short="l", metavar="LABELS", default=EXPOSED),
+        Flag(
+            "domain", "string", "What ends the default host <service>.<namespace>.<domain>", metavar="NAME"
+        ),
+        Flag("endpoints", "bool", "Send requests to the ready pods instead of the ClusterIP"),
+        Flag(
+            "trusted-proxy", "list", "Network whose X-Forwarded-For and -Proto are believed", metavar="CIDR"
+        ),
+    ),
+    description="For kubectl: wherry proxy manifests | kubectl apply -f -",
+)
+
+
+def run(options: Options) -> int:
+    import yaml
+
+    from wherry.proxy.pod import manifests
+
+    class Plain(yaml.SafeDumper):
+        """Without aliases: people read this."""
+
+        def ignore_aliases(self, data: object) -> bool:
+            return True
+
+    yaml.dump_all(
+        manifests(pod_options(options)), sys.stdout, Dumper=Plain, sort_keys=False, width=100, indent=2
+    )
+    return 0
+
+
+def pod_options(options: Options) -> PodOptions:
+    """Raises UsageError for what kubectl or the pod's own commands would refuse later."""
+    from wherry import __version__
+    from wherry.cli.proxy_options import checked_domain, network
+    from wherry.proxy.pod import PodOptions
+
+    selector, watched = checked_selector(options), checked_namespaces(options)
+    into = options.string("into") or ""
+    check_namespace("--into", into)
+    rendering = []
+    if options.string("domain"):
+        rendering += ["--domain", checked_domain(options.string("domain") or "")]
+    if options.flag("endpoints"):
+        rendering.append("--endpoints")
+    for text in options.strings("trusted-proxy"):
+        rendering += ["--trusted-proxy", network(text)]
+    replicas = options.integer("replicas")
+    if replicas is None or replicas < 0:
+        raise UsageError(f'invalid argument "{replicas}" for --replicas: not a number of pods')
+    return PodOptions(
+        image=_image(options.string("image") or f"wherry:{__version__}"),
+        into=into,
+        replicas=replicas,
+        service_type=options.string("service-type") or "",
+        watched=() if watched == ("",) else watched,
+        source=("--selector", selector) if selector else (),
+        rendering=tuple(rendering),
+    )
+
+
+def _image(text: str) -> str:
+    from wherry.oci.reference import parse
+
+    parse(text)
+    return text

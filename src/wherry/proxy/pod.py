@@ -1,0 +1,237 @@
+"""PURE: the Kubernetes manifests of the nginx pod: init container, generator, nginx, one emptyDir.
+
+Least rights: the API server's token is mounted into the two containers that read Services, never into the
+one that talks to clients; that one has nothing but its files.  All run as one plain user with a read-only
+root file system and no capability.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Manifest = dict[str, Any]
+
+NAME = "nginx"
+FOLDER = "/etc/nginx/conf.d"
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+USER = 65532
+LISTEN, NGINX_HEALTH, GENERATOR_HEALTH = 8080, 9113, 9114
+GRACE = 60
+"""Seconds from SIGTERM to SIGKILL."""
+DRAIN = 30
+"""Seconds of those in which requests may finish."""
+LEAVE = 5
+"""Seconds before nginx is told to end: until then the Service still sends it connections."""
+
+RULES = [
+    {"apiGroups": [""], "resources": ["services"], "verbs": ["list", "watch"]},
+    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+]
+_GROUP = "rbac.authorization.k8s.io"
+
+
+class PodOptions(NamedTuple):
+    """Where the pod goes and what it does.
+
+    `into`: its namespace.  `watched`: the namespaces whose Services it follows, () for all.  `source` and
+    `rendering`: further words for the commands that list Services, as they would be typed.
+    """
+
+    image: str
+    into: str = "wherry"
+    replicas: int = 2
+    service_type: str = "LoadBalancer"
+    watched: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    rendering: tuple[str, ...] = ()
+
+
+def manifests(options: PodOptions) -> list[Manifest]:
+    """The objects, in an order in which they can be applied."""
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": options.into}},
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": _meta(options),
+            "automountServiceAccountToken": False,
+        },
+        *_rights(options),
+        _deployment(options),
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": _meta(options),
+            "spec": {
+                "type": options.service_type,
+                "selector": _labels(),
+                "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
+            },
+        },
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": _meta(options),
+            "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _labels()}},
+        },
+    ]
+
+
+def _labels() -> Manifest:
+    return {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "wherry"}
+
+
+def _meta(options: PodOptions, **other: str) -> Manifest:
+    return {"name": NAME, "namespace": options.into, "labels": _labels(), **other}
+
+
+def _rights(options: PodOptions) -> Iterator[Manifest]:
+    """To list and watch what is followed: in all namespaces, or in each of those named."""
+    whole = {"name": f"wherry-{NAME}", "labels": _labels()}
+    if not options.watched:
+        yield _role("ClusterRole", whole)
+        yield _binding("ClusterRole", whole, options)
+    for namespace in options.watched:
+        meta = {**whole, "namespace": namespace}
+        yield _role("Role", meta)
+        yield _binding("Role", meta, options)
+
+
+def _role(kind: str, meta: Manifest) -> Manifest:
+    return {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": meta, "rules": RULES}
+
+
+def _binding(kind: str, meta: Manifest, options: PodOptions) -> Manifest:
+    return {
+        "apiVersion": f"{_GROUP}/v1",
+        "kind": f"{kind}Binding",
+        "metadata": meta,
+        "roleRef": {"apiGroup": _GROUP, "kind": kind, "name": meta["name"]},
+        "subjects": [{"kind": "ServiceAccount", "name": NAME, "namespace": options.into}],
+    }
+
+
+def _deployment(options: PodOptions) -> Manifest:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _meta(options),
+        "spec": {
+            "replicas": options.replicas,
+            "selector": {"matchLabels": _labels()},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {"metadata": {"labels": _labels()}, "spec": _pod(options)},
+        },
+    }
+
+
+def _pod(options: PodOptions) -> Manifest:
+    follow = [*_watched(options), *options.source, *options.rendering]
+    listing = [*follow, "--listen", f"0.0.0.0:{LISTEN}"]
+    return {
+        "serviceAccountName": NAME,
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": GRACE,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": _labels()},
+            }
+        ],
+        "initContainers": [_container("render", options, listing, memory="256Mi", token=True)],
+        "containers": [
+            _container(
+                "serve",
+                options,
+                ["--metrics", f"0.0.0.0:{NGINX_HEALTH}", "--grace", str(DRAIN)],
+                memory="512Mi",
+                ports=[("http", LISTEN), ("metrics", NGINX_HEALTH)],
+                lifecycle={"preStop": {"sleep": {"seconds": LEAVE}}},
+                readinessProbe=_probe("/readyz", NGINX_HEALTH, 2),
+                livenessProbe=_probe("/healthz", NGINX_HEALTH, 10),
+            ),
+            # It has no readiness probe: what was served goes on being served while it hears nothing.
+            _container(
+                "generate",
+                options,
+                [*listing, "--metrics", f"0.0.0.0:{GENERATOR_HEALTH}"],
+                memory="256Mi",
+                token=True,
+                ports=[("gen-metrics", GENERATOR_HEALTH)],
+                livenessProbe=_probe("/healthz", GENERATOR_HEALTH, 10),
+            ),
+        ],
+        "volumes": [{"name": "conf", "emptyDir": {"sizeLimit": "64Mi"}}, _token()],
+    }
+
+
+def _watched(options: PodOptions) -> list[str]:
+    if not options.watched:
+        return ["--all-namespaces"]
+    return [word for namespace in options.watched for word in ("--namespace", namespace)]
+
+
+def _container(
+    command: str,
+    options: PodOptions,
+    arguments: Sequence[str],
+    *,
+    memory: str,
+    token: bool = False,
+    ports: Sequence[tuple[str, int]] = (),
+    **more: Manifest,
+) -> Manifest:
+    mounts: list[Manifest] = [{"name": "conf", "mountPath": FOLDER}]
+    if token:
+        mounts.append({"name": "token", "mountPath": ACCOUNT, "readOnly": True})
+    described: Manifest = {
+        "name": "nginx" if command == "serve" else command,
+        "image": options.image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["proxy", command, "--dir", FOLDER, *arguments],
+        **({"ports": [{"name": n, "containerPort": p} for n, p in ports]} if ports else {}),
+        **more,
+        "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": memory}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": mounts,
+    }
+    return described
+
+
+def _probe(path: str, port: int, period: int) -> Manifest:
+    return {"httpGet": {"path": path, "port": port}, "periodSeconds": period, "timeoutSeconds": 5}
+
+
+def _token() -> Manifest:
+    """What automounting would mount, for the containers that need it only."""
+    return {
+        "name": "token",
+        "projected": {
+            "defaultMode": 0o440,
+            "sources": [
+                {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+                {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+                {
+                    "downwardAPI": {
+                        "items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]
+                    }
+                },
+            ],
+        },
+    }
