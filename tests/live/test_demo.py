@@ -32,6 +32,8 @@ def assert_whole(said: str) -> None:
     assert "hello from httpd, you asked for /index.html" in said
     assert "ENTRYPOINT" in said and "<missing>" in said
     assert "every step came from the cache" in said
+    assert re.search(r"^ +\d+ x 200 hello from httpd-2, you asked for /$", said, re.MULTILINE)
+    assert re.search(r"\d+ requests, 0 failed", said)
 
 
 def test_the_demo_as_root(demo_store: tuple[Wherry, str]) -> None:
