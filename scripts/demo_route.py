@@ -1,4 +1,4 @@
-"""demo_route.py URL HOST NEW FILE: requests without a pause while NEW is renamed to FILE and a route changes.
+"""demo_route.py URL HOST NEW FILE: requests without a pause while NEW becomes FILE and a route changes.
 
 Prints who answered, and what failed; ends when the new answer has come 200 times in a row, or after 20 s.
 """
@@ -37,9 +37,8 @@ def main(url: str, host: str, new: str, file: str) -> int:
     for answer, count in answers.items():
         print(f"    {count:5d} x {answer}")
     failed = sum(n for answer, n in answers.items() if not answer.startswith("200 "))
-    print(
-        f"    {answers.total()} requests, {failed} failed; {(changed - edited) * 1000:.0f} ms from the edit to the new answer"
-    )
+    took = (changed - edited) * 1000
+    print(f"    {answers.total()} requests, {failed} failed; {took:.0f} ms from the edit to the new answer")
     return 1 if failed or row < ENOUGH else 0
 
 
