@@ -1,0 +1,77 @@
+"""Configurations of the same routes: wherry's, and one in the shape of docker-gen's nginx-proxy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.proxy.manifests import service
+from wherry.proxy.nginx.render import RenderOptions, render
+from wherry.proxy.project import service as projected
+from wherry.proxy.routes import Options, build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wherry.proxy.model import Route
+
+OTHER_HEAD = """\
+map $http_x_forwarded_proto $proxy_x_forwarded_proto {{
+    default $http_x_forwarded_proto;
+    '' $scheme;
+}}
+map $http_upgrade $proxy_connection {{
+    default upgrade;
+    '' '';
+}}
+server_names_hash_bucket_size 128;
+server_names_hash_max_size {names};
+gzip_types text/plain text/css application/javascript application/json;
+proxy_http_version 1.1;
+proxy_set_header Host $host;
+proxy_set_header Upgrade $http_upgrade;
+proxy_set_header Connection $proxy_connection;
+proxy_set_header X-Real-IP $remote_addr;
+proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+proxy_set_header X-Forwarded-Proto $proxy_x_forwarded_proto;
+proxy_set_header Proxy "";
+server {{
+    server_name _;
+    listen {listen};
+    access_log off;
+    return 503;
+}}
+"""
+OTHER_ROUTE = """\
+upstream {host} {{
+    server {address};
+    keepalive 2;
+}}
+server {{
+    server_name {host};
+    access_log off;
+    listen {listen};
+    location / {{
+        proxy_pass http://{host};
+    }}
+}}
+"""
+
+
+def routes(turns: Iterable[int]) -> tuple[Route, ...]:
+    """Those of Service 0, 1, 2, ..., each at the port of its turn."""
+    made = [projected(service(number, turn)) for number, turn in enumerate(turns)]
+    return build(made, (), Options()).routes
+
+
+def ours(wanted: Sequence[Route], listen: str) -> str:
+    return render(wanted, RenderOptions(listen=(listen,), access_log=""))
+
+
+def theirs(wanted: Sequence[Route], listen: str) -> str:
+    """An upstream block and a server block for each host (nginx-proxy's template, HTTP only).
+
+    The hash of names is as large as they need: nginx-proxy leaves that to its user.
+    """
+    head = OTHER_HEAD.format(listen=listen, names=max(1024, 2 * len(wanted)))
+    blocks = (OTHER_ROUTE.format(host=r.host, address=r.addresses[0], listen=listen) for r in wanted)
+    return head + "".join(blocks)
