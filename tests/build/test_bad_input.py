@@ -142,7 +142,6 @@ def test_a_hostile_archive_given_to_add_writes_nothing_outside(
 @pytest.mark.parametrize(
     ("instruction", "word"),
     [
-        ("RUN --mount=type=cache,target=/c true", "--mount"),
         ("ADD https://example.com/x /x", "ADD"),
         ("ONBUILD RUN true", "ONBUILD"),
         ("COPY <<EOF /x\nhi\nEOF", "here-document"),

@@ -84,6 +84,20 @@ class Context:
             if is_folder:
                 stack.append(_entries(entry.path, entry.name + "/"))
 
+    def hidden(self) -> Iterator[str]:
+        """What .dockerignore leaves out, the uppermost names only: all below them is left out too."""
+        if not self.ignore.patterns:
+            return
+        stack = _entries(self.root, "")
+        while stack:
+            entry = stack.pop()
+            is_folder = stat.S_ISDIR(entry.status.st_mode)
+            excluded = self.ignore.verdict(entry.name).excluded
+            if excluded and (not is_folder or not self.scan(entry.name)):
+                yield entry.name
+            elif is_folder:
+                stack += _entries(entry.path, entry.name + "/")
+
     def file_digest(self, file: ContextFile) -> str:
         """What a file is, for a cache key: its type, mode and content; no owner, no times."""
         mode = stat.S_IMODE(file.status.st_mode)

@@ -54,7 +54,8 @@ def copy_step(stage: StageBuilder, copy: Copy) -> bool:
 
 def _copy_from(stage: StageBuilder, wish: _Wish) -> bool:
     """From another file system: known by what that is as a whole, before any file is looked at."""
-    diff_ids, label = stage.build.source_of(wish.copy, stage.finished)
+    assert wish.copy.from_ is not None  # noqa: S101
+    diff_ids, label = stage.build.source_of(wish.copy.from_, wish.copy.location, stage.finished)
     quick = keys.copy_from_key(
         stage.chain, chain_id(diff_ids), wish.words, wish.target, wish.owner, wish.mode
     )

@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 # Raise it when a step begins to do something else with the same components.
 VERSION = 1
@@ -29,11 +29,31 @@ def _key(kind: str, **components: Any) -> Key:
 
 
 def run_key(
-    chain: str, argv: Sequence[str], env: Sequence[str], user: str, workdir: str, network: str
+    chain: str,
+    argv: Sequence[str],
+    env: Sequence[str],
+    user: str,
+    workdir: str,
+    network: str,
+    scripts: Mapping[str, str] = {},
 ) -> Key:
+    more = {"scripts": dict(scripts)} if scripts else {}
     return _key(
-        "run", chain=chain, argv=list(argv), env=list(env), user=user, workdir=workdir, network=network
+        "run",
+        chain=chain,
+        argv=list(argv),
+        env=list(env),
+        user=user,
+        workdir=workdir,
+        network=network,
+        **more,
     )
+
+
+def with_mounts(key: Key, mounts: Sequence[dict[str, Any]]) -> Key:
+    """The key of a RUN with mounts; in `mounts` what each shows is named, never a secret."""
+    components = {k: v for k, v in key.components.items() if k not in ("version", "kind")}
+    return _key("run", **components, mounts=list(mounts))
 
 
 def copy_key(

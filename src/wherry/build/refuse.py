@@ -35,14 +35,10 @@ def _unsupported(instruction: Instruction) -> str | None:
 
 
 def _run(run: Run) -> str | None:
-    if run.mounts:
-        return "RUN --mount"
     if run.security == "insecure":
         return "RUN --security=insecure"
     if run.device is not None:
         return "RUN --device"
-    if run.command.heredocs:
-        return "RUN with a here-document"
     return None
 
 

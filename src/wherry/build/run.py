@@ -2,40 +2,62 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from wherry.build.steplog import StepLog, failed
 from wherry.dockerfile.lines import fail
-from wherry.errors import SandboxError, StepError
+from wherry.errors import SandboxError
 from wherry.layers.pack import pack
+from wherry.layers.snapshots import SYSTEM, Place
 from wherry.layers.tree import ROOT_MODE
 from wherry.layers.view import View
-from wherry.layers.writefile import write_all
 from wherry.sandbox.choose import choose
 from wherry.sandbox.process import Process
 from wherry.sandbox.users import read_below, resolve_user
 from wherry.store import LayerInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from wherry.build.context import Context
+    from wherry.build.mounting import Given, Ready
+    from wherry.build.mounts import PlannedMount
     from wherry.build.progress import Progress
     from wherry.dockerfile.ast import Run
+    from wherry.sandbox.process import Mount
     from wherry.store import Store
 
-TAIL = 20
-KEPT_LOGS = 10
 CHUNK = 1 << 16
+
+
+class Task(NamedTuple):
+    """Everything that decides how a RUN runs, but for the layers below it.
+
+    `scripts` are files by their names that lie in heredoc.PIPES meanwhile.
+    """
+
+    run: Run
+    argv: Sequence[str]
+    env: Sequence[str]
+    user: str
+    workdir: str
+    network: str
+    mounts: Sequence[PlannedMount] = ()
+    scripts: Mapping[str, str] = {}
 
 
 class Worker:
     """Makes layers in a folder of the store that goes away with the process."""
 
-    def __init__(self, store: Store, progress: Progress, temporary: str) -> None:
+    def __init__(
+        self, store: Store, progress: Progress, temporary: str, given: Given | None = None
+    ) -> None:
         self._store = store
         self._progress = progress
         self._temporary = temporary
+        self._given = given
         self._count = 0
         choice = choose()
         self._isolation = choice.isolation
@@ -60,10 +82,8 @@ class Worker:
             from wherry.layers.copying import finish
             from wherry.layers.tree import entry_of
 
-            parts = path.split("/")
             made: list[tuple[str, str | None]] = []
-            for end in range(1, len(parts) + 1):
-                name = "/".join(parts[:end])
+            for name in _prefixes(path):
                 existing = view.find(name, follow_last=False)
                 os.mkdir(f"{tree}/{name}")
                 made.append((name, existing.path if existing is not None else None))
@@ -78,16 +98,7 @@ class Worker:
 
         return self.tree(write, view)
 
-    def run(
-        self,
-        run: Run,
-        diff_ids: Sequence[str],
-        argv: Sequence[str],
-        env: Sequence[str],
-        user: str,
-        workdir: str,
-        network: str,
-    ) -> str:
+    def run(self, task: Task, diff_ids: Sequence[str], context: Callable[[], Context]) -> str:
         """Run a command over layers and commit what it changed.  The diff ID.
 
         Raises StepError with the exit code and the last lines of its output.
@@ -95,36 +106,45 @@ class Worker:
         links = [self._store.layers.link(diff_id) for diff_id in diff_ids]
         work = os.path.join(self._temporary, "run")
         os.makedirs(work, exist_ok=True)
-        snapshot = self._snapshots.open(links, work)
-        log = _Log(self._store.root, self._progress)
-        failed = False
         try:
-            code = self._execute(snapshot.root, argv, env, user, workdir, network, log)
-            if code:
-                failed = True
-                raise _failed(run, argv, code, log)
-            changes = snapshot.changes()
+            with self._mounted(task, context) as ready:
+                return self._commit(self._changes(task, links, work, ready))
         except SandboxError as error:
-            raise fail(run.location, f"RUN failed: {error.message}", hint=error.hint) from None
+            raise fail(task.run.location, f"RUN failed: {error.message}", hint=error.hint) from None
+
+    def _changes(self, task: Task, links: Sequence[str], work: str, ready: Ready | None) -> str:
+        mounts = ready.mounts if ready else ()
+        snapshot = self._snapshots.open(links, work, (*SYSTEM, *_places(mounts, View(links))))
+        log = StepLog(self._store.root, self._progress)
+        code = 0
+        try:
+            code = self._execute(snapshot.root, task, mounts, ready.env if ready else (), log)
+            if code:
+                raise failed(task.run, task.argv, code, log)
+            return snapshot.changes()
         finally:
             snapshot.close()
-            log.close(keep=failed)
-        return self._commit(changes)
+            log.close(keep=bool(code))
+
+    @contextlib.contextmanager
+    def _mounted(self, task: Task, context: Callable[[], Context]) -> Iterator[Ready | None]:
+        if not task.mounts and not task.scripts:
+            yield None
+            return
+        from wherry.build.mounting import Given, Mounting
+
+        mounting = Mounting(self._store, self._snapshots, self._folder(), self._given or Given())
+        with mounting.ready(task.mounts, task.scripts, context) as ready:
+            yield ready
 
     def _execute(
-        self,
-        root: str,
-        argv: Sequence[str],
-        env: Sequence[str],
-        user: str,
-        workdir: str,
-        network: str,
-        log: _Log,
+        self, root: str, task: Task, mounts: tuple[Mount, ...], secrets: tuple[str, ...], log: StepLog
     ) -> int:
-        who = resolve_user(user, read_below(root))
-        names = {entry.partition("=")[0] for entry in env}
+        who = resolve_user(task.user, read_below(root))
+        names = {entry.partition("=")[0] for entry in task.env}
         extra = [] if "HOME" in names else [f"HOME={who.home}"]
-        process = Process(tuple(argv), (*env, *extra), workdir, who, network=network)
+        env = (*task.env, *extra, *secrets)
+        process = Process(tuple(task.argv), env, task.workdir, who, mounts, network=task.network)
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         reader, writer = os.pipe()
         try:
@@ -163,6 +183,22 @@ class Worker:
         return packed.diff_id
 
 
+def _places(mounts: Iterable[Mount], view: View) -> Iterator[Place]:
+    """Where the mounts go, with all folders on the way."""
+    for mount in mounts:
+        if mount.target.startswith(("/dev/", "/proc/", "/sys/")):
+            continue  # on a file system of the runtime's own
+        names = _prefixes(view.resolve(mount.target))
+        folder = mount.kind == "tmpfs" or os.path.isdir(mount.source)
+        yield from (Place(name, folder or name != names[-1]) for name in names)
+
+
+def _prefixes(path: str) -> list[str]:
+    """``a``, ``a/b``, ``a/b/c`` of ``a/b/c``."""
+    parts = path.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+
+
 def _like_root(tree: str, view: View) -> None:
     """The uppermost tree gives the merged root its mode and owner."""
     root = view.root()
@@ -171,55 +207,3 @@ def _like_root(tree: str, view: View) -> None:
         return
     os.chown(tree, root.status.st_uid, root.status.st_gid)
     os.chmod(tree, root.status.st_mode & 0o7777)
-
-
-class _Log:
-    """The whole output of a step in a file, its last lines in memory.
-
-    The file of a step that failed stays, with those of the last failures before it; others go.
-    """
-
-    def __init__(self, root: str, progress: Progress) -> None:
-        self._progress = progress
-        folder = os.path.join(root, "logs")
-        os.makedirs(folder, exist_ok=True)
-        for old in sorted(os.listdir(folder))[:-KEPT_LOGS]:
-            os.unlink(os.path.join(folder, old))
-        self.path = os.path.join(folder, f"step-{time.time_ns()}-{os.getpid()}.log")
-        self._file = os.open(self.path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        self._tail = b""
-
-    def write(self, data: bytes) -> None:
-        write_all(self._file, data)
-        self._progress.output(data)
-        self._tail = (self._tail + data)[-(1 << 14) :]
-
-    def tail(self) -> list[str]:
-        text = self._tail.decode("utf-8", "replace").rstrip("\n")
-        return text.split("\n")[-TAIL:] if text else []
-
-    def close(self, *, keep: bool) -> None:
-        os.close(self._file)
-        if not keep:
-            os.unlink(self.path)
-
-
-def _failed(run: Run, argv: Sequence[str], code: int, log: _Log) -> StepError:
-    place = run.location
-    span = str(place.line) if place.end_line == place.line else f"{place.line}-{place.end_line}"
-    command = " ".join(argv)
-    shown = command if len(command) <= 200 else command[:197] + "..."
-    lines = [f"process {shown!r} did not complete successfully: exit code: {code}"]
-    lines += [f"  {line}" for line in log.tail()]
-    lines.append(f"{place.name}:{span}")
-    lines += [f"  {number:>4} | {text}" for number, text in enumerate(place.lines, place.line)]
-    hint = _exit_hint(code) + f"the whole output is in {log.path}"
-    return StepError("\n".join(lines), hint=hint)
-
-
-def _exit_hint(code: int) -> str:
-    if code == 127:
-        return "127 means that a command was not found; "
-    if code == 137:
-        return "137 means that it was killed (out of memory?); "
-    return ""

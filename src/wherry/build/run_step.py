@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wherry.build import keys
+from wherry.build.heredoc import resolved
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wherry.build.mounts import PlannedMount
     from wherry.build.stage import StageBuilder
     from wherry.dockerfile.ast import Run
 
@@ -14,20 +18,42 @@ if TYPE_CHECKING:
 def run_step(stage: StageBuilder, run: Run) -> bool:
     """Take the step from the cache or run it.  Whether it came from the cache."""
     state = stage.state
-    argv = state.argv(run.command)
+    command, scripts = resolved(run.command)
+    argv = state.argv(command)
     env = state.run_env()
     network = run.network if run.network not in (None, "default") else "host"
     assert network is not None  # noqa: S101
-    key = keys.run_key(stage.chain, argv, env, state.user, state.workdir, network)
-    shown = " ".join(argv)
-    args = [f"{n}={v}" for n, v in sorted(state.args.items())]
-    if args:
-        shown = f"|{len(args)} {' '.join(args)} {shown}"
-    environment = [*(f"{n}={v}" for n, v in stage.predefined.items()), *env]
-    return stage.layer(
-        key,
-        f"RUN {shown}",
-        lambda: stage.build.worker().run(
-            run, stage.diff_ids, argv, environment, state.user, state.workdir, network
-        ),
+    key = keys.run_key(stage.chain, argv, env, state.user, state.workdir, network, scripts)
+    mounts: Sequence[PlannedMount] = ()
+
+    def make() -> str:
+        from wherry.build.run import Task
+
+        environment = [*(f"{n}={v}" for n, v in stage.predefined.items()), *env]
+        task = Task(run, argv, environment, state.user, state.workdir, network, mounts, scripts)
+        return stage.build.worker().run(task, stage.diff_ids, stage.build.context)
+
+    created_by = _created_by(argv, state.args)
+    if not run.mounts:
+        return stage.layer(key, created_by, make)
+    from wherry.build.mounts import component, plan_mounts, quick_component
+
+    mounts = plan_mounts(stage, run)
+    content = keys.with_mounts(key, [component(stage, m) for m in mounts]) if _direct(mounts) else None
+    if content is not None:
+        return stage.layer(content, created_by, make)
+    quick = keys.with_mounts(key, [quick_component(m) for m in mounts])
+    return stage.layer_by(
+        quick, lambda: keys.with_mounts(key, [component(stage, m) for m in mounts]), created_by, make
     )
+
+
+def _direct(mounts: Sequence[PlannedMount]) -> bool:
+    """Whether nothing can be known of what is mounted before its files are looked at."""
+    return any(m.asked.type == "bind" and m.layers is None for m in mounts)
+
+
+def _created_by(argv: Sequence[str], args: dict[str, str]) -> str:
+    shown = " ".join(argv)
+    known = [f"{n}={v}" for n, v in sorted(args.items())]
+    return f"RUN |{len(known)} {' '.join(known)} {shown}" if known else f"RUN {shown}"

@@ -173,6 +173,20 @@ class StageBuilder:
         self.add(record, created_by)
         return cached
 
+    def layer_by(
+        self, quick: Key, content: Callable[[], Key], created_by: str, make: Callable[[], str]
+    ) -> bool:
+        """Like layer(), with a quick key that is looked up before what the content's key reads is read."""
+        record = self.build.cached(quick.digest)
+        if record is not None:
+            self.add(record, created_by)
+            return True
+        key = content()
+        cached = self.layer(key, created_by, make)
+        known = self.build.cached(key.digest)
+        self.build.remember(quick, self.diff_ids[-1], known.created if known else None)
+        return cached
+
     def add(self, record: CacheRecord, created_by: str) -> None:
         """The stage has one more layer."""
         self.diff_ids.append(record.value)

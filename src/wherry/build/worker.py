@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from wherry.build.context import Context
     from wherry.build.keys import Key
+    from wherry.build.mounting import Given
     from wherry.build.plan import PlannedStage
     from wherry.build.progress import Progress
     from wherry.build.run import Worker
-    from wherry.dockerfile.ast import Copy, Dockerfile
+    from wherry.dockerfile.ast import Dockerfile, Location
     from wherry.store import ImageRecord, Store
     from wherry.store.cache import CacheRecord
 
@@ -37,6 +38,7 @@ class BuildOptions(NamedTuple):
     args: dict[str, str] = {}  # noqa: RUF012
     labels: dict[str, str] = {}  # noqa: RUF012
     no_cache: bool = False
+    given: Given | None = None
 
 
 class Build:
@@ -94,7 +96,7 @@ class Build:
         if self._worker is None:
             from wherry.build.run import Worker
 
-            self._worker = Worker(self.store, self.progress, self._temporary)
+            self._worker = Worker(self.store, self.progress, self._temporary, self.options.given)
         return self._worker
 
     def cached(self, key: str) -> CacheRecord | None:
@@ -115,22 +117,25 @@ class Build:
         self.store.cache.put(key.digest, diff_id, key.components, created)
         return CacheRecord(diff_id, created)
 
-    def source_of(self, copy: Copy, finished: Mapping[int, StageResult]) -> tuple[tuple[str, ...], str]:
-        """The layers that COPY --from names, and what to call them."""
+    def source_of(
+        self, name: str, place: Location, finished: Mapping[int, StageResult]
+    ) -> tuple[tuple[str, ...], str]:
+        """The layers that --from or a mount's `from` names, and what to call them."""
         from wherry.build.plan import find_stage
 
-        assert copy.from_ is not None  # noqa: S101
-        number = find_stage(self.dockerfile, copy.from_, len(self.dockerfile.stages))
+        number = find_stage(self.dockerfile, name, len(self.dockerfile.stages))
         if number is not None and number in finished:
-            return finished[number].diff_ids, f"stage {copy.from_}"
-        image = find(self.store, copy.from_)
+            return finished[number].diff_ids, f"stage {name}"
+        if name == "scratch":
+            return (), "scratch"
+        image = find(self.store, name)
         if image is None:
             raise fail(
-                copy.location,
-                f"--from={copy.from_} is neither a stage before this one nor a local image",
+                place,
+                f"--from={name} is neither a stage before this one nor a local image",
                 hint="name a stage with FROM ... AS NAME, or see wherry images",
             )
-        return image.config.diff_ids, f"image {copy.from_}"
+        return image.config.diff_ids, f"image {name}"
 
     # -- the two ends ------------------------------------------------------------------------------
 

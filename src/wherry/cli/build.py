@@ -34,6 +34,8 @@ COMMAND = Command(
             choices=("auto", "plain", "tty", "quiet"),
             default="auto",
         ),
+        Flag("secret", "list", "Secret to expose to the build", metavar="id=ID[,src=FILE|,env=NAME]"),
+        Flag("ssh", "list", "SSH agent socket to expose to the build", metavar="default|ID[=SOCKET]"),
         Flag("iidfile", "string", "Write the image ID to a file", metavar="FILE"),
         Flag("quiet", "bool", "Suppress the build output and print the image ID on success", short="q"),
     ),
@@ -44,6 +46,7 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.build.worker import Build, BuildOptions, host_platform, tag, unused_args
+    from wherry.cli.build_given import given
     from wherry.cli.progress import Deferred, make_progress
     from wherry.oci.reference import parse as parse_reference
     from wherry.store import Store
@@ -63,6 +66,7 @@ def run(options: Options) -> int:
         _pairs(options.strings("build-arg"), "build-arg"),
         _pairs(options.strings("label"), "label"),
         options.flag("no-cache"),
+        given(options.strings("secret"), options.strings("ssh")),
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     progress = Deferred(make_progress("quiet" if quiet else options.string("progress") or "auto"))

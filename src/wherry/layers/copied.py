@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wherry.layers.copying import copy_node, finish
 from wherry.layers.remove import remove_tree
+from wherry.layers.snapshots import SYSTEM
 from wherry.layers.tree import ROOT_MODE, entry_of
 from wherry.layers.view import View
 from wherry.layers.whiteout import make_whiteout
@@ -20,7 +21,7 @@ from wherry.layers.whiteout import make_whiteout
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wherry.layers.snapshots import Snapshot
+    from wherry.layers.snapshots import Place, Snapshot
     from wherry.layers.view import Node
 
 # Files that an isolation without mounts writes while a process runs and puts back with their times:
@@ -36,7 +37,8 @@ Index = dict[str, Mark]
 class Copied:
     name = "copy"
 
-    def open(self, layers: Sequence[str], work: str) -> Snapshot:
+    def open(self, layers: Sequence[str], work: str, places: Sequence[Place] = SYSTEM) -> Snapshot:
+        """`places` are not made here: whoever moves something into them makes them and takes them away."""
         return _Copy(layers, work)
 
     def view(self, layers: Sequence[str], work: str) -> View:
@@ -113,15 +115,16 @@ class _Copy:
         """Nothing is mounted."""
 
 
-def copy_view(view: View, target: str) -> None:
-    """Copy a whole view into an existing empty folder, hard links kept."""
-    root = view.root()
+def copy_view(view: View, target: str, top: Node | None = None) -> None:
+    """Copy a whole view, or a folder of it, into an existing empty folder, hard links kept."""
+    root = top or view.root()
     if root is None:
         return
+    cut = len(root.name) + 1 if root.name else 0
     links: dict[tuple[int, int], str] = {}
     folders: list[tuple[Node, str]] = [(root, target)]
     for node in view.walk(root):
-        host = f"{target}/{node.name}"
+        host = f"{target}/{node.name[cut:]}"
         if node.is_folder:
             folders.append((node, host))
         _copy_linked(node.path, host, node.status, links)

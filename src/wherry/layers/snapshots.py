@@ -6,14 +6,28 @@ real copy and compares it with an index taken before (where nothing may be mount
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wherry.layers.remove import remove_tree
 from wherry.layers.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+class Place(NamedTuple):
+    """Where something is going to be mounted: a path without leading slash, and whether it is a folder."""
+
+    path: str
+    folder: bool = True
+
+
+SYSTEM = (
+    *map(Place, ("dev", "etc", "proc", "sys")),
+    *(Place(f"etc/{name}", folder=False) for name in ("hostname", "hosts", "resolv.conf")),
+)
 
 
 class Snapshot(Protocol):
@@ -34,8 +48,10 @@ class Snapshot(Protocol):
 class Snapshots(Protocol):
     name: str  # "overlay" or "copy"
 
-    def open(self, layers: Sequence[str], work: str) -> Snapshot:
+    def open(self, layers: Sequence[str], work: str, places: Sequence[Place] = SYSTEM) -> Snapshot:
         """A root over `layers` (trees in overlay form, lowest first), its state kept in `work`.
+
+        The `places`, parents before what they hold, can be mounted on and leave nothing in changes().
 
         `work` may be a fresh folder, or one that was used before: with the same layers, to go on with
         what was changed; with more layers on top, after changes() became the first of those.
@@ -50,8 +66,8 @@ class Overlay:
 
     name = "overlay"
 
-    def open(self, layers: Sequence[str], work: str) -> Snapshot:
-        return _Mounted(layers, work)
+    def open(self, layers: Sequence[str], work: str, places: Sequence[Place] = SYSTEM) -> Snapshot:
+        return _Mounted(layers, work, places)
 
     def view(self, layers: Sequence[str], work: str) -> View:
         upper = os.path.join(work, "upper")
@@ -65,7 +81,7 @@ class _Mounted:
     of them has to be made in ``upper``, where it would become a part of the image.
     """
 
-    def __init__(self, layers: Sequence[str], work: str) -> None:
+    def __init__(self, layers: Sequence[str], work: str, places: Sequence[Place]) -> None:
         from wherry import linux
 
         self._work = work
@@ -77,7 +93,8 @@ class _Mounted:
             os.makedirs(os.path.join(work, folder), exist_ok=True)
         # overlayfs takes the uppermost first, and no folder twice.  A layer that comes twice (two steps
         # with the same result) is whole in its upper place, so the lower one can be left out.
-        lower = [*dict.fromkeys(reversed(layers)), _scaffold(work)]
+        lower = [*dict.fromkeys(reversed(layers)), _scaffold(work, places)]
+        self._new = _absent(places, layers)
         options = ["userxattr", "index=off", "xino=off"]
         with _Short(lower) as names:
             options.append("lowerdir=" + ":".join(_escaped(name) for name in names))
@@ -97,7 +114,18 @@ class _Mounted:
 
     def changes(self) -> str:
         self.close()
+        self._unstub()
         return self._upper
+
+    def _unstub(self) -> None:
+        """Where an opaque folder hides the scaffold, a runtime made the places in ``upper`` itself."""
+        for place in reversed(self._new):
+            path = os.path.join(self._upper, place.path)
+            with contextlib.suppress(OSError):
+                if place.folder:
+                    os.rmdir(path)
+                elif os.path.isfile(path) and not os.path.getsize(path):
+                    os.unlink(path)
 
     def close(self) -> None:
         from wherry import linux
@@ -108,19 +136,24 @@ class _Mounted:
         remove_tree(os.path.join(self._work, "work"))
 
 
-SCAFFOLD_FOLDERS = ("dev", "etc", "proc", "sys")
-SCAFFOLD_FILES = ("etc/hostname", "etc/hosts", "etc/resolv.conf")
-
-
-def _scaffold(work: str) -> str:
+def _scaffold(work: str, places: Sequence[Place]) -> str:
     top = os.path.join(work, "scaffold")
-    if not os.path.isdir(top):
-        os.mkdir(top)
-        for folder in SCAFFOLD_FOLDERS:
-            os.mkdir(os.path.join(top, folder))
-        for name in SCAFFOLD_FILES:
-            os.close(os.open(os.path.join(top, name), os.O_CREAT | os.O_WRONLY, 0o644))
+    remove_tree(top)
+    os.mkdir(top)
+    for path, folder in places:
+        host = os.path.join(top, path)
+        if folder:
+            os.makedirs(host, exist_ok=True)
+        else:
+            os.close(os.open(host, os.O_CREAT | os.O_WRONLY, 0o644))
     return top
+
+
+def _absent(places: Sequence[Place], layers: Sequence[str]) -> list[Place]:
+    """The places of the caller's own that the layers do not have."""
+    view = View(layers)
+    own = places[len(SYSTEM) :] if places[: len(SYSTEM)] == SYSTEM else places
+    return [place for place in own if view.find(place.path, follow_last=False) is None]
 
 
 class _Short:

@@ -8,10 +8,8 @@ runs, and put back exactly as they were.
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
-import stat
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ from wherry import linux
 from wherry.errors import UnsupportedError
 from wherry.layers.rootpath import resolve
 from wherry.sandbox.files import file_contents
+from wherry.sandbox.furnish import Furnished, write
 from wherry.sandbox.programs import find_program
 from wherry.sandbox.supervise import Supervised, close_streams, exit_code, in_pid_namespace, take_streams
 
@@ -27,21 +26,6 @@ if TYPE_CHECKING:
 
     from wherry.sandbox.process import Process, Running
 
-DEVICES = {
-    "null": (1, 3),
-    "zero": (1, 5),
-    "full": (1, 7),
-    "random": (1, 8),
-    "urandom": (1, 9),
-    "tty": (5, 0),
-}
-DEVICE_MODE = 0o666
-LINKS = {
-    "fd": "/proc/self/fd",
-    "stdin": "/proc/self/fd/0",
-    "stdout": "/proc/self/fd/1",
-    "stderr": "/proc/self/fd/2",
-}
 # The numbers of spec.CAPABILITIES (linux/capability.h); the others leave the bounding set.
 KEPT_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31})
 LAST_CAPABILITY = 40
@@ -56,7 +40,7 @@ class Chroot:
         self.mounts = mounts
 
     def start(self, root: str, process: Process, *, stdin: int, stdout: int, stderr: int) -> Running:
-        program = find_program(root, process.args, process.env, process.cwd)
+        program = find_program(root, process)
         self._refuse(process)
         files = (stdin, stdout, stderr)
         if self.mounts:
@@ -77,9 +61,10 @@ class Chroot:
                 "this container may make no network of its own",
                 hint="use --network host here, or run wherry where it may use namespaces",
             )
-        if process.mounts and not self.mounts:
+        fixed = [mount.target for mount in process.mounts if not mount.movable]
+        if fixed and not self.mounts:
             raise UnsupportedError(
-                f"nothing can be mounted here, so not {process.mounts[0].target} either",
+                f"nothing can be mounted here, so not {fixed[0]} either",
                 hint="copy files with wherry cp, or run wherry where it may mount",
             )
 
@@ -102,13 +87,14 @@ def _mounted(root: str, process: Process, program: str, files: tuple[int, int, i
         linux.mount(f"/{name}", f"{root}/{name}", None, flags)
     for mount in process.mounts:
         target = resolve(root, mount.target)
-        if not os.path.isdir(mount.source) and mount.kind == "bind":
+        if mount.kind == "tmpfs" or os.path.isdir(mount.source):
+            os.makedirs(target, exist_ok=True)
+        elif not os.path.lexists(target):
             os.makedirs(os.path.dirname(target), exist_ok=True)
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
-        else:
-            os.makedirs(target, exist_ok=True)
         if mount.kind == "tmpfs":
-            linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV)
+            options = ",".join(mount.options)
+            linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
             continue
         linux.mount(mount.source, target, None, flags)
         if mount.readonly:
@@ -128,7 +114,7 @@ def _mount_files(root: str, process: Process) -> None:
         host = resolve(root, target)
         if os.path.isfile(host):
             source = f"{scratch}/{os.path.basename(target)}"
-            _write(source, text)
+            write(source, text)
             linux.mount(source, host, None, linux.MS_BIND)
 
 
@@ -142,7 +128,7 @@ def _supervise(parent: int, root: str, process: Process, program: str, files: tu
         # SIGTERM, not SIGKILL: wherry may be gone, but the root is still to be put in order.
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
-        with _Furnished(root, process):
+        with Furnished(root, process):
             if os.getppid() == parent:
                 code = _run(root, process, program, files)
             kill_inside(root)
@@ -223,84 +209,3 @@ def _root_of(pid: str) -> str:
         return os.readlink(f"/proc/{pid}/root")
     except OSError:
         return ""
-
-
-class _Furnished:
-    """Device nodes and files of /etc in the root for a while; leaving puts back what was there."""
-
-    def __init__(self, root: str, process: Process) -> None:
-        self._root = root
-        self._process = process
-        self._made: list[str] = []
-        self._saved: list[tuple[str, bytes, os.stat_result]] = []
-        self._folders: dict[str, os.stat_result] = {}
-
-    def __enter__(self) -> None:
-        for name, numbers in DEVICES.items():
-            self._make(f"/dev/{name}", functools.partial(_node, numbers))
-        for name, target in LINKS.items():
-            self._make(f"/dev/{name}", functools.partial(os.symlink, target))
-        for target, text in file_contents(self._process).items():
-            host = resolve(self._root, target)
-            if os.path.isfile(host):
-                with open(host, "rb") as file:
-                    self._saved.append((host, file.read(), os.stat(host)))
-                _write(host, text)
-            else:
-                self._make(target, functools.partial(_write, text=text))
-
-    def __exit__(self, *_: object) -> None:
-        for path in reversed(self._made):
-            try:
-                if stat.S_ISDIR(os.lstat(path).st_mode):
-                    os.rmdir(path)
-                else:
-                    os.unlink(path)
-            except OSError:
-                # The step took it away, or put something of its own there: that is the step's.
-                pass
-        for path, data, status in self._saved:
-            _restore(path, data, status)
-        for folder, status in self._folders.items():
-            if os.path.isdir(folder):
-                os.utime(folder, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-    def _make(self, target: str, make: Callable[[str], None]) -> None:
-        path = resolve(self._root, target, follow_last=False)
-        if os.path.lexists(path):
-            return
-        folder = os.path.dirname(path)
-        if not os.path.isdir(folder):
-            self._remember(os.path.dirname(folder))
-            os.makedirs(folder)
-            self._made.append(folder)
-        self._remember(folder)
-        try:
-            make(path)
-        except PermissionError:
-            return
-        self._made.append(path)
-
-    def _remember(self, folder: str) -> None:
-        if folder not in self._folders:
-            self._folders[folder] = os.stat(folder)
-
-
-def _node(numbers: tuple[int, int], path: str) -> None:
-    os.mknod(path, stat.S_IFCHR | DEVICE_MODE, os.makedev(*numbers))
-    os.chmod(path, DEVICE_MODE)
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(text)
-
-
-def _restore(path: str, data: bytes, status: os.stat_result) -> None:
-    """The old bytes and times.  As with Docker, what a step writes to these files is not kept."""
-    try:
-        with open(path, "wb") as file:
-            file.write(data)
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    except OSError:
-        pass

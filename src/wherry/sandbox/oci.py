@@ -45,7 +45,7 @@ class Oci:
         self.rootless = rootless
 
     def start(self, root: str, process: Process, *, stdin: int, stdout: int, stderr: int) -> Running:
-        find_program(root, process.args, process.env, process.cwd)
+        find_program(root, process)
         # Beside the root, in a folder that the store sweeps: nothing is left if we are killed.
         bundle = tempfile.mkdtemp(prefix="bundle-", dir=os.path.dirname(root))
         try:

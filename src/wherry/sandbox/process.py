@@ -12,7 +12,9 @@ class Mount(NamedTuple):
     """Something laid over the root file system for as long as the process runs.
 
     `kind` is "bind" (`source` is a path on the host) or "tmpfs".  `target` is absolute inside the root;
-    it is created where it is absent, symlinks resolved inside the root.
+    it is created where it is absent, symlinks resolved inside the root.  A `movable`
+    one's `source` is the caller's own and on the root's file system: where nothing can be mounted, it is
+    moved into the root meanwhile.
     """
 
     kind: str
@@ -20,6 +22,7 @@ class Mount(NamedTuple):
     target: str
     readonly: bool = False
     options: tuple[str, ...] = ()
+    movable: bool = False
 
 
 class User(NamedTuple):

@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import TYPE_CHECKING
 
 from wherry.errors import CommandNotExecutable, CommandNotFound
 from wherry.layers.rootpath import resolve
 from wherry.oci.config import DEFAULT_PATH
 
+if TYPE_CHECKING:
+    from wherry.sandbox.process import Process
 
-def find_program(root: str, args: tuple[str, ...], env: tuple[str, ...], cwd: str) -> str:
-    """The absolute path, inside the root, of what `args` starts.
+
+def find_program(root: str, process: Process) -> str:
+    """The absolute path, inside the root, of what the process starts; what is mounted is looked into.
 
     Raises CommandNotFound (127) and CommandNotExecutable (126) with Docker's words.
     """
+    args = process.args
     if not args or not args[0]:
         raise CommandNotFound(
             "no command specified", hint="give one after the image, or CMD in its Dockerfile"
         )
     name = args[0]
     if "/" in name:
-        candidates = [name if name.startswith("/") else f"{cwd}/{name}"]
+        candidates = [name if name.startswith("/") else f"{process.cwd}/{name}"]
     else:
-        path = next((e[5:] for e in reversed(env) if e.startswith("PATH=")), DEFAULT_PATH)
-        candidates = [f"{folder or cwd}/{name}" for folder in path.split(":")]
+        path = next((e[5:] for e in reversed(process.env) if e.startswith("PATH=")), DEFAULT_PATH)
+        candidates = [f"{folder or process.cwd}/{name}" for folder in path.split(":")]
     refused = None
     for candidate in candidates:
-        host = resolve(root, candidate)
+        mounted = _mounted(process, candidate)
+        host = mounted or resolve(root, candidate)
         try:
             status = os.stat(host, follow_symlinks=False)
         except OSError:
             continue
         if stat.S_ISREG(status.st_mode) and status.st_mode & 0o111:
-            reason = explain_failure(root, candidate)
+            reason = None if mounted else explain_failure(root, candidate)
             if reason:
                 raise CommandNotFound(
                     f'exec: "{name}": no such file or directory: {reason}',
@@ -47,6 +53,14 @@ def find_program(root: str, args: tuple[str, ...], env: tuple[str, ...], cwd: st
         )
     where = "no such file or directory" if "/" in name else "executable file not found in $PATH"
     raise CommandNotFound(f'exec: "{name}": {where}')
+
+
+def _mounted(process: Process, path: str) -> str | None:
+    """The file on the host that a path means below a mount."""
+    for mount in reversed(process.mounts):
+        if mount.kind == "bind" and path.startswith(mount.target + "/"):
+            return resolve(mount.source, path[len(mount.target) :])
+    return None
 
 
 def explain_failure(root: str, program: str) -> str | None:

@@ -3,6 +3,7 @@
     oci-layout, index.json, blobs/sha256/   the OCI image layout
     layers/<hex>/, l/<short>                unpacked layers, and short links to them
     containers/<id>/                        the files of each container
+    caches/<mark>/                          cache mounts of RUN steps
     tmp/                                    work in progress
     wherry.db                               names, images, layers, cache, containers
 
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from wherry.errors import StorageError
 from wherry.store.blobs import Blobs
 from wherry.store.cache import Cache
+from wherry.store.caches import CacheMounts
 from wherry.store.containers import Containers
 from wherry.store.database import Database
 from wherry.store.images import Images, Names
@@ -45,6 +47,7 @@ class Store:
         self.images = Images(database)
         self.names = Names(root, database, self.blobs)
         self.cache = Cache(database)
+        self.cache_mounts = CacheMounts(root)
         self.containers = Containers(root, database)
 
     @classmethod

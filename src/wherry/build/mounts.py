@@ -1,0 +1,132 @@
+"""RUN --mount: what is asked for, variables replaced and defaults filled in, and what it is for the cache.
+
+Source: the Dockerfile reference, "RUN --mount".  Secrets, agents and caches are no part of a key but by
+their names; what a bind mount shows is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wherry.build.sources import ContextSource, ViewSource
+from wherry.dockerfile.lines import fail
+from wherry.errors import ContextError
+from wherry.layers.view import View
+
+if TYPE_CHECKING:
+    from wherry.build.sources import Source
+    from wherry.build.stage import StageBuilder
+    from wherry.dockerfile.ast import Location, Run, RunMount
+
+SECRETS = "/run/secrets/"
+AGENTS = "/run/buildkit/ssh_agent."
+
+
+class PlannedMount(NamedTuple):
+    """`asked` has its variables replaced; `target` is absolute ("" where only an environment variable is
+    wanted).  `layers` are the trees of the image or stage that it shows, None for the build context."""
+
+    asked: RunMount
+    target: str
+    place: Location
+    layers: tuple[str, ...] | None = None
+    label: str = ""
+
+    @property
+    def mode(self) -> int:
+        defaults = {"secret": 0o400, "ssh": 0o600}
+        return int(self.asked.mode, 8) if self.asked.mode else defaults.get(self.asked.type, 0o755)
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        return int(self.asked.uid or 0), int(self.asked.gid or 0)
+
+    @property
+    def readonly(self) -> bool:
+        return self.asked.readonly if self.asked.readonly is not None else self.asked.type == "bind"
+
+
+def plan_mounts(stage: StageBuilder, run: Run) -> tuple[PlannedMount, ...]:
+    """Raises DockerfileError."""
+    found = []
+    agents = 0
+    for written in run.mounts:
+        planned = _planned(stage, run, written, agents)
+        agents += planned.asked.type == "ssh"
+        found.append(planned)
+    return tuple(found)
+
+
+def _planned(stage: StageBuilder, run: Run, written: RunMount, agents: int) -> PlannedMount:
+    place = run.location
+    values: dict[str, Any] = {
+        field: stage.expand(value, place)
+        for field, value in written._asdict().items()
+        if isinstance(value, str) and field not in ("type", "sharing")
+    }
+    asked = written._replace(**values)
+    target = asked.target or ""
+    if asked.type == "secret":
+        asked = asked._replace(id=asked.id or posixpath.basename(target) or asked.source)
+        if not asked.id:
+            raise fail(place, "one of source, target required (--mount=type=secret)")
+        target = target or ("" if asked.env else SECRETS + asked.id)
+    elif asked.type == "ssh":
+        asked = asked._replace(id=asked.id or "default")
+        target = target or f"{AGENTS}{agents}"
+    elif asked.type == "cache":
+        asked = asked._replace(id=asked.id or posixpath.normpath(target), sharing=asked.sharing or "shared")
+    if target:
+        target = posixpath.normpath(posixpath.join("/", stage.state.workdir, target))
+        if target == "/":
+            raise fail(place, f"invalid mount target {asked.target!r}: it would cover the whole image")
+    if asked.from_ is None:
+        return PlannedMount(asked, target, place)
+    diff_ids, label = stage.build.source_of(asked.from_, place, stage.finished)
+    links = tuple(stage.build.store.layers.link(diff_id) for diff_id in diff_ids)
+    return PlannedMount(asked, target, place, links, label)
+
+
+def quick_component(mount: PlannedMount) -> dict[str, Any]:
+    """What a mount is for a key without looking at any file: another file system is known as a whole."""
+    asked = {k: v for k, v in mount.asked._asdict().items() if v not in (None, False) and k != "required"}
+    if mount.asked.type in ("bind", "cache") and mount.layers is not None:
+        return {**asked, "target": mount.target, "layers": list(mount.layers)}
+    return {**asked, "target": mount.target}
+
+
+def component(stage: StageBuilder, mount: PlannedMount) -> dict[str, Any]:
+    """What a mount is for a key: the content of what it shows, wherever that comes from."""
+    asked = quick_component(mount)
+    if mount.asked.type != "bind":
+        return asked
+    for name in ("layers", "from_"):
+        asked.pop(name, None)
+    return {**asked, "content": _content(source_of(stage, mount), mount)}
+
+
+def source_of(stage: StageBuilder, mount: PlannedMount) -> Source:
+    if mount.layers is None:
+        return ContextSource(stage.build.context())
+    return ViewSource(View(mount.layers), mount.label)
+
+
+def _content(source: Source, mount: PlannedMount) -> str:
+    digest = hashlib.sha256()
+    try:
+        for top in source.find(_literal(mount.asked.source or "/")):
+            files = [top, *source.below(top)] if top.is_folder else [top]
+            cut = len(top.name)
+            for file in files:
+                line = f"{file.name[cut:]}\0{source.digest(file)}\n"
+                digest.update(line.encode("utf-8", "surrogateescape"))
+    except ContextError as error:
+        raise fail(mount.place, f"RUN --mount failed: {error.message}", hint=error.hint) from None
+    return digest.hexdigest()
+
+
+def _literal(path: str) -> str:
+    """A source of a mount is a name: wildcards mean themselves."""
+    return "".join("\\" + c if c in "*?[\\" else c for c in path)

@@ -1,0 +1,72 @@
+"""What a step printed: the whole of it in a file, its end for the error message."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+from wherry.errors import StepError
+from wherry.layers.writefile import write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wherry.build.progress import Progress
+    from wherry.dockerfile.ast import Run
+
+TAIL = 20
+KEPT_LOGS = 10
+
+
+class StepLog:
+    """The whole output of a step in a file, its last lines in memory.
+
+    The file of a step that failed stays, with those of the last failures before it; others go.
+    """
+
+    def __init__(self, root: str, progress: Progress) -> None:
+        self._progress = progress
+        folder = os.path.join(root, "logs")
+        os.makedirs(folder, exist_ok=True)
+        for old in sorted(os.listdir(folder))[:-KEPT_LOGS]:
+            os.unlink(os.path.join(folder, old))
+        self.path = os.path.join(folder, f"step-{time.time_ns()}-{os.getpid()}.log")
+        self._file = os.open(self.path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        self._tail = b""
+
+    def write(self, data: bytes) -> None:
+        write_all(self._file, data)
+        self._progress.output(data)
+        self._tail = (self._tail + data)[-(1 << 14) :]
+
+    def tail(self) -> list[str]:
+        text = self._tail.decode("utf-8", "replace").rstrip("\n")
+        return text.split("\n")[-TAIL:] if text else []
+
+    def close(self, *, keep: bool) -> None:
+        os.close(self._file)
+        if not keep:
+            os.unlink(self.path)
+
+
+def failed(run: Run, argv: Sequence[str], code: int, log: StepLog) -> StepError:
+    """The error for a RUN that ended with `code`."""
+    place = run.location
+    span = str(place.line) if place.end_line == place.line else f"{place.line}-{place.end_line}"
+    command = " ".join(argv)
+    shown = command if len(command) <= 200 else command[:197] + "..."
+    lines = [f"process {shown!r} did not complete successfully: exit code: {code}"]
+    lines += [f"  {line}" for line in log.tail()]
+    lines.append(f"{place.name}:{span}")
+    lines += [f"  {number:>4} | {text}" for number, text in enumerate(place.lines, place.line)]
+    hint = _exit_hint(code) + f"the whole output is in {log.path}"
+    return StepError("\n".join(lines), hint=hint)
+
+
+def _exit_hint(code: int) -> str:
+    if code == 127:
+        return "127 means that a command was not found; "
+    if code == 137:
+        return "137 means that it was killed (out of memory?); "
+    return ""
