@@ -1,0 +1,272 @@
+"""From Kubernetes objects to routes: defaults, ports, types, endpoints, and who wins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from support.services import endpoint, port, service, slice_of, table
+from wherry.proxy import project
+from wherry.proxy.model import Route
+from wherry.proxy.routes import Options, Router, Table
+
+
+def only(made: Table) -> Route:
+    assert made.rejected == () and len(made.routes) == 1, made
+    return made.routes[0]
+
+
+def reasons(made: Table) -> list[str]:
+    return [r.reason for r in made.rejected]
+
+
+def test_a_service_needs_no_annotation() -> None:
+    route = only(table(service("web", "shop")))
+    assert (route.name, route.host, route.path) == ("shop/web:80", "web.shop.cluster.local", "/")
+    assert route.addresses == ("10.0.0.1:80",)
+    assert route.settings.read_timeout == 60_000 and route.settings.body_size == 1 << 20
+
+
+def test_the_domain_ends_the_default_host() -> None:
+    assert only(table(service(), domain="apps.example")).host == "web.default.apps.example"
+
+
+@pytest.mark.parametrize(
+    "ports, wanted, name",
+    [
+        ([port(8080, "a"), port(80, "b")], None, "b"),
+        ([port(80, "b"), port(8080, "http")], None, "http"),
+        ([port(8080, "first"), port(9090, "second")], None, "first"),
+        ([port(53, "dns", protocol="UDP"), port(9090, "second")], None, "second"),
+        ([port(8080, "a"), port(9090, "b")], "b", "b"),
+        ([port(8080, "a"), port(9090, "b")], "9090", "b"),
+    ],
+)
+def test_the_port_is_the_one_asked_for_or_http_or_80_or_the_first(
+    ports: list[dict[str, Any]], wanted: str | None, name: str
+) -> None:
+    annotations = {"port": wanted} if wanted else {}
+    assert only(table(service(ports=ports, annotations=annotations))).name == f"default/web:{name}"
+
+
+def test_a_ports_name_behind_a_dot_makes_another_route() -> None:
+    annotations = {"host": "a.example", "host.admin": "admin.example", "read-timeout.admin": "5m"}
+    made = table(service(ports=[port(80, "http"), port(9000, "admin")], annotations=annotations))
+    found = {r.host: (r.addresses, r.settings.read_timeout) for r in made.routes}
+    assert found == {
+        "a.example": (("10.0.0.1:80",), 60_000),
+        "admin.example": (("10.0.0.1:9000",), 300_000),
+    }
+
+
+def test_several_hosts_and_a_wildcard() -> None:
+    made = table(service(annotations={"host": "A.example, *.b.example,a.example", "path": "/api/"}))
+    assert [(r.host, r.path) for r in made.routes] == [("a.example", "/api"), ("*.b.example", "/api")]
+
+
+@pytest.mark.parametrize("name, protocol", [("https", "https"), ("http", "http"), ("x", "http")])
+def test_a_port_named_https_speaks_it(name: str, protocol: str) -> None:
+    assert only(table(service(ports=[port(8443, name)]))).settings.protocol == protocol
+
+
+def test_a_service_without_a_ready_endpoint_is_a_route_to_nowhere() -> None:
+    made = table(service(), slice_of("web", endpoint("10.1.0.1", ready=False)))
+    assert only(made).addresses == ()
+
+
+def test_requests_go_to_the_cluster_ip_as_long_as_an_endpoint_is_ready() -> None:
+    made = table(service(), slice_of("web", endpoint("10.1.0.1")))
+    assert only(made).addresses == ("10.0.0.1:80",)
+
+
+def test_with_endpoints_requests_go_to_the_ready_addresses_only() -> None:
+    made = table(
+        service(),
+        slice_of(
+            "web",
+            endpoint("10.1.0.2"),
+            endpoint("10.1.0.1"),
+            endpoint("10.1.0.3", ready=False),
+            endpoint("10.1.0.4", terminating=True),
+            {"addresses": ["10.1.0.5"]},
+        ),
+        endpoints=True,
+    )
+    assert only(made).addresses == ("10.1.0.1:8080", "10.1.0.2:8080", "10.1.0.5:8080")
+    assert only(made).spare == "10.0.0.1:80"
+
+
+def test_an_endpoints_port_is_found_by_its_name() -> None:
+    ports = [port(9000, "metrics"), port(8080, "http")]
+    made = table(
+        service(ports=[port(80, "http"), port(81, "metrics")]),
+        slice_of("web", endpoint("10.1.0.1"), ports=ports),
+        endpoints=True,
+    )
+    assert only(made).addresses == ("10.1.0.1:8080",)
+
+
+def test_several_slices_are_one_upstream() -> None:
+    two = slice_of("web", endpoint("10.1.0.2"), endpoint("10.1.0.1"))
+    two["metadata"]["name"] = "web-two"
+    made = table(service(), slice_of("web", endpoint("10.1.0.1")), two, endpoints=True)
+    assert only(made).addresses == ("10.1.0.1:8080", "10.1.0.2:8080")
+
+
+@pytest.mark.parametrize("ip", ["None", ""])
+def test_a_headless_service_goes_to_its_endpoints(ip: str) -> None:
+    made = table(service(clusterIP=ip), slice_of("web", endpoint("10.1.0.1")))
+    assert only(made).addresses == ("10.1.0.1:8080",)
+    assert only(table(service(clusterIP=ip))).addresses == ()
+
+
+def test_an_external_name_is_looked_up_by_nginx() -> None:
+    external = service(type="ExternalName", externalName="Api.Example.", clusterIP="", ports=[])
+    assert only(table(external, names=True)).addresses == ("api.example:80",)
+    assert reasons(table(external)) == ["no-resolver"]
+
+
+@pytest.mark.parametrize(
+    "name", ["10.0.0.1", "localhost", "x.localhost", "0x7f000001", "127.1", "a b", "[::1]"]
+)
+def test_an_external_name_is_never_an_address_or_this_machine(name: str) -> None:
+    external = service(type="ExternalName", externalName=name, clusterIP="", ports=[])
+    assert reasons(table(external, names=True)) == ["bad-address"]
+
+
+@pytest.mark.parametrize(
+    "ip", ["127.0.0.1", "169.254.169.254", "0.0.0.0", "::1", "::ffff:127.0.0.1", "224.0.0.1"]
+)
+def test_no_address_leads_to_the_proxy_itself_or_the_node(ip: str) -> None:
+    assert reasons(table(service(clusterIP=ip))) == ["bad-address"]
+    made = table(service(clusterIP="None"), slice_of("web", endpoint(ip)))
+    assert reasons(made) == ["bad-address"]
+
+
+def test_the_oldest_service_has_the_host_and_the_loser_is_told() -> None:
+    shared = {"annotations": {"host": "a.example"}}
+    made = table(
+        service("young", created="2026-02-01T00:00:00Z", **shared),
+        service("old", created="2026-01-01T00:00:00Z", **shared),
+        service("b-same-age", created="2026-01-01T00:00:00Z", **shared),
+        service("no-date", created="", **shared),
+    )
+    assert [r.name for r in made.routes] == ["default/b-same-age:80"]
+    assert {r.name for r in made.rejected} == {"default/old:80", "default/young:80", "default/no-date:80"}
+    assert {r.message for r in made.rejected} == {
+        "a.example/ belongs to default/b-same-age:80, which came first"
+    }
+
+
+def test_different_paths_of_one_host_do_not_meet() -> None:
+    made = table(
+        service("one", annotations={"host": "a.example", "path": "/"}),
+        service("two", annotations={"host": "a.example", "path": "/api"}),
+    )
+    assert len(made.routes) == 2 and made.rejected == ()
+
+
+def test_a_type_change_changes_the_route_and_nothing_is_remembered_wrongly() -> None:
+    router = Router(Options(names=True))
+    kinds = [
+        (service(), ("10.0.0.1:80",)),
+        (service(type="ExternalName", externalName="x.example", clusterIP="", ports=[]), ("x.example:80",)),
+        (service(clusterIP="None"), ()),
+        (service(type="NodePort"), ("10.0.0.1:80",)),
+        (service(type="LoadBalancer", clusterIP="10.0.0.9"), ("10.0.0.9:80",)),
+    ]
+    for object_, addresses in (*kinds, *reversed(kinds)):
+        assert only(router.build([project.service(object_)])).addresses == addresses
+
+
+@pytest.mark.parametrize(
+    "annotations, reason",
+    [
+        ({"host": "a b"}, "bad-annotation"),
+        ({"path": "api"}, "bad-annotation"),
+        ({"path": "/a/../b"}, "bad-annotation"),
+        ({"port": "0"}, "no-port"),
+        ({"port": "nope"}, "no-port"),
+        ({"protocol": "ftp"}, "bad-annotation"),
+        ({"read-timeout": "0s"}, "bad-annotation"),
+        ({"read-timeout": "25h"}, "bad-annotation"),
+        ({"body-size": "-1"}, "bad-annotation"),
+        ({"websocket": "yes"}, "bad-annotation"),
+    ],
+)
+def test_half_a_wish_is_not_served(annotations: dict[str, str], reason: str) -> None:
+    made = table(service(annotations=annotations), service("other"))
+    assert reasons(made) == [reason]
+    assert [r.name for r in made.routes] == ["default/other:80"]
+
+
+def test_an_unknown_annotation_is_reported_and_the_route_is_served() -> None:
+    made = table(service(annotations={"hots": "a.example"}))
+    assert [r.name for r in made.routes] == ["default/web:80"]
+    assert "did you mean host?" in made.rejected[0].message
+
+
+@pytest.mark.parametrize(
+    "text, field, value",
+    [
+        ("250ms", "read_timeout", 250),
+        ("30", "read_timeout", 30_000),
+        ("2m", "read_timeout", 120_000),
+        ("24h", "read_timeout", 86_400_000),
+    ],
+)
+def test_times_are_read_as_nginx_writes_them(text: str, field: str, value: int) -> None:
+    assert getattr(only(table(service(annotations={"read-timeout": text}))).settings, field) == value
+
+
+@pytest.mark.parametrize(
+    "text, size", [("0", 0), ("512k", 512 << 10), ("10M", 10 << 20), ("1g", 1 << 30), ("7", 7)]
+)
+def test_sizes_are_read_as_nginx_writes_them(text: str, size: int) -> None:
+    assert only(table(service(annotations={"body-size": text}))).settings.body_size == size
+
+
+def test_nobody_makes_the_others_slow_with_settings_of_his_own() -> None:
+    made = table(*(service(f"s{i}", annotations={"read-timeout": f"{i + 1}ms"}) for i in range(205)))
+    assert len(made.routes) == 200 and reasons(made) == ["too-many-settings"] * 5
+
+
+def test_the_api_server_itself_is_published_only_by_whoever_annotates_it() -> None:
+    assert table(service("kubernetes")).routes == ()
+    assert only(table(service("kubernetes", annotations={"host": "api.example"}))).host == "api.example"
+
+
+def test_a_table_built_step_by_step_is_the_table_built_at_once() -> None:
+    objects = [
+        service(
+            f"s{i}", created=f"2026-01-{i % 28 + 1:02}T00:00:00Z", annotations={"host": f"h{i % 7}.example"}
+        )
+        for i in range(40)
+    ]
+    services = [project.service(o) for o in objects]
+    router = Router(Options())
+    for end in range(len(services) + 1):
+        router.build(services[:end])
+    assert router.build(services) == table(*objects)
+    assert router.build(reversed(services)) == table(*objects)
+
+
+@pytest.mark.parametrize(
+    "object_, field",
+    [
+        ({"metadata": {"name": "x"}, "spec": {"ports": "80"}}, "spec.ports"),
+        ({"metadata": {"name": "x"}, "spec": {"ports": [{"port": "80"}]}}, "spec.ports[0].port"),
+        ({"metadata": {"name": "x"}, "spec": {"ports": [{"port": True}]}}, "spec.ports[0].port"),
+        ({"metadata": {"name": "x"}, "spec": {"ports": [{"port": 70000}]}}, "spec.ports[0].port"),
+        ({"metadata": {"name": 5}}, "metadata.name"),
+        ({"metadata": {}}, "metadata.name"),
+        ({"metadata": []}, "metadata"),
+        ({"metadata": {"name": "x", "annotations": {"wherry.dev/port": 80}}}, "quote it"),
+        ({"metadata": {"name": "x"}, "spec": {"externalName": ["x"]}}, "spec.externalName"),
+    ],
+)
+def test_what_is_no_service_is_named_by_its_field(object_: dict[str, Any], field: str) -> None:
+    with pytest.raises(project.BadObject) as caught:
+        project.service(object_)
+    assert field in str(caught.value)
