@@ -92,6 +92,7 @@ class Follow:
         self._observer.restarted(name, reason)
 
     def gave_up(self, error: WherryError) -> None:
+        """Make run() raise `error`."""
         self._fatal = error
         self.wake()
 

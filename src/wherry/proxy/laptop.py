@@ -94,7 +94,7 @@ class Laptop:
         """Until one of ENDS comes; returns the exit code.  Call it from the main thread."""
         self._state = state
         stop = threading.Event()
-        follow = Follow(sources, options, self._publish, self._monitor)
+        self._follow = follow = Follow(sources, options, self._publish, self._monitor)
 
         def end(number: int, _frame: object) -> None:
             process = self._own.process
@@ -120,6 +120,17 @@ class Laptop:
         return 0
 
     def _publish(self, table: Table) -> None:
+        """Raises ProxyError, and then is called again; while nothing is served that is the end."""
+        try:
+            self._apply(table)
+        except ProxyError as error:
+            if not self._reloader.running:
+                self._follow.gave_up(error)
+            hint = f" ({error.hint})" if error.hint else ""
+            self._say(f"{report.stamp(datetime.datetime.now())}, not applied: {error.message}{hint}")
+            raise
+
+    def _apply(self, table: Table) -> None:
         def text(routes: Sequence[Route]) -> str:
             return render(routes, self._rendering)
 

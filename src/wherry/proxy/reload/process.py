@@ -53,9 +53,13 @@ class Process:
         for number, patience in ((signal.SIGQUIT, grace), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
             self.send(number)
             try:
-                return self._child.wait(patience)
+                code = self._child.wait(patience)
             except subprocess.TimeoutExpired:
                 continue
+            # A master that was killed leaves its workers behind, and they the ports taken.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGTERM)
+            return code
         raise ProxyError(f"nginx ({self.pid}) does not end")
 
 
