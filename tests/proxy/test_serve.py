@@ -1,0 +1,371 @@
+"""``wherry proxy serve`` with a real nginx: PID 1's duties, the transaction, last-good, its log."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from proxy.conftest import Start
+from support.ports import free_port
+from support.proxy import PATIENCE, Backend, Load, Proxy, answers, ask, wait_until
+from wherry.proxy.model import Route
+from wherry.proxy.nginx.render import RenderOptions, render
+from wherry.proxy.publish import Publisher
+from wherry.proxy.routes import Table
+
+pytestmark = pytest.mark.nginx
+
+Backends = dict[str, Backend]
+
+
+class Pod:
+    """The shared folder, a generator's hand in it, and ``proxy serve`` beside it."""
+
+    def __init__(self, start: Start, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._start = start
+        self._options = RenderOptions(listen=(f"127.0.0.1:{self.port}",), access_log="")
+        folder.mkdir(exist_ok=True)
+        self._publisher: Publisher | None = None
+
+    def publish(self, **hosts: int | str) -> None:
+        """As ``proxy generate`` does: a route for each host to a port, or to an address as it stands."""
+        self.publish_routes(*(route(name, to) for name, to in hosts.items()))
+
+    def publish_routes(self, *routes: Route) -> None:
+        self._publisher = self._publisher or Publisher(str(self.folder), self._options)
+        self._publisher.publish(Table(routes))
+
+    def write(self, text: str) -> None:
+        """As somebody else's generator does: a file, and nothing about what it was made of."""
+        (self.folder / "routes.json").unlink(missing_ok=True)
+        (self.folder / ".new").write_text(text)
+        (self.folder / ".new").rename(self.folder / "default.conf")
+
+    def rendered(self, **hosts: int | str) -> str:
+        return render([route(name, to) for name, to in hosts.items()], self._options)
+
+    def serve(self, *words: str) -> Proxy:
+        return self._start("serve", "--dir", str(self.folder), *words)
+
+
+def route(name: str, to: int | str) -> Route:
+    address = to if isinstance(to, str) else f"127.0.0.1:{to}"
+    return Route(f"default/{name}:80", f"{name}.example", "/", (address,))
+
+
+@pytest.fixture
+def pod(start: Start, tmp_path: Path) -> Pod:
+    return Pod(start, tmp_path / "conf.d")
+
+
+def test_a_written_file_is_detected_logged_validated_and_served(pod: Pod, backends: Backends) -> None:
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    pod.publish(one=backends["two"].port)
+    answers(pod.port, "one.example", 200, "two")
+    proxy.says("reloaded: generation 2")
+    detected, outcome = proxy.said().splitlines()[1:]
+    when = r"At \d\d:\d\d on \d\d/\d\d/\d\d, "
+    assert re.fullmatch(when + r"config file update detected\.", detected)
+    took = r"validated in \d+ ms, answered after \d+ ms"
+    assert re.fullmatch(when + "reloaded: generation 2, " + took, outcome)
+
+
+def test_no_request_is_lost_in_many_reloads(pod: Pod, backends: Backends) -> None:
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    with Load(pod.port, "one.example") as load:
+        for turn in range(25):
+            name = "two" if turn % 2 == 0 else "one"
+            pod.publish(one=backends[name].port)
+            proxy.says(f"reloaded: generation {turn + 2},")
+    assert load.seen.keys() == {"one", "two"} and load.seen.total() > 100, load.seen
+    answers(pod.port, "one.example", 200, "two")
+
+
+def test_it_waits_for_the_first_file(pod: Pod, backends: Backends) -> None:
+    proxy = pod.serve()
+    proxy.says("waiting for")
+    pod.publish(one=backends["one"].port)
+    answers(pod.port, "one.example", 200, "one")
+
+
+def test_equal_content_is_no_reload(pod: Pod, backends: Backends) -> None:
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    text = (pod.folder / "default.conf").read_text()
+    pod.write(text)
+    pod.write(text)
+    pod.publish_routes()
+    answers(pod.port, "one.example", 404)
+    assert "reloaded: generation 2" in proxy.said() and "generation 3" not in proxy.said()
+
+
+def test_a_file_that_nginx_refuses_changes_nothing(pod: Pod, backends: Backends) -> None:
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    pod.write("server { listen 1;\n")
+    proxy.says("refused by nginx -t, generation 1 stays: unexpected end of file")
+    assert ask(pod.port, "one.example").json()["name"] == "one"
+    pod.write(pod.rendered(one=backends["two"].port))
+    answers(pod.port, "one.example", 200, "two")
+
+
+def test_one_bad_route_is_set_aside_and_the_others_are_served(pod: Pod, backends: Backends) -> None:
+    """A name in an upstream without a resolver is what nginx -t itself refuses."""
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    good = [route(f"s{i}", backends["two"].port) for i in range(60)]
+    bad = Route("default/bad:80", "bad.example", "/", ("no-such-name.invalid:80", "also.invalid:80"))
+    pod.publish_routes(*good[:40], bad, *good[40:])
+    proxy.says("set aside default/bad:80: ")
+    answers(pod.port, "s0.example", 200, "two")
+    assert ask(pod.port, "s59.example").json()["name"] == "two"
+    assert ask(pod.port, "bad.example").status == 404
+    assert proxy.said().count("set aside default/bad:80: ") == 1
+    command = [sys.executable, "-m", "wherry", "proxy", "status", "--dir", str(pod.folder)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "default/bad:80   refused-by-nginx" in shown
+    pod.publish_routes(*good, bad, route("new", backends["one"].port))
+    answers(pod.port, "new.example", 200, "one")
+
+
+def test_the_last_good_configuration_survives_a_restart_with_a_bad_file(
+    pod: Pod, backends: Backends
+) -> None:
+    pod.publish(one=backends["one"].port)
+    first = pod.serve()
+    first.says("started: generation 1")
+    pod.write("nonsense;\n")
+    first.says("refused by nginx -t")
+    first.end(signal.SIGKILL)
+    wait_until(lambda: first.nginx() == [])
+    again = pod.serve()
+    again.says("starting with the last configuration that served")
+    answers(pod.port, "one.example", 200, "one")
+
+
+def test_a_bad_file_and_no_earlier_one_is_the_end(pod: Pod) -> None:
+    pod.write("nonsense;\n")
+    proxy = pod.serve()
+    assert proxy.process.wait(PATIENCE) == 1
+    assert 'unknown directive "nonsense"' in proxy.said() and "Traceback" not in proxy.said()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_request_that_runs_is_finished_at_the_end(pod: Pod, backends: Backends, number: int) -> None:
+    backends["slow"] = Backend("slow", delay=0.7)
+    pod.publish(slow=backends["slow"].port)
+    proxy = pod.serve("--grace", "10")
+    proxy.says("started: generation 1")
+    before = backends["slow"].connections
+    with Load(pod.port, "slow.example", clients=1) as load:
+        wait_until(lambda: backends["slow"].connections > before)
+        assert proxy.end(number) == 0
+    assert load.seen["slow"] == 1
+    assert proxy.nginx() == []
+
+
+def test_sigint_ends_it_at_once(pod: Pod, backends: Backends) -> None:
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    assert proxy.end(signal.SIGINT) == 0
+    assert proxy.nginx() == []
+
+
+def test_sighup_applies_the_file_again(pod: Pod, backends: Backends) -> None:
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.says("nothing changed: no reload")
+
+
+@pytest.mark.root
+def test_as_the_first_process_it_reaps_what_others_leave(
+    pod: Pod, backends: Backends, tmp_path: Path
+) -> None:
+    """In a PID namespace of its own; an orphan is handed to it and ends."""
+    pod.publish(one=backends["one"].port)
+    script = (
+        "(sh -c 'sleep 0.2 & exit 0' &) ; "  # its parent is gone before it is
+        f"exec {sys.executable} -m wherry proxy serve --dir {pod.folder}"
+    )
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script],
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    try:
+        wait_until(lambda: "started: generation 1" in log.read_text())
+        first = int(subprocess.check_output(["pgrep", "-P", str(process.pid)]).split()[0])
+        for turn in range(3):
+            pod.publish(one=backends["two" if turn % 2 == 0 else "one"].port)
+            answers(pod.port, "one.example", 200, "two" if turn % 2 == 0 else "one")
+
+        def zombies() -> list[str]:
+            states = subprocess.run(
+                ["ps", "-o", "stat=", "--ppid", str(first)], capture_output=True, text=True, check=False
+            )
+            return [s for s in states.stdout.split() if s.startswith("Z")]
+
+        wait_until(lambda: not zombies())
+        os.kill(first, signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_health_readiness_and_metrics(pod: Pod, backends: Backends) -> None:
+    metrics = free_port()
+
+    def get(path: str) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{metrics}{path}", timeout=PATIENCE) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    proxy = pod.serve("--metrics", f"127.0.0.1:{metrics}")
+    proxy.says("waiting for")
+    assert get("/healthz")[0] == 200
+    assert get("/readyz") == (503, "no configuration yet\n")
+    pod.publish(one=backends["one"].port)
+    wait_until(lambda: get("/readyz") == (200, "ok\n"))
+    pod.write("nonsense;\n")
+    proxy.says("refused by nginx -t")
+    code, text = get("/metrics")
+    assert code == 200
+    for line in (
+        'wherry_proxy_reloads_total{outcome="started"} 1.0',
+        'wherry_proxy_reloads_total{outcome="refused"} 1.0',
+        "wherry_proxy_generation 1.0",
+        'wherry_proxy_duration_seconds_count{phase="reload"} 2.0',
+    ):
+        assert line in text, text
+    assert re.search(r'^wherry_proxy_last_event_age_seconds{source="file"} [0-9.e-]+$', text, re.MULTILINE)
+    assert get("/readyz")[0] == 200, "what was served still is"
+    assert get("/nothing")[0] == 404
+
+
+def test_nginx_of_something_else_is_only_signalled(pod: Pod, backends: Backends, tmp_path: Path) -> None:
+    conf, pid_file = tmp_path / "nginx.conf", tmp_path / "nginx.pid"
+    conf.write_text(
+        f"pid {pid_file}; error_log {tmp_path}/error.log; events {{}}\n"
+        f"http {{ access_log off; include {pod.folder}/*.conf; }}\n"
+    )
+    pod.write(pod.rendered(one=backends["one"].port))
+    nginx = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
+    assert nginx
+    foreign = subprocess.Popen([nginx, "-g", "daemon off;", "-c", str(conf), "-p", str(tmp_path)])
+    try:
+        answers(pod.port, "one.example", 200, "one")
+        wrapper = tmp_path / "its-nginx"
+        wrapper.write_text(f'#!/bin/sh\nexec {nginx} -c {conf} "$@"\n')
+        wrapper.chmod(0o755)
+        proxy = pod.serve("--signal-only", "--pid-file", str(pid_file), "--nginx", str(wrapper))
+        proxy.says("generation 1")
+        pod.write(pod.rendered(one=backends["two"].port))
+        answers(pod.port, "one.example", 200, "two")
+        proxy.says("reloaded: generation 2")
+        pod.write("nonsense;\n")
+        proxy.says("refused by nginx -t")
+        assert ask(pod.port, "one.example").json()["name"] == "two"
+        assert proxy.end() == 0
+        assert foreign.poll() is None, "it is not ours to end"
+    finally:
+        foreign.terminate()
+        foreign.wait(PATIENCE)
+
+
+def test_signal_only_without_an_nginx_says_where_it_looked(pod: Pod, tmp_path: Path) -> None:
+    pod.write(pod.rendered())
+    proxy = pod.serve("--signal-only", "--pid-file", str(tmp_path / "none.pid"))
+    wait_until(lambda: f"there is no process id in {tmp_path}/none.pid" in proxy.said())
+
+
+@pytest.mark.root
+def test_a_full_disk_keeps_what_is_served(
+    pod: Pod, backends: Backends, start: Start, tmp_path: Path
+) -> None:
+    """The folder is a small tmpfs of a mount namespace that the proxy and a filler share."""
+    script = (
+        f"mount -t tmpfs -o size=256k none {pod.folder} && cp {tmp_path}/default.conf {pod.folder} && "
+        f"exec {sys.executable} -m wherry proxy serve --dir {pod.folder}"
+    )
+    (tmp_path / "default.conf").write_text(pod.rendered(one=backends["one"].port))
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "sh", "-c", script], stderr=file, stdout=file
+        )
+    inside = ["nsenter", f"--mount=/proc/{process.pid}/ns/mnt", "sh", "-c"]
+    try:
+        wait_until(lambda: "started: generation 1" in log.read_text())
+        (tmp_path / "next").write_text(pod.rendered(one=backends["two"].port))
+        fill = f"cp {tmp_path}/next {pod.folder}/.next; dd if=/dev/zero of={pod.folder}/filler bs=1k; "
+        subprocess.run(
+            [*inside, f"{fill} mv {pod.folder}/.next {pod.folder}/default.conf"],
+            capture_output=True,
+            check=True,
+        )
+        wait_until(lambda: "No space left on device" in log.read_text(), log.read_text())
+        assert "what was served before still is" in log.read_text()
+        assert ask(pod.port, "one.example").json()["name"] == "one"
+        subprocess.run([*inside, f"rm {pod.folder}/filler"], check=True)
+        answers(pod.port, "one.example", 200, "two")
+        assert "Traceback" not in log.read_text()
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+@pytest.mark.root
+def test_a_read_only_folder_is_said(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "conf.d").mkdir()
+    command = (
+        f"mount --bind -o ro {tmp_path}/conf.d {tmp_path}/conf.d && exec {sys.executable} -m wherry proxy "
+    )
+    for words in ("serve", "render --from-dir /nowhere --wait 0"):
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", f"{command} {words} --dir {tmp_path}/conf.d"],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+        assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+        assert "hint:" in done.stderr
+        if words == "serve":
+            assert (
+                "Read-only file system" in done.stderr
+                and "give a directory that can be written" in done.stderr
+            )
+
+
+def test_without_a_folder_it_says_what_is_missing(start: Start, tmp_path: Path) -> None:
+    proxy = start("serve", "--dir", str(tmp_path / "absent"))
+    assert proxy.process.wait(PATIENCE) == 1
+    assert f"{tmp_path}/absent is not a directory" in proxy.said()
