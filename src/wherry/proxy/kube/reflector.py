@@ -1,6 +1,7 @@
 """PURE: list and watch of one resource as a state machine: it says what to ask, and what changed.
 
     request() -> List | Watch      the caller asks it of a server, and reports
+    accepted()                     the server has taken a watch
     page(...), event(...)          what came; they give the changes
     ended(fault, jitter)           how it ended; gives the seconds to wait before the next request()
 
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from wherry.proxy.kube.faults import DROPPED, EXPIRED, GARBLED, RELIST, SILENT, TIMEOUT, Fault
+from wherry.proxy.kube.faults import EXPIRED, RELIST, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,8 +47,6 @@ class Policy(NamedTuple):
 
 
 FRUITLESS = 2
-ACCEPTED = frozenset({TIMEOUT, SILENT, DROPPED, GARBLED})
-"""Ends of a watch that the server had accepted."""
 
 
 class List(NamedTuple):
@@ -105,6 +104,7 @@ class Reflector(Generic[T]):
         self._arriving: dict[Key, Item[T]] = {}
         self._failures = 0
         self._expired_tokens = 0
+        self._accepted = False
         self._fruitless = 0
         self.listed = False
 
@@ -134,6 +134,10 @@ class Reflector(Generic[T]):
         self._request = Watch(version)
         self.listed = True
         return changes
+
+    def accepted(self) -> None:
+        """The watch is open.  One that breaks before this says nothing of its version."""
+        self._accepted = True
 
     def event(self, event: Event[T]) -> Changes:
         """An event of a watch came."""
@@ -176,12 +180,13 @@ class Reflector(Generic[T]):
         self._begin_again(0 if self._expired_tokens > 1 else self._policy.page_size)
 
     def _watch_ended(self, fault: Fault | None) -> None:
+        accepted, self._accepted = self._accepted, False
         if fault is None:
             self._raise_floor(self._newest)
         elif fault.kind in RELIST:
             self._begin_again(self._policy.page_size)
             return
-        if fault is None or fault.kind in ACCEPTED:
+        if accepted:
             self._fruitless += 1
             if self._fruitless >= FRUITLESS:
                 self._begin_again(self._policy.page_size)

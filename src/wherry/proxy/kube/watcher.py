@@ -134,6 +134,7 @@ class Watcher(Generic[T]):
         }
         with self._client.watch(self._path(), query | self._selection(), asked) as stream:
             self._stream = stream
+            self._reflector.accepted()
             try:
                 for object_ in stream:
                     if stop.is_set():

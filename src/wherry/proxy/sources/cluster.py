@@ -144,7 +144,8 @@ class _Board:
         """Say it, once, unless it is of the kind that happens every day and passes at the next try."""
         with self._lock:
             before = self._trouble.get(watcher)
-            self._trouble[watcher] = fault.message if before or fault.kind not in ROUTINE else ""
+            again = before is not None
+            self._trouble[watcher] = fault.message if again or fault.kind not in ROUTINE else ""
             news = self._trouble[watcher] not in ("", before)
         if news:
             hint = f" ({fault.hint})" if fault.hint else ""

@@ -1,0 +1,76 @@
+"""A real API server for the tests in this folder, and what follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from cluster.apiserver import ApiServer
+from cluster.follower import Follower, Wire, following
+from cluster.programs import kubernetes
+from wherry.proxy.kube.access import Finder
+
+Follow = Callable[..., AbstractContextManager[Follower]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session")
+def programs() -> Path:
+    return kubernetes()
+
+
+@pytest.fixture(scope="session")
+def server(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    one = ApiServer(programs, tmp_path_factory.mktemp("apiserver"))
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
+
+
+@pytest.fixture
+def api(server: ApiServer) -> Iterator[ApiServer]:
+    """The server, running; what the test has made in it goes when the test does."""
+    yield server
+    if not server.running:
+        server.start()
+    server.remove_created()
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest) -> str:
+    """One that no other test uses."""
+    words = request.node.originalname.removeprefix("test_").replace("_", "-")
+    return str(words[:60].strip("-"))
+
+
+@pytest.fixture
+def follow(api: ApiServer) -> Follow:
+    """following(), as the administrator."""
+    finder = Finder(str(api.kubeconfig()))
+    return lambda *args, **options: following(finder, *args, **options)
+
+
+@pytest.fixture
+def wire(api: ApiServer) -> Iterator[Wire]:
+    """One to the API server."""
+    one = Wire(api.port)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def follow_by_wire(api: ApiServer, wire: Wire) -> Follow:
+    """following(), over the wire."""
+    address = f"https://127.0.0.1:{wire.port}"
+    finder = Finder(str(api.write_kubeconfig("wire", api.certificate_user(), server=address)))
+    return lambda *args, **options: following(finder, *args, **options)
