@@ -303,5 +303,5 @@ def _request(event: Object) -> Request:
         reference.get("namespace", ""),
         query,
         event["responseStatus"]["code"],
-        event["user"]["username"],
+        event["user"].get("username", ""),
     )
