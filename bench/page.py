@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from bench.bounds import bounds_table
+from bench.proxy.tables import markdown
 from bench.report import TableRow, table
 from bench.scenarios import BUILDERS, START
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from bench.proxy.tables import Section
     from bench.report import Cell
     from bench.scenarios import Row
 
@@ -20,35 +22,42 @@ COLUMNS: dict[str, Mapping[str, str]] = {START: {"seconds": "seconds"}}
 
 
 class Results:
-    """`about` says what machine and versions; `cells` are by row and column key."""
+    """`about` says what machine and versions, `sections` is the proxy's part."""
 
-    def __init__(
+    def __init__(self, rounds: int, about: Mapping[str, str]) -> None:
+        self.rounds = rounds
+        self.about = dict(about)
+        self.sections: Sequence[Section] = ()
+        self._columns = dict(COLUMNS)
+        self._rows: dict[str, Row] = {}
+        self._cells: Mapping[tuple[str, str], Cell] = {}
+        self._missing: Mapping[str, str] = {}
+
+    def add_builders(
         self,
-        rounds: int,
-        about: Mapping[str, str],
         titles: Mapping[str, str],
         rows: Sequence[Row],
         cells: Mapping[tuple[str, str], Cell],
         missing: Mapping[str, str],
     ) -> None:
-        self._rounds = rounds
-        self._about = about
+        """`cells` are by row and column key."""
         self._columns = {BUILDERS: titles, **COLUMNS}
         self._rows = {row.key: row for row in rows}
         self._cells = cells
         self._missing = missing
 
     def markdown(self) -> str:
-        about = ", ".join(f"{name} {value}" for name, value in self._about.items() if name != "date")
-        parts = [
-            f"# Measured on {self._about['date']}\n",
-            f"Seconds; medians of {self._rounds} interleaved rounds; a row's best is bold.  {about}.\n",
-        ]
+        about = ", ".join(f"{name} {value}" for name, value in self.about.items() if name != "date")
+        parts = [f"# Measured on {self.about['date']}\n", f"{about}.\n"]
+        if self._rows:
+            parts.append(f"Seconds; medians of {self.rounds} interleaved rounds; a row's best is bold.\n")
         for section in dict.fromkeys(row.section for row in self._rows.values()):
             parts += [f"## {section}\n", self._table(section)]
         promises = bounds_table(self._figure, self._title, self._heading, self._own_column)
         if promises:
             parts += ["## Promises\n", promises]
+        if self.sections:
+            parts.append(markdown(self.sections))
         return "\n".join(parts)
 
     def json(self) -> str:
@@ -63,10 +72,11 @@ class Results:
             for row in self._rows.values()
         ]
         value = {
-            "about": self._about,
-            "rounds": self._rounds,
+            "about": self.about,
+            "rounds": self.rounds,
             "not here": sorted(self._missing),
             "rows": rows,
+            "proxy": [section.as_json() for section in self.sections],
         }
         return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
@@ -74,7 +84,7 @@ class Results:
         """``DATE.md`` and ``DATE.json``, replacing those of the same day."""
         folder.mkdir(parents=True, exist_ok=True)
         for suffix, text in ((".md", self.markdown()), (".json", self.json())):
-            path = folder / (self._about["date"] + suffix)
+            path = folder / (self.about["date"] + suffix)
             temporary = path.with_suffix(suffix + ".new")
             temporary.write_text(text)
             temporary.rename(path)

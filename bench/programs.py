@@ -89,6 +89,10 @@ class Daemon:
                 argv, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def wait_until(self, ready: Callable[[], object], seconds: float = 60.0) -> None:
         """Wait until `ready` no longer raises CommandFailed.  Raises NotHere with the log's end."""
         deadline = time.monotonic() + seconds

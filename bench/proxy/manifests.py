@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAMESPACE = "default"
+EXPOSED = ("wherry.dev/expose", "true")
+"""The label that the pod's generator asks for."""
 
 
 def name(number: int) -> str:
@@ -31,7 +33,7 @@ def service(number: int, turn: int = 0) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": name(number), "namespace": NAMESPACE, "labels": {"app": name(number)}},
+        "metadata": {"name": name(number), "namespace": NAMESPACE, "labels": dict([EXPOSED])},
         "spec": {
             "clusterIP": cluster_ip(number),
             "ports": [{"name": "http", "port": port(turn), "protocol": "TCP"}],

@@ -11,6 +11,8 @@ from wherry import linux
 
 SERVICES = "10.96.0.0/14"
 """Addresses of Services: enough for ten thousand."""
+SERVER = "10.99.255.1"
+"""The API server's: it will not be told that it is at a loopback address."""
 
 
 def enter_own_network() -> None:
@@ -24,5 +26,5 @@ def enter_own_network() -> None:
 
 
 def cluster_ip(number: int) -> str:
-    """The address of Service `number`, in the upper half: an API server hands out those by wish."""
+    """The address of Service `number`."""
     return f"10.97.{number >> 8}.{number & 255}"

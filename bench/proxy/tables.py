@@ -34,6 +34,10 @@ class Section(NamedTuple):
     promises: tuple[Promise, ...] = ()
     data: Mapping[str, Any] = {}
 
+    def as_json(self) -> dict[str, Any]:
+        promises = [{**p._asdict(), "holds": p.holds} for p in self.promises]
+        return {"title": self.title, "table": self.lines, "promises": promises, "samples": self.data}
+
 
 def percentile(samples: Sequence[float], percent: float) -> float:
     """The smallest sample that at least `percent` of a hundred do not exceed (nearest rank).

@@ -45,6 +45,8 @@ class ProxyScenario(ABC):
 
 def all_proxy_scenarios() -> tuple[ProxyScenario, ...]:
     from bench.proxy.scenarios.blocks import BlockForEach
+    from bench.proxy.scenarios.cluster import FollowedCluster
+    from bench.proxy.scenarios.laptop import FollowedFolder
     from bench.proxy.scenarios.reloads import ReloadsUnderLoad
 
-    return ReloadsUnderLoad(), BlockForEach()
+    return FollowedCluster(), FollowedFolder(), ReloadsUnderLoad(), BlockForEach()
