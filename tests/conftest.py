@@ -40,9 +40,11 @@ def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def wherry(tmp_path: Path) -> Wherry:
-    """The command on an empty store of its own."""
-    return Wherry(tmp_path / "store")
+def wherry(tmp_path: Path) -> Iterator[Wherry]:
+    """The command on an empty store of its own; the end of the test ends what it started."""
+    command = Wherry(tmp_path / "store")
+    yield command
+    command.end_started()
 
 
 @pytest.fixture(scope="session")

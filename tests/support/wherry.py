@@ -55,14 +55,18 @@ class Wherry:
         self._started.append(process)
         return process
 
-    def end(self) -> None:
-        """End what was started and remove all containers."""
+    def end_started(self) -> None:
+        """End what start() started."""
         for process in self._started:
             process.kill()
             process.wait()
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
+
+    def end(self) -> None:
+        """End what was started and remove all containers."""
+        self.end_started()
         for container in self("ps", "-aq").split():
             self.run("rm", "-f", container)
 

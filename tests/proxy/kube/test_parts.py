@@ -148,8 +148,12 @@ def test_a_bookmark_is_where_a_cut_watch_goes_on() -> None:
 
 def test_two_watches_that_bring_nothing_are_followed_by_a_list() -> None:
     reflector = listed(version=10)
+    reflector.accepted()
     reflector.ended(Fault(SILENT, ""), 0)
     assert reflector.request() == Watch(10)
+    reflector.ended(Fault(DROPPED, ""), 0)
+    assert reflector.request() == Watch(10), "it was never open"
+    reflector.accepted()
     reflector.ended(None, 0)
     assert reflector.request() == List(2)
 
