@@ -15,6 +15,7 @@ from wherry.layers.view import View
 from wherry.oci.digest import chain_id
 
 if TYPE_CHECKING:
+    from wherry.build.keys import Key
     from wherry.build.sources import Source
     from wherry.build.stage import StageBuilder
     from wherry.dockerfile.ast import Copy
@@ -55,23 +56,23 @@ def copy_step(stage: StageBuilder, copy: Copy) -> bool:
 def _copy_from(stage: StageBuilder, wish: _Wish) -> bool:
     """From another file system: known by what that is as a whole, before any file is looked at."""
     assert wish.copy.from_ is not None  # noqa: S101
-    diff_ids, label = stage.build.source_of(wish.copy.from_, wish.copy.location, stage.finished)
+    diff_ids, label = stage.build.bases.layers(wish.copy.from_, wish.copy.location, stage.finished)
     quick = keys.copy_from_key(
         stage.chain, chain_id(diff_ids), wish.words, wish.target, wish.owner, wish.mode
     )
-    record = stage.build.cached(quick.digest)
+    record = stage.build.memo.get(quick)
     if record is not None:
         stage.add(record, wish.created_by())
         return True
     links = [stage.build.store.layers.link(diff_id) for diff_id in diff_ids]
     cached, content_key = _copy_content(stage, wish, ViewSource(View(links), label))
-    content = stage.build.cached(content_key)
-    stage.build.remember(quick, stage.diff_ids[-1], content.created if content else None)
+    content = stage.build.memo.get(content_key)
+    stage.build.memo.put(quick, stage.diff_ids[-1], content.created if content else None)
     return cached
 
 
-def _copy_content(stage: StageBuilder, wish: _Wish, source: Source) -> tuple[bool, str]:
-    """Whether it came from the cache, and the key's digest."""
+def _copy_content(stage: StageBuilder, wish: _Wish, source: Source) -> tuple[bool, Key]:
+    """Whether it came from the cache, and the key."""
     try:
         view = stage.view()
         owner = _owner(wish.owner, view)
@@ -83,7 +84,7 @@ def _copy_content(stage: StageBuilder, wish: _Wish, source: Source) -> tuple[boo
         def make() -> str:
             return stage.build.worker().tree(lambda tree: write_layer(plan, view, tree, owner, mode), view)
 
-        return stage.layer(key, wish.created_by(), make), key.digest
+        return stage.layer(key, wish.created_by(), make), key
     except (ContextError, SandboxError) as error:
         raise fail(wish.copy.location, f"{wish.name} failed: {error.message}", hint=error.hint) from None
 

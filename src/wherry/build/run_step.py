@@ -27,7 +27,7 @@ def run_step(stage: StageBuilder, run: Run) -> bool:
     mounts: Sequence[PlannedMount] = ()
 
     def make() -> str:
-        from wherry.build.run import Task
+        from wherry.build.worker import Task
 
         environment = [*(f"{n}={v}" for n, v in stage.predefined.items()), *env]
         task = Task(run, argv, environment, state.user, state.workdir, network, mounts, scripts)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from wherry.build import keys
 from wherry.build.copy_step import copy_step
 from wherry.build.plan import expanded
+from wherry.build.result import StageResult
 from wherry.build.run_step import run_step
 from wherry.build.state import PREDEFINED, State
 from wherry.dockerfile.ast import Arg, Copy, Env, Expose, Label, Run, Stopsignal, User, Volume, Workdir
@@ -20,21 +21,10 @@ from wherry.oci.digest import chain_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from wherry.build.build import Build
     from wherry.build.keys import Key
-    from wherry.build.worker import Build
     from wherry.dockerfile.ast import Instruction, Location, Stage
     from wherry.store.cache import CacheRecord
-
-
-class StageResult(NamedTuple):
-    """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs."""
-
-    diff_ids: tuple[str, ...]
-    history: tuple[History, ...]
-    config: dict[str, Any]
-    author: str
-    args: dict[str, str]
-    extra: dict[str, Any]
 
 
 class StageBuilder:
@@ -166,10 +156,10 @@ class StageBuilder:
 
     def layer(self, key: Key, created_by: str, make: Callable[[], str]) -> bool:
         """Take the layer from the cache or make it.  Whether it came from the cache."""
-        record = self.build.cached(key.digest)
+        record = self.build.memo.get(key)
         cached = record is not None
         if record is None:
-            record = self.build.remember(key, make())
+            record = self.build.memo.put(key, make())
         self.add(record, created_by)
         return cached
 
@@ -177,14 +167,14 @@ class StageBuilder:
         self, quick: Key, content: Callable[[], Key], created_by: str, make: Callable[[], str]
     ) -> bool:
         """Like layer(), with a quick key that is looked up before what the content's key reads is read."""
-        record = self.build.cached(quick.digest)
+        record = self.build.memo.get(quick)
         if record is not None:
             self.add(record, created_by)
             return True
         key = content()
         cached = self.layer(key, created_by, make)
-        known = self.build.cached(key.digest)
-        self.build.remember(quick, self.diff_ids[-1], known.created if known else None)
+        known = self.build.memo.get(key)
+        self.build.memo.put(quick, self.diff_ids[-1], known.created if known else None)
         return cached
 
     def add(self, record: CacheRecord, created_by: str) -> None:

@@ -1,233 +1,206 @@
-"""One build: what its stages share, and the work that makes layers."""
+"""The work behind a step that the cache lacks: run a process over layers, or write a tree, and commit."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from wherry.build.plan import make_plan, meta_scope
-from wherry.build.refuse import check_supported
-from wherry.build.stage import StageBuilder, StageResult, rfc3339
+from wherry.build.steplog import StepLog, failed
 from wherry.dockerfile.lines import fail
-from wherry.errors import NotFoundError, WherryError
-from wherry.images.view import find
-from wherry.images.write import create_image
-from wherry.oci.config import ImageConfig
-from wherry.oci.reference import parse as parse_reference
+from wherry.errors import SandboxError
+from wherry.layers.pack import pack
+from wherry.layers.snapshots import SYSTEM, Place
+from wherry.layers.tree import ROOT_MODE
+from wherry.layers.view import View
+from wherry.sandbox.choose import choose
+from wherry.sandbox.process import Process
+from wherry.sandbox.users import read_below, resolve_user
+from wherry.store import LayerInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from wherry.build.context import Context
-    from wherry.build.keys import Key
-    from wherry.build.mounting import Given
-    from wherry.build.plan import PlannedStage
+    from wherry.build.mounting import Given, Ready
+    from wherry.build.mounts import PlannedMount
     from wherry.build.progress import Progress
-    from wherry.build.run import Worker
-    from wherry.dockerfile.ast import Dockerfile, Location
-    from wherry.store import ImageRecord, Store
-    from wherry.store.cache import CacheRecord
+    from wherry.dockerfile.ast import Run
+    from wherry.sandbox.process import Mount
+    from wherry.store import Store
+
+CHUNK = 1 << 16
 
 
-class BuildOptions(NamedTuple):
-    """`args` are build arguments, `labels` go onto the image, `platform` is (os, arch, variant)."""
+class Task(NamedTuple):
+    """Everything that decides how a RUN runs, but for the layers below it.
 
-    platform: tuple[str, str, str]
-    target: str | None = None
-    args: dict[str, str] = {}  # noqa: RUF012
-    labels: dict[str, str] = {}  # noqa: RUF012
-    no_cache: bool = False
-    given: Given | None = None
+    `scripts` are files by their names that lie in heredoc.PIPES meanwhile.
+    """
+
+    run: Run
+    argv: Sequence[str]
+    env: Sequence[str]
+    user: str
+    workdir: str
+    network: str
+    mounts: Sequence[PlannedMount] = ()
+    scripts: Mapping[str, str] = {}
 
 
-class Build:
-    """Builds one target of one Dockerfile."""
+class Worker:
+    """Makes layers in a folder of the store that goes away with the process."""
 
     def __init__(
-        self,
-        store: Store,
-        dockerfile: Dockerfile,
-        context: Callable[[], Context],
-        options: BuildOptions,
-        progress: Progress,
-        temporary: str,
+        self, store: Store, progress: Progress, temporary: str, given: Given | None = None
     ) -> None:
-        self.store = store
-        self.dockerfile = dockerfile
-        self.options = options
-        self.progress = progress
-        self.used_args: set[str] = set()
-        self._open_context = context
-        self._context: Context | None = None
+        self._store = store
+        self._progress = progress
         self._temporary = temporary
-        self._worker: Worker | None = None
-        self._made: set[str] = set()
+        self._given = given
+        self._count = 0
+        choice = choose()
+        self._isolation = choice.isolation
+        self._snapshots = choice.snapshots
+        if choice.isolation.name != "oci":
+            progress.note(f"isolation {choice.isolation.name}: {choice.reason}")
 
-    def run(self) -> ImageRecord:
-        """Build, and return the image.  Everything that was finished stays in the cache on failure."""
-        plan = make_plan(self.dockerfile, self.options.target, self.options.args)
-        for number in plan.order:
-            check_supported(plan.stages[number].stage)
-        meta = meta_scope(self.dockerfile, self.options.args)
-        self.used_args.update(name for arg in self.dockerfile.meta_args for name, _ in arg.names)
-        finished: dict[int, StageResult] = {}
+    def tree(self, write: Callable[[str], None], view: View) -> str:
+        """Commit a tree that `write` fills.  Its diff ID."""
+        tree = self._folder()
+        _like_root(tree, view)
+        write(tree)
+        return self._commit(tree)
+
+    def folder(self, path: str, view: View) -> str:
+        """Commit a layer that has one new folder and its missing parents."""
+
+        def write(tree: str) -> None:
+            from wherry.layers.copying import finish
+            from wherry.layers.tree import entry_of
+
+            made: list[tuple[str, str | None]] = []
+            for name in _prefixes(path):
+                existing = view.find(name, follow_last=False)
+                os.mkdir(f"{tree}/{name}")
+                made.append((name, existing.path if existing is not None else None))
+            for name, origin in reversed(made):
+                host = f"{tree}/{name}"
+                if origin is None:
+                    os.chmod(host, ROOT_MODE)
+                    continue
+                entry = entry_of(b"", os.fsencode(origin), os.lstat(origin), {})
+                assert entry is not None  # noqa: S101
+                finish(host, entry, origin)
+
+        return self.tree(write, view)
+
+    def run(self, task: Task, diff_ids: Sequence[str], context: Callable[[], Context]) -> str:
+        """Run a command over layers and commit what it changed.  The diff ID.
+
+        Raises StepError with the exit code and the last lines of its output.
+        """
+        links = [self._store.layers.link(diff_id) for diff_id in diff_ids]
+        work = os.path.join(self._temporary, "run")
+        os.makedirs(work, exist_ok=True)
         try:
-            for number in plan.order:
-                planned = plan.stages[number]
-                base = self._base(planned, finished)
-                finished[number] = StageBuilder(self, planned.stage, base, finished, meta).run()
+            with self._mounted(task, context) as ready:
+                return self._commit(self._changes(task, links, work, ready))
+        except SandboxError as error:
+            raise fail(task.run.location, f"RUN failed: {error.message}", hint=error.hint) from None
+
+    def _changes(self, task: Task, links: Sequence[str], work: str, ready: Ready | None) -> str:
+        mounts = ready.mounts if ready else ()
+        snapshot = self._snapshots.open(links, work, (*SYSTEM, *_places(mounts, View(links))))
+        log = StepLog(self._store.root, self._progress)
+        code = 0
+        try:
+            code = self._execute(snapshot.root, task, mounts, ready.env if ready else (), log)
+            if code:
+                raise failed(task.run, task.argv, code, log)
+            return snapshot.changes()
         finally:
-            if self._context is not None:
-                self._context.save()
-            if self._worker is not None:
-                self._worker.close()
-        return self._image(finished[plan.order[-1]])
+            snapshot.close()
+            log.close(keep=bool(code))
 
-    # -- what stages ask ---------------------------------------------------------------------------
+    @contextlib.contextmanager
+    def _mounted(self, task: Task, context: Callable[[], Context]) -> Iterator[Ready | None]:
+        if not task.mounts and not task.scripts:
+            yield None
+            return
+        from wherry.build.mounting import Given, Mounting
 
-    def context(self) -> Context:
-        if self._context is None:
-            self._context = self._open_context()
-        return self._context
+        mounting = Mounting(self._store, self._snapshots, self._folder(), self._given or Given())
+        with mounting.ready(task.mounts, task.scripts, context) as ready:
+            yield ready
 
-    def worker(self) -> Worker:
-        """The part that runs and writes; loaded and set up for the first step that the cache lacks."""
-        if self._worker is None:
-            from wherry.build.run import Worker
-
-            self._worker = Worker(self.store, self.progress, self._temporary, self.options.given)
-        return self._worker
-
-    def cached(self, key: str) -> CacheRecord | None:
-        """The record of a key whose layer is still there.  With --no-cache only what this build made."""
-        if self.options.no_cache and key not in self._made:
-            return None
-        record = self.store.cache.get(key)
-        if record is None or not self.store.layers.has(record.value):
-            return None
-        return record
-
-    def remember(self, key: Key, diff_id: str, created: float | None = None) -> CacheRecord:
-        """Record what a key led to, now, or at the time at which another key led to it."""
-        from wherry.store.cache import CacheRecord
-
-        self._made.add(key.digest)
-        created = time.time() if created is None else created
-        self.store.cache.put(key.digest, diff_id, key.components, created)
-        return CacheRecord(diff_id, created)
-
-    def source_of(
-        self, name: str, place: Location, finished: Mapping[int, StageResult]
-    ) -> tuple[tuple[str, ...], str]:
-        """The layers that --from or a mount's `from` names, and what to call them."""
-        from wherry.build.plan import find_stage
-
-        number = find_stage(self.dockerfile, name, len(self.dockerfile.stages))
-        if number is not None and number in finished:
-            return finished[number].diff_ids, f"stage {name}"
-        if name == "scratch":
-            return (), "scratch"
-        image = find(self.store, name)
-        if image is None:
-            raise fail(
-                place,
-                f"--from={name} is neither a stage before this one nor a local image",
-                hint="name a stage with FROM ... AS NAME, or see wherry images",
-            )
-        return image.config.diff_ids, f"image {name}"
-
-    # -- the two ends ------------------------------------------------------------------------------
-
-    def _base(self, planned: PlannedStage, finished: Mapping[int, StageResult]) -> StageResult:
-        if planned.parent is not None:
-            return finished[planned.parent]
-        if planned.base == "scratch":
-            return StageResult((), (), {}, "", {}, {})
-        place = planned.stage.origin.location
+    def _execute(
+        self, root: str, task: Task, mounts: tuple[Mount, ...], secrets: tuple[str, ...], log: StepLog
+    ) -> int:
+        who = resolve_user(task.user, read_below(root))
+        names = {entry.partition("=")[0] for entry in task.env}
+        extra = [] if "HOME" in names else [f"HOME={who.home}"]
+        env = (*task.env, *extra, *secrets)
+        process = Process(tuple(task.argv), env, task.workdir, who, mounts, network=task.network)
+        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        reader, writer = os.pipe()
         try:
-            image = find(self.store, planned.base)
-        except WherryError as error:
-            raise fail(place, error.message, hint=error.hint) from None
-        if image is None:
-            raise self._no_base(planned)
-        config = image.config
-        for diff_id in config.diff_ids:
-            if not self.store.layers.has(diff_id):
-                raise NotFoundError(
-                    f"layer {diff_id} of {planned.base} is not in the store",
-                    hint="load or make the image again",
-                )
-        return StageResult(config.diff_ids, config.history, config.config, config.author, {}, config.extra)
-
-    def _no_base(self, planned: PlannedStage) -> WherryError:
-        from wherry.errors import InvalidReferenceError, nearest
-        from wherry.oci.reference import from_canonical
-
-        place = planned.stage.origin.location
+            running = self._isolation.start(root, process, stdin=null, stdout=writer, stderr=writer)
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+            os.close(null)
         try:
-            name = parse_reference(planned.base).familiar()
-        except InvalidReferenceError as error:
-            return fail(place, error.message, hint=error.hint)
-        names = [stage.name for stage in self.dockerfile.stages if stage.name]
-        near = nearest(name, [from_canonical(n).familiar() for n in self.store.names.all()] + names)
-        meant = f"did you mean {near}? " if near else ""
-        return fail(
-            place,
-            f"base image {name} does not exist here",
-            hint=f"{meant}Make it with wherry bootstrap, load or import (see wherry images)",
-        )
+            while data := os.read(reader, CHUNK):
+                log.write(data)
+        except BaseException:
+            running.kill()
+            raise
+        finally:
+            os.close(reader)
+            code = running.wait()
+        return code
 
-    def _image(self, result: StageResult) -> ImageRecord:
-        """The image; the same one as before if all but the time is the same."""
-        from wherry.build import keys
+    def _folder(self) -> str:
+        self._count += 1
+        path = os.path.join(self._temporary, f"tree{self._count}")
+        os.mkdir(path)
+        return path
 
-        config = dict(result.config)
-        if self.options.labels:
-            config["Labels"] = {**(config.get("Labels") or {}), **self.options.labels}
-        os_name, architecture, variant = self.options.platform
-        timeless = ImageConfig(
-            architecture,
-            os_name,
-            config,
-            result.diff_ids,
-            result.history,
-            author=result.author,
-            variant=variant,
-            extra=result.extra,
-        )
-        key = keys.image_key(timeless.to_json())
-        known = self.store.cache.get(key.digest)
-        if known is not None:
-            record = self.store.images.get(known.value)
-            if record is not None and self.store.blobs.has(record.id):
-                return record
-        now = rfc3339(time.time())
-        history = tuple(h if h.created else h._replace(created=now) for h in result.history)
-        record = create_image(self.store, timeless._replace(created=now, history=history))
-        self.store.cache.put(key.digest, record.id, key.components)
-        return record
+    def _commit(self, tree: str) -> str:
+        """Hash a finished tree and give it to the store."""
+        packed = pack(tree)
+        self._store.layers.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
+        if os.path.exists(tree):
+            from wherry.layers.remove import remove_tree
+
+            remove_tree(tree)
+        return packed.diff_id
 
 
-def unused_args(build: Build) -> list[str]:
-    """Build arguments that no ARG declares: Docker warns of them."""
-    from wherry.build.state import PREDEFINED
-
-    return sorted(set(build.options.args) - build.used_args - PREDEFINED)
-
-
-def host_platform() -> tuple[str, str, str]:
-    from wherry.oci.platform import of_machine
-
-    platform = of_machine(os.uname().machine)
-    return platform.os, platform.architecture, platform.variant
+def _places(mounts: Iterable[Mount], view: View) -> Iterator[Place]:
+    """Where the mounts go, with all folders on the way."""
+    for mount in mounts:
+        if mount.target.startswith(("/dev/", "/proc/", "/sys/")):
+            continue  # on a file system of the runtime's own
+        names = _prefixes(view.resolve(mount.target))
+        folder = mount.kind == "tmpfs" or os.path.isdir(mount.source)
+        yield from (Place(name, folder or name != names[-1]) for name in names)
 
 
-def tag(store: Store, names: Sequence[str], record: ImageRecord) -> list[str]:
-    """Give an image its names (as typed); the familiar forms."""
-    shown = []
-    for name in names:
-        reference = parse_reference(name)
-        store.names.set(reference.canonical(), record.id)
-        shown.append(reference.familiar())
-    return shown
+def _prefixes(path: str) -> list[str]:
+    """``a``, ``a/b``, ``a/b/c`` of ``a/b/c``."""
+    parts = path.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+
+
+def _like_root(tree: str, view: View) -> None:
+    """The uppermost tree gives the merged root its mode and owner."""
+    root = view.root()
+    if root is None:
+        os.chmod(tree, ROOT_MODE)
+        return
+    os.chown(tree, root.status.st_uid, root.status.st_gid)
+    os.chmod(tree, root.status.st_mode & 0o7777)

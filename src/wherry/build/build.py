@@ -1,0 +1,86 @@
+"""One build: what its stages share, and their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wherry.build.base import Bases
+from wherry.build.image import write_image
+from wherry.build.memo import Memo
+from wherry.build.plan import make_plan, meta_scope
+from wherry.build.refuse import check_supported
+from wherry.build.stage import StageBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wherry.build.context import Context
+    from wherry.build.progress import Progress
+    from wherry.build.result import BuildOptions, StageResult
+    from wherry.build.worker import Worker
+    from wherry.dockerfile.ast import Dockerfile
+    from wherry.store import ImageRecord, Store
+
+
+class Build:
+    """Builds one target of one Dockerfile."""
+
+    def __init__(
+        self,
+        store: Store,
+        dockerfile: Dockerfile,
+        context: Callable[[], Context],
+        options: BuildOptions,
+        progress: Progress,
+        temporary: str,
+    ) -> None:
+        self.store = store
+        self.dockerfile = dockerfile
+        self.options = options
+        self.progress = progress
+        self.memo = Memo(store, fresh=options.no_cache)
+        self.bases = Bases(store, dockerfile)
+        self.used_args: set[str] = set()
+        self._open_context = context
+        self._context: Context | None = None
+        self._temporary = temporary
+        self._worker: Worker | None = None
+
+    def run(self) -> ImageRecord:
+        """Build, and return the image.  Everything that was finished stays in the cache on failure."""
+        plan = make_plan(self.dockerfile, self.options.target, self.options.args)
+        for number in plan.order:
+            check_supported(plan.stages[number].stage)
+        meta = meta_scope(self.dockerfile, self.options.args)
+        self.used_args.update(name for arg in self.dockerfile.meta_args for name, _ in arg.names)
+        finished: dict[int, StageResult] = {}
+        try:
+            for number in plan.order:
+                planned = plan.stages[number]
+                base = self.bases.of(planned, finished)
+                finished[number] = StageBuilder(self, planned.stage, base, finished, meta).run()
+        finally:
+            if self._context is not None:
+                self._context.save()
+        return write_image(self.store, finished[plan.order[-1]], self.options)
+
+    # -- what stages ask ---------------------------------------------------------------------------
+
+    def context(self) -> Context:
+        if self._context is None:
+            self._context = self._open_context()
+        return self._context
+
+    def worker(self) -> Worker:
+        """The part that runs and writes; loaded and set up for the first step that the cache lacks."""
+        if self._worker is None:
+            from wherry.build.worker import Worker
+
+            self._worker = Worker(self.store, self.progress, self._temporary, self.options.given)
+        return self._worker
+
+    def unused_args(self) -> list[str]:
+        """Build arguments that no ARG declares: Docker warns of them."""
+        from wherry.build.state import PREDEFINED
+
+        return sorted(set(self.options.args) - self.used_args - PREDEFINED)

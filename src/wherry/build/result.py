@@ -1,0 +1,31 @@
+"""PURE: what a build is asked for, and what a stage of it gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from wherry.build.mounting import Given
+    from wherry.oci.config import History
+
+
+class BuildOptions(NamedTuple):
+    """`args` are build arguments, `labels` go onto the image, `platform` is (os, arch, variant)."""
+
+    platform: tuple[str, str, str]
+    target: str | None = None
+    args: dict[str, str] = {}  # noqa: RUF012
+    labels: dict[str, str] = {}  # noqa: RUF012
+    no_cache: bool = False
+    given: Given | None = None
+
+
+class StageResult(NamedTuple):
+    """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs."""
+
+    diff_ids: tuple[str, ...]
+    history: tuple[History, ...]
+    config: dict[str, Any]
+    author: str
+    args: dict[str, str]
+    extra: dict[str, Any]
