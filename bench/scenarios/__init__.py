@@ -1,7 +1,6 @@
 """What is measured.  A scenario is added by a file here and its class in `all_scenarios`.
 
-Waiting for their files, with the commands they are about: four parallel stages of ``sleep 2``; save and
-pull of a large image; the proxy's rows (a section of their own, with peers of their own).
+Waiting for their files, with the commands they are about: save and pull of a large image.
 """
 
 from __future__ import annotations
@@ -56,8 +55,9 @@ class Scenario(ABC):
 def all_scenarios() -> tuple[Scenario, ...]:
     from bench.scenarios.containers import RunAndRemove
     from bench.scenarios.files import ManyFiles
+    from bench.scenarios.stages import IndependentStages
     from bench.scenarios.start import StartUp
     from bench.scenarios.steps import TrivialSteps
     from bench.scenarios.unchanged import Unchanged
 
-    return Unchanged(), TrivialSteps(), ManyFiles(), RunAndRemove(), StartUp()
+    return Unchanged(), TrivialSteps(), IndependentStages(), ManyFiles(), RunAndRemove(), StartUp()

@@ -112,3 +112,8 @@ def test_the_promise_of_the_version_is_a_factor_and_a_sum() -> None:
 
 def test_a_promise_without_both_figures_is_not_shown() -> None:
     assert bounds({("copy-first", "wherry"): 5.0, ("copy-first", "buildkit"): 5.0}) == ""
+
+
+def test_a_bound_may_be_a_number() -> None:
+    assert "| 2.30 | 2.30 | yes |" in bounds({("parallel", "wherry"): 2.3})
+    assert "| 2.31 | 2.30 | **no** |" in bounds({("parallel", "wherry"): 2.31})
