@@ -195,6 +195,22 @@ def test_a_secret_is_there_for_the_step_and_nowhere_else(
     assert found == ""
 
 
+def test_a_secret_that_a_step_prints_is_masked_on_the_screen_and_in_the_log(
+    any_bb: Wherry, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cr3t-value\n")
+    context = tmp_path / "c"
+    context.mkdir()
+    (context / "Dockerfile").write_text(
+        "FROM bb\nRUN --mount=type=secret,id=s,env=T set -x; cat /run/secrets/s; echo is $T; exit 3\n"
+    )
+    said = any_bb.fails("build", "--secret", f"id=s,src={secret}", str(context), code=1)
+    assert "s3cr3t-value" not in said and "is ***" in said
+    logs = [log.read_text() for log in (any_bb.root / "logs").iterdir()]
+    assert len(logs) == 1 and "s3cr3t-value" not in logs[0] and "is ***" in logs[0]
+
+
 def test_a_secret_from_the_environment(bb: Wherry, tmp_path: Path) -> None:
     dockerfile = "FROM bb\nRUN --mount=type=secret,id=TOKEN cat /run/secrets/TOKEN | wc -c > /out\n"
     bb.build(tmp_path / "c", dockerfile, "-t", "x", "--secret", "id=TOKEN", env={"TOKEN": "12345"})

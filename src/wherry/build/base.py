@@ -10,9 +10,8 @@ from wherry.errors import NotFoundError, WherryError
 from wherry.images.view import find
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from wherry.build.plan import PlannedStage
+    from wherry.build.schedule import Schedule
     from wherry.dockerfile.ast import Dockerfile, Location
     from wherry.store import Store
 
@@ -26,7 +25,7 @@ class Bases:
         self._store = store
         self._dockerfile = dockerfile
 
-    def of(self, planned: PlannedStage, finished: Mapping[int, StageResult]) -> StageResult:
+    def of(self, planned: PlannedStage, finished: Schedule) -> StageResult:
         """What a stage starts from.  Raises DockerfileError, NotFoundError."""
         if planned.parent is not None:
             return finished[planned.parent]
@@ -48,9 +47,7 @@ class Bases:
                 )
         return StageResult(config.diff_ids, config.history, config.config, config.author, {}, config.extra)
 
-    def layers(
-        self, name: str, place: Location, finished: Mapping[int, StageResult]
-    ) -> tuple[tuple[str, ...], str]:
+    def layers(self, name: str, place: Location, finished: Schedule) -> tuple[tuple[str, ...], str]:
         """The layers that --from or a mount's `from` names, and what to call them."""
         from wherry.build.plan import find_stage
 

@@ -1,7 +1,8 @@
-"""One build: what its stages share, and their order."""
+"""One build: what its stages share."""
 
 from __future__ import annotations
 
+from _thread import RLock
 from typing import TYPE_CHECKING
 
 from wherry.build.base import Bases
@@ -9,6 +10,7 @@ from wherry.build.image import write_image
 from wherry.build.memo import Memo
 from wherry.build.plan import make_plan, meta_scope
 from wherry.build.refuse import check_supported
+from wherry.build.schedule import Schedule
 from wherry.build.stage import StageBuilder
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Build:
         self.used_args: set[str] = set()
         self._open_context = context
         self._context: Context | None = None
+        self._context_lock = RLock()
         self._temporary = temporary
         self._worker: Worker | None = None
 
@@ -53,30 +56,43 @@ class Build:
             check_supported(plan.stages[number].stage)
         meta = meta_scope(self.dockerfile, self.options.args)
         self.used_args.update(name for arg in self.dockerfile.meta_args for name, _ in arg.names)
-        finished: dict[int, StageResult] = {}
+
+        def stage(number: int) -> StageResult:
+            planned = plan.stages[number]
+            base = self.bases.of(planned, self.schedule)
+            return StageBuilder(self, planned.stage, base, meta).run()
+
+        self.schedule = Schedule(plan.order, stage, self._stop, self.options.jobs)
         try:
-            for number in plan.order:
-                planned = plan.stages[number]
-                base = self.bases.of(planned, finished)
-                finished[number] = StageBuilder(self, planned.stage, base, finished, meta).run()
+            result = self.schedule.run()
         finally:
             if self._context is not None:
                 self._context.save()
-        return write_image(self.store, finished[plan.order[-1]], self.options)
+        return write_image(self.store, result, self.options)
+
+    def _stop(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
 
     # -- what stages ask ---------------------------------------------------------------------------
 
     def context(self) -> Context:
-        if self._context is None:
-            self._context = self._open_context()
-        return self._context
+        with self._context_lock:
+            if self._context is None:
+                self._context = self._open_context()
+            return self._context
 
     def worker(self) -> Worker:
-        """The part that runs and writes; loaded and set up for the first step that the cache lacks."""
+        """The part that runs and writes; loaded and set up for the first step that the cache lacks.
+
+        From then on the stages run side by side.  Setting up changes what this process is (its
+        namespaces), so no thread may be there before.
+        """
         if self._worker is None:
             from wherry.build.worker import Worker
 
             self._worker = Worker(self.store, self.progress, self._temporary, self.options.given)
+            self.schedule.spread()
         return self._worker
 
     def unused_args(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from _thread import RLock
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.build.fileindex import FileIndex
@@ -26,7 +27,10 @@ class ContextFile(NamedTuple):
 
 
 class Context:
-    """A folder and what `.dockerignore` leaves of it.  `index_path` keeps its FileIndex."""
+    """A folder and what `.dockerignore` leaves of it.  `index_path` keeps its FileIndex.
+
+    Stages that run side by side share it: they take turns.
+    """
 
     def __init__(self, root: str, rules: Ignore, index_path: str | None) -> None:
         self.root = root
@@ -34,12 +38,14 @@ class Context:
         self._index_path = index_path
         self._index: FileIndex | None = None
         self._scans: dict[str, list[ContextFile]] = {}
+        self._turn = RLock()
 
     @property
     def index(self) -> FileIndex:
-        if self._index is None:
-            self._index = FileIndex(self._index_path)
-        return self._index
+        with self._turn:
+            if self._index is None:
+                self._index = FileIndex(self._index_path)
+            return self._index
 
     def save(self) -> None:
         """Keep what was learnt about the files for the next build."""
@@ -54,9 +60,10 @@ class Context:
 
         Names in byte order.  A folder that is ignored appears if something below it is not.
         """
-        if folder not in self._scans:
-            self._scans[folder] = list(self._walk(folder))
-        return self._scans[folder]
+        with self._turn:
+            if folder not in self._scans:
+                self._scans[folder] = list(self._walk(folder))
+            return self._scans[folder]
 
     def _walk(self, top: str) -> Iterator[ContextFile]:
         decide = self.ignore.verdict if self.ignore.patterns else None

@@ -56,7 +56,7 @@ def copy_step(stage: StageBuilder, copy: Copy) -> bool:
 def _copy_from(stage: StageBuilder, wish: _Wish) -> bool:
     """From another file system: known by what that is as a whole, before any file is looked at."""
     assert wish.copy.from_ is not None  # noqa: S101
-    diff_ids, label = stage.build.bases.layers(wish.copy.from_, wish.copy.location, stage.finished)
+    diff_ids, label = stage.build.bases.layers(wish.copy.from_, wish.copy.location, stage.build.schedule)
     quick = keys.copy_from_key(
         stage.chain, chain_id(diff_ids), wish.words, wish.target, wish.owner, wish.mode
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from wherry.build.keys import Key
     from wherry.store import Store
     from wherry.store.cache import CacheRecord
@@ -36,3 +40,17 @@ class Memo:
         created = time.time() if created is None else created
         self._store.cache.put(key.digest, diff_id, key.components, created)
         return CacheRecord(diff_id, created)
+
+    @contextlib.contextmanager
+    def alone(self, key: Key, wait: Callable[[bool], None]) -> Iterator[None]:
+        """Be the only one that makes what a key leads to, in this process and among all on this store.
+
+        While somebody else is, `wait` is called again and again, with True the first time.  Whoever is
+        killed lets go of it.
+        """
+        from wherry.store.temporary import hold
+
+        # Who is not to know what others make shall not wait for it either.
+        whose = f"{os.getpid()}-" if self._fresh else ""
+        with hold(os.path.join(self._store.temporary, f"key-{whose}{key.digest}.lock"), wait):
+            yield

@@ -53,8 +53,11 @@ class Given(NamedTuple):
 
 
 class Ready(NamedTuple):
-    mounts: tuple[Mount, ...]
-    env: tuple[str, ...]
+    """`env` is for the step alone; `secrets` are the values that nobody else may see."""
+
+    mounts: tuple[Mount, ...] = ()
+    env: tuple[str, ...] = ()
+    secrets: tuple[bytes, ...] = ()
 
 
 class Mounting:
@@ -65,6 +68,7 @@ class Mounting:
         self._snapshots = snapshots
         self._folder = folder
         self._given = given
+        self._secrets: list[bytes] = []
         self._count = 0
 
     @contextlib.contextmanager
@@ -86,7 +90,7 @@ class Mounting:
                 path = os.path.join(self._new(), name)
                 _write(path, text.encode("utf-8", "surrogateescape"), 0o755)
                 mounts.append(Mount("bind", os.path.dirname(path), "/dev/pipes", True, movable=True))
-            yield Ready(tuple(mounts), tuple(env))
+            yield Ready(tuple(mounts), tuple(env), tuple(self._secrets))
 
     def _one(
         self,
@@ -179,6 +183,7 @@ class Mounting:
                 )
             return None
         data = secret.read()
+        self._secrets.append(data)
         if one.asked.env:
             env.append(f"{one.asked.env}={os.fsdecode(data)}")
         if not one.target:

@@ -84,7 +84,7 @@ def _planned(stage: StageBuilder, run: Run, written: RunMount, agents: int) -> P
             raise fail(place, f"invalid mount target {asked.target!r}: it would cover the whole image")
     if asked.from_ is None:
         return PlannedMount(asked, target, place)
-    diff_ids, label = stage.build.bases.layers(asked.from_, place, stage.finished)
+    diff_ids, label = stage.build.bases.layers(asked.from_, place, stage.build.schedule)
     links = tuple(stage.build.store.layers.link(diff_id) for diff_id in diff_ids)
     return PlannedMount(asked, target, place, links, label)
 

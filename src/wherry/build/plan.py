@@ -12,7 +12,7 @@ from wherry.errors import NotFoundError, nearest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wherry.dockerfile.ast import Dockerfile, Location, Stage
+    from wherry.dockerfile.ast import Dockerfile, Instruction, Location, Stage
 
 
 class PlannedStage(NamedTuple):
@@ -112,12 +112,19 @@ def _stage(dockerfile: Dockerfile, stage: Stage, scope: Mapping[str, str]) -> Pl
     parent = find_stage(dockerfile, base, stage.number) if not base.isdigit() else None
     needs = set() if parent is None else {parent}
     for instruction in stage.instructions:
-        if isinstance(instruction, Copy) and instruction.from_ is not None:
-            needs.update(_reference(dockerfile, instruction.from_, stage, instruction.location))
-        elif isinstance(instruction, Run):
-            for mount in instruction.mounts:
-                needs.update(_reference(dockerfile, mount.from_ or "", stage, instruction.location))
+        needs |= needed_by(dockerfile, stage, instruction)
     return PlannedStage(stage, base, parent, tuple(sorted(needs)))
+
+
+def needed_by(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> set[int]:
+    """The stages that an instruction takes files from.  Raises DockerfileError."""
+    if isinstance(instruction, Copy):
+        names = [instruction.from_] if instruction.from_ is not None else []
+    elif isinstance(instruction, Run):
+        names = [mount.from_ or "" for mount in instruction.mounts]
+    else:
+        return set()
+    return set().union(*(_reference(dockerfile, name, stage, instruction.location) for name in names))
 
 
 def _reference(dockerfile: Dockerfile, text: str, stage: Stage, place: Location) -> set[int]:

@@ -1,16 +1,18 @@
-"""What a build tells while it runs.  The build speaks to this interface; `cli.progress` prints it."""
+"""What a build tells while it runs.  The build speaks to this interface; `cli.progress` prints it.
+
+Several steps may run at once, each told by a thread of its own.
+"""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 
-class Progress(Protocol):
-    def note(self, text: str) -> None:
-        """Something that belongs to no step."""
+class Step(Protocol):
+    """A step that has started, until one of end(), fail() and cancel()."""
 
-    def begin(self, label: str) -> None:
-        """A step starts: ``[builder 2/4] RUN go build``."""
+    def working(self) -> None:
+        """The cache does not have it: it is being made."""
 
     def output(self, data: bytes) -> None:
         """What the step's process printed."""
@@ -21,12 +23,31 @@ class Progress(Protocol):
     def fail(self) -> None:
         """The step failed."""
 
+    def cancel(self) -> None:
+        """The step was stopped, because another one failed."""
+
+
+class Progress(Protocol):
+    def note(self, text: str) -> None:
+        """Something that belongs to no step."""
+
+    def begin(self, label: str) -> Step:
+        """A step starts: ``[builder 2/4] RUN go build``."""
+
+    def close(self) -> None:
+        """Nothing more will be told."""
+
 
 class Silent:
-    """Says nothing."""
+    """Says nothing.  Its own steps."""
 
     def note(self, text: str) -> None: ...
-    def begin(self, label: str) -> None: ...
+    def begin(self, label: str) -> Silent:
+        return self
+
+    def working(self) -> None: ...
     def output(self, data: bytes) -> None: ...
     def end(self, *, cached: bool) -> None: ...
     def fail(self) -> None: ...
+    def cancel(self) -> None: ...
+    def close(self) -> None: ...

@@ -10,13 +10,17 @@ if TYPE_CHECKING:
 
 
 class BuildOptions(NamedTuple):
-    """`args` are build arguments, `labels` go onto the image, `platform` is (os, arch, variant)."""
+    """`args` are build arguments, `labels` go onto the image, `platform` is (os, arch, variant).
+
+    `jobs` is how many steps may be made at once.
+    """
 
     platform: tuple[str, str, str]
     target: str | None = None
     args: dict[str, str] = {}  # noqa: RUF012
     labels: dict[str, str] = {}  # noqa: RUF012
     no_cache: bool = False
+    jobs: int = 1
     given: Given | None = None
 
 

@@ -31,7 +31,8 @@ def run_step(stage: StageBuilder, run: Run) -> bool:
 
         environment = [*(f"{n}={v}" for n, v in stage.predefined.items()), *env]
         task = Task(run, argv, environment, state.user, state.workdir, network, mounts, scripts)
-        return stage.build.worker().run(task, stage.diff_ids, stage.build.context)
+        worker = stage.build.worker()
+        return worker.run(task, stage.diff_ids, stage.build.context, stage.told, stage.scratch)
 
     created_by = _created_by(argv, state.args)
     if not run.mounts:

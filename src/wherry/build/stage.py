@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from wherry.build import keys
 from wherry.build.copy_step import copy_step
-from wherry.build.plan import expanded
+from wherry.build.plan import expanded, needed_by
+from wherry.build.progress import Silent
 from wherry.build.result import StageResult
 from wherry.build.run_step import run_step
 from wherry.build.state import PREDEFINED, State
@@ -23,24 +24,23 @@ if TYPE_CHECKING:
 
     from wherry.build.build import Build
     from wherry.build.keys import Key
+    from wherry.build.progress import Step
     from wherry.dockerfile.ast import Instruction, Location, Stage
     from wherry.store.cache import CacheRecord
 
 
 class StageBuilder:
-    """Goes through a stage.  `finished` are the stages that it may copy from."""
+    """Goes through a stage."""
 
     def __init__(
         self,
         build: Build,
         stage: Stage,
         base: StageResult,
-        finished: Mapping[int, StageResult],
         meta: Mapping[str, str],
     ) -> None:
         self.build = build
         self._stage = stage
-        self.finished = finished
         self._meta = meta
         self._escape = build.dockerfile.escape
         self.state = State(base.config, base.author)
@@ -48,6 +48,7 @@ class StageBuilder:
         self._extra = base.extra
         if "PATH" not in self.state.env:
             self.state.set_env("PATH", DEFAULT_PATH)
+        self.told: Step = Silent()
         self.diff_ids = list(base.diff_ids)
         self.history = list(base.history)
         self.predefined = {n: v for n, v in build.options.args.items() if n in PREDEFINED}
@@ -69,7 +70,6 @@ class StageBuilder:
         )
 
     def _step(self, instruction: Instruction, label: str) -> None:
-        progress = self.build.progress
         if isinstance(instruction, Run):
             step: Callable[[], bool] = lambda: run_step(self, instruction)  # noqa: E731
         elif isinstance(instruction, Copy):
@@ -79,13 +79,18 @@ class StageBuilder:
         else:
             self._configure(instruction)
             return
-        progress.begin(label)
+        for number in needed_by(self.build.dockerfile, self._stage, instruction):
+            self.build.schedule[number]  # waits for it: a step that waits has not begun
+        self.told = self.build.progress.begin(label)
         try:
             cached = step()
         except BaseException:
-            progress.fail()
+            if self.build.schedule.stopping:
+                self.told.cancel()
+            else:
+                self.told.fail()
             raise
-        progress.end(cached=cached)
+        self.told.end(cached=cached)
 
     # -- the configuration -------------------------------------------------------------------------
 
@@ -148,6 +153,11 @@ class StageBuilder:
     # -- steps that make layers --------------------------------------------------------------------
 
     @property
+    def scratch(self) -> str:
+        """The name of a folder for this stage's file system, where its next step goes on."""
+        return f"stage{self._stage.number}"
+
+    @property
     def chain(self) -> str:
         return chain_id(self.diff_ids)
 
@@ -159,9 +169,27 @@ class StageBuilder:
         record = self.build.memo.get(key)
         cached = record is not None
         if record is None:
-            record = self.build.memo.put(key, make())
+            record, cached = self._made(key, make)
         self.add(record, created_by)
         return cached
+
+    def _made(self, key: Key, make: Callable[[], str]) -> tuple[CacheRecord, bool]:
+        """The layer that nobody had made, and whether somebody has meanwhile: two that need the same step
+        at once, in two stages or in two builds, make it once."""
+        build = self.build
+        build.worker()
+        self.told.working()
+        with build.memo.alone(key, self._wait):
+            record = build.memo.get(key)
+            if record is not None:
+                return record, True
+            with build.schedule.slot():
+                return build.memo.put(key, make()), False
+
+    def _wait(self, first: bool) -> None:
+        if first:
+            self.told.output(b"waiting for another build that makes the same step\n")
+        self.build.schedule.pause(0.02)
 
     def layer_by(
         self, quick: Key, content: Callable[[], Key], created_by: str, make: Callable[[], str]

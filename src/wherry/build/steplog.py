@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from typing import TYPE_CHECKING
 
+from wherry.build.redact import Redactor
 from wherry.errors import StepError
 from wherry.layers.writefile import write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from wherry.build.progress import Progress
+    from wherry.build.progress import Step
     from wherry.dockerfile.ast import Run
 
 TAIL = 20
-KEPT_LOGS = 10
+KEPT_LOGS = 50
 
 
 class StepLog:
     """The whole output of a step in a file, its last lines in memory.
 
-    The file of a step that failed stays, with those of the last failures before it; others go.
+    The file of a step that failed stays, with those of the last failures before it; others go.  What is in
+    `secrets` is in none of them.
     """
 
-    def __init__(self, root: str, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, root: str, step: Step, secrets: Iterable[bytes] = ()) -> None:
+        self._step = step
+        self._redactor = Redactor(secrets)
         folder = os.path.join(root, "logs")
         os.makedirs(folder, exist_ok=True)
         for old in sorted(os.listdir(folder))[:-KEPT_LOGS]:
-            os.unlink(os.path.join(folder, old))
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, old))
         self.path = os.path.join(folder, f"step-{time.time_ns()}-{os.getpid()}.log")
         self._file = os.open(self.path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         self._tail = b""
 
     def write(self, data: bytes) -> None:
+        self._write(self._redactor.feed(data))
+
+    def finish(self) -> None:
+        """Nothing more will be written."""
+        self._write(self._redactor.flush())
+
+    def _write(self, data: bytes) -> None:
         write_all(self._file, data)
-        self._progress.output(data)
+        self._step.output(data)
         self._tail = (self._tail + data)[-(1 << 14) :]
 
     def tail(self) -> list[str]:
@@ -47,7 +59,8 @@ class StepLog:
     def close(self, *, keep: bool) -> None:
         os.close(self._file)
         if not keep:
-            os.unlink(self.path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.path)
 
 
 def failed(run: Run, argv: Sequence[str], code: int, log: StepLog) -> StepError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from wherry.build.context import Context
     from wherry.build.mounting import Given, Ready
     from wherry.build.mounts import PlannedMount
-    from wherry.build.progress import Progress
+    from wherry.build.progress import Progress, Step
     from wherry.dockerfile.ast import Run
-    from wherry.sandbox.process import Mount
+    from wherry.sandbox.process import Mount, Running
     from wherry.store import Store
 
 CHUNK = 1 << 16
@@ -55,15 +56,22 @@ class Worker:
         self, store: Store, progress: Progress, temporary: str, given: Given | None = None
     ) -> None:
         self._store = store
-        self._progress = progress
         self._temporary = temporary
         self._given = given
-        self._count = 0
+        self._folders = itertools.count(1)
+        self._running: set[Running] = set()
+        self._stopped = False
         choice = choose()
         self._isolation = choice.isolation
         self._snapshots = choice.snapshots
         if choice.isolation.name != "oci":
             progress.note(f"isolation {choice.isolation.name}: {choice.reason}")
+
+    def stop(self) -> None:
+        """End every process that is running, and every one that is started later."""
+        self._stopped = True
+        for running in tuple(self._running):
+            running.kill()
 
     def tree(self, write: Callable[[str], None], view: View) -> str:
         """Commit a tree that `write` fills.  Its diff ID."""
@@ -95,27 +103,32 @@ class Worker:
 
         return self.tree(write, view)
 
-    def run(self, task: Task, diff_ids: Sequence[str], context: Callable[[], Context]) -> str:
+    def run(
+        self, task: Task, diff_ids: Sequence[str], context: Callable[[], Context], step: Step, scratch: str
+    ) -> str:
         """Run a command over layers and commit what it changed.  The diff ID.
+
+        `scratch` names the folder that the file system is made in; after a step of the same name, with the
+        layer that it gave on top, it goes on from there.
 
         Raises StepError with the exit code and the last lines of its output.
         """
         links = [self._store.layers.link(diff_id) for diff_id in diff_ids]
-        work = os.path.join(self._temporary, "run")
+        work = os.path.join(self._temporary, scratch)
         os.makedirs(work, exist_ok=True)
         try:
             with self._mounted(task, context) as ready:
-                return self._commit(self._changes(task, links, work, ready))
+                return self._commit(self._changes(task, links, work, ready, step))
         except SandboxError as error:
             raise fail(task.run.location, f"RUN failed: {error.message}", hint=error.hint) from None
 
-    def _changes(self, task: Task, links: Sequence[str], work: str, ready: Ready | None) -> str:
-        mounts = ready.mounts if ready else ()
-        snapshot = self._snapshots.open(links, work, (*SYSTEM, *_places(mounts, View(links))))
-        log = StepLog(self._store.root, self._progress)
+    def _changes(self, task: Task, links: Sequence[str], work: str, ready: Ready, step: Step) -> str:
+        snapshot = self._snapshots.open(links, work, (*SYSTEM, *_places(ready.mounts, View(links))))
+        log = StepLog(self._store.root, step, ready.secrets)
         code = 0
         try:
-            code = self._execute(snapshot.root, task, mounts, ready.env if ready else (), log)
+            code = self._execute(snapshot.root, task, ready, log)
+            log.finish()
             if code:
                 raise failed(task.run, task.argv, code, log)
             return snapshot.changes()
@@ -124,24 +137,22 @@ class Worker:
             log.close(keep=bool(code))
 
     @contextlib.contextmanager
-    def _mounted(self, task: Task, context: Callable[[], Context]) -> Iterator[Ready | None]:
-        if not task.mounts and not task.scripts:
-            yield None
-            return
-        from wherry.build.mounting import Given, Mounting
+    def _mounted(self, task: Task, context: Callable[[], Context]) -> Iterator[Ready]:
+        from wherry.build.mounting import Given, Mounting, Ready
 
+        if not task.mounts and not task.scripts:
+            yield Ready()
+            return
         mounting = Mounting(self._store, self._snapshots, self._folder(), self._given or Given())
         with mounting.ready(task.mounts, task.scripts, context) as ready:
             yield ready
 
-    def _execute(
-        self, root: str, task: Task, mounts: tuple[Mount, ...], secrets: tuple[str, ...], log: StepLog
-    ) -> int:
+    def _execute(self, root: str, task: Task, ready: Ready, log: StepLog) -> int:
         who = resolve_user(task.user, read_below(root))
         names = {entry.partition("=")[0] for entry in task.env}
         extra = [] if "HOME" in names else [f"HOME={who.home}"]
-        env = (*task.env, *extra, *secrets)
-        process = Process(tuple(task.argv), env, task.workdir, who, mounts, network=task.network)
+        env = (*task.env, *extra, *ready.env)
+        process = Process(tuple(task.argv), env, task.workdir, who, ready.mounts, network=task.network)
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         reader, writer = os.pipe()
         try:
@@ -153,8 +164,9 @@ class Worker:
             os.close(writer)
             os.close(null)
         try:
-            while data := os.read(reader, CHUNK):
-                log.write(data)
+            with self._watched(running):
+                while data := os.read(reader, CHUNK):
+                    log.write(data)
         except BaseException:
             running.kill()
             raise
@@ -163,9 +175,19 @@ class Worker:
             code = running.wait()
         return code
 
+    @contextlib.contextmanager
+    def _watched(self, running: Running) -> Iterator[None]:
+        """stop() ends it, even one that came while it was started."""
+        self._running.add(running)
+        try:
+            if self._stopped:
+                running.kill()
+            yield
+        finally:
+            self._running.discard(running)
+
     def _folder(self) -> str:
-        self._count += 1
-        path = os.path.join(self._temporary, f"tree{self._count}")
+        path = os.path.join(self._temporary, f"tree{next(self._folders)}")
         os.mkdir(path)
         return path
 

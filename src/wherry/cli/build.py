@@ -19,6 +19,7 @@ COMMAND = Command(
         Flag("build-arg", "list", "Set build-time variables", metavar="NAME=VALUE"),
         Flag("label", "list", "Set metadata for the image", metavar="NAME=VALUE"),
         Flag("no-cache", "bool", "Do not use the cache when building the image"),
+        Flag("jobs", "int", "How many steps may run at once (default: two for each core, four at least)"),
         Flag(
             "progress",
             "string",
@@ -61,11 +62,13 @@ def run(options: Options) -> int:
         _pairs(options.strings("build-arg"), "build-arg"),
         _pairs(options.strings("label"), "label"),
         options.flag("no-cache"),
+        _jobs(options.integer("jobs")),
         given(options.strings("secret"), options.strings("ssh")),
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
-    progress = Deferred(make_progress("quiet" if quiet else options.string("progress") or "auto"))
-    told = progress if os.geteuid() else progress.direct()
+    shown = make_progress("quiet" if quiet else options.string("progress") or "auto")
+    deferred = Deferred(shown) if os.geteuid() else None
+    told = deferred or shown
     store = Store.open()
     with store.using(), store.temp() as temporary:
         dockerfile, context = inputs(options.args[0], options.string("file"), store, temporary)
@@ -73,8 +76,10 @@ def run(options: Options) -> int:
         try:
             record = build.run()
         finally:
-            progress.release()
-        shown = tag(store, names, record)
+            told.close()
+            if deferred:
+                deferred.release()
+        tagged = tag(store, names, record)
     for name in build.unused_args():
         print(f"warning: [Warning] One or more build-args [{name}] were not consumed", file=sys.stderr)
     iidfile = options.string("iidfile")
@@ -84,7 +89,7 @@ def run(options: Options) -> int:
     if quiet:
         print(record.id)
     else:
-        for name in shown:
+        for name in tagged:
             print(f"naming to {name}", file=sys.stderr)
         print(f"image {record.id}", file=sys.stderr)
     return 0
@@ -103,3 +108,12 @@ def _pairs(words: list[str], flag: str) -> dict[str, str]:
             continue
         found[name] = value
     return found
+
+
+def _jobs(asked: int | None) -> int:
+    """By default more than there are cores: a step waits for disks and networks as often as it computes."""
+    if asked is None:
+        return max(4, 2 * len(os.sched_getaffinity(0)))
+    if asked < 1:
+        raise UsageError(f'invalid argument "{asked}" for "--jobs" flag: at least one step has to run')
+    return asked

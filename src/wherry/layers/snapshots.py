@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from _thread import RLock
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wherry.layers.remove import remove_tree
@@ -160,10 +161,11 @@ class _Short:
     """The lower folders by names that fit into the page that mount(2) takes its options in.
 
     Where absolute names do not fit, the working folder is changed to their common parent for as long as
-    the mount takes, and they are given relative to it.
+    the mount takes, and they are given relative to it.  The working folder is that of all threads.
     """
 
     ROOM = 3000
+    _turn = RLock()
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = list(names)
@@ -173,6 +175,7 @@ class _Short:
         if sum(len(name) + 1 for name in self._names) < self.ROOM:
             return self._names
         parent = os.path.dirname(self._names[0])
+        self._turn.acquire()
         self._before = os.open(".", os.O_PATH | os.O_CLOEXEC)
         os.chdir(parent)
         return [os.path.relpath(name, parent) for name in self._names]
@@ -181,6 +184,7 @@ class _Short:
         if self._before >= 0:
             os.fchdir(self._before)
             os.close(self._before)
+            self._turn.release()
 
 
 def _escaped(path: str) -> str:

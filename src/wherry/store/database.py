@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from _thread import RLock
 from typing import TYPE_CHECKING
 
 from wherry.errors import StorageError
@@ -40,10 +41,11 @@ CREATE TABLE containers (
 
 
 class Database:
-    """A connection, opened at the first use."""
+    """A connection, opened at the first use.  Threads take turns; a transaction is one turn."""
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._turn = RLock()
         self._connection: sqlite3.Connection | None = None
 
     def execute(self, statement: str, *values: object) -> list[tuple[object, ...]]:
@@ -51,7 +53,8 @@ class Database:
         import sqlite3
 
         try:
-            return self._open().execute(statement, values).fetchall()
+            with self._turn:
+                return self._open().execute(statement, values).fetchall()
         except sqlite3.IntegrityError:
             raise
         except sqlite3.Error as error:
@@ -60,13 +63,14 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing, with other writers kept out."""
-        self.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.execute("ROLLBACK")
-            raise
-        self.execute("COMMIT")
+        with self._turn:
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self.execute("ROLLBACK")
+                raise
+            self.execute("COMMIT")
 
     def close(self) -> None:
         """Close the connection; the next statement opens another.

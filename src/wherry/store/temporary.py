@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from wherry.layers.remove import remove_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
@@ -65,3 +65,31 @@ def create_locked(path: str) -> int:
         if os.fstat(file).st_nlink:
             return file
         os.close(file)
+
+
+@contextlib.contextmanager
+def hold(path: str, wait: Callable[[bool], None]) -> Iterator[None]:
+    """Hold a lock file alone.  While another thread or process does, `wait` is called again and again, with
+    True the first time; it may raise.  The file is gone afterwards, or swept if we are killed."""
+    first = True
+    while (lock := _try_lock(path)) is None:
+        wait(first)
+        first = False
+    try:
+        yield
+    finally:
+        os.unlink(path)
+        os.close(lock)
+
+
+def _try_lock(path: str) -> int | None:
+    lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Its last holder may have taken the name away between the opening and the lock.
+        if os.fstat(lock).st_nlink:
+            return lock
+    except BlockingIOError:
+        pass
+    os.close(lock)
+    return None
