@@ -1,0 +1,1 @@
+"""Files from elsewhere: over HTTP, and out of git repositories."""

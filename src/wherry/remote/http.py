@@ -1,0 +1,157 @@
+"""Files over HTTP: sent again only if they may have changed, and never taken half."""
+
+from __future__ import annotations
+
+import email.utils
+import hashlib
+import json
+import os
+import posixpath
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from wherry.errors import ContextError
+from wherry.remote.git import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from urllib3 import BaseHTTPResponse, PoolManager
+
+    from wherry.store import Store
+
+CONNECT, SILENCE = 30.0, 60.0
+"""Seconds for a connection, and for the next bytes."""
+MOST_REDIRECTS = 10
+TRIES = 3
+CHUNK = 1 << 18
+
+
+class Known(NamedTuple):
+    """What was at a URL when it was last asked for.
+
+    `digest` is hexadecimal SHA-256, `modified` a Unix time (0 where the server did not say).
+    """
+
+    digest: str
+    size: int
+    modified: int
+    etag: str = ""
+    last_modified: str = ""
+
+
+def file_name(url: str) -> str:
+    """The last part of its path; "" where there is none."""
+    return posixpath.basename(unquote(urlsplit(url).path)).replace("/", "_").strip("\0")
+
+
+class Downloads:
+    """What is known of URLs is kept in the store's cache, so that an unchanged file is not sent again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def known(self, url: str) -> Known | None:
+        record = self._store.cache.get(_key(url))
+        return Known(*json.loads(record.value)) if record else None
+
+    def current(self, url: str, path: str, before_body: Callable[[], object]) -> Known:
+        """What the URL gives now.  `path` has its bytes if the server sent them: where it says that nothing
+        changed since the last time, there is no file.  Raises ContextError.
+        """
+        known = self.known(url)
+        found = _get(url, path, known, before_body)
+        if found is None:
+            assert known is not None  # noqa: S101
+            return known
+        self._store.cache.put(_key(url), json.dumps(found), {"kind": "url"})
+        return found
+
+    def fetch(self, url: str, path: str) -> Known:
+        """Its bytes, in `path`.  Raises ContextError."""
+        found = _get(url, path, None, lambda: None)
+        assert found is not None  # noqa: S101
+        self._store.cache.put(_key(url), json.dumps(found), {"kind": "url"})
+        return found
+
+
+def _key(url: str) -> str:
+    return hashlib.sha256(b"url\0" + url.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _get(url: str, path: str, known: Known | None, before_body: Callable[[], object]) -> Known | None:
+    """None where the server says that what is known is still so."""
+    import urllib3
+
+    headers = {"User-Agent": "wherry", "Accept-Encoding": "identity"}
+    if known is not None and known.etag:
+        headers["If-None-Match"] = known.etag
+    elif known is not None and known.last_modified:
+        headers["If-Modified-Since"] = known.last_modified
+    auth = urlsplit(url).username
+    if auth is not None:
+        password = urlsplit(url).password or ""
+        headers |= urllib3.make_headers(basic_auth=f"{unquote(auth)}:{unquote(password)}")
+    try:
+        with _manager(url) as pool:
+            answer = pool.request("GET", shown(url), headers=headers, preload_content=False)
+            if answer.status == 304 and known is not None:
+                return None
+            if answer.status != 200:
+                raise ContextError(
+                    f"{shown(url)}: the server answered {answer.status} {answer.reason or ''}".rstrip(),
+                    hint="open it in a browser, or with curl -v, to see why",
+                )
+            before_body()
+            return _save(answer, path)
+    except (urllib3.exceptions.HTTPError, UnicodeError, ValueError) as error:
+        raise ContextError(f"{shown(url)} could not be fetched: {_reason(error)}") from None
+
+
+def _save(answer: BaseHTTPResponse, path: str) -> Known:
+    digest, size = hashlib.sha256(), 0
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        for chunk in answer.stream(CHUNK, decode_content=False):
+            file.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+    said = answer.headers.get("Last-Modified", "")
+    try:
+        modified = int(email.utils.parsedate_to_datetime(said).timestamp()) if said else 0
+    except (ValueError, OverflowError):
+        modified, said = 0, ""
+    os.chmod(path, 0o600)
+    os.utime(path, (modified, modified))
+    return Known(digest.hexdigest(), size, modified, answer.headers.get("ETag", ""), said)
+
+
+def _manager(url: str) -> PoolManager:
+    import urllib.request
+
+    import urllib3
+
+    retries = urllib3.Retry(
+        TRIES, connect=TRIES, read=0, redirect=MOST_REDIRECTS, status=0, backoff_factor=0.2
+    )
+    timeout = urllib3.Timeout(connect=CONNECT, read=SILENCE)
+    parts = urlsplit(url)
+    proxy = urllib.request.getproxies_environment().get(parts.scheme)
+    if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
+        return urllib3.ProxyManager(proxy, retries=retries, timeout=timeout)
+    return urllib3.PoolManager(retries=retries, timeout=timeout)
+
+
+def _reason(error: Exception) -> str:
+    """The innermost cause: what went wrong, without the history of tries."""
+    import urllib3
+
+    cause: BaseException = error
+    if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
+        cause = error.reason
+    if isinstance(cause, urllib3.exceptions.ResponseError):
+        return "too many redirects"
+    if isinstance(cause, urllib3.exceptions.IncompleteRead):
+        return f"the connection was cut after {cause.partial} bytes, {cause.expected} more were to come"
+    text = str(cause.args[-1] if cause.args else cause)
+    return text.rpartition(": ")[2] or type(cause).__name__
