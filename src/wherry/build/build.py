@@ -8,6 +8,7 @@ from wherry.build.base import Bases
 from wherry.build.image import write_image
 from wherry.build.memo import Memo
 from wherry.build.plan import make_plan, meta_scope
+from wherry.build.record import Recorder
 from wherry.build.refuse import check_supported
 from wherry.build.stage import StageBuilder
 
@@ -38,7 +39,8 @@ class Build:
         self.dockerfile = dockerfile
         self.options = options
         self.progress = progress
-        self.memo = Memo(store, fresh=options.no_cache)
+        self.memo = Memo(store, dockerfile, options)
+        self.record = Recorder(store, dockerfile, options)
         self.bases = Bases(store, dockerfile)
         self.used_args: set[str] = set()
         self._open_context = context
@@ -48,6 +50,10 @@ class Build:
 
     def run(self) -> ImageRecord:
         """Build, and return the image.  Everything that was finished stays in the cache on failure."""
+        with self.record.kept():
+            return self.record.image(self._run())
+
+    def _run(self) -> ImageRecord:
         plan = make_plan(self.dockerfile, self.options.target, self.options.args)
         for number in plan.order:
             check_supported(plan.stages[number].stage)
@@ -58,10 +64,12 @@ class Build:
             for number in plan.order:
                 planned = plan.stages[number]
                 base = self.bases.of(planned, finished)
+                self.record.base(planned, base)
                 finished[number] = StageBuilder(self, planned.stage, base, finished, meta).run()
         finally:
             if self._context is not None:
                 self._context.save()
+            self.memo.save()
         return write_image(self.store, finished[plan.order[-1]], self.options)
 
     # -- what stages ask ---------------------------------------------------------------------------
@@ -79,8 +87,21 @@ class Build:
             self._worker = Worker(self.store, self.progress, self._temporary, self.options.given)
         return self._worker
 
+    def warnings(self) -> list[str]:
+        """What is said before the build begins."""
+        return [_unknown(name, self.dockerfile) for name in self.memo.unknown_stages]
+
     def unused_args(self) -> list[str]:
         """Build arguments that no ARG declares: Docker warns of them."""
         from wherry.build.state import PREDEFINED
 
         return sorted(set(self.options.args) - self.used_args - PREDEFINED)
+
+
+def _unknown(name: str, dockerfile: Dockerfile) -> str:
+    """BuildKit passes over a name that no stage has; a mistyped one should not go unnoticed."""
+    from wherry.errors import nearest
+
+    near = nearest(name, [stage.name for stage in dockerfile.stages if stage.name])
+    meant = f" (did you mean {near}?)" if near else ""
+    return f"warning: --no-cache-filter: no stage of {dockerfile.name} is named {name}{meant}"

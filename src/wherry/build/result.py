@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 
 class BuildOptions(NamedTuple):
-    """`args` are build arguments, `labels` go onto the image, `platform` is (os, arch, variant)."""
+    """`args` are build arguments, `labels` go onto the image, `platform` is (os, arch, variant).
+
+    `origin` says what the build is of, for its record: the context, the Dockerfile, the image's names.
+    """
 
     platform: tuple[str, str, str]
     target: str | None = None
@@ -18,10 +21,15 @@ class BuildOptions(NamedTuple):
     labels: dict[str, str] = {}  # noqa: RUF012
     no_cache: bool = False
     given: Given | None = None
+    no_cache_filter: tuple[str, ...] = ()
+    origin: tuple[str, str, tuple[str, ...]] = ("", "", ())
 
 
 class StageResult(NamedTuple):
-    """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs."""
+    """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs.
+
+    `image` is the id of the image that a base came from.
+    """
 
     diff_ids: tuple[str, ...]
     history: tuple[History, ...]
@@ -29,3 +37,4 @@ class StageResult(NamedTuple):
     author: str
     args: dict[str, str]
     extra: dict[str, Any]
+    image: str = ""

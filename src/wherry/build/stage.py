@@ -40,6 +40,7 @@ class StageBuilder:
     ) -> None:
         self.build = build
         self._stage = stage
+        self.memo = build.memo.of(stage.number)
         self.finished = finished
         self._meta = meta
         self._escape = build.dockerfile.escape
@@ -58,7 +59,7 @@ class StageBuilder:
         total = len(self._stage.instructions) + 1
         for number, instruction in enumerate(self._stage.instructions, 2):
             prefix = f"{number}/{total}" if only else f"{label} {number}/{total}"
-            self._step(instruction, f"[{prefix}] {instruction.source}")
+            self._step(instruction, number, f"[{prefix}] {instruction.source}")
         return StageResult(
             tuple(self.diff_ids),
             tuple(self.history),
@@ -68,7 +69,7 @@ class StageBuilder:
             self._extra,
         )
 
-    def _step(self, instruction: Instruction, label: str) -> None:
+    def _step(self, instruction: Instruction, number: int, label: str) -> None:
         progress = self.build.progress
         if isinstance(instruction, Run):
             step: Callable[[], bool] = lambda: run_step(self, instruction)  # noqa: E731
@@ -81,11 +82,12 @@ class StageBuilder:
             return
         progress.begin(label)
         try:
-            cached = step()
+            with self.build.record.step(self, self._stage, number, instruction) as outcome:
+                outcome.cached = step()
         except BaseException:
             progress.fail()
             raise
-        progress.end(cached=cached)
+        progress.end(cached=outcome.cached)
 
     # -- the configuration -------------------------------------------------------------------------
 
@@ -156,10 +158,10 @@ class StageBuilder:
 
     def layer(self, key: Key, created_by: str, make: Callable[[], str]) -> bool:
         """Take the layer from the cache or make it.  Whether it came from the cache."""
-        record = self.build.memo.get(key)
+        record = self.memo.get(key)
         cached = record is not None
         if record is None:
-            record = self.build.memo.put(key, make())
+            record = self.memo.put(key, make())
         self.add(record, created_by)
         return cached
 
@@ -167,14 +169,14 @@ class StageBuilder:
         self, quick: Key, content: Callable[[], Key], created_by: str, make: Callable[[], str]
     ) -> bool:
         """Like layer(), with a quick key that is looked up before what the content's key reads is read."""
-        record = self.build.memo.get(quick)
+        record = self.memo.get(quick)
         if record is not None:
             self.add(record, created_by)
             return True
         key = content()
         cached = self.layer(key, created_by, make)
-        known = self.build.memo.get(key)
-        self.build.memo.put(quick, self.diff_ids[-1], known.created if known else None)
+        known = self.memo.get(key)
+        self.memo.put(quick, self.diff_ids[-1], known.created if known else None)
         return cached
 
     def add(self, record: CacheRecord, created_by: str) -> None:

@@ -19,6 +19,7 @@ COMMAND = Command(
         Flag("build-arg", "list", "Set build-time variables", metavar="NAME=VALUE"),
         Flag("label", "list", "Set metadata for the image", metavar="NAME=VALUE"),
         Flag("no-cache", "bool", "Do not use the cache when building the image"),
+        Flag("no-cache-filter", "list", "Do not cache specified stages", metavar="STAGE[,STAGE…]"),
         Flag(
             "progress",
             "string",
@@ -41,7 +42,7 @@ def run(options: Options) -> int:
     from wherry.build.image import host_platform, tag
     from wherry.build.result import BuildOptions
     from wherry.cli.build_given import given
-    from wherry.cli.build_inputs import inputs
+    from wherry.cli.build_inputs import inputs, origin
     from wherry.cli.progress import Deferred, make_progress
     from wherry.oci.reference import parse as parse_reference
     from wherry.store import Store
@@ -62,6 +63,8 @@ def run(options: Options) -> int:
         _pairs(options.strings("label"), "label"),
         options.flag("no-cache"),
         given(options.strings("secret"), options.strings("ssh")),
+        _names(options.strings("no-cache-filter")),
+        origin(options.args[0], options.string("file"), names),
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     progress = Deferred(make_progress("quiet" if quiet else options.string("progress") or "auto"))
@@ -70,6 +73,8 @@ def run(options: Options) -> int:
     with store.using(), store.temp() as temporary:
         dockerfile, context = inputs(options.args[0], options.string("file"), store, temporary)
         build = Build(store, dockerfile, context, build_options, told, temporary)
+        for warning in build.warnings():
+            print(warning, file=sys.stderr)
         try:
             record = build.run()
         finally:
@@ -88,6 +93,11 @@ def run(options: Options) -> int:
             print(f"naming to {name}", file=sys.stderr)
         print(f"image {record.id}", file=sys.stderr)
     return 0
+
+
+def _names(words: list[str]) -> tuple[str, ...]:
+    """Lists with commas, the flag given any number of times."""
+    return tuple(name for word in words for name in word.split(",") if name)
 
 
 def _pairs(words: list[str], flag: str) -> dict[str, str]:
