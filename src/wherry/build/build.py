@@ -9,6 +9,7 @@ from wherry.build.base import Bases
 from wherry.build.image import write_image
 from wherry.build.memo import Memo
 from wherry.build.plan import make_plan, meta_scope
+from wherry.build.record import Recorder
 from wherry.build.refuse import check_supported
 from wherry.build.schedule import Schedule
 from wherry.build.stage import StageBuilder
@@ -40,7 +41,8 @@ class Build:
         self.dockerfile = dockerfile
         self.options = options
         self.progress = progress
-        self.memo = Memo(store, fresh=options.no_cache)
+        self.memo = Memo(store, dockerfile, options)
+        self.record = Recorder(store, dockerfile, options)
         self.bases = Bases(store, dockerfile)
         self.used_args: set[str] = set()
         self._open_context = context
@@ -51,6 +53,10 @@ class Build:
 
     def run(self) -> ImageRecord:
         """Build, and return the image.  Everything that was finished stays in the cache on failure."""
+        with self.record.kept():
+            return self.record.image(self._run())
+
+    def _run(self) -> ImageRecord:
         plan = make_plan(self.dockerfile, self.options.target, self.options.args)
         for number in plan.order:
             check_supported(plan.stages[number].stage)
@@ -60,6 +66,7 @@ class Build:
         def stage(number: int) -> StageResult:
             planned = plan.stages[number]
             base = self.bases.of(planned, self.schedule)
+            self.record.base(planned, base)
             return StageBuilder(self, planned.stage, base, meta).run()
 
         self.schedule = Schedule(plan.order, stage, self._stop, self.options.jobs)
@@ -68,6 +75,7 @@ class Build:
         finally:
             if self._context is not None:
                 self._context.save()
+            self.memo.save()
         return write_image(self.store, result, self.options)
 
     def _stop(self) -> None:
@@ -95,8 +103,21 @@ class Build:
             self.schedule.spread()
         return self._worker
 
+    def warnings(self) -> list[str]:
+        """What is said before the build begins."""
+        return [_unknown(name, self.dockerfile) for name in self.memo.unknown_stages]
+
     def unused_args(self) -> list[str]:
         """Build arguments that no ARG declares: Docker warns of them."""
         from wherry.build.state import PREDEFINED
 
         return sorted(set(self.options.args) - self.used_args - PREDEFINED)
+
+
+def _unknown(name: str, dockerfile: Dockerfile) -> str:
+    """BuildKit passes over a name that no stage has; a mistyped one should not go unnoticed."""
+    from wherry.errors import nearest
+
+    near = nearest(name, [stage.name for stage in dockerfile.stages if stage.name])
+    meant = f" (did you mean {near}?)" if near else ""
+    return f"warning: --no-cache-filter: no stage of {dockerfile.name} is named {name}{meant}"

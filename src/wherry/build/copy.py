@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from wherry.build.sources import Found, Source
     from wherry.layers.view import View
+    from wherry.store.listings import Listed
 
 
 class Placed(NamedTuple):
@@ -33,12 +34,14 @@ class Placed(NamedTuple):
 class CopyPlan(NamedTuple):
     """`content` is a digest of everything that is copied and where to, without owners and times.
 
-    `archives` are local tars that ADD unpacks into their destination folder.
+    `archives` are local tars that ADD unpacks into their destination folder; `marks` what each file is for
+    the key, those of `placed` first.
     """
 
     placed: list[Placed]
     archives: list[Placed]
     content: str
+    marks: list[str]
 
 
 def plan_copy(
@@ -70,19 +73,27 @@ def plan_copy(
         else:
             name = posixpath.basename(file.name)
             placed.append(Placed(file, _join(real, name) if into else real))
-    return CopyPlan(placed, archives, _content(source, placed, archives))
+    marks = [source.digest(file) for file, _ in (*placed, *archives)]
+    return CopyPlan(placed, archives, _content(placed, archives, marks), marks)
 
 
 def _join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def _content(source: Source, placed: list[Placed], archives: list[Placed]) -> str:
-    digest = hashlib.sha256()
-    lines = [f"{dest}\0{source.digest(file)}\n" for file, dest in placed]
-    lines += [f"{dest}\0unpack\0{source.digest(file)}\n" for file, dest in archives]
-    digest.update("".join(lines).encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+def _content(placed: list[Placed], archives: list[Placed], marks: list[str]) -> str:
+    kinds = [""] * len(placed) + ["unpack\0"] * len(archives)
+    files = (*placed, *archives)
+    lines = [f"{file.dest}\0{kind}{mark}\n" for file, kind, mark in zip(files, kinds, marks, strict=True)]
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def listing(plan: CopyPlan) -> list[Listed]:
+    """What is copied, by its name in the source."""
+    from wherry.store.listings import listed
+
+    files = (*plan.placed, *plan.archives)
+    return [listed(file.name, file.status, mark) for (file, _), mark in zip(files, plan.marks, strict=True)]
 
 
 def is_archive(file: Found) -> bool:

@@ -7,7 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from wherry.build import keys
-from wherry.build.copy import plan_copy, write_layer
+from wherry.build.copy import listing, plan_copy, write_layer
 from wherry.build.sources import ContextSource, ViewSource
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError, SandboxError
@@ -60,14 +60,14 @@ def _copy_from(stage: StageBuilder, wish: _Wish) -> bool:
     quick = keys.copy_from_key(
         stage.chain, chain_id(diff_ids), wish.words, wish.target, wish.owner, wish.mode
     )
-    record = stage.build.memo.get(quick)
+    record = stage.memo.get(quick)
     if record is not None:
         stage.add(record, wish.created_by())
         return True
     links = [stage.build.store.layers.link(diff_id) for diff_id in diff_ids]
     cached, content_key = _copy_content(stage, wish, ViewSource(View(links), label))
-    content = stage.build.memo.get(content_key)
-    stage.build.memo.put(quick, stage.diff_ids[-1], content.created if content else None)
+    content = stage.memo.get(content_key)
+    stage.memo.put(quick, stage.diff_ids[-1], content.created if content else None)
     return cached
 
 
@@ -79,6 +79,7 @@ def _copy_content(stage: StageBuilder, wish: _Wish, source: Source) -> tuple[boo
         mode = _mode(wish.mode, wish.copy)
         unpack = wish.copy.add
         plan = plan_copy(source, wish.words, wish.dest, stage.state.workdir, view, unpack=unpack)
+        stage.memo.listing(plan.content, lambda: listing(plan))
         key = keys.copy_key(stage.chain, plan.content, wish.target, owner, mode, unpack=unpack)
 
         def make() -> str:

@@ -14,11 +14,13 @@ from wherry.build.sources import ContextSource, ViewSource
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError
 from wherry.layers.view import View
+from wherry.store.listings import listed
 
 if TYPE_CHECKING:
     from wherry.build.sources import Source
     from wherry.build.stage import StageBuilder
     from wherry.dockerfile.ast import Location, Run, RunMount
+    from wherry.store.listings import Listed
 
 SECRETS = "/run/secrets/"
 AGENTS = "/run/buildkit/ssh_agent."
@@ -104,7 +106,9 @@ def component(stage: StageBuilder, mount: PlannedMount) -> dict[str, Any]:
         return asked
     for name in ("layers", "from_"):
         asked.pop(name, None)
-    return {**asked, "content": _content(source_of(stage, mount), mount)}
+    content, files = _content(source_of(stage, mount), mount)
+    stage.memo.listing(content, lambda: files)
+    return {**asked, "content": content}
 
 
 def source_of(stage: StageBuilder, mount: PlannedMount) -> Source:
@@ -113,18 +117,20 @@ def source_of(stage: StageBuilder, mount: PlannedMount) -> Source:
     return ViewSource(View(mount.layers), mount.label)
 
 
-def _content(source: Source, mount: PlannedMount) -> str:
+def _content(source: Source, mount: PlannedMount) -> tuple[str, list[Listed]]:
     digest = hashlib.sha256()
+    found = []
     try:
         for top in source.find(_literal(mount.asked.source or "/")):
             files = [top, *source.below(top)] if top.is_folder else [top]
             cut = len(top.name)
             for file in files:
-                line = f"{file.name[cut:]}\0{source.digest(file)}\n"
-                digest.update(line.encode("utf-8", "surrogateescape"))
+                mark = source.digest(file)
+                digest.update(f"{file.name[cut:]}\0{mark}\n".encode("utf-8", "surrogateescape"))
+                found.append(listed(file.name, file.status, mark))
     except ContextError as error:
         raise fail(mount.place, f"RUN --mount failed: {error.message}", hint=error.hint) from None
-    return digest.hexdigest()
+    return digest.hexdigest(), found
 
 
 def _literal(path: str) -> str:

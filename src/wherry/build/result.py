@@ -13,6 +13,7 @@ class BuildOptions(NamedTuple):
     """`args` are build arguments, `labels` go onto the image, `platform` is (os, arch, variant).
 
     `jobs` is how many steps may be made at once.
+    `origin` says what the build is of, for its record: the context, the Dockerfile, the image's names.
     """
 
     platform: tuple[str, str, str]
@@ -22,10 +23,15 @@ class BuildOptions(NamedTuple):
     no_cache: bool = False
     jobs: int = 1
     given: Given | None = None
+    no_cache_filter: tuple[str, ...] = ()
+    origin: tuple[str, str, tuple[str, ...]] = ("", "", ())
 
 
 class StageResult(NamedTuple):
-    """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs."""
+    """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs.
+
+    `image` is the id of the image that a base came from.
+    """
 
     diff_ids: tuple[str, ...]
     history: tuple[History, ...]
@@ -33,3 +39,4 @@ class StageResult(NamedTuple):
     author: str
     args: dict[str, str]
     extra: dict[str, Any]
+    image: str = ""

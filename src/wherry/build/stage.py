@@ -41,6 +41,7 @@ class StageBuilder:
     ) -> None:
         self.build = build
         self._stage = stage
+        self.memo = build.memo.of(stage.number)
         self._meta = meta
         self._escape = build.dockerfile.escape
         self.state = State(base.config, base.author)
@@ -59,7 +60,7 @@ class StageBuilder:
         total = len(self._stage.instructions) + 1
         for number, instruction in enumerate(self._stage.instructions, 2):
             prefix = f"{number}/{total}" if only else f"{label} {number}/{total}"
-            self._step(instruction, f"[{prefix}] {instruction.source}")
+            self._step(instruction, number, f"[{prefix}] {instruction.source}")
         return StageResult(
             tuple(self.diff_ids),
             tuple(self.history),
@@ -69,7 +70,7 @@ class StageBuilder:
             self._extra,
         )
 
-    def _step(self, instruction: Instruction, label: str) -> None:
+    def _step(self, instruction: Instruction, number: int, label: str) -> None:
         if isinstance(instruction, Run):
             step: Callable[[], bool] = lambda: run_step(self, instruction)  # noqa: E731
         elif isinstance(instruction, Copy):
@@ -79,18 +80,19 @@ class StageBuilder:
         else:
             self._configure(instruction)
             return
-        for number in needed_by(self.build.dockerfile, self._stage, instruction):
-            self.build.schedule[number]  # waits for it: a step that waits has not begun
+        for needed in needed_by(self.build.dockerfile, self._stage, instruction):
+            self.build.schedule[needed]  # waits for it: a step that waits has not begun
         self.told = self.build.progress.begin(label)
         try:
-            cached = step()
+            with self.build.record.step(self, self._stage, number, instruction) as outcome:
+                outcome.cached = step()
         except BaseException:
             if self.build.schedule.stopping:
                 self.told.cancel()
             else:
                 self.told.fail()
             raise
-        self.told.end(cached=cached)
+        self.told.end(cached=outcome.cached)
 
     # -- the configuration -------------------------------------------------------------------------
 
@@ -166,7 +168,7 @@ class StageBuilder:
 
     def layer(self, key: Key, created_by: str, make: Callable[[], str]) -> bool:
         """Take the layer from the cache or make it.  Whether it came from the cache."""
-        record = self.build.memo.get(key)
+        record = self.memo.get(key)
         cached = record is not None
         if record is None:
             record, cached = self._made(key, make)
@@ -179,12 +181,12 @@ class StageBuilder:
         build = self.build
         build.worker()
         self.told.working()
-        with build.memo.alone(key, self._wait):
-            record = build.memo.get(key)
+        with self.memo.alone(key, self._wait):
+            record = self.memo.get(key)
             if record is not None:
                 return record, True
             with build.schedule.slot():
-                return build.memo.put(key, make()), False
+                return self.memo.put(key, make()), False
 
     def _wait(self, first: bool) -> None:
         if first:
@@ -195,14 +197,14 @@ class StageBuilder:
         self, quick: Key, content: Callable[[], Key], created_by: str, make: Callable[[], str]
     ) -> bool:
         """Like layer(), with a quick key that is looked up before what the content's key reads is read."""
-        record = self.build.memo.get(quick)
+        record = self.memo.get(quick)
         if record is not None:
             self.add(record, created_by)
             return True
         key = content()
         cached = self.layer(key, created_by, make)
-        known = self.build.memo.get(key)
-        self.build.memo.put(quick, self.diff_ids[-1], known.created if known else None)
+        known = self.memo.get(key)
+        self.memo.put(quick, self.diff_ids[-1], known.created if known else None)
         return cached
 
     def add(self, record: CacheRecord, created_by: str) -> None:

@@ -20,6 +20,7 @@ COMMAND = Command(
         Flag("label", "list", "Set metadata for the image", metavar="NAME=VALUE"),
         Flag("no-cache", "bool", "Do not use the cache when building the image"),
         Flag("jobs", "int", "How many steps may run at once (default: two for each core, four at least)"),
+        Flag("no-cache-filter", "list", "Do not cache specified stages", metavar="STAGE[,STAGE…]"),
         Flag(
             "progress",
             "string",
@@ -42,7 +43,7 @@ def run(options: Options) -> int:
     from wherry.build.image import host_platform, tag
     from wherry.build.result import BuildOptions
     from wherry.cli.build_given import given
-    from wherry.cli.build_inputs import inputs
+    from wherry.cli.build_inputs import inputs, origin
     from wherry.cli.progress import Deferred, make_progress
     from wherry.oci.reference import parse as parse_reference
     from wherry.store import Store
@@ -64,6 +65,8 @@ def run(options: Options) -> int:
         options.flag("no-cache"),
         _jobs(options.integer("jobs")),
         given(options.strings("secret"), options.strings("ssh")),
+        _names(options.strings("no-cache-filter")),
+        origin(options.args[0], options.string("file"), names),
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     shown = make_progress("quiet" if quiet else options.string("progress") or "auto")
@@ -73,6 +76,8 @@ def run(options: Options) -> int:
     with store.using(), store.temp() as temporary:
         dockerfile, context = inputs(options.args[0], options.string("file"), store, temporary)
         build = Build(store, dockerfile, context, build_options, told, temporary)
+        for warning in build.warnings():
+            print(warning, file=sys.stderr)
         try:
             record = build.run()
         finally:
@@ -93,6 +98,11 @@ def run(options: Options) -> int:
             print(f"naming to {name}", file=sys.stderr)
         print(f"image {record.id}", file=sys.stderr)
     return 0
+
+
+def _names(words: list[str]) -> tuple[str, ...]:
+    """Lists with commas, the flag given any number of times."""
+    return tuple(name for word in words for name in word.split(",") if name)
 
 
 def _pairs(words: list[str], flag: str) -> dict[str, str]:

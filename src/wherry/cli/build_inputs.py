@@ -49,6 +49,13 @@ def inputs(
     return parse(data, name), lambda: open_context(root, place, store.root)
 
 
+def origin(path: str, file: str | None, names: list[str]) -> tuple[str, str, tuple[str, ...]]:
+    """What the build is of, as its record calls it: builds of the same files are compared."""
+    context = path if path == "-" else os.path.abspath(path)
+    dockerfile = file if file == "-" or path == "-" else os.path.abspath(file or f"{path}/Dockerfile")
+    return context, dockerfile or "", tuple(names)
+
+
 def _no_dockerfile(place: str, root: str) -> NotFoundError:
     from wherry.errors import nearest
 

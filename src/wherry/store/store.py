@@ -4,6 +4,8 @@
     layers/<hex>/, l/<short>                unpacked layers, and short links to them
     containers/<id>/                        the files of each container
     caches/<mark>/                          cache mounts of RUN steps
+    contexts/<mark>                         what each file of a build context was
+    builds/, listings/                      what builds did, and the files that they read, by name
     tmp/                                    work in progress
     wherry.db                               names, images, layers, cache, containers
 
@@ -32,6 +34,9 @@ from wherry.store.temporary import sweep, temporary_folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wherry.store.builds import Builds
+    from wherry.store.listings import Listings
+
 LAYOUT = '{"imageLayoutVersion":"1.0.0"}'
 FOLDERS = ("blobs/sha256", "layers", "l", "containers", "tmp")
 
@@ -49,6 +54,20 @@ class Store:
         self.cache = Cache(database)
         self.cache_mounts = CacheMounts(root)
         self.containers = Containers(root, database)
+
+    @property
+    def builds(self) -> Builds:
+        """What builds did."""
+        from wherry.store.builds import Builds
+
+        return Builds(self.root)
+
+    @property
+    def listings(self) -> Listings:
+        """The files that steps read, by name."""
+        from wherry.store.listings import Listings
+
+        return Listings(self.root)
 
     @classmethod
     def open(cls, root: str | None = None) -> Store:

@@ -1,0 +1,74 @@
+"""PURE: what builds did, as `wherry explain` reads it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class StepKey(NamedTuple):
+    """A cache key that a step looked up, and what it was made of (`build.keys`).
+
+    None of a hit: the cache itself has it.
+    """
+
+    digest: str
+    components: dict[str, Any] | None
+
+
+class StepRecord(NamedTuple):
+    """What became of one step.
+
+    `label` is its place (``builder 2/4``), `outcome` one of "base" (a FROM), "hit", "ran", "failed",
+    "stopped"; `why` is "no-cache" or "no-cache-filter" where the cache was not to be asked.  `args` are the
+    names of the build arguments in its environment, `keys` what it looked up, the last one the most exact.
+    `size` is that of its layer, as Docker counts.
+    """
+
+    stage: int
+    number: int
+    label: str
+    kind: str
+    source: str
+    outcome: str
+    why: str
+    seconds: float
+    layer: str
+    size: int
+    args: tuple[str, ...]
+    keys: tuple[StepKey, ...]
+
+    @property
+    def missed(self) -> bool:
+        return self.outcome not in ("hit", "base")
+
+
+class BuildRecord(NamedTuple):
+    """`began` in Unix seconds; `context` and `dockerfile` absolute where they are files; `outcome` is
+    "done", "failed" or "stopped"."""
+
+    id: str
+    began: float
+    seconds: float
+    context: str
+    dockerfile: str
+    target: str
+    names: tuple[str, ...]
+    outcome: str
+    image: str
+    steps: tuple[StepRecord, ...]
+
+    @property
+    def lineage(self) -> tuple[str, str, str]:
+        """Builds of the same thing."""
+        return self.context, self.dockerfile, self.target
+
+
+def read(value: dict[str, Any]) -> BuildRecord:
+    """A record from its JSON.  Raises KeyError, TypeError for one that is not as it should be."""
+    steps = tuple(_step(step) for step in value["steps"])
+    return BuildRecord(**{**value, "names": tuple(value["names"]), "steps": steps})
+
+
+def _step(value: dict[str, Any]) -> StepRecord:
+    keys = tuple(StepKey(*key) for key in value["keys"])
+    return StepRecord(**{**value, "args": tuple(value["args"]), "keys": keys})
