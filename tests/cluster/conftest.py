@@ -14,12 +14,15 @@ from cluster.programs import kubernetes
 from wherry.proxy.kube.access import Finder
 
 Follow = Callable[..., AbstractContextManager[Follower]]
+# A server that is killed in the midst of a handshake leaves a socket that the garbage collector closes.
+CUT = "ignore:.*unclosed <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.cluster)
+            item.add_marker(pytest.mark.filterwarnings(CUT))
 
 
 @pytest.fixture(scope="session")

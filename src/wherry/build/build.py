@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from _thread import RLock
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,7 @@ class Build:
         self._context: Context | None = None
         self._context_lock = RLock()
         self._temporary = temporary
+        self._folders = itertools.count(1)
         self._worker: Worker | None = None
 
     def run(self) -> ImageRecord:
@@ -102,6 +105,12 @@ class Build:
             self._worker = Worker(self.store, self.progress, self._temporary, self.options.given)
             self.schedule.spread()
         return self._worker
+
+    def new_folder(self) -> str:
+        """A folder that goes away with the build."""
+        path = os.path.join(self._temporary, f"files{next(self._folders)}")
+        os.mkdir(path, 0o755)
+        return path
 
     def warnings(self) -> list[str]:
         """What is said before the build begins."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from wherry.build.fileindex import FileIndex
 from wherry.dockerfile import ignore
 from wherry.errors import ContextError
+from wherry.layers.rootpath import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,10 +130,10 @@ def _entries(folder: str, prefix: str) -> list[ContextFile]:
     return entries
 
 
-def open_context(root: str, dockerfile: str, store_root: str) -> Context:
+def open_context(root: str, dockerfile: str, store_root: str | None) -> Context:
     """The context in a folder.  ``NAME.dockerignore`` beside the Dockerfile wins over ``.dockerignore``.
 
-    Raises ContextError where the folder is none.
+    Without `store_root` it is one that was fetched: nothing is remembered of its files.  Raises ContextError where the folder is none.
     """
     path = os.path.abspath(root)
     if not os.path.isdir(path):
@@ -141,12 +142,18 @@ def open_context(root: str, dockerfile: str, store_root: str) -> Context:
             f'unable to prepare context: path "{root}" {kind}', hint="give the folder of the build"
         )
     rules = ignore.Ignore()
-    for name in (dockerfile + ".dockerignore", os.path.join(path, ".dockerignore")):
+    beside = os.path.join(path, ".dockerignore")
+    if store_root is None:
+        # It came from elsewhere: a link in it leads to nothing of this machine's.
+        beside = resolve(path, ".dockerignore")
+    for name in (dockerfile + ".dockerignore", beside):
         try:
             with open(name, encoding="utf-8", errors="surrogateescape") as file:
                 rules = ignore.parse(file.read())
             break
         except FileNotFoundError:
             continue
+    if store_root is None:
+        return Context(path, rules, None)
     mark = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
     return Context(path, rules, os.path.join(store_root, "contexts", mark))

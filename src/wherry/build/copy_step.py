@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wherry.build import keys
-from wherry.build.copy import listing, plan_copy, write_layer
+from wherry.build.copy_layer import write_layer
+from wherry.build.copy_plan import Wanted, listing, plan_copy
 from wherry.build.sources import ContextSource, ViewSource
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError, SandboxError
@@ -15,79 +17,182 @@ from wherry.layers.view import View
 from wherry.oci.digest import chain_id
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wherry.build.keys import Key
-    from wherry.build.sources import Source
     from wherry.build.stage import StageBuilder
     from wherry.dockerfile.ast import Copy
-    from wherry.errors import DockerfileError
+    from wherry.dockerfile.chmod import Chmod
+    from wherry.dockerfile.ignore import Ignore
+    from wherry.remote.gitref import GitRef
+
+WEB = ("http://", "https://")
 
 
-class _Wish:
-    """A COPY with its variables replaced."""
+class Wish:
+    """A COPY or ADD with its variables replaced."""
 
     def __init__(self, stage: StageBuilder, copy: Copy) -> None:
         place = copy.location
         self.copy = copy
         self.words = [stage.expand(word, place) for word in copy.sources]
+        self.documents = {d.name: stage.document(d, place) for d in copy.heredocs}
         self.dest = stage.expand(copy.dest, place)
         self.owner = stage.expand(copy.chown or "", place)
         self.mode = stage.expand(copy.chmod or "", place)
+        self.checksum = stage.expand(copy.checksum, place) if copy.checksum else None
+        self.exclude = [stage.expand(pattern, place) for pattern in copy.exclude]
         self.target = posixpath.join("/", stage.state.workdir, self.dest)
 
     @property
     def name(self) -> str:
         return "ADD" if self.copy.add else "COPY"
 
+    @property
+    def unpack(self) -> bool:
+        """Whether local archives are unpacked."""
+        return self.copy.add if self.copy.unpack is None else self.copy.unpack
+
     def created_by(self) -> str:
+        """As BuildKit writes it."""
+        parents = ["--parents"] if self.copy.parents else []
         flags = (("from", self.copy.from_), ("chown", self.owner), ("chmod", self.mode))
         shown = [f"--{name}={value}" for name, value in flags if value]
-        return " ".join([self.name, *shown, *self.words, self.dest])
+        documents = [f"<<{name}" for name in self.documents]
+        return " ".join([self.name, *parents, *shown, *self.words, *documents, self.dest])
+
+    def flags(self) -> dict[str, Any]:
+        """What else decides where files go, for a key: only what was given."""
+        asked = {
+            "parents": self.copy.parents,
+            "exclude": self.exclude,
+            "link": self.copy.link,
+            "unpack": self.copy.unpack,
+        }
+        return {name: value for name, value in asked.items() if value not in (False, [], None)}
 
 
 def copy_step(stage: StageBuilder, copy: Copy) -> bool:
     """Take the step from the cache or make its layer.  Whether it came from the cache."""
-    wish = _Wish(stage, copy)
-    if copy.from_ is not None:
-        return _copy_from(stage, wish)
-    cached, _ = _copy_content(stage, wish, ContextSource(stage.build.context()))
-    return cached
+    wish = Wish(stage, copy)
+    try:
+        if copy.from_ is not None:
+            return _copy_from(stage, wish)
+        wanted, repositories = _wanted(stage, wish)
+        if repositories:
+            from wherry.build.git_step import add_git
+
+            return add_git(stage, wish, wanted, repositories)
+        return copy_content(stage, wish, wanted)[0]
+    except (ContextError, SandboxError) as error:
+        raise fail(copy.location, f"{wish.name} failed: {error.message}", hint=error.hint) from None
 
 
-def _copy_from(stage: StageBuilder, wish: _Wish) -> bool:
+def _wanted(stage: StageBuilder, wish: Wish) -> tuple[list[Wanted], list[GitRef]]:
+    """What the words name: files of the context, URLs, here-documents; and git repositories."""
+    wanted: list[Wanted] = []
+    repositories: list[GitRef] = []
+    for word in wish.words:
+        git = _git(word) if "/" in word else None
+        if git is not None:
+            repositories.append(git)
+        elif word.startswith(WEB):
+            wanted.append(_url(stage, wish, word))
+        else:
+            wanted.append(Wanted(ContextSource(stage.build.context()), word, wish.unpack))
+    if repositories or any(word.startswith(WEB) for word in wish.words):
+        _check_remote(wish)
+    elif wish.checksum is not None:
+        raise ContextError("--checksum needs a URL or a git repository as its only source")
+    if wish.documents:
+        from wherry.build.fetched import Documents
+
+        documents = Documents(wish.documents, os.path.join(stage.scratch_folder(), "documents"))
+        wanted += [Wanted(documents, name) for name in wish.documents]
+    return wanted, repositories
+
+
+def _check_remote(wish: Wish) -> None:
+    if not wish.copy.add:
+        raise ContextError("a source of COPY is a path", hint="ADD takes URLs and git repositories")
+    if wish.checksum is not None and len(wish.words) + len(wish.documents) > 1:
+        raise ContextError("--checksum can't be specified for multiple sources", hint="an ADD for each")
+
+
+def _git(word: str) -> GitRef | None:
+    from wherry.remote.gitref import parse_gitref
+
+    found = parse_gitref(word)
+    # Without a scheme it may be a folder of the context.
+    return None if found is None or word.startswith("github.com/") else found
+
+
+def _url(stage: StageBuilder, wish: Wish, url: str) -> Wanted:
+    from wherry.build.fetched import UNNAMED, Url
+    from wherry.remote.http import Downloads
+
+    folder = stage.scratch_folder()
+    source = Url(url, wish.checksum, Downloads(stage.build.store), folder, stage.build.worker)
+    if source.name == UNNAMED and wish.dest.endswith("/"):
+        raise ContextError(
+            f"cannot determine a filename from {url}", hint=f"name the file: {wish.dest}NAME"
+        )
+    return Wanted(source, source.name, wish.copy.unpack or False)
+
+
+def _copy_from(stage: StageBuilder, wish: Wish) -> bool:
     """From another file system: known by what that is as a whole, before any file is looked at."""
     assert wish.copy.from_ is not None  # noqa: S101
     diff_ids, label = stage.build.bases.layers(wish.copy.from_, wish.copy.location, stage.build.schedule)
-    quick = keys.copy_from_key(
-        stage.chain, chain_id(diff_ids), wish.words, wish.target, wish.owner, wish.mode
-    )
+    links = [stage.build.store.layers.link(diff_id) for diff_id in diff_ids]
+    source = ViewSource(View(links), label)
+    return by_whole(stage, wish, chain_id(diff_ids), [Wanted(source, word) for word in wish.words])
+
+
+def by_whole(stage: StageBuilder, wish: Wish, whole: str, wanted: Sequence[Wanted]) -> bool:
+    """With a quick key, by what the sources are as a whole."""
+    chain = "" if wish.copy.link else stage.chain
+    quick = keys.copy_from_key(chain, whole, wish.words, wish.target, wish.owner, wish.mode, wish.flags())
     record = stage.memo.get(quick)
     if record is not None:
         stage.add(record, wish.created_by())
         return True
-    links = [stage.build.store.layers.link(diff_id) for diff_id in diff_ids]
-    cached, content_key = _copy_content(stage, wish, ViewSource(View(links), label))
+    cached, content_key = copy_content(stage, wish, wanted)
     content = stage.memo.get(content_key)
     stage.memo.put(quick, stage.diff_ids[-1], content.created if content else None)
     return cached
 
 
-def _copy_content(stage: StageBuilder, wish: _Wish, source: Source) -> tuple[bool, Key]:
-    """Whether it came from the cache, and the key."""
-    try:
-        view = stage.view()
-        owner = _owner(wish.owner, view)
-        mode = _mode(wish.mode, wish.copy)
-        unpack = wish.copy.add
-        plan = plan_copy(source, wish.words, wish.dest, stage.state.workdir, view, unpack=unpack)
-        stage.memo.listing(plan.content, lambda: listing(plan))
-        key = keys.copy_key(stage.chain, plan.content, wish.target, owner, mode, unpack=unpack)
+def copy_content(stage: StageBuilder, wish: Wish, wanted: Sequence[Wanted]) -> tuple[bool, Key]:
+    """Whether it came from the cache, and the key: by every file.
 
-        def make() -> str:
-            return stage.build.worker().tree(lambda tree: write_layer(plan, view, tree, owner, mode), view)
+    With --link the layer knows nothing of what lies below it, so it is the same on any base.
+    """
+    view = stage.view()
+    owner = _owner(wish.owner, view)
+    mode = _mode(wish.mode)
+    below = View(()) if wish.copy.link else view
+    exclude = _exclude(wish.exclude)
+    plan = plan_copy(
+        wanted, wish.dest, stage.state.workdir, below, parents=wish.copy.parents, exclude=exclude
+    )
+    stage.memo.listing(plan.content, lambda: listing(plan))
+    chain = "" if wish.copy.link else stage.chain
+    shown = None if mode is None else mode.text if mode.octal is None else mode.octal
+    key = keys.copy_key(chain, plan.content, wish.target, owner, shown, unpack=wish.unpack)
 
-        return stage.layer(key, wish.created_by(), make), key
-    except (ContextError, SandboxError) as error:
-        raise fail(wish.copy.location, f"{wish.name} failed: {error.message}", hint=error.hint) from None
+    def make() -> str:
+        return stage.build.worker().tree(lambda tree: write_layer(plan, below, tree, owner, mode), below)
+
+    return stage.layer(key, wish.created_by(), make), key
+
+
+def _exclude(patterns: list[str]) -> Ignore | None:
+    if not patterns:
+        return None
+    from wherry.dockerfile import ignore
+
+    return ignore.parse("\n".join(patterns))
 
 
 def _owner(text: str, view: View) -> tuple[int, int]:
@@ -105,17 +210,14 @@ def _owner(text: str, view: View) -> tuple[int, int]:
     return resolve_owner(text, read)
 
 
-def _mode(text: str, copy: Copy) -> int | None:
+def _mode(text: str) -> Chmod | None:
     if not text:
         return None
+    from wherry.dockerfile.chmod import parse_chmod
+
     try:
-        mode = int(text, 8)
+        return parse_chmod(text)
     except ValueError:
-        raise _bad_mode(text, copy) from None
-    if not 0 <= mode <= 0o7777:
-        raise _bad_mode(text, copy)
-    return mode
-
-
-def _bad_mode(text: str, copy: Copy) -> DockerfileError:
-    return fail(copy.location, f"invalid chmod parameter: '{text}'", hint="an octal number such as 0755")
+        raise ContextError(
+            f"invalid chmod parameter: '{text}'", hint="an octal number such as 0755, or u=rwX,go=rX"
+        ) from None

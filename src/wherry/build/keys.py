@@ -57,18 +57,26 @@ def with_mounts(key: Key, mounts: Sequence[dict[str, Any]]) -> Key:
 
 
 def copy_key(
-    chain: str, content: str, dest: str, owner: tuple[int, int], mode: int | None, *, unpack: bool
+    chain: str, content: str, dest: str, owner: tuple[int, int], mode: int | str | None, *, unpack: bool
 ) -> Key:
-    """`dest` is absolute; `content` covers every file and its place."""
+    """`dest` is absolute; `content` covers every file and its place; `chain` is "" where the layer does
+    not depend on what lies below it."""
     return _key(
         "copy", chain=chain, content=content, dest=dest, owner=list(owner), mode=mode, unpack=unpack
     )
 
 
 def copy_from_key(
-    chain: str, source_chain: str, sources: Sequence[str], dest: str, owner: str, mode: str
+    chain: str,
+    source_chain: str,
+    sources: Sequence[str],
+    dest: str,
+    owner: str,
+    mode: str,
+    flags: Mapping[str, Any],
 ) -> Key:
-    """The quick key of COPY --from: by what the source is as a whole, without reading its files."""
+    """The quick key of COPY --from and of ADD from git: by what the source is as a whole, without reading
+    its files.  `flags` are those that were given."""
     return _key(
         "copy-from",
         chain=chain,
@@ -77,6 +85,7 @@ def copy_from_key(
         dest=dest,
         owner=owner,
         mode=mode,
+        **flags,
     )
 
 

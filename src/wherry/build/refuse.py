@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wherry.dockerfile.ast import Copy, Onbuild, Run
+from wherry.dockerfile.ast import Onbuild, Run
 from wherry.dockerfile.lines import fail
 
 if TYPE_CHECKING:
     from wherry.dockerfile.ast import Instruction, Stage
-
-GIT = ("git://", "git@", "ssh://")
-WEB = ("http://", "https://")
 
 
 def check_supported(stage: Stage) -> None:
@@ -29,8 +26,6 @@ def _unsupported(instruction: Instruction) -> str | None:
         return "ONBUILD"
     if isinstance(instruction, Run):
         return _run(instruction)
-    if isinstance(instruction, Copy):
-        return _copy(instruction)
     return None
 
 
@@ -39,27 +34,4 @@ def _run(run: Run) -> str | None:
         return "RUN --security=insecure"
     if run.device is not None:
         return "RUN --device"
-    return None
-
-
-def _copy(copy: Copy) -> str | None:
-    name = "ADD" if copy.add else "COPY"
-    if copy.heredocs:
-        return f"{name} with a here-document"
-    for flag, given in (
-        ("link", copy.link),
-        ("parents", copy.parents),
-        ("exclude", copy.exclude),
-        ("keep-git-dir", copy.keep_git_dir),
-        ("checksum", copy.checksum),
-        ("unpack", copy.unpack is not None),
-    ):
-        if given:
-            return f"{name} --{flag}"
-    if copy.add:
-        for source in copy.sources:
-            if source.startswith(GIT) or (source.startswith(WEB) and ".git" in source):
-                return f"ADD of a git repository ({source})"
-            if source.startswith(WEB):
-                return f"ADD of a URL ({source})"
     return None

@@ -14,6 +14,8 @@ from wherry.errors import ContextError
 from wherry.layers.tree import xattrs_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wherry.build.context import Context
     from wherry.layers.view import Node, View
 
@@ -34,14 +36,20 @@ class Source(Protocol):
     def find(self, pattern: str) -> list[Found]:
         """The files that a source word names, wildcards expanded, symlinks followed.
 
-        Raises ContextError where there are none, saying why.
+        None for wildcards that match nothing.  Raises ContextError for a name that is not there.
         """
+
+    def missing(self, pattern: str) -> ContextError:
+        """Why a word with wildcards matches nothing."""
 
     def below(self, folder: Found) -> list[Found]:
         """Everything below a folder, folders before what they hold; names relative to the source."""
 
     def digest(self, file: Found) -> str:
         """What a file is, for a cache key."""
+
+    def ready(self) -> None:
+        """Files that were found are going to be read now: those that are not there yet are fetched."""
 
 
 class ContextSource:
@@ -50,15 +58,15 @@ class ContextSource:
 
     def find(self, pattern: str) -> list[Found]:
         name = inside(pattern)
-        if glob.has_wildcards(name):
-            names = _matches(name, self._names)
-            if not names:
-                raise ContextError(
-                    f'"{pattern}" matches no file in the build context', hint=self._why_hidden(pattern)
-                )
-        else:
-            names = [name]
+        names = _matches(name, self._names) if glob.has_wildcards(name) else [name]
         return [self._one(name, pattern) for name in names]
+
+    def missing(self, pattern: str) -> ContextError:
+        return ContextError(
+            f'"{pattern}" matches no file in the build context', hint=self._why_hidden(pattern)
+        )
+
+    def ready(self) -> None: ...
 
     def below(self, folder: Found) -> list[Found]:
         return [Found(*file) for file in self._context.scan(folder.name)]
@@ -167,9 +175,14 @@ class ViewSource:
         name = inside(pattern)
         names = _matches(name, self._names) if glob.has_wildcards(name) else [name]
         found = [node for n in names if (node := self._view.find(n)) is not None]
-        if not found:
-            raise ContextError(f'"{pattern}" is not in {self._label}', hint=self._near(name))
+        if not found and not glob.has_wildcards(name):
+            raise self.missing(pattern)
         return [_found(node) for node in found]
+
+    def missing(self, pattern: str) -> ContextError:
+        return ContextError(f'"{pattern}" is not in {self._label}', hint=self._near(inside(pattern)))
+
+    def ready(self) -> None: ...
 
     def below(self, folder: Found) -> list[Found]:
         top = self._view.find(folder.name)
@@ -213,17 +226,14 @@ def inside(path: str) -> str:
     return "" if name == "." else name
 
 
-def _matches(pattern: str, names_in: object) -> list[str]:
+def _matches(pattern: str, names_in: Callable[[str], list[str]]) -> list[str]:
     """All paths that a pattern matches, component by component, in byte order."""
     found = [""]
     for part in pattern.split("/"):
-        if not glob.has_wildcards(part):
-            found = [f"{folder}/{part}" if folder else part for folder in found]
-            continue
         found = [
             f"{folder}/{name}" if folder else name
             for folder in found
-            for name in names_in(folder)  # type: ignore[operator]
+            for name in names_in(folder)
             if glob.match(part, name)
         ]
     return sorted(set(found), key=os.fsencode)

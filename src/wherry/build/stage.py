@@ -13,6 +13,7 @@ from wherry.build.result import StageResult
 from wherry.build.run_step import run_step
 from wherry.build.state import PREDEFINED, State
 from wherry.dockerfile.ast import Arg, Copy, Env, Expose, Label, Run, Stopsignal, User, Volume, Workdir
+from wherry.dockerfile.expand import ExpansionError, expand_document
 from wherry.dockerfile.lines import fail
 from wherry.errors import UsageError
 from wherry.layers.view import View
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from wherry.build.build import Build
     from wherry.build.keys import Key
     from wherry.build.progress import Step
-    from wherry.dockerfile.ast import Instruction, Location, Stage
+    from wherry.dockerfile.ast import Heredoc, Instruction, Location, Stage
     from wherry.store.cache import CacheRecord
 
 
@@ -140,7 +141,20 @@ class StageBuilder:
         return instruction
 
     def expand(self, word: str, place: Location) -> str:
-        return expanded(word, {**self.predefined, **self.state.variables()}, self._escape, place)
+        return expanded(word, self.variables(), self._escape, place)
+
+    def document(self, heredoc: Heredoc, place: Location) -> bytes:
+        """What a here-document holds: variables are replaced unless its word was quoted."""
+        text = heredoc.content
+        if heredoc.expand:
+            try:
+                text = expand_document(text, self.variables(), self._escape)
+            except ExpansionError as error:
+                raise fail(place, f"failed to process <<{heredoc.name}: {error}") from None
+        return text.encode("utf-8", "surrogateescape")
+
+    def variables(self) -> dict[str, str]:
+        return {**self.predefined, **self.state.variables()}
 
     def remember(self, created_by: str, created: float | None) -> None:
         self.history.append(
@@ -158,6 +172,10 @@ class StageBuilder:
     def scratch(self) -> str:
         """The name of a folder for this stage's file system, where its next step goes on."""
         return f"stage{self._stage.number}"
+
+    def scratch_folder(self) -> str:
+        """A new folder for files that are needed while a step is made."""
+        return self.build.new_folder()
 
     @property
     def chain(self) -> str:

@@ -10,7 +10,7 @@ from wherry.errors import InvalidReferenceError, UsageError
 
 COMMAND = Command(
     "build",
-    "[OPTIONS] PATH | -",
+    "[OPTIONS] PATH | URL | -",
     "Build an image from a Dockerfile",
     (
         Flag("tag", "list", 'Name and optionally a tag (format: "name:tag")', short="t"),
@@ -74,7 +74,9 @@ def run(options: Options) -> int:
     told = deferred or shown
     store = Store.open()
     with store.using(), store.temp() as temporary:
-        dockerfile, context = inputs(options.args[0], options.string("file"), store, temporary)
+        dockerfile, context = inputs(
+            options.args[0], options.string("file"), store, temporary, build_options.given
+        )
         build = Build(store, dockerfile, context, build_options, told, temporary)
         for warning in build.warnings():
             print(warning, file=sys.stderr)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wherry.layers.entry import FILE, FOLDER
 from wherry.layers.tree import entry_of
@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 
 
+class ModeChange(Protocol):
+    def apply(self, mode: int, *, folder: bool) -> int:
+        """The permission bits of a file or folder that has `mode`."""
+
+
 def copy_node(
-    source: str, target: str, *, owner: tuple[int, int] | None = None, mode: int | None = None
+    source: str, target: str, *, owner: tuple[int, int] | None = None, mode: ModeChange | None = None
 ) -> None:
     """Copy one file, symlink, device or empty folder; `target` must not exist.
 
@@ -35,11 +40,11 @@ def copy_node(
     finish(target, entry, source)
 
 
-def altered(entry: Entry, owner: tuple[int, int] | None, mode: int | None) -> Entry:
+def altered(entry: Entry, owner: tuple[int, int] | None, mode: ModeChange | None) -> Entry:
     if owner is not None:
         entry = entry._replace(uid=owner[0], gid=owner[1])
     if mode is not None and entry.type in (FILE, FOLDER):
-        entry = entry._replace(mode=mode)
+        entry = entry._replace(mode=mode.apply(entry.mode, folder=entry.type == FOLDER))
     return entry
 
 

@@ -123,7 +123,7 @@ class Repository:
             raise ContextError("git is not on PATH", hint="apt-get install git") from None
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            reason = next((line for line in reversed(said) if "fatal:" in line or "error:" in line), "")
+            reason = next((line for line in said if "fatal:" in line or "error:" in line), "")
             reason = shown(
                 reason.replace(self._ref.url, shown(self._ref.url)) or f"exit code {done.returncode}"
             )

@@ -1,0 +1,75 @@
+"""``wherry build - | URL``: a context that is no folder of the user's, but a tar, a repository, a file.
+
+What such a context says is not the user's word: its Dockerfile is read inside it, whatever links it has.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wherry.build.mounting import Given
+    from wherry.store import Store
+
+WEB = ("http://", "https://")
+
+
+def is_remote(path: str) -> bool:
+    from wherry.remote.gitref import parse_gitref
+
+    if path == "-":
+        return True
+    if os.path.exists(path):
+        return False
+    return path.startswith(WEB) or parse_gitref(path) is not None
+
+
+def fetch(path: str, store: Store, temporary: str, given: Given | None) -> tuple[str, bytes | None]:
+    """The context's folder; or an empty one, and the Dockerfile that was all there is.
+
+    Raises ContextError.
+    """
+    from wherry.remote.gitref import parse_gitref
+    from wherry.sandbox.userns import enter_if_needed
+
+    # The copy of ourselves in a user namespace could not read standard input again, and what is unpacked
+    # belongs to the users in it.
+    enter_if_needed()
+    folder = os.path.join(temporary, "context")
+    os.mkdir(folder)
+    if path == "-":
+        with open(0, "rb", closefd=False) as stream:
+            return _unpacked(stream, folder)
+    ref = parse_gitref(path)
+    if ref is not None:
+        from wherry.build.git_step import access
+        from wherry.remote.git import Repository
+
+        repository = Repository(ref, access(given))
+        return repository.checkout(repository.commit(), folder, keep=bool(ref.keep)), None
+    from wherry.remote.http import Downloads
+
+    file = os.path.join(temporary, "download", "file")
+    Downloads(store).fetch(path, file)
+    with open(file, "rb") as stream:
+        return _unpacked(stream, folder)
+
+
+def _unpacked(stream: IO[bytes], folder: str) -> tuple[str, bytes | None]:
+    """A tar, compressed or not, is the context; anything else is the Dockerfile of an empty one."""
+    if not _looks_like_tar(stream.peek(512)[:512]):  # type: ignore[attr-defined]
+        return folder, stream.read()
+    from wherry.layers.compress import decompressed
+    from wherry.layers.unpack import unpack
+
+    unpack(decompressed(stream), folder, name="the context", markers=False)
+    return folder, None
+
+
+def _looks_like_tar(data: bytes) -> bool:
+    from wherry.layers.compress import kind_of
+
+    return (
+        kind_of(data) != "none" or data[257:262] == b"ustar" or (len(data) == 512 and b"\0" in data[:100])
+    )
