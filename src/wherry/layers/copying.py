@@ -52,17 +52,23 @@ def finish(target: str, entry: Entry, source: str) -> None:
 
 def copy_bytes(source: str, target: str) -> None:
     """The bytes of a regular file into a new file, inside the kernel, holes kept."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    after = os.open(target, flags, 0o600)
+    try:
+        fill(source, after)
+    finally:
+        os.close(after)
+
+
+def fill(source: str, after: int) -> None:
+    """The bytes of a regular file into an open empty one."""
     before = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        after = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            status = os.fstat(before)
-            if status.st_size < HOLE:
-                _copy_small(before, after)
-            else:
-                _copy_large(before, after, status)
-        finally:
-            os.close(after)
+        status = os.fstat(before)
+        if status.st_size < HOLE:
+            _copy_small(before, after)
+        else:
+            _copy_large(before, after, status)
     finally:
         os.close(before)
 
