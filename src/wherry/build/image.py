@@ -10,6 +10,7 @@ from wherry.build import keys
 from wherry.build.stage import rfc3339
 from wherry.images.write import create_image
 from wherry.oci.config import ImageConfig
+from wherry.oci.config import parse as parse_config
 from wherry.oci.reference import parse as parse_reference
 
 if TYPE_CHECKING:
@@ -37,15 +38,19 @@ def write_image(store: Store, result: StageResult, options: BuildOptions) -> Ima
     )
     key = keys.image_key(timeless.to_json())
     known = store.cache.get(key.digest)
-    if known is not None:
-        record = store.images.get(known.value)
-        if record is not None and store.blobs.has(record.id):
-            return record
+    if known is not None and store.blobs.has(known.value):
+        return store.images.get(known.value) or _again(store, known.value, options)
     now = rfc3339(time.time())
     history = tuple(h if h.created else h._replace(created=now) for h in result.history)
-    record = create_image(store, timeless._replace(created=now, history=history))
+    record = create_image(store, timeless._replace(created=now, history=history), keep=options.keep)
     store.cache.put(key.digest, record.id, key.components)
     return record
+
+
+def _again(store: Store, image: str, options: BuildOptions) -> ImageRecord:
+    """An image that was made before and is none of the store's."""
+    data = store.blobs.read(image)
+    return create_image(store, parse_config(data), data, keep=options.keep)
 
 
 def host_platform() -> tuple[str, str, str]:

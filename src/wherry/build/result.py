@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 class BuildOptions(NamedTuple):
     """`args` are build arguments, `labels` go onto the image, `platform` is (os, arch, variant).
 
-    `jobs` is how many steps may be made at once.
+    `jobs` is how many steps may be made at once.  `keep` says whether the image is to be
+    one of the store's; without it, it is there for as long as nobody collects.
     """
 
     platform: tuple[str, str, str]
@@ -22,6 +23,7 @@ class BuildOptions(NamedTuple):
     no_cache: bool = False
     jobs: int = 1
     given: Given | None = None
+    keep: bool = True
 
 
 class StageResult(NamedTuple):

@@ -29,7 +29,16 @@ COMMAND = Command(
         ),
         Flag("secret", "list", "Secret to expose to the build", metavar="id=ID[,src=FILE|,env=NAME]"),
         Flag("ssh", "list", "SSH agent socket to expose to the build", metavar="default|ID[=SOCKET]"),
+        Flag(
+            "output",
+            "list",
+            'Output destination (format: "type=local,dest=path")',
+            short="o",
+            metavar="DEST",
+        ),
+        Flag("load", "bool", 'Shorthand for "--output=type=docker"'),
         Flag("iidfile", "string", "Write the image ID to a file", metavar="FILE"),
+        Flag("metadata-file", "string", "Write build result metadata to a file", metavar="FILE"),
         Flag("quiet", "bool", "Suppress the build output and print the image ID on success", short="q"),
     ),
     min_args=1,
@@ -39,10 +48,11 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.build.build import Build
-    from wherry.build.image import host_platform, tag
+    from wherry.build.image import host_platform
     from wherry.build.result import BuildOptions
     from wherry.cli.build_given import given
     from wherry.cli.build_inputs import inputs
+    from wherry.cli.build_output import Wanted
     from wherry.cli.progress import Deferred, make_progress
     from wherry.oci.reference import parse as parse_reference
     from wherry.store import Store
@@ -56,6 +66,7 @@ def run(options: Options) -> int:
             raise UsageError(
                 f'invalid argument for "-t, --tag": {error.message}', hint=error.hint
             ) from None
+    wanted = Wanted(options)
     build_options = BuildOptions(
         host_platform(),
         options.string("target"),
@@ -64,34 +75,33 @@ def run(options: Options) -> int:
         options.flag("no-cache"),
         _jobs(options.integer("jobs")),
         given(options.strings("secret"), options.strings("ssh")),
+        wanted.keeps_image,
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     shown = make_progress("quiet" if quiet else options.string("progress") or "auto")
     deferred = Deferred(shown) if os.geteuid() else None
     told = deferred or shown
+    wanted.prepare()
     store = Store.open()
     with store.using(), store.temp() as temporary:
         dockerfile, context = inputs(options.args[0], options.string("file"), store, temporary)
         build = Build(store, dockerfile, context, build_options, told, temporary)
         try:
             record = build.run()
+            tagged = wanted.deliver(store, record, told)
         finally:
             told.close()
             if deferred:
                 deferred.release()
-        tagged = tag(store, names, record)
     for name in build.unused_args():
         print(f"warning: [Warning] One or more build-args [{name}] were not consumed", file=sys.stderr)
-    iidfile = options.string("iidfile")
-    if iidfile:
-        with open(iidfile, "w", encoding="ascii") as file:
-            file.write(record.id)
-    if quiet:
+    if quiet and wanted.gives_image and wanted.stdout_is_free:
         print(record.id)
-    else:
+    elif not quiet:
         for name in tagged:
             print(f"naming to {name}", file=sys.stderr)
-        print(f"image {record.id}", file=sys.stderr)
+        if wanted.gives_image:
+            print(f"image {record.id}", file=sys.stderr)
     return 0
 
 

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from wherry.store import Store
 
 
-def create_image(store: Store, config: ImageConfig, data: bytes | None = None) -> ImageRecord:
+def create_image(
+    store: Store, config: ImageConfig, data: bytes | None = None, *, keep: bool = True
+) -> ImageRecord:
     """Write the configuration and the manifest, and record the image.  Is idempotent.
 
     `data` are the config's own bytes where it comes from elsewhere, so that the image keeps its id.
+    Without `keep` it is not recorded: only who has the result knows of it.
 
     A layer's descriptor is that of a blob that exists; else of its uncompressed tar, whose digest is its
     diff ID and which is written when somebody first needs it (the image-spec lets a layout lack blobs).
@@ -29,7 +32,8 @@ def create_image(store: Store, config: ImageConfig, data: bytes | None = None) -
         tuple(layer_descriptor(store, diff_id) for diff_id in config.diff_ids),
     )
     record = ImageRecord(image, store.blobs.put(manifest.to_json()), time.time())
-    store.images.add(record)
+    if keep:
+        store.images.add(record)
     return record
 
 

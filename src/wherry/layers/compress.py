@@ -144,7 +144,7 @@ class _ZstdWriter:
         return self._writer.write(data)
 
     def close(self) -> None:
-        self._writer.close()
+        self._writer.close()  # type: ignore[no-untyped-call]
 
     def abort(self) -> None:
         pass

@@ -62,9 +62,7 @@ class NewFile:
         self._folder = folder
         self._temporary: str | None = None
         try:
-            self.number = os.open(
-                ".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode, dir_fd=folder
-            )
+            self.number = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode, dir_fd=folder)
         except OSError as error:
             if error.errno not in NAMELESS_REFUSED:
                 raise
