@@ -45,7 +45,9 @@ class Bases:
                     f"layer {diff_id} of {planned.base} is not in the store",
                     hint="load or make the image again",
                 )
-        return StageResult(config.diff_ids, config.history, config.config, config.author, {}, config.extra)
+        return StageResult(
+            config.diff_ids, config.history, config.config, config.author, {}, config.extra, image.id
+        )
 
     def layers(self, name: str, place: Location, finished: Schedule) -> tuple[tuple[str, ...], str]:
         """The layers that --from or a mount's `from` names, and what to call them."""

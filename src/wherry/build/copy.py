@@ -100,12 +100,20 @@ def is_archive(file: Found) -> bool:
         return False
 
 
-def write_layer(plan: CopyPlan, view: View, tree: str, owner: tuple[int, int], mode: int | None) -> None:
+def write_layer(
+    plan: CopyPlan,
+    view: View,
+    tree: str,
+    owner: tuple[int, int],
+    mode: int | None,
+    mtime: int | None = None,
+) -> None:
     """Make the layer's tree in `tree`, an existing empty folder.
 
-    Parents that the image has are repeated with their own metadata, as any layer repeats them.
+    Parents that the image has are repeated with their own metadata, as any layer repeats them.  What is
+    copied keeps its time, unless `mtime` (seconds) is given.
     """
-    layer = _Layer(view, tree, owner, mode)
+    layer = _Layer(view, tree, owner, mode, mtime)
     for placed in plan.placed:
         layer.add(placed)
     for archive in plan.archives:
@@ -114,11 +122,14 @@ def write_layer(plan: CopyPlan, view: View, tree: str, owner: tuple[int, int], m
 
 
 class _Layer:
-    def __init__(self, view: View, tree: str, owner: tuple[int, int], mode: int | None) -> None:
+    def __init__(
+        self, view: View, tree: str, owner: tuple[int, int], mode: int | None, mtime: int | None
+    ) -> None:
         self._view = view
         self._tree = tree
         self._owner = owner
         self._mode = mode
+        self._mtime = mtime
         self._links: dict[tuple[int, int], str] = {}
         # Destination folder -> the host folder whose metadata it gets; None for a new one.
         self._folders: dict[str, tuple[str, bool] | None] = {}
@@ -139,7 +150,7 @@ class _Layer:
             if first != host and os.path.lexists(first):
                 os.link(first, host, follow_symlinks=False)
                 return
-        copy_node(file.path, host, owner=self._owner, mode=self._mode)
+        copy_node(file.path, host, owner=self._owner, mode=self._mode, mtime=self._mtime)
 
     def _folder(self, dest: str, file: Found) -> None:
         if not dest:
@@ -206,4 +217,4 @@ class _Layer:
                     gid=self._owner[1],
                     mode=entry.mode if self._mode is None else self._mode,
                 )
-            finish(host, entry, path)
+            finish(host, entry, path, mtime=self._mtime if new else None)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from wherry.build import keys
 from wherry.build.copy import plan_copy, write_layer
-from wherry.build.sources import ContextSource, ViewSource
+from wherry.build.sources import ContextSource
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError, SandboxError
+from wherry.layers.entry import NEW
 from wherry.layers.view import View
 from wherry.oci.digest import chain_id
 
@@ -65,7 +66,7 @@ def _copy_from(stage: StageBuilder, wish: _Wish) -> bool:
         stage.add(record, wish.created_by())
         return True
     links = [stage.build.store.layers.link(diff_id) for diff_id in diff_ids]
-    cached, content_key = _copy_content(stage, wish, ViewSource(View(links), label))
+    cached, content_key = _copy_content(stage, wish, stage.view_source(View(links), label))
     content = stage.build.memo.get(content_key)
     stage.build.memo.put(quick, stage.diff_ids[-1], content.created if content else None)
     return cached
@@ -78,11 +79,15 @@ def _copy_content(stage: StageBuilder, wish: _Wish, source: Source) -> tuple[boo
         owner = _owner(wish.owner, view)
         mode = _mode(wish.mode, wish.copy)
         unpack = wish.copy.add
+        mtime = NEW if stage.build.options.timeless and source.is_dateless else None
         plan = plan_copy(source, wish.words, wish.dest, stage.state.workdir, view, unpack=unpack)
         key = keys.copy_key(stage.chain, plan.content, wish.target, owner, mode, unpack=unpack)
 
         def make() -> str:
-            return stage.build.worker().tree(lambda tree: write_layer(plan, view, tree, owner, mode), view)
+            def write(tree: str) -> None:
+                write_layer(plan, view, tree, owner, mode, mtime)
+
+            return stage.build.worker().tree(write, view)
 
         return stage.layer(key, wish.created_by(), make), key
     except (ContextError, SandboxError) as error:

@@ -14,6 +14,10 @@ class BuildOptions(NamedTuple):
 
     `jobs` is how many steps may be made at once.  `keep` says whether the image is to be
     one of the store's; without it, it is there for as long as nobody collects.
+
+    `epoch` (Unix seconds) is the time that the image shows instead of now.  With `timeless` its layers do
+    not show when they were made either (layers.timeless); the epoch is then that of the newest base, unless
+    it is given.
     """
 
     platform: tuple[str, str, str]
@@ -24,10 +28,15 @@ class BuildOptions(NamedTuple):
     jobs: int = 1
     given: Given | None = None
     keep: bool = True
+    timeless: bool = False
+    epoch: int | None = None
 
 
 class StageResult(NamedTuple):
-    """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs."""
+    """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs.
+
+    `origin` is the id of the image that its first layers come from, "" for none.
+    """
 
     diff_ids: tuple[str, ...]
     history: tuple[History, ...]
@@ -35,3 +44,4 @@ class StageResult(NamedTuple):
     author: str
     args: dict[str, str]
     extra: dict[str, Any]
+    origin: str = ""

@@ -11,6 +11,7 @@ from wherry.build.plan import expanded, needed_by
 from wherry.build.progress import Silent
 from wherry.build.result import StageResult
 from wherry.build.run_step import run_step
+from wherry.build.sources import ViewSource
 from wherry.build.state import PREDEFINED, State
 from wherry.dockerfile.ast import Arg, Copy, Env, Expose, Label, Run, Stopsignal, User, Volume, Workdir
 from wherry.dockerfile.lines import fail
@@ -46,6 +47,7 @@ class StageBuilder:
         self.state = State(base.config, base.author)
         self.state.args.update(base.args)
         self._extra = base.extra
+        self._origin = base.origin
         if "PATH" not in self.state.env:
             self.state.set_env("PATH", DEFAULT_PATH)
         self.told: Step = Silent()
@@ -67,6 +69,7 @@ class StageBuilder:
             self.state.author,
             dict(self.state.args),
             self._extra,
+            self._origin,
         )
 
     def _step(self, instruction: Instruction, label: str) -> None:
@@ -159,10 +162,15 @@ class StageBuilder:
 
     @property
     def chain(self) -> str:
-        return chain_id(self.diff_ids)
+        chain = chain_id(self.diff_ids)
+        return keys.TIMELESS + chain if self.build.options.timeless else chain
 
     def view(self) -> View:
         return View([self.build.store.layers.link(diff_id) for diff_id in self.diff_ids])
+
+    def view_source(self, view: View, label: str) -> ViewSource:
+        """Another file system to copy from; its times count where an image must not depend on luck."""
+        return ViewSource(view, label, times=self.build.options.timeless)
 
     def layer(self, key: Key, created_by: str, make: Callable[[], str]) -> bool:
         """Take the layer from the cache or make it.  Whether it came from the cache."""

@@ -19,6 +19,11 @@ COMMAND = Command(
         Flag("build-arg", "list", "Set build-time variables", metavar="NAME=VALUE"),
         Flag("label", "list", "Set metadata for the image", metavar="NAME=VALUE"),
         Flag("no-cache", "bool", "Do not use the cache when building the image"),
+        Flag(
+            "reproducible",
+            "bool",
+            "Give the same image whenever and wherever it is built (as SOURCE_DATE_EPOCH does)",
+        ),
         Flag("jobs", "int", "How many steps may run at once (default: two for each core, four at least)"),
         Flag(
             "progress",
@@ -48,6 +53,8 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.build.build import Build
+    from wherry.build.epoch import EPOCH
+    from wherry.build.epoch import parse as parse_epoch
     from wherry.build.image import host_platform
     from wherry.build.result import BuildOptions
     from wherry.cli.build_given import given
@@ -67,15 +74,19 @@ def run(options: Options) -> int:
                 f'invalid argument for "-t, --tag": {error.message}', hint=error.hint
             ) from None
     wanted = Wanted(options)
+    args = _build_args(options)
+    epoch = parse_epoch(args.get(EPOCH, ""))
     build_options = BuildOptions(
         host_platform(),
         options.string("target"),
-        _pairs(options.strings("build-arg"), "build-arg"),
+        args,
         _pairs(options.strings("label"), "label"),
         options.flag("no-cache"),
         _jobs(options.integer("jobs")),
         given(options.strings("secret"), options.strings("ssh")),
         wanted.keeps_image,
+        options.flag("reproducible") or (epoch is not None and wanted.rewrites),
+        epoch,
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     shown = make_progress("quiet" if quiet else options.string("progress") or "auto")
@@ -103,6 +114,15 @@ def run(options: Options) -> int:
         if wanted.gives_image:
             print(f"image {record.id}", file=sys.stderr)
     return 0
+
+
+def _build_args(options: Options) -> dict[str, str]:
+    """Those of the command line; as in buildx, the time of a reproducible build may come from outside."""
+    args = _pairs(options.strings("build-arg"), "build-arg")
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch:
+        args.setdefault("SOURCE_DATE_EPOCH", epoch)
+    return args
 
 
 def _pairs(words: list[str], flag: str) -> dict[str, str]:

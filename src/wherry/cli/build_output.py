@@ -34,6 +34,8 @@ class Wanted:
         self.metadata = options.string("metadata-file")
         if self.iidfile and any(output.is_files for output in asked):
             raise UsageError("local and tar exporters are incompatible with image ID file")
+        if len({output.rewrite for output in self.outputs if output.rewrite is not None}) > 1:
+            raise UsageError("one build cannot have outputs with and without rewrite-timestamp")
         _check_stdout(self.outputs)
         for output in self.outputs:
             _check_dest(output)
@@ -42,6 +44,11 @@ class Wanted:
     def keeps_image(self) -> bool:
         """Whether the image is to be one of the store's."""
         return any(output.to_store for output in self.outputs)
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether files are to show SOURCE_DATE_EPOCH, if there is one: so unless an output says no."""
+        return all(output.rewrite is not False for output in self.outputs)
 
     @property
     def gives_image(self) -> bool:

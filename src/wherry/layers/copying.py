@@ -16,12 +16,17 @@ CHUNK = 1 << 20
 
 
 def copy_node(
-    source: str, target: str, *, owner: tuple[int, int] | None = None, mode: int | None = None
+    source: str,
+    target: str,
+    *,
+    owner: tuple[int, int] | None = None,
+    mode: int | None = None,
+    mtime: int | None = None,
 ) -> None:
     """Copy one file, symlink, device or empty folder; `target` must not exist.
 
-    Mode, owner, time, attributes and holes come along, unless `owner` or `mode` say otherwise.  Sockets
-    are left out.  Folders need finish() again after they were filled.
+    Mode, owner, time, attributes and holes come along, unless `owner`, `mode` or `mtime` (seconds) say
+    otherwise.  Sockets are left out.  Folders need finish() again after they were filled.
     """
     path = os.fsencode(source)
     entry = entry_of(b"", path, os.lstat(path), {})
@@ -32,7 +37,7 @@ def copy_node(
         copy_bytes(source, target)
     elif not make_special(target, entry):
         return
-    finish(target, entry, source)
+    finish(target, entry, source, mtime=mtime)
 
 
 def altered(entry: Entry, owner: tuple[int, int] | None, mode: int | None) -> Entry:
@@ -43,10 +48,10 @@ def altered(entry: Entry, owner: tuple[int, int] | None, mode: int | None) -> En
     return entry
 
 
-def finish(target: str, entry: Entry, source: str) -> None:
-    """Metadata, with the time to the nanosecond: trees keep what tars round off."""
+def finish(target: str, entry: Entry, source: str, *, mtime: int | None = None) -> None:
+    """Metadata, with the time to the nanosecond (trees keep what tars round off), or with `mtime`."""
     set_metadata(target, entry)
-    moment = os.lstat(source).st_mtime_ns
+    moment = os.lstat(source).st_mtime_ns if mtime is None else mtime * 1_000_000_000
     os.utime(target, ns=(moment, moment), follow_symlinks=False)
 
 

@@ -36,10 +36,11 @@ class Snapshot(Protocol):
 
     root: str
 
-    def changes(self) -> str:
+    def changes(self, since: int | None = None) -> str:
         """A folder in overlay form with what differs from the layers, for the caller to take away.
 
-        To be called once, when no process uses `root` any more.
+        What was written at or after the moment `since` (ns) is settled (layers.timeless), in the folder
+        and in `root`.  To be called once, when no process uses `root` any more.
         """
 
     def close(self) -> None:
@@ -113,9 +114,13 @@ class _Mounted:
         os.chown(self._upper, *owner)
         os.chmod(self._upper, mode)
 
-    def changes(self) -> str:
+    def changes(self, since: int | None = None) -> str:
         self.close()
         self._unstub()
+        if since is not None:
+            from wherry.layers.timeless import settle
+
+            settle(self._upper, since)
         return self._upper
 
     def _unstub(self) -> None:
