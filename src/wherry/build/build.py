@@ -81,7 +81,7 @@ class Build:
             self.options = self.options._replace(epoch=epoch, timeless=epoch is not None)
 
     def _dated(self, plan: Plan) -> BuildOptions:
-        """Without an epoch of its own, a timeless image is as old as the newest image that it is built from."""
+        """Without an epoch of its own, a timeless image is as old as the newest image that it is from."""
         if self.options.epoch is not None or not self.options.timeless:
             return self.options
         from wherry.images.view import find

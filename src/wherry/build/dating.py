@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def dated_layer(store: Store, diff_id: str, epoch: int) -> str:
-    """The diff ID of a layer whose files show `epoch` instead of when they were made; it is made if it is new.
+    """The diff ID of a layer whose files show `epoch` instead of when they were made; makes it if need be.
 
     Nothing keeps it but the images that it is in: it can be made again.
     """

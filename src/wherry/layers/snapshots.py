@@ -11,6 +11,7 @@ import os
 from _thread import RLock
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from wherry.layers.entry import NEW
 from wherry.layers.remove import remove_tree
 from wherry.layers.view import View
 
@@ -143,6 +144,7 @@ class _Mounted:
 
 
 def _scaffold(work: str, places: Sequence[Place]) -> str:
+    """Made for each step: a step must not see when."""
     top = os.path.join(work, "scaffold")
     remove_tree(top)
     os.mkdir(top)
@@ -152,6 +154,8 @@ def _scaffold(work: str, places: Sequence[Place]) -> str:
             os.makedirs(host, exist_ok=True)
         else:
             os.close(os.open(host, os.O_CREAT | os.O_WRONLY, 0o644))
+    for path, _ in reversed(places):
+        os.utime(os.path.join(top, path), (NEW, NEW))
     return top
 
 
