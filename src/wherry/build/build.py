@@ -8,6 +8,8 @@ from _thread import RLock
 from typing import TYPE_CHECKING
 
 from wherry.build.base import Bases
+from wherry.build.epoch import EPOCH, newest
+from wherry.build.epoch import parse as parse_epoch
 from wherry.build.image import write_image
 from wherry.build.memo import Memo
 from wherry.build.plan import make_plan, meta_scope
@@ -17,9 +19,10 @@ from wherry.build.schedule import Schedule
 from wherry.build.stage import StageBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from wherry.build.context import Context
+    from wherry.build.plan import Plan
     from wherry.build.progress import Progress
     from wherry.build.result import BuildOptions, StageResult
     from wherry.build.worker import Worker
@@ -64,6 +67,7 @@ class Build:
         for number in plan.order:
             check_supported(plan.stages[number].stage)
         meta = meta_scope(self.dockerfile, self.options.args)
+        self._set_epoch(meta)
         self.used_args.update(name for arg in self.dockerfile.meta_args for name, _ in arg.names)
 
         def stage(number: int) -> StageResult:
@@ -79,7 +83,25 @@ class Build:
             if self._context is not None:
                 self._context.save()
             self.memo.save()
-        return write_image(self.store, result, self.options)
+        return write_image(self.store, result, self._dated(plan))
+
+    def _set_epoch(self, meta: Mapping[str, str]) -> None:
+        """As the Dockerfile itself may, by ARG SOURCE_DATE_EPOCH=... before the first FROM."""
+        if EPOCH in meta and EPOCH not in self.options.args:
+            epoch = parse_epoch(meta[EPOCH])
+            self.options = self.options._replace(epoch=epoch, timeless=epoch is not None)
+
+    def _dated(self, plan: Plan) -> BuildOptions:
+        """Without an epoch of its own, a timeless image is as old as the newest image that it is from."""
+        if self.options.epoch is not None or not self.options.timeless:
+            return self.options
+        from wherry.images.view import find
+        from wherry.layers.entry import NEW
+
+        origins = {self.schedule[number].origin for number in plan.order} - {""}
+        images = [find(self.store, origin) for origin in origins]
+        times = [image.config.created for image in images if image is not None]
+        return self.options._replace(epoch=newest(times, NEW))
 
     def _stop(self) -> None:
         if self._worker is not None:
@@ -102,7 +124,10 @@ class Build:
         if self._worker is None:
             from wherry.build.worker import Worker
 
-            self._worker = Worker(self.store, self.progress, self._temporary, self.options.given)
+            options = self.options
+            self._worker = Worker(
+                self.store, self.progress, self._temporary, options.given, timeless=options.timeless
+            )
             self.schedule.spread()
         return self._worker
 
@@ -120,7 +145,7 @@ class Build:
         """Build arguments that no ARG declares: Docker warns of them."""
         from wherry.build.state import PREDEFINED
 
-        return sorted(set(self.options.args) - self.used_args - PREDEFINED)
+        return sorted(set(self.options.args) - self.used_args - PREDEFINED - {EPOCH})
 
 
 def _unknown(name: str, dockerfile: Dockerfile) -> str:

@@ -133,8 +133,8 @@ def _entries(folder: str, prefix: str) -> list[ContextFile]:
 def open_context(root: str, dockerfile: str, store_root: str | None) -> Context:
     """The context in a folder.  ``NAME.dockerignore`` beside the Dockerfile wins over ``.dockerignore``.
 
-    Without `store_root` it is one that was fetched: nothing is remembered of its files.  Raises ContextError
-    where the folder is none.
+    Without `store_root` it is one that was fetched: nothing is remembered of its files.  Raises
+    ContextError where the folder is none.
     """
     path = os.path.abspath(root)
     if not os.path.isdir(path):

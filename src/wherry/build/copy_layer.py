@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import ContextError
 from wherry.layers.copying import altered, copy_node, finish
@@ -12,19 +12,26 @@ from wherry.layers.tree import ROOT_MODE, entry_of
 
 if TYPE_CHECKING:
     from wherry.build.copy_plan import CopyPlan, Placed
-    from wherry.build.sources import Found
     from wherry.dockerfile.chmod import Chmod
     from wherry.layers.view import View
 
 
-def write_layer(plan: CopyPlan, view: View, tree: str, owner: tuple[int, int], mode: Chmod | None) -> None:
+def write_layer(
+    plan: CopyPlan,
+    view: View,
+    tree: str,
+    owner: tuple[int, int],
+    mode: Chmod | None,
+    mtime: int | None = None,
+) -> None:
     """Make the layer's tree in `tree`, an existing empty folder.
 
-    Parents that the image has are repeated with their own metadata, as any layer repeats them.
+    Parents that the image has are repeated with their own metadata, as any layer repeats them.  What is
+    copied keeps its time, unless `mtime` (seconds) is given, which files without a date of their own get.
     """
     for source in plan.sources:
         source.ready()
-    layer = _Layer(view, tree, owner, mode)
+    layer = _Layer(view, tree, owner, mode, mtime)
     for placed in plan.placed:
         layer.add(placed)
     for archive in plan.archives:
@@ -32,20 +39,30 @@ def write_layer(plan: CopyPlan, view: View, tree: str, owner: tuple[int, int], m
     layer.finish()
 
 
+class _Origin(NamedTuple):
+    """The host folder whose metadata a folder gets: one of the image, or a `new` one of the source."""
+
+    path: str
+    new: bool = False
+    dateless: bool = False
+
+
 class _Layer:
-    def __init__(self, view: View, tree: str, owner: tuple[int, int], mode: Chmod | None) -> None:
+    def __init__(
+        self, view: View, tree: str, owner: tuple[int, int], mode: Chmod | None, mtime: int | None
+    ) -> None:
         self._view = view
         self._tree = tree
         self._owner = owner
         self._mode = mode
+        self._mtime = mtime
         self._links: dict[tuple[int, int], str] = {}
-        # Destination folder -> the host folder whose metadata it gets; None for a new one.
-        self._folders: dict[str, tuple[str, bool] | None] = {}
+        self._folders: dict[str, _Origin | None] = {}  # None: a new one
 
     def add(self, placed: Placed) -> None:
-        file, dest = placed
+        file, dest, dateless = placed
         if file.is_folder:
-            self._folder(dest, file)
+            self._folder(placed)
             return
         self._parents(dest)
         host = f"{self._tree}/{dest}"
@@ -58,9 +75,11 @@ class _Layer:
             if first != host and os.path.lexists(first):
                 os.link(first, host, follow_symlinks=False)
                 return
-        copy_node(file.path, host, owner=self._owner, mode=self._mode)
+        mtime = self._mtime if dateless else None
+        copy_node(file.path, host, owner=self._owner, mode=self._mode, mtime=mtime)
 
-    def _folder(self, dest: str, file: Found) -> None:
+    def _folder(self, placed: Placed) -> None:
+        file, dest, dateless = placed
         if not dest:
             return
         self._parents(dest)
@@ -68,11 +87,11 @@ class _Layer:
         existing = self._view.find(dest, follow_last=False)
         if existing is not None and existing.is_folder:
             # The image's folder stays as it is; files are put into it.
-            self._make(dest, (existing.path, False))
+            self._make(dest, _Origin(existing.path))
         elif os.path.lexists(host) and dest not in self._folders:
             raise ContextError(f"cannot copy the directory /{file.name} over the file /{dest}")
         else:
-            self._make(dest, (file.path, True))
+            self._make(dest, _Origin(file.path, True, dateless))
 
     def _parents(self, dest: str) -> None:
         parent = posixpath.dirname(dest)
@@ -86,9 +105,9 @@ class _Layer:
             existing = self._view.find(name, follow_last=False)
             if existing is not None and not existing.is_folder:
                 raise ContextError(f"cannot copy below /{name}: it is not a directory")
-            self._make(name, (existing.path, False) if existing is not None else None)
+            self._make(name, _Origin(existing.path) if existing is not None else None)
 
-    def _make(self, dest: str, origin: tuple[str, bool] | None) -> None:
+    def _make(self, dest: str, origin: _Origin | None) -> None:
         if dest not in self._folders:
             os.mkdir(f"{self._tree}/{dest}", 0o700)
         self._folders.setdefault(dest, origin)
@@ -98,7 +117,7 @@ class _Layer:
         from wherry.layers.tarread import TarReader
         from wherry.layers.unpack import Unpacker
 
-        file, dest = archive
+        file, dest, _ = archive
         self._parents(dest + "/x" if dest else "x")
         unpacker = Unpacker(f"{self._tree}/{dest}" if dest else self._tree, file.name, markers=False)
         with open(file.path, "rb") as raw:
@@ -116,9 +135,9 @@ class _Layer:
                 os.chown(host, *self._owner)
                 os.chmod(host, ROOT_MODE)
                 continue
-            path, new = origin
+            path, new, dateless = origin
             entry = entry_of(b"", os.fsencode(path), os.stat(path), {})
             assert entry is not None  # noqa: S101
             if new:
                 entry = altered(entry, self._owner, self._mode)
-            finish(host, entry, path)
+            finish(host, entry, path, mtime=self._mtime if dateless else None)

@@ -32,10 +32,14 @@ class Wanted(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A file and its destination, a path inside the image without leading slash ("" is the root)."""
+    """A file and its destination, a path inside the image without leading slash ("" is the root).
+
+    `dateless`: its time says nothing of what it is.
+    """
 
     file: Found
     dest: str
+    dateless: bool
 
 
 class CopyPlan(NamedTuple):
@@ -93,10 +97,10 @@ class _Place:
 
     def put(self, source: Source, file: Found, name: str) -> None:
         """`name` is relative to the destination."""
-        self._placed.append((source, Placed(file, _join(self.dest, name))))
+        self._placed.append((source, Placed(file, _join(self.dest, name), source.is_dateless)))
 
     def unpack(self, source: Source, file: Found) -> None:
-        self._archives.append((source, Placed(file, self.dest)))
+        self._archives.append((source, Placed(file, self.dest, source.is_dateless)))
 
     def plan(self, wanted: Sequence[Wanted]) -> CopyPlan:
         files = [*self._placed, *self._archives]
@@ -198,7 +202,9 @@ def listing(plan: CopyPlan) -> list[Listed]:
     from wherry.store.listings import listed
 
     files = (*plan.placed, *plan.archives)
-    return [listed(file.name, file.status, mark) for (file, _), mark in zip(files, plan.marks, strict=True)]
+    return [
+        listed(file.name, file.status, mark) for (file, *_), mark in zip(files, plan.marks, strict=True)
+    ]
 
 
 def is_archive(source: Source, file: Found) -> bool:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from wherry.build import keys
 from wherry.build.copy_layer import write_layer
 from wherry.build.copy_plan import Wanted, listing, plan_copy
-from wherry.build.sources import ContextSource, ViewSource
+from wherry.build.sources import ContextSource
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError, SandboxError
+from wherry.layers.entry import NEW
 from wherry.layers.view import View
 from wherry.oci.digest import chain_id
 
@@ -145,13 +146,13 @@ def _copy_from(stage: StageBuilder, wish: Wish) -> bool:
     assert wish.copy.from_ is not None  # noqa: S101
     diff_ids, label = stage.build.bases.layers(wish.copy.from_, wish.copy.location, stage.build.schedule)
     links = [stage.build.store.layers.link(diff_id) for diff_id in diff_ids]
-    source = ViewSource(View(links), label)
+    source = stage.view_source(View(links), label)
     return by_whole(stage, wish, chain_id(diff_ids), [Wanted(source, word) for word in wish.words])
 
 
 def by_whole(stage: StageBuilder, wish: Wish, whole: str, wanted: Sequence[Wanted]) -> bool:
     """With a quick key, by what the sources are as a whole."""
-    chain = "" if wish.copy.link else stage.chain
+    chain = stage.chain_of(()) if wish.copy.link else stage.chain
     quick = keys.copy_from_key(chain, whole, wish.words, wish.target, wish.owner, wish.mode, wish.flags())
     record = stage.memo.get(quick)
     if record is not None:
@@ -177,12 +178,17 @@ def copy_content(stage: StageBuilder, wish: Wish, wanted: Sequence[Wanted]) -> t
         wanted, wish.dest, stage.state.workdir, below, parents=wish.copy.parents, exclude=exclude
     )
     stage.memo.listing(plan.content, lambda: listing(plan))
-    chain = "" if wish.copy.link else stage.chain
+    chain = stage.chain_of(()) if wish.copy.link else stage.chain
     shown = None if mode is None else mode.text if mode.octal is None else mode.octal
     key = keys.copy_key(chain, plan.content, wish.target, owner, shown, unpack=wish.unpack)
 
+    mtime = NEW if stage.build.options.timeless else None
+
     def make() -> str:
-        return stage.build.worker().tree(lambda tree: write_layer(plan, below, tree, owner, mode), below)
+        def write(tree: str) -> None:
+            write_layer(plan, below, tree, owner, mode, mtime)
+
+        return stage.build.worker().tree(write, below)
 
     return stage.layer(key, wish.created_by(), make), key
 

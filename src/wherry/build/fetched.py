@@ -22,6 +22,8 @@ UNNAMED = "__unnamed__"
 class Documents:
     """Here-documents by their names, as files of `folder`."""
 
+    is_dateless = True
+
     def __init__(self, contents: Mapping[str, bytes], folder: str) -> None:
         self._contents = contents
         self._folder = folder
@@ -52,8 +54,10 @@ class Url:
     """The file at one URL.  It is fetched when its bytes are needed: not where the server says that nothing
     changed and the layer is known, and with a checksum not even asked for.
 
-    `before_body` is called before bytes come.
+    `before_body` is called before bytes come.  A file's time is what the server says.
     """
+
+    is_dateless = False
 
     def __init__(
         self,
@@ -108,7 +112,7 @@ class Url:
 
     def digest(self, file: Found) -> str:
         assert self._known is not None  # noqa: S101
-        return f"f{URL_MODE:o}:{self._known.digest}"
+        return f"f{URL_MODE:o}:{self._known.digest}:{self._known.modified}"
 
     def ready(self) -> None:
         if os.path.exists(self._path):

@@ -26,7 +26,9 @@ TOKEN = "GIT_AUTH_TOKEN"  # noqa: S105 - BuildKit's name of the secret
 
 
 class Checkout:
-    """The files of a commit.  Fetched when they are asked for."""
+    """The files of a commit, which have its time.  Fetched when they are asked for."""
+
+    is_dateless = False
 
     def __init__(self, fetch: Callable[[], str], label: str) -> None:
         self._fetch = fetch

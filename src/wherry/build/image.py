@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 from wherry.build import keys
 from wherry.build.stage import rfc3339
+from wherry.images.view import Image
 from wherry.images.write import create_image
 from wherry.oci.config import ImageConfig
+from wherry.oci.config import parse as parse_config
 from wherry.oci.reference import parse as parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wherry.build.result import BuildOptions, StageResult
+    from wherry.oci.manifest import Descriptor
     from wherry.store import ImageRecord, Store
 
 
@@ -35,17 +38,54 @@ def write_image(store: Store, result: StageResult, options: BuildOptions) -> Ima
         variant=variant,
         extra=result.extra,
     )
+    if options.epoch is not None:
+        return _write_dated(store, timeless, result, options, options.epoch)
     key = keys.image_key(timeless.to_json())
     known = store.cache.get(key.digest)
-    if known is not None:
-        record = store.images.get(known.value)
-        if record is not None and store.blobs.has(record.id):
-            return record
+    if known is not None and store.blobs.has(known.value):
+        return store.images.get(known.value) or _again(store, known.value, result, options)
     now = rfc3339(time.time())
     history = tuple(h if h.created else h._replace(created=now) for h in result.history)
-    record = create_image(store, timeless._replace(created=now, history=history))
+    full = timeless._replace(created=now, history=history)
+    record = create_image(store, full, base=_base_layers(store, result), keep=options.keep)
     store.cache.put(key.digest, record.id, key.components)
     return record
+
+
+def _again(store: Store, image: str, result: StageResult, options: BuildOptions) -> ImageRecord:
+    """An image that was made before and is none of the store's."""
+    data = store.blobs.read(image)
+    base = _base_layers(store, result)
+    return create_image(store, parse_config(data), data, base=base, keep=options.keep)
+
+
+def _write_dated(
+    store: Store, config: ImageConfig, result: StageResult, options: BuildOptions, epoch: int
+) -> ImageRecord:
+    """The image as it is whenever it is built: all that the build added shows the epoch."""
+    from wherry.build.epoch import rfc3339 as whole_seconds
+
+    shown = whole_seconds(epoch)
+    base = _base(store, result)
+    kept, lines = (base.config.diff_ids, len(base.config.history)) if base else ((), 0)
+    own = config.diff_ids[len(kept) :]
+    if options.timeless:
+        from wherry.build.dating import dated_layer
+
+        own = tuple(dated_layer(store, diff_id, epoch) for diff_id in own)
+    history = (*config.history[:lines], *(h._replace(created=shown) for h in config.history[lines:]))
+    config = config._replace(created=shown, diff_ids=(*kept, *own), history=history)
+    return create_image(store, config, base=_base_layers(store, result), keep=options.keep)
+
+
+def _base(store: Store, result: StageResult) -> Image | None:
+    record = store.images.get(result.origin) if result.origin else None
+    return Image(store, record) if record is not None else None
+
+
+def _base_layers(store: Store, result: StageResult) -> tuple[Descriptor, ...]:
+    base = _base(store, result)
+    return base.manifest().layers if base is not None else ()
 
 
 def host_platform() -> tuple[str, str, str]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 # Raise it when a step begins to do something else with the same components.
 VERSION = 1
+# Before the chain ID of layers that do not show when they were made: what is done on top of them does not
+# show it either, so that nothing is shared with builds that show it.
+TIMELESS = "timeless "
 
 
 class Key(NamedTuple):

@@ -10,7 +10,7 @@ import hashlib
 import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.build.sources import ContextSource, ViewSource
+from wherry.build.sources import ContextSource
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError
 from wherry.layers.view import View
@@ -114,7 +114,7 @@ def component(stage: StageBuilder, mount: PlannedMount) -> dict[str, Any]:
 def source_of(stage: StageBuilder, mount: PlannedMount) -> Source:
     if mount.layers is None:
         return ContextSource(stage.build.context())
-    return ViewSource(View(mount.layers), mount.label)
+    return stage.view_source(View(mount.layers), mount.label)
 
 
 def _content(source: Source, mount: PlannedMount) -> tuple[str, list[Listed]]:

@@ -62,7 +62,7 @@ class Recorder:
         made_of = {
             "kind": "from",
             "name": planned.base,
-            "image": base.image,
+            "image": base.origin if planned.parent is None else "",
             "stage": planned.parent,
             "chain": chain_id(base.diff_ids),
         }

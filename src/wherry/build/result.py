@@ -14,6 +14,12 @@ class BuildOptions(NamedTuple):
 
     `jobs` is how many steps may be made at once.
     `origin` says what the build is of, for its record: the context, the Dockerfile, the image's names.
+    `keep` says whether the image is to be one of the store's; without it, it is there for as long as nobody
+    collects.
+
+    `epoch` (Unix seconds) is the time that the image shows instead of now.  With `timeless` its layers do
+    not show when they were made either (layers.timeless); the epoch is then that of the newest base, unless
+    it is given.
     """
 
     platform: tuple[str, str, str]
@@ -25,12 +31,15 @@ class BuildOptions(NamedTuple):
     given: Given | None = None
     no_cache_filter: tuple[str, ...] = ()
     origin: tuple[str, str, tuple[str, ...]] = ("", "", ())
+    keep: bool = True
+    timeless: bool = False
+    epoch: int | None = None
 
 
 class StageResult(NamedTuple):
     """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs.
 
-    `image` is the id of the image that a base came from.
+    `origin` is the id of the image that its first layers come from, "" for none.
     """
 
     diff_ids: tuple[str, ...]
@@ -39,4 +48,4 @@ class StageResult(NamedTuple):
     author: str
     args: dict[str, str]
     extra: dict[str, Any]
-    image: str = ""
+    origin: str = ""

@@ -33,6 +33,8 @@ class Found(NamedTuple):
 
 
 class Source(Protocol):
+    is_dateless: bool  # whether its files' times say nothing of what they are
+
     def find(self, pattern: str) -> list[Found]:
         """The files that a source word names, wildcards expanded, symlinks followed.
 
@@ -53,6 +55,8 @@ class Source(Protocol):
 
 
 class ContextSource:
+    is_dateless = True
+
     def __init__(self, context: Context) -> None:
         self._context = context
 
@@ -165,11 +169,14 @@ class ContextSource:
 
 
 class ViewSource:
-    """Another stage's or image's file system."""
+    """Another stage's or image's file system.  With `times` a file's digest counts its time."""
 
-    def __init__(self, view: View, label: str) -> None:
+    is_dateless = False
+
+    def __init__(self, view: View, label: str, *, times: bool = False) -> None:
         self._view = view
         self._label = label
+        self._times = times
 
     def find(self, pattern: str) -> list[Found]:
         name = inside(pattern)
@@ -191,6 +198,10 @@ class ViewSource:
     def digest(self, file: Found) -> str:
         """With owner and attributes: COPY --from keeps what it keeps of them."""
         status = file.status
+        when = f"{status.st_mtime_ns // 1_000_000_000}:" if self._times else ""
+        return when + self._what(file, status)
+
+    def _what(self, file: Found, status: os.stat_result) -> str:
         mode = stat.S_IMODE(status.st_mode)
         if stat.S_ISREG(status.st_mode):
             xattrs = hashlib.sha256(repr(xattrs_of(file.path)).encode()).hexdigest()[:16]

@@ -11,6 +11,7 @@ from wherry.build.plan import expanded, needed_by
 from wherry.build.progress import Silent
 from wherry.build.result import StageResult
 from wherry.build.run_step import run_step
+from wherry.build.sources import ViewSource
 from wherry.build.state import PREDEFINED, State
 from wherry.dockerfile.ast import Arg, Copy, Env, Expose, Label, Run, Stopsignal, User, Volume, Workdir
 from wherry.dockerfile.expand import ExpansionError, expand_document
@@ -21,7 +22,7 @@ from wherry.oci.config import DEFAULT_PATH, History
 from wherry.oci.digest import chain_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from wherry.build.build import Build
     from wherry.build.keys import Key
@@ -48,6 +49,7 @@ class StageBuilder:
         self.state = State(base.config, base.author)
         self.state.args.update(base.args)
         self._extra = base.extra
+        self._origin = base.origin
         if "PATH" not in self.state.env:
             self.state.set_env("PATH", DEFAULT_PATH)
         self.told: Step = Silent()
@@ -69,6 +71,7 @@ class StageBuilder:
             self.state.author,
             dict(self.state.args),
             self._extra,
+            self._origin,
         )
 
     def _step(self, instruction: Instruction, number: int, label: str) -> None:
@@ -179,10 +182,19 @@ class StageBuilder:
 
     @property
     def chain(self) -> str:
-        return chain_id(self.diff_ids)
+        return self.chain_of(self.diff_ids)
+
+    def chain_of(self, diff_ids: Sequence[str]) -> str:
+        """What layers are for a key; without any it is that of a layer that depends on none below it."""
+        chain = chain_id(diff_ids)
+        return keys.TIMELESS + chain if self.build.options.timeless else chain
 
     def view(self) -> View:
         return View([self.build.store.layers.link(diff_id) for diff_id in self.diff_ids])
+
+    def view_source(self, view: View, label: str) -> ViewSource:
+        """Another file system to copy from; its times count where an image must not depend on luck."""
+        return ViewSource(view, label, times=self.build.options.timeless)
 
     def layer(self, key: Key, created_by: str, make: Callable[[], str]) -> bool:
         """Take the layer from the cache or make it.  Whether it came from the cache."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from wherry.build.steplog import StepLog, failed
 from wherry.dockerfile.lines import fail
 from wherry.errors import SandboxError
+from wherry.layers.canonical import make_canonical
 from wherry.layers.pack import pack
 from wherry.layers.snapshots import SYSTEM, Place
+from wherry.layers.timeless import moment, settle
 from wherry.layers.tree import ROOT_MODE
 from wherry.layers.view import View
 from wherry.sandbox.choose import choose
@@ -53,11 +55,18 @@ class Worker:
     """Makes layers in a folder of the store that goes away with the process."""
 
     def __init__(
-        self, store: Store, progress: Progress, temporary: str, given: Given | None = None
+        self,
+        store: Store,
+        progress: Progress,
+        temporary: str,
+        given: Given | None = None,
+        *,
+        timeless: bool = False,
     ) -> None:
         self._store = store
         self._temporary = temporary
         self._given = given
+        self._timeless = timeless
         self._folders = itertools.count(1)
         self._running: set[Running] = set()
         self._stopped = False
@@ -77,7 +86,10 @@ class Worker:
         """Commit a tree that `write` fills.  Its diff ID."""
         tree = self._folder()
         _like_root(tree, view)
+        since = moment(self._temporary) if self._timeless else None
         write(tree)
+        if since is not None:
+            settle(tree, since)
         return self._commit(tree)
 
     def folder(self, path: str, view: View) -> str:
@@ -125,16 +137,20 @@ class Worker:
     def _changes(self, task: Task, links: Sequence[str], work: str, ready: Ready, step: Step) -> str:
         snapshot = self._snapshots.open(links, work, (*SYSTEM, *_places(ready.mounts, View(links))))
         log = StepLog(self._store.root, step, ready.secrets)
+        since = moment(self._temporary) if self._timeless else None
         code = 0
         try:
             code = self._execute(snapshot.root, task, ready, log)
             log.finish()
             if code:
                 raise failed(task.run, task.argv, code, log)
-            return snapshot.changes()
+            changes = snapshot.changes(since)
         finally:
             snapshot.close()
             log.close(keep=bool(code))
+        if since is not None:
+            make_canonical(changes, View(links))
+        return changes
 
     @contextlib.contextmanager
     def _mounted(self, task: Task, context: Callable[[], Context]) -> Iterator[Ready]:

@@ -19,6 +19,11 @@ COMMAND = Command(
         Flag("build-arg", "list", "Set build-time variables", metavar="NAME=VALUE"),
         Flag("label", "list", "Set metadata for the image", metavar="NAME=VALUE"),
         Flag("no-cache", "bool", "Do not use the cache when building the image"),
+        Flag(
+            "reproducible",
+            "bool",
+            "Give the same image whenever and wherever it is built (as SOURCE_DATE_EPOCH does)",
+        ),
         Flag("jobs", "int", "How many steps may run at once (default: two for each core, four at least)"),
         Flag("no-cache-filter", "list", "Do not cache specified stages", metavar="STAGE[,STAGE…]"),
         Flag(
@@ -30,7 +35,16 @@ COMMAND = Command(
         ),
         Flag("secret", "list", "Secret to expose to the build", metavar="id=ID[,src=FILE|,env=NAME]"),
         Flag("ssh", "list", "SSH agent socket to expose to the build", metavar="default|ID[=SOCKET]"),
+        Flag(
+            "output",
+            "list",
+            'Output destination (format: "type=local,dest=path")',
+            short="o",
+            metavar="DEST",
+        ),
+        Flag("load", "bool", 'Shorthand for "--output=type=docker"'),
         Flag("iidfile", "string", "Write the image ID to a file", metavar="FILE"),
+        Flag("metadata-file", "string", "Write build result metadata to a file", metavar="FILE"),
         Flag("quiet", "bool", "Suppress the build output and print the image ID on success", short="q"),
     ),
     min_args=1,
@@ -40,10 +54,13 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.build.build import Build
-    from wherry.build.image import host_platform, tag
+    from wherry.build.epoch import EPOCH
+    from wherry.build.epoch import parse as parse_epoch
+    from wherry.build.image import host_platform
     from wherry.build.result import BuildOptions
     from wherry.cli.build_given import given
     from wherry.cli.build_inputs import inputs, origin
+    from wherry.cli.build_output import Wanted
     from wherry.cli.progress import Deferred, make_progress
     from wherry.oci.reference import parse as parse_reference
     from wherry.store import Store
@@ -57,21 +74,28 @@ def run(options: Options) -> int:
             raise UsageError(
                 f'invalid argument for "-t, --tag": {error.message}', hint=error.hint
             ) from None
+    wanted = Wanted(options)
+    args = _build_args(options)
+    epoch = parse_epoch(args.get(EPOCH, ""))
     build_options = BuildOptions(
         host_platform(),
-        options.string("target"),
-        _pairs(options.strings("build-arg"), "build-arg"),
-        _pairs(options.strings("label"), "label"),
-        options.flag("no-cache"),
-        _jobs(options.integer("jobs")),
-        given(options.strings("secret"), options.strings("ssh")),
-        _names(options.strings("no-cache-filter")),
-        origin(options.args[0], options.string("file"), names),
+        target=options.string("target"),
+        args=args,
+        labels=_pairs(options.strings("label"), "label"),
+        no_cache=options.flag("no-cache"),
+        no_cache_filter=_names(options.strings("no-cache-filter")),
+        jobs=_jobs(options.integer("jobs")),
+        given=given(options.strings("secret"), options.strings("ssh")),
+        origin=origin(options.args[0], options.string("file"), names),
+        keep=wanted.keeps_image,
+        timeless=options.flag("reproducible") or (epoch is not None and wanted.rewrites),
+        epoch=epoch,
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     shown = make_progress("quiet" if quiet else options.string("progress") or "auto")
     deferred = Deferred(shown) if os.geteuid() else None
     told = deferred or shown
+    wanted.prepare()
     store = Store.open()
     with store.using(), store.temp() as temporary:
         dockerfile, context = inputs(
@@ -82,29 +106,35 @@ def run(options: Options) -> int:
             print(warning, file=sys.stderr)
         try:
             record = build.run()
+            tagged = wanted.deliver(store, record, told)
         finally:
             told.close()
             if deferred:
                 deferred.release()
-        tagged = tag(store, names, record)
     for name in build.unused_args():
         print(f"warning: [Warning] One or more build-args [{name}] were not consumed", file=sys.stderr)
-    iidfile = options.string("iidfile")
-    if iidfile:
-        with open(iidfile, "w", encoding="ascii") as file:
-            file.write(record.id)
-    if quiet:
+    if quiet and wanted.gives_image and wanted.stdout_is_free:
         print(record.id)
-    else:
+    elif not quiet:
         for name in tagged:
             print(f"naming to {name}", file=sys.stderr)
-        print(f"image {record.id}", file=sys.stderr)
+        if wanted.gives_image:
+            print(f"image {record.id}", file=sys.stderr)
     return 0
 
 
 def _names(words: list[str]) -> tuple[str, ...]:
     """Lists with commas, the flag given any number of times."""
     return tuple(name for word in words for name in word.split(",") if name)
+
+
+def _build_args(options: Options) -> dict[str, str]:
+    """Those of the command line; as in buildx, the time of a reproducible build may come from outside."""
+    args = _pairs(options.strings("build-arg"), "build-arg")
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch:
+        args.setdefault("SOURCE_DATE_EPOCH", epoch)
+    return args
 
 
 def _pairs(words: list[str], flag: str) -> dict[str, str]:

@@ -96,8 +96,12 @@ class _Copy:
             json.dump(state, file)
         os.rename(self._state + ".new", self._state)
 
-    def changes(self) -> str:
+    def changes(self, since: int | None = None) -> str:
         """Copy what differs into a tree of its own; the root stays, for the next step."""
+        if since is not None:
+            from wherry.layers.timeless import settle
+
+            settle(self.root, since)
         upper = os.path.join(self._work, "upper")
         os.mkdir(upper)
         status = os.stat(self.root)

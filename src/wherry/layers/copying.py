@@ -21,12 +21,17 @@ class ModeChange(Protocol):
 
 
 def copy_node(
-    source: str, target: str, *, owner: tuple[int, int] | None = None, mode: ModeChange | None = None
+    source: str,
+    target: str,
+    *,
+    owner: tuple[int, int] | None = None,
+    mode: ModeChange | None = None,
+    mtime: int | None = None,
 ) -> None:
     """Copy one file, symlink, device or empty folder; `target` must not exist.
 
-    Mode, owner, time, attributes and holes come along, unless `owner` or `mode` say otherwise.  Sockets
-    are left out.  Folders need finish() again after they were filled.
+    Mode, owner, time, attributes and holes come along, unless `owner`, `mode` or `mtime` (seconds) say
+    otherwise.  Sockets are left out.  Folders need finish() again after they were filled.
     """
     path = os.fsencode(source)
     entry = entry_of(b"", path, os.lstat(path), {})
@@ -37,7 +42,7 @@ def copy_node(
         copy_bytes(source, target)
     elif not make_special(target, entry):
         return
-    finish(target, entry, source)
+    finish(target, entry, source, mtime=mtime)
 
 
 def altered(entry: Entry, owner: tuple[int, int] | None, mode: ModeChange | None) -> Entry:
@@ -48,26 +53,32 @@ def altered(entry: Entry, owner: tuple[int, int] | None, mode: ModeChange | None
     return entry
 
 
-def finish(target: str, entry: Entry, source: str) -> None:
-    """Metadata, with the time to the nanosecond: trees keep what tars round off."""
+def finish(target: str, entry: Entry, source: str, *, mtime: int | None = None) -> None:
+    """Metadata, with the time to the nanosecond (trees keep what tars round off), or with `mtime`."""
     set_metadata(target, entry)
-    moment = os.lstat(source).st_mtime_ns
+    moment = os.lstat(source).st_mtime_ns if mtime is None else mtime * 1_000_000_000
     os.utime(target, ns=(moment, moment), follow_symlinks=False)
 
 
 def copy_bytes(source: str, target: str) -> None:
     """The bytes of a regular file into a new file, inside the kernel, holes kept."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+    after = os.open(target, flags, 0o600)
+    try:
+        fill(source, after)
+    finally:
+        os.close(after)
+
+
+def fill(source: str, after: int) -> None:
+    """The bytes of a regular file into an open empty one."""
     before = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        after = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            status = os.fstat(before)
-            if status.st_size < HOLE:
-                _copy_small(before, after)
-            else:
-                _copy_large(before, after, status)
-        finally:
-            os.close(after)
+        status = os.fstat(before)
+        if status.st_size < HOLE:
+            _copy_small(before, after)
+        else:
+            _copy_large(before, after, status)
     finally:
         os.close(before)
 

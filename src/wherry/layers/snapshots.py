@@ -11,6 +11,7 @@ import os
 from _thread import RLock
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from wherry.layers.entry import NEW
 from wherry.layers.remove import remove_tree
 from wherry.layers.view import View
 
@@ -36,10 +37,11 @@ class Snapshot(Protocol):
 
     root: str
 
-    def changes(self) -> str:
+    def changes(self, since: int | None = None) -> str:
         """A folder in overlay form with what differs from the layers, for the caller to take away.
 
-        To be called once, when no process uses `root` any more.
+        What was written at or after the moment `since` (ns) is settled (layers.timeless), in the folder
+        and in `root`.  To be called once, when no process uses `root` any more.
         """
 
     def close(self) -> None:
@@ -113,9 +115,13 @@ class _Mounted:
         os.chown(self._upper, *owner)
         os.chmod(self._upper, mode)
 
-    def changes(self) -> str:
+    def changes(self, since: int | None = None) -> str:
         self.close()
         self._unstub()
+        if since is not None:
+            from wherry.layers.timeless import settle
+
+            settle(self._upper, since)
         return self._upper
 
     def _unstub(self) -> None:
@@ -138,6 +144,7 @@ class _Mounted:
 
 
 def _scaffold(work: str, places: Sequence[Place]) -> str:
+    """Made for each step: a step must not see when."""
     top = os.path.join(work, "scaffold")
     remove_tree(top)
     os.mkdir(top)
@@ -147,6 +154,8 @@ def _scaffold(work: str, places: Sequence[Place]) -> str:
             os.makedirs(host, exist_ok=True)
         else:
             os.close(os.open(host, os.O_CREAT | os.O_WRONLY, 0o644))
+    for path, _ in reversed(places):
+        os.utime(os.path.join(top, path), (NEW, NEW))
     return top
 
 

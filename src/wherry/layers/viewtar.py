@@ -33,13 +33,21 @@ def write_tar(view: View, path: str, out: IO[bytes], *, follow: bool, name: str 
     if top is None:
         raise FileNotFoundError(path)
     base = "" if whole else name or posixpath.basename(path.rstrip("/"))
+    write_members(view, top, base, out)
+    out.write(END)
+
+
+def write_members(view: View, top: Node, base: str, out: IO[bytes], *, itself: bool = True) -> None:
+    """The members of a tar for `top`, named `base`, and for all below it.
+
+    Without `itself`, or where `base` is "", only those for what is below.
+    """
     links: dict[tuple[int, int], bytes] = {}
     for node in _nodes(view, top):
         below = node.name[len(top.name) :].strip("/")
         full = "/".join(part for part in (base, below) if part)
-        if full:
+        if full and (itself or below):
             _put(node, os.fsencode(full), out, links)
-    out.write(END)
 
 
 def _nodes(view: View, top: Node) -> Iterator[Node]:

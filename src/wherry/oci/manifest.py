@@ -17,6 +17,27 @@ LAYER_GZIP = LAYER + "+gzip"
 LAYER_ZSTD = LAYER + "+zstd"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
+
+
+def layer_type(compression: str, *, oci: bool = True) -> str:
+    """The media type of a layer that is compressed with "gzip", "zstd" or "none".
+
+    zstd has no type of Docker's own.
+    """
+    if compression == "zstd":
+        return LAYER_ZSTD
+    if compression == "gzip":
+        return LAYER_GZIP if oci else DOCKER_LAYER + ".gzip"
+    return LAYER if oci else DOCKER_LAYER
+
+
+def compression_of(media_type: str) -> str:
+    """The inverse, for any layer's media type."""
+    if media_type.endswith("+zstd"):
+        return "zstd"
+    return "gzip" if media_type.endswith(("+gzip", ".gzip")) else "none"
 
 
 class Descriptor(NamedTuple):
@@ -38,14 +59,17 @@ class Manifest(NamedTuple):
     config: Descriptor
     layers: tuple[Descriptor, ...]
     media_type: str = MANIFEST
+    annotations: dict[str, str] = {}  # noqa: RUF012
 
     def to_json(self) -> bytes:
-        value = {
+        value: dict[str, Any] = {
             "schemaVersion": 2,
             "mediaType": self.media_type,
             "config": self.config.to_json(),
             "layers": [layer.to_json() for layer in self.layers],
         }
+        if self.annotations:
+            value["annotations"] = self.annotations
         return json.dumps(value, separators=(",", ":")).encode()
 
 

@@ -37,7 +37,7 @@ def collect(store: Store) -> int:
 def _referred(store: Store) -> tuple[set[str], set[str]]:
     """(diff IDs, blob digests) that images, containers and cache records refer to."""
     layers = store.cache.values()
-    blobs: set[str] = set()
+    blobs = set(layers)  # a record's value is a layer, or the blob that a layer was compressed to
     for image in store.images.all():
         blobs |= {image.id, image.manifest}
         if store.blobs.has(image.id):

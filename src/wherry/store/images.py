@@ -82,6 +82,10 @@ class Names:
         self._database.execute("DELETE FROM names WHERE name=?", name)
         self._write_index()
 
+    def show(self) -> None:
+        """Write ``index.json`` again, after an image's manifest became another one."""
+        self._write_index()
+
     def _write_index(self) -> None:
         """``index.json`` from the records, in one rename.
 

@@ -1,0 +1,53 @@
+"""PURE: the one time that a reproducible image shows.
+
+Source: https://reproducible-builds.org/specs/source-date-epoch/; as BuildKit, it is given by the build
+argument SOURCE_DATE_EPOCH, which `wherry build` takes from its environment too.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+from wherry.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+EPOCH = "SOURCE_DATE_EPOCH"
+LATEST = 253_402_300_799  # 9999-12-31T23:59:59Z: RFC 3339 has four digits for the year
+
+
+def parse(text: str) -> int | None:
+    """Seconds since 1970; None for "", which is as if nothing had been said.  Raises UsageError."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit()) or int(text) > LATEST:
+        raise UsageError(
+            f"invalid {EPOCH}: {text!r} is not a time in whole seconds since 1970",
+            hint=f"{EPOCH}=$(git log -1 --pretty=%ct) is the time of the last commit",
+        )
+    return int(text)
+
+
+def newest(times: Iterable[str], otherwise: int) -> int:
+    """The latest of the times at which images say that they were created (RFC 3339), in whole seconds.
+
+    `otherwise` is the earliest that counts: some images say 1970, or the year 1, or nothing.
+    """
+    return max([otherwise, *(seconds for time in times if (seconds := _seconds(time)) is not None)])
+
+
+def _seconds(text: str) -> int | None:
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return int(moment.timestamp())
+
+
+def rfc3339(seconds: int) -> str:
+    """As Go writes a time without fractions."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

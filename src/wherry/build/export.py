@@ -1,0 +1,200 @@
+"""What a build gives, where ``--output`` wants it: files, archives, or an image in the store."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from wherry.errors import ContextError, UsageError
+from wherry.images.packing import Packing, manifest_of, pack_layers
+from wherry.images.view import Image
+from wherry.layers.newfile import new_file
+from wherry.layers.view import View
+from wherry.oci.manifest import Descriptor
+from wherry.oci.reference import parse as parse_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from wherry.build.output import Output
+    from wherry.build.progress import Progress
+    from wherry.images.layout import Notes
+    from wherry.oci.platform import Platform
+    from wherry.store import Store
+
+
+class Built(NamedTuple):
+    """The image of one platform."""
+
+    platform: Platform
+    image: Image
+
+
+LABELS = {
+    "local": "exporting to client directory",
+    "tar": "exporting to client tarball",
+    "oci": "exporting to oci image format",
+    "docker": "exporting to docker image format",
+    "image": "exporting to image",
+}
+
+
+def export(store: Store, built: Sequence[Built], output: Output, progress: Progress) -> Descriptor:
+    """Write one output.  What leads to the image that it is (for files, that they are from).
+
+    A file is there whole or not at all, whatever happens meanwhile.
+    """
+    if output.to_store and not output.says_how:
+        return described(store, built[0].image)
+    step = progress.begin(LABELS[output.type])
+    try:
+        descriptor = _write(store, built, output, progress.note)
+    except BaseException:
+        step.fail()
+        raise
+    step.end(cached=False)
+    return descriptor
+
+
+def _write(store: Store, built: Sequence[Built], output: Output, note: Callable[[str], None]) -> Descriptor:
+    if output.type == "local":
+        _local(built, output, note)
+    elif output.type == "tar":
+        _tar(built, output)
+    elif output.to_store:
+        return _store(store, built, output)
+    else:
+        return _archive(store, built, output)
+    return described(store, built[0].image)
+
+
+def described(store: Store, image: Image) -> Descriptor:
+    """An image's manifest in the store."""
+    digest = image.record.manifest
+    return Descriptor(image.manifest().media_type, digest, store.blobs.size(digest))
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def _split(built: Sequence[Built], output: Output) -> Iterator[tuple[str, View]]:
+    """Each file system and the folder that it goes to: "" where there is only one."""
+    split = len(built) > 1 if output.split is None else output.split
+    seen: dict[str, str] = {}
+    for platform, image in built:
+        view = View(image.layer_paths())
+        if not split and len(built) > 1:
+            _check_apart(view, str(platform), seen)
+        yield (str(platform).replace("/", "_") if split else ""), view
+
+
+def _check_apart(view: View, platform: str, seen: dict[str, str]) -> None:
+    top = view.root()
+    for node in view.walk(top) if top is not None else ():
+        other = seen.setdefault(node.name, platform)
+        if other != platform and not node.is_folder:
+            raise ContextError(
+                f"cannot overwrite {node.name} from {other} with {platform} when split option is disabled",
+                hint="leave platform-split=false out",
+            )
+
+
+def _local(built: Sequence[Built], output: Output, note: Callable[[str], None]) -> None:
+    from wherry.layers.extract import OPEN_FOLDER, extract
+    from wherry.sandbox.userns import inside
+
+    os.makedirs(output.dest, mode=0o700, exist_ok=True)
+    for name, view in _split(built, output):
+        folder = os.open(output.dest, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if name:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, 0o755, dir_fd=folder)
+                folder, above = os.open(name, OPEN_FOLDER, dir_fd=folder), folder
+                os.close(above)
+            left_out = extract(view, folder, owners=os.geteuid() == 0 and not inside())
+        finally:
+            os.close(folder)
+        if left_out:
+            note(f"devices left out, which only root may make: {', '.join(left_out)}")
+
+
+def _tar(built: Sequence[Built], output: Output) -> None:
+    from wherry.layers.entry import FOLDER, Entry
+    from wherry.layers.tarwrite import END, header
+    from wherry.layers.viewtar import write_members
+
+    with _file(output.dest) as out:
+        for name, view in _split(built, output):
+            if name:
+                out.write(header(Entry(name.encode(), FOLDER, 0o755)))
+            top = view.root()
+            if top is not None:
+                write_members(view, top, name, out, itself=False)
+        out.write(END)
+
+
+@contextlib.contextmanager
+def _file(dest: str) -> Iterator[IO[bytes]]:
+    if dest == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with new_file(dest) as file:
+        yield file
+
+
+# -- images ----------------------------------------------------------------------------------------
+
+
+def _archive(store: Store, built: Sequence[Built], output: Output) -> Descriptor:
+    from wherry.images.layout import Folder, Layout, Tar
+
+    packing = _packing(output)
+    names = [parse_reference(name).canonical() for name in output.names]
+    with contextlib.ExitStack() as stack:
+        sink = Folder(output.dest) if output.folder else Tar(stack.enter_context(_file(output.dest)))
+        layout = Layout(store, sink, packing)
+        descriptor = layout.add(built[0].image, names, _notes(output, built[0].platform))
+        layout.close(docker=output.type == "docker")
+    return descriptor
+
+
+def _store(store: Store, built: Sequence[Built], output: Output) -> Descriptor:
+    """Another manifest for the image in the store, with its layers' blobs as asked for."""
+    platform, image = built[0]
+    packing = _packing(output)
+    parts = pack_layers(store, image, packing)
+    manifest = manifest_of(store, image, parts, packing, _notes(output, platform).manifest)
+    image = Image(store, image.record._replace(manifest=store.blobs.put(manifest.to_json())))
+    store.images.add(image.record)
+    store.names.show()
+    return described(store, image)
+
+
+def _packing(output: Output) -> Packing:
+    compression = output.compression or "gzip"
+    # Docker has no media type for zstd, and none of Docker's manifests has annotations.
+    oci = output.oci_types if output.oci_types is not None else output.type != "docker"
+    oci = oci or compression == "zstd" or bool(output.annotations)
+    return Packing(
+        "none" if compression == "uncompressed" else compression, output.level, output.force, oci
+    )
+
+
+def _notes(output: Output, platform: Platform) -> Notes:
+    from wherry.images.layout import Notes
+
+    if any(note.kind.startswith("index") for note in output.annotations):
+        raise UsageError("index annotations not supported for single platform export")
+
+    def of(kind: str) -> dict[str, str]:
+        return {
+            note.key: note.value
+            for note in output.annotations
+            if note.kind == kind and note.platform in ("", str(platform))
+        }
+
+    return Notes(of("manifest"), of("manifest-descriptor"))

@@ -1,0 +1,142 @@
+"""The blobs of an image's layers as they leave: compressed as asked for, once, and remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.errors import CorruptError
+from wherry.oci import manifest as oci_manifest
+from wherry.oci.manifest import Descriptor, Manifest, compression_of, layer_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from wherry.images.view import Image
+    from wherry.store import Store
+
+CHUNK = 1 << 20
+
+
+class Packing(NamedTuple):
+    """How layers leave: `compression` is "gzip", "zstd" or "none", `level` its own number or None.
+
+    A layer that came compressed stays as it came unless `force` is given: it is known elsewhere by its
+    digest.  `oci` chooses between OCI's media types and Docker's.
+    """
+
+    compression: str = "gzip"
+    level: int | None = None
+    force: bool = False
+    oci: bool = True
+
+
+class Part(NamedTuple):
+    """A layer and the blob that stands for it.  `packed` says whether the blob is in the store; where it
+    is not, it is the layer's plain tar.
+    """
+
+    diff_id: str
+    blob: Descriptor
+    packed: bool
+
+
+def pack_layers(store: Store, image: Image, packing: Packing) -> tuple[Part, ...]:
+    """The blobs for the layers of an image.  Compresses those that are not there yet, on all cores.
+
+    Raises CorruptError if a layer no longer has the bytes of its diff ID.
+    """
+    known = image.manifest().layers
+    return tuple(
+        _part(store, diff_id, came, packing)
+        for diff_id, came in zip(image.config.diff_ids, known, strict=True)
+    )
+
+
+def manifest_of(
+    store: Store,
+    image: Image,
+    parts: Sequence[Part],
+    packing: Packing,
+    annotations: Mapping[str, str] = {},
+) -> Manifest:
+    """The manifest of an image whose layers are these blobs."""
+    config = oci_manifest.CONFIG if packing.oci else oci_manifest.DOCKER_CONFIG
+    return Manifest(
+        Descriptor(config, image.id, store.blobs.size(image.id)),
+        tuple(part.blob for part in parts),
+        oci_manifest.MANIFEST if packing.oci else oci_manifest.DOCKER_MANIFEST,
+        dict(annotations),
+    )
+
+
+def _part(store: Store, diff_id: str, came: Descriptor, packing: Packing) -> Part:
+    compression = compression_of(came.media_type)
+    if compression != "none" and not packing.force and store.blobs.has(came.digest):
+        return Part(diff_id, _described(came.digest, came.size, compression, packing), True)
+    if packing.compression == "none":
+        info = store.layers.info(diff_id)
+        size = info.tar_size if info is not None else 0
+        return Part(diff_id, _described(diff_id, size, "none", packing), False)
+    digest = _compressed(store, diff_id, packing)
+    size = store.blobs.size(digest)
+    return Part(diff_id, _described(digest, size, packing.compression, packing), True)
+
+
+def _described(digest: str, size: int, compression: str, packing: Packing) -> Descriptor:
+    return Descriptor(layer_type(compression, oci=packing.oci), digest, size)
+
+
+def _compressed(store: Store, diff_id: str, packing: Packing) -> str:
+    """The digest of a layer's compressed blob: the one that was made before, or a new one."""
+    components = {
+        "kind": "blob",
+        "layer": diff_id,
+        "compression": packing.compression,
+        "level": packing.level,
+    }
+    text = json.dumps(components, sort_keys=True)
+    key = hashlib.sha256(text.encode()).hexdigest()
+    known = store.cache.get(key)
+    if known is not None and store.blobs.has(known.value):
+        return known.value
+    digest = _compress(store, diff_id, packing)
+    store.cache.put(key, digest, components)
+    return digest
+
+
+def _compress(store: Store, diff_id: str, packing: Packing) -> str:
+    from wherry.layers.compress import compressed
+
+    with store.blobs.writer() as blob:
+        writer = compressed(blob, packing.compression, packing.level)  # type: ignore[arg-type]
+        try:
+            write_layer_tar(store, diff_id, writer.write)
+            writer.close()
+        except BaseException:
+            writer.abort()
+            raise
+        digest, _ = blob.commit()
+    return digest
+
+
+def write_layer_tar(store: Store, diff_id: str, sink: Callable[[bytes], object]) -> None:
+    """The uncompressed tar of a layer: from its blob where one was kept, else packed from its tree."""
+    for kept in store.layers.blobs(diff_id):
+        from wherry.layers.compress import decompressed
+
+        with store.blobs.open(kept.digest) as blob:
+            plain = decompressed(blob)
+            while data := plain.read(CHUNK):
+                sink(data)
+            blob.finish()
+        return
+    from wherry.layers.pack import pack
+
+    packed = pack(store.layers.path(diff_id), sink)
+    if packed.diff_id != diff_id:
+        raise CorruptError(
+            f"layer {diff_id} was changed on disk: its files give {packed.diff_id}",
+            hint="build or load the image again; nothing but wherry should write into the store",
+        )
