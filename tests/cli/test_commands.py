@@ -74,7 +74,7 @@ def test_completion_scripts(wherry: Wherry, tmp_path: Path, shell: str) -> None:
     if shell == "bash":
         for line, word, expected in (
             ("wherry", "im", {"images", "import"}),
-            ("wherry build", "--no", {"--no-cache"}),
+            ("wherry build", "--no", {"--no-cache", "--no-cache-filter"}),
         ):
             done = subprocess.run(
                 ["bash", "-c", BASH, "-", str(script), line, word],
