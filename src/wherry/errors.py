@@ -24,6 +24,11 @@ unless ``--debug`` asks for the traceback.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class WherryError(Exception):
     """The root: a message for people, an optional hint, and the exit code of the command."""
@@ -120,7 +125,7 @@ class ProxyError(WherryError):
     pass
 
 
-def nearest(word: str, known: list[str]) -> str | None:
+def nearest(word: str, known: Sequence[str]) -> str | None:
     """The entry of `known` that `word` most likely meant (case ignored), or None."""
     import difflib
 

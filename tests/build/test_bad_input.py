@@ -142,10 +142,11 @@ def test_a_hostile_archive_given_to_add_writes_nothing_outside(
 @pytest.mark.parametrize(
     ("instruction", "word"),
     [
-        ("ONBUILD RUN true", "ONBUILD"),
+        ("RUN --device=vendor.com/class=name true", "RUN --device"),
+        ("RUN --security=insecure true", "security.insecure is not allowed"),
     ],
 )
-def test_what_a_later_version_brings_is_refused_by_name_and_line(
+def test_what_cannot_be_done_is_refused_by_name_and_line(
     bb: Wherry, tmp_path: Path, instruction: str, word: str
 ) -> None:
     (tmp_path / "Dockerfile").write_text(f"FROM bb\n{instruction}\n")

@@ -29,6 +29,15 @@ def layers(wherry: Wherry, image: str) -> list[str]:
     return found
 
 
+def says(build: subprocess.Popen[str], text: str) -> None:
+    """Wait for a line of its progress that ends with `text`."""
+    assert build.stderr is not None
+    lines = []
+    while not (lines and lines[-1].endswith(f"{text}\n")):
+        lines.append(build.stderr.readline())
+        assert lines[-1], "".join(lines)
+
+
 def nothing_runs(mark: str) -> bool:
     return subprocess.run(["pgrep", "-f", mark], capture_output=True, check=False).returncode == 1
 
@@ -79,10 +88,8 @@ def test_an_end_in_the_middle_ends_every_stage(bb: Wherry, tmp_path: Path, how: 
     context.mkdir()
     (context / "Dockerfile").write_text(stages("RUN echo begun; sleep 765432"))
     build = bb.start("build", "--progress", "plain", str(context))
-    assert build.stderr is not None
-    begun = 0
-    while begun < STAGES:
-        begun += build.stderr.readline().endswith("begun\n")
+    for _ in range(STAGES):
+        says(build, "begun")
     build.send_signal(how)
     build.communicate(timeout=30)
     end = time.monotonic() + 10
@@ -120,13 +127,9 @@ def test_who_waits_for_a_build_that_is_killed_makes_the_step_itself(bb: Wherry, 
     context.mkdir()
     (context / "Dockerfile").write_text("FROM bb\nRUN echo begun; sleep 1; echo done > /done\n")
     first = bb.start("build", "--progress", "plain", str(context))
-    assert first.stderr is not None
-    while not first.stderr.readline().endswith("begun\n"):
-        pass
+    says(first, "begun")
     second = bb.start("build", "--progress", "plain", "-t", "second", str(context))
-    assert second.stderr is not None
-    while "waiting for another build" not in second.stderr.readline():
-        pass
+    says(second, "waiting for another build that makes the same step")
     first.kill()
     assert "DONE" in second.communicate(timeout=60)[1]
     assert bb("run", "--rm", "second", "cat", "/done") == "done"

@@ -2,40 +2,63 @@
 
 from __future__ import annotations
 
+from _thread import RLock
 from typing import TYPE_CHECKING
 
+from wherry.build.plan import Names
 from wherry.build.result import StageResult
 from wherry.dockerfile.lines import fail
-from wherry.errors import NotFoundError, WherryError
+from wherry.errors import InvalidReferenceError, NotFoundError, WherryError
 from wherry.images.view import find
+from wherry.oci.platform import parse as parse_platform
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from wherry.build.context import Context
+    from wherry.build.named import NamedContext
     from wherry.build.plan import PlannedStage
     from wherry.build.schedule import Schedule
     from wherry.dockerfile.ast import Dockerfile, Location
+    from wherry.images.view import Image
+    from wherry.oci.platform import Platform
     from wherry.store import Store
 
 SCRATCH = "scratch"
 
 
 class Bases:
-    """Finds the file systems that the stages of one Dockerfile name."""
+    """Finds the file systems that the stages of one Dockerfile name.
 
-    def __init__(self, store: Store, dockerfile: Dockerfile) -> None:
+    `platform` is that of the build; `note` is told of images that are for another one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        dockerfile: Dockerfile,
+        contexts: Mapping[str, NamedContext],
+        platform: Platform,
+        note: Callable[[str], None],
+    ) -> None:
         self._store = store
-        self._dockerfile = dockerfile
+        self._contexts = contexts
+        self._platform = platform
+        self._note = note
+        self._noted: set[str] = set()
+        self._turn = RLock()
+        self._folders: dict[str, Context] = {}
+        self.names = Names(dockerfile, contexts)
 
     def of(self, planned: PlannedStage, finished: Schedule) -> StageResult:
         """What a stage starts from.  Raises DockerfileError, NotFoundError."""
         if planned.parent is not None:
             return finished[planned.parent]
-        if planned.base == SCRATCH:
-            return StageResult((), (), {}, "", {}, {})
         place = planned.stage.origin.location
-        try:
-            image = find(self._store, planned.base)
-        except WherryError as error:
-            raise fail(place, error.message, hint=error.hint) from None
+        platform = self.platform(planned.platform, place)
+        if planned.base == SCRATCH or self._is_folder(planned.base):
+            return StageResult((), (), {}, "", {}, {}, platform)
+        image = self._image(planned.base, platform, place)
         if image is None:
             raise self._absent(planned)
         config = image.config
@@ -46,19 +69,59 @@ class Bases:
                     hint="load or make the image again",
                 )
         return StageResult(
-            config.diff_ids, config.history, config.config, config.author, {}, config.extra, image.id
+            config.diff_ids,
+            config.history,
+            config.config,
+            config.author,
+            {},
+            config.extra,
+            config.platform,
+            image.id,
         )
+
+    def platform(self, text: str, place: Location) -> Platform:
+        """FROM's platform; the build's where it says none.  Raises DockerfileError."""
+        if not text:
+            return self._platform
+        try:
+            return parse_platform(text)
+        except InvalidReferenceError as error:
+            raise fail(
+                place, f"failed to parse platform {text}: {error.message}", hint=error.hint
+            ) from None
+
+    def onbuild(self, base: str, platform: str, place: Location) -> Sequence[str]:
+        """What ONBUILD of an image asks of a stage that starts from it, or what fills one from a folder."""
+        if base == SCRATCH:
+            return ()
+        if self._is_folder(base):
+            return (f"COPY --from={base} . /",)
+        image = self._image(base, self.platform(platform, place), place)
+        return tuple(image.config.config.get("OnBuild") or ()) if image is not None else ()
+
+    def folder(self, name: str) -> Context | None:
+        """The folder that --build-context gave a name, if it did."""
+        context = self._contexts.get(name.lower())
+        if context is None or context.folder is None:
+            return None
+        with self._turn:
+            if name.lower() not in self._folders:
+                self._folders[name.lower()] = context.folder()
+            return self._folders[name.lower()]
+
+    def save(self) -> None:
+        """Keep what was learnt of folders."""
+        for folder in self._folders.values():
+            folder.save()
 
     def layers(self, name: str, place: Location, finished: Schedule) -> tuple[tuple[str, ...], str]:
         """The layers that --from or a mount's `from` names, and what to call them."""
-        from wherry.build.plan import find_stage
-
-        number = find_stage(self._dockerfile, name, len(self._dockerfile.stages))
+        number = self.names.stage(name, len(self.names.dockerfile.stages))
         if number is not None and number in finished:
             return finished[number].diff_ids, f"stage {name}"
         if name == SCRATCH:
             return (), SCRATCH
-        image = find(self._store, name)
+        image = self._image(name, self._platform, place)
         if image is None:
             raise fail(
                 place,
@@ -67,8 +130,35 @@ class Bases:
             )
         return image.config.diff_ids, f"image {name}"
 
+    def _is_folder(self, name: str) -> bool:
+        context = self._contexts.get(name.lower())
+        return context is not None and context.folder is not None
+
+    def _image(self, name: str, platform: Platform, place: Location) -> Image | None:
+        context = self._contexts.get(name.lower())
+        try:
+            if context is not None and context.image is not None:
+                with self._turn:
+                    image: Image | None = context.image()
+            else:
+                image = find(self._store, name, platform)
+        except WherryError as error:
+            raise fail(place, error.message, hint=error.hint) from None
+        if image is not None:
+            self._check(name, image.config.platform, platform)
+        return image
+
+    def _check(self, name: str, found: Platform, wanted: Platform) -> None:
+        """As BuildKit: an image for another platform is taken, and said."""
+        if found[:2] == wanted[:2] or name in self._noted:
+            return
+        self._noted.add(name)
+        self._note(
+            f"warning: base image {name} is for {found}, expected {wanted} (InvalidBaseImagePlatform)"
+        )
+
     def _absent(self, planned: PlannedStage) -> WherryError:
-        from wherry.errors import InvalidReferenceError, nearest
+        from wherry.errors import nearest
         from wherry.oci.reference import from_canonical
         from wherry.oci.reference import parse as parse_reference
 
@@ -77,7 +167,7 @@ class Bases:
             name = parse_reference(planned.base).familiar()
         except InvalidReferenceError as error:
             return fail(place, error.message, hint=error.hint)
-        names = [stage.name for stage in self._dockerfile.stages if stage.name]
+        names = [stage.name for stage in self.names.dockerfile.stages if stage.name]
         near = nearest(name, [from_canonical(n).familiar() for n in self._store.names.all()] + names)
         meant = f"did you mean {near}? " if near else ""
         return fail(

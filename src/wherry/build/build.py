@@ -13,10 +13,12 @@ from wherry.build.epoch import parse as parse_epoch
 from wherry.build.image import write_image
 from wherry.build.memo import Memo
 from wherry.build.plan import make_plan, meta_scope
+from wherry.build.platforms import platform_args
 from wherry.build.record import Recorder
 from wherry.build.refuse import check_supported
 from wherry.build.schedule import Schedule
 from wherry.build.stage import StageBuilder
+from wherry.sandbox.machine import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,7 +50,7 @@ class Build:
         self.progress = progress
         self.memo = Memo(store, dockerfile, options)
         self.record = Recorder(store, dockerfile, options)
-        self.bases = Bases(store, dockerfile)
+        self.bases = Bases(store, dockerfile, options.contexts, options.platform, progress.note)
         self.used_args: set[str] = set()
         self._open_context = context
         self._context: Context | None = None
@@ -63,18 +65,26 @@ class Build:
             return self.record.image(self._run())
 
     def _run(self) -> ImageRecord:
-        plan = make_plan(self.dockerfile, self.options.target, self.options.args)
+        platforms = platform_args(machine(), self.options.platform, self.options.target)
+        meta = meta_scope(self.dockerfile, self.options.args, platforms)
+        plan = make_plan(
+            self.dockerfile,
+            self.options.target,
+            meta,
+            elsewhere=self.options.contexts,
+            onbuild=self.bases.onbuild,
+        )
         for number in plan.order:
-            check_supported(plan.stages[number].stage)
-        meta = meta_scope(self.dockerfile, self.options.args)
+            check_supported(plan.stages[number].stage, insecure=self.options.sandbox.insecure)
         self._set_epoch(meta)
+        self.used_args.update(platforms)
         self.used_args.update(name for arg in self.dockerfile.meta_args for name, _ in arg.names)
 
         def stage(number: int) -> StageResult:
             planned = plan.stages[number]
             base = self.bases.of(planned, self.schedule)
             self.record.base(planned, base)
-            return StageBuilder(self, planned.stage, base, meta).run()
+            return StageBuilder(self, planned, base, meta).run()
 
         self.schedule = Schedule(plan.order, stage, self._stop, self.options.jobs)
         try:
@@ -82,6 +92,7 @@ class Build:
         finally:
             if self._context is not None:
                 self._context.save()
+            self.bases.save()
             self.memo.save()
         return write_image(self.store, result, self._dated(plan))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wherry.build.keys import Key
+    from wherry.build.sources import Source
     from wherry.build.stage import StageBuilder
     from wherry.dockerfile.ast import Copy
     from wherry.dockerfile.chmod import Chmod
@@ -144,6 +145,10 @@ def _url(stage: StageBuilder, wish: Wish, url: str) -> Wanted:
 def _copy_from(stage: StageBuilder, wish: Wish) -> bool:
     """From another file system: known by what that is as a whole, before any file is looked at."""
     assert wish.copy.from_ is not None  # noqa: S101
+    folder = stage.build.bases.folder(wish.copy.from_)
+    if folder is not None:
+        source: Source = ContextSource(folder)
+        return copy_content(stage, wish, [Wanted(source, word) for word in wish.words])[0]
     diff_ids, label = stage.build.bases.layers(wish.copy.from_, wish.copy.location, stage.build.schedule)
     links = [stage.build.store.layers.link(diff_id) for diff_id in diff_ids]
     source = stage.view_source(View(links), label)

@@ -12,11 +12,11 @@ from wherry.images.packing import Packing, manifest_of, pack_layers
 from wherry.images.view import Image
 from wherry.layers.newfile import new_file
 from wherry.layers.view import View
-from wherry.oci.manifest import Descriptor
+from wherry.oci.manifest import INDEX, Descriptor
 from wherry.oci.reference import parse as parse_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wherry.build.output import Output
     from wherry.build.progress import Progress
@@ -46,7 +46,7 @@ def export(store: Store, built: Sequence[Built], output: Output, progress: Progr
 
     A file is there whole or not at all, whatever happens meanwhile.
     """
-    if output.to_store and not output.says_how:
+    if output.to_store and not output.says_how and len(built) == 1:
         return described(store, built[0].image)
     step = progress.begin(LABELS[output.type])
     try:
@@ -157,14 +157,51 @@ def _archive(store: Store, built: Sequence[Built], output: Output) -> Descriptor
     with contextlib.ExitStack() as stack:
         sink = Folder(output.dest) if output.folder else Tar(stack.enter_context(_file(output.dest)))
         layout = Layout(store, sink, packing)
-        descriptor = layout.add(built[0].image, names, _notes(output, built[0].platform))
+        if len(built) == 1:
+            _check_single(output)
+            descriptor = layout.add(built[0].image, names, _notes(output, built[0].platform))
+        elif output.type == "docker":
+            raise UsageError(
+                "docker exporter does not currently support exporting manifest lists",
+                hint="say type=oci, or one --platform",
+            )
+        else:
+            parts = [
+                layout.add(image, (), _notes(output, platform), listed=False) for platform, image in built
+            ]
+            annotations = _annotations(output, "index")
+            descriptor = layout.add_index(
+                _index(built, parts, annotations), names, _annotations(output, "index-descriptor")
+            )
         layout.close(docker=output.type == "docker")
     return descriptor
 
 
 def _store(store: Store, built: Sequence[Built], output: Output) -> Descriptor:
-    """Another manifest for the image in the store, with its layers' blobs as asked for."""
-    platform, image = built[0]
+    """The image, or an index of the images, in the store."""
+    if len(built) == 1:
+        _check_single(output)
+        return _as_asked(store, built[0], output)
+    parts = [
+        _as_asked(store, one, output) if output.says_how else described(store, one.image) for one in built
+    ]
+    data = _index(built, parts, _annotations(output, "index"))
+    return Descriptor(INDEX, store.blobs.put(data), len(data), _annotations(output, "index-descriptor"))
+
+
+def _index(built: Sequence[Built], parts: Sequence[Descriptor], annotations: Mapping[str, str]) -> bytes:
+    from wherry.images.index import index_json, platform_json
+
+    entries = [
+        {**part.to_json(), "platform": platform_json(platform)}
+        for (platform, _), part in zip(built, parts, strict=True)
+    ]
+    return index_json(entries, annotations)
+
+
+def _as_asked(store: Store, one: Built, output: Output) -> Descriptor:
+    """Another manifest for an image in the store, with its layers' blobs as asked for."""
+    platform, image = one
     packing = _packing(output)
     parts = pack_layers(store, image, packing)
     manifest = manifest_of(store, image, parts, packing, _notes(output, platform).manifest)
@@ -184,17 +221,18 @@ def _packing(output: Output) -> Packing:
     )
 
 
-def _notes(output: Output, platform: Platform) -> Notes:
-    from wherry.images.layout import Notes
-
+def _check_single(output: Output) -> None:
     if any(note.kind.startswith("index") for note in output.annotations):
         raise UsageError("index annotations not supported for single platform export")
 
-    def of(kind: str) -> dict[str, str]:
-        return {
-            note.key: note.value
-            for note in output.annotations
-            if note.kind == kind and note.platform in ("", str(platform))
-        }
 
-    return Notes(of("manifest"), of("manifest-descriptor"))
+def _notes(output: Output, platform: Platform) -> Notes:
+    from wherry.images.layout import Notes
+
+    kinds = ("manifest", "manifest-descriptor")
+    return Notes(*(_annotations(output, kind, str(platform)) for kind in kinds))
+
+
+def _annotations(output: Output, kind: str, platform: str = "") -> dict[str, str]:
+    found = [note for note in output.annotations if note.kind == kind]
+    return {note.key: note.value for note in found if note.platform in ("", platform)}

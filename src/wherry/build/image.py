@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
@@ -24,10 +23,14 @@ if TYPE_CHECKING:
 
 def write_image(store: Store, result: StageResult, options: BuildOptions) -> ImageRecord:
     """The image; the same one as before if all but the time is the same."""
+    if options.squash:
+        from wherry.build.squashing import squashed
+
+        result = squashed(store, result)
     config = dict(result.config)
     if options.labels:
         config["Labels"] = {**(config.get("Labels") or {}), **options.labels}
-    os_name, architecture, variant = options.platform
+    os_name, architecture, variant = result.platform
     timeless = ImageConfig(
         architecture,
         os_name,
@@ -88,18 +91,11 @@ def _base_layers(store: Store, result: StageResult) -> tuple[Descriptor, ...]:
     return base.manifest().layers if base is not None else ()
 
 
-def host_platform() -> tuple[str, str, str]:
-    from wherry.oci.platform import of_machine
-
-    platform = of_machine(os.uname().machine)
-    return platform.os, platform.architecture, platform.variant
-
-
-def tag(store: Store, names: Sequence[str], record: ImageRecord) -> list[str]:
-    """Give an image its names (as typed); the familiar forms."""
+def tag(store: Store, names: Sequence[str], target: str) -> list[str]:
+    """Let names (as typed) stand for an image's id or an index's digest; the familiar forms."""
     shown = []
     for name in names:
         reference = parse_reference(name)
-        store.names.set(reference.canonical(), record.id)
+        store.names.set(reference.canonical(), target)
         shown.append(reference.familiar())
     return shown

@@ -39,8 +39,10 @@ def run_key(
     workdir: str,
     network: str,
     scripts: Mapping[str, str] = {},
+    **more: Any,
 ) -> Key:
-    more = {"scripts": dict(scripts)} if scripts else {}
+    """`more` are components that most steps do not have; what is empty does not count."""
+    more = {name: value for name, value in {"scripts": dict(scripts), **more}.items() if value}
     return _key(
         "run",
         chain=chain,

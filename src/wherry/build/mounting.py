@@ -114,8 +114,9 @@ class Mounting:
 
     def _bind(self, one: PlannedMount, stack: contextlib.ExitStack, context: Callable[[], Context]) -> str:
         if one.layers is None:
-            trees = [context().root]
-            mask = self._mask(context())
+            shown = one.context or context()
+            trees = [shown.root]
+            mask = self._mask(shown)
             if mask is not None:
                 trees.append(mask)
         else:

@@ -17,6 +17,7 @@ from wherry.layers.view import View
 from wherry.store.listings import listed
 
 if TYPE_CHECKING:
+    from wherry.build.context import Context
     from wherry.build.sources import Source
     from wherry.build.stage import StageBuilder
     from wherry.dockerfile.ast import Location, Run, RunMount
@@ -28,13 +29,15 @@ AGENTS = "/run/buildkit/ssh_agent."
 
 class PlannedMount(NamedTuple):
     """`asked` has its variables replaced; `target` is absolute ("" where only an environment variable is
-    wanted).  `layers` are the trees of the image or stage that it shows, None for the build context."""
+    wanted).  `layers` are the trees of the image or stage that it shows, None for a context: `context` if
+    --build-context gave it, else that of the build."""
 
     asked: RunMount
     target: str
     place: Location
     layers: tuple[str, ...] | None = None
     label: str = ""
+    context: Context | None = None
 
     @property
     def mode(self) -> int:
@@ -86,6 +89,9 @@ def _planned(stage: StageBuilder, run: Run, written: RunMount, agents: int) -> P
             raise fail(place, f"invalid mount target {asked.target!r}: it would cover the whole image")
     if asked.from_ is None:
         return PlannedMount(asked, target, place)
+    folder = stage.build.bases.folder(asked.from_)
+    if folder is not None:
+        return PlannedMount(asked, target, place, None, f"context {asked.from_}", folder)
     diff_ids, label = stage.build.bases.layers(asked.from_, place, stage.build.schedule)
     links = tuple(stage.build.store.layers.link(diff_id) for diff_id in diff_ids)
     return PlannedMount(asked, target, place, links, label)
@@ -113,7 +119,7 @@ def component(stage: StageBuilder, mount: PlannedMount) -> dict[str, Any]:
 
 def source_of(stage: StageBuilder, mount: PlannedMount) -> Source:
     if mount.layers is None:
-        return ContextSource(stage.build.context())
+        return ContextSource(mount.context or stage.build.context())
     return stage.view_source(View(mount.layers), mount.label)
 
 

@@ -210,3 +210,19 @@ def _annotation(key: str, value: str) -> Annotation:
             f'unrecognized annotation type "{kind}"', hint=f"one of {', '.join(ANNOTATION_KINDS)}"
         )
     return Annotation(kind or "manifest", platform or "", name, value)
+
+
+def parse_annotation(text: str) -> Annotation:
+    """``[TYPE[PLATFORM]:]KEY=VALUE`` of --annotation.  Raises UsageError."""
+    head, equals, value = text.partition("=")
+    kind, colon, key = head.rpartition(":")
+    if not equals or not key:
+        raise UsageError(f"invalid annotation {text!r}, expected key=value", hint="[manifest:]KEY=VALUE")
+    name, _, platform = kind.partition("[")
+    if colon and name not in ANNOTATION_KINDS:
+        near = nearest(name, ANNOTATION_KINDS)
+        raise UsageError(
+            f'unrecognized annotation type "{name}"',
+            hint=f"did you mean {near}?" if near else f"one of {', '.join(ANNOTATION_KINDS)}",
+        )
+    return Annotation(name or "manifest", platform.rstrip("]"), key, value)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from wherry.dockerfile.ast import Copy, Run
+from wherry.dockerfile.ast import Copy, Onbuild, Run
 from wherry.dockerfile.expand import ExpansionError, expand
 from wherry.dockerfile.lines import fail
+from wherry.dockerfile.parser import parse_trigger
 from wherry.errors import NotFoundError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from wherry.dockerfile.ast import Dockerfile, Instruction, Location, Stage
 
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 class PlannedStage(NamedTuple):
     """`parent` is the stage that FROM names, or None and `base` the image (or "scratch").
 
-    `needs` are the numbers of all stages that must be built before this one.
+    `needs` are the numbers of all stages that must be built before this one.  `triggers` of the stage's
+    instructions, the first ones, are what ONBUILD of its base asks for.  `platform` is FROM's, as written
+    but expanded; "" where it has none.
     """
 
     stage: Stage
     base: str
     parent: int | None
     needs: tuple[int, ...]
+    triggers: int = 0
+    platform: str = ""
 
 
 class Plan(NamedTuple):
@@ -34,28 +39,40 @@ class Plan(NamedTuple):
     order: tuple[int, ...]
 
 
-def make_plan(dockerfile: Dockerfile, target: str | None, args: Mapping[str, str]) -> Plan:
+def make_plan(
+    dockerfile: Dockerfile,
+    target: str | None,
+    scope: Mapping[str, str],
+    *,
+    elsewhere: Container[str] = (),
+    onbuild: Callable[[str, str, Location], Sequence[str]] = lambda *_: (),
+) -> Plan:
     """Decide what is to be built for `target` (a stage's name or number; None for the last stage).
+
+    `scope` is meta_scope().  Names in `elsewhere` (in lower case) are no stages, whatever the Dockerfile
+    says.  `onbuild` gives the ONBUILD triggers of an image, by its name and platform.
 
     Stages that it does not need are not in the plan.  Raises DockerfileError, NotFoundError.
     """
     chosen = _target(dockerfile, target)
-    scope = meta_scope(dockerfile, args)
+    names = Names(dockerfile, elsewhere)
     planned: dict[int, PlannedStage] = {}
     order: list[int] = []
     # Stages only refer to earlier ones, so one backward pass finds all that are needed.
     wanted = {chosen}
     for number in range(chosen, -1, -1):
         if number in wanted:
-            planned[number] = _stage(dockerfile, dockerfile.stages[number], scope)
+            planned[number] = _stage(names, dockerfile.stages[number], scope, onbuild)
             wanted.update(planned[number].needs)
             order.insert(0, number)
     return Plan(planned, tuple(order))
 
 
-def meta_scope(dockerfile: Dockerfile, args: Mapping[str, str]) -> dict[str, str]:
-    """The arguments before the first FROM, as FROM lines see them."""
-    scope: dict[str, str] = {}
+def meta_scope(
+    dockerfile: Dockerfile, args: Mapping[str, str], platforms: Mapping[str, str] = {}
+) -> dict[str, str]:
+    """The arguments before the first FROM, and those of the platforms, as FROM lines see them."""
+    scope = {name: args.get(name, value) for name, value in platforms.items()}
     for arg in dockerfile.meta_args:
         for name, default in arg.names:
             if name in args:
@@ -75,8 +92,21 @@ def expanded(word: str, scope: Mapping[str, str], escape: str, place: Location) 
         raise fail(place, f"failed to process {word!r}: {error}") from None
 
 
+class Names(NamedTuple):
+    """What names mean in a Dockerfile; those in `elsewhere` are no stages."""
+
+    dockerfile: Dockerfile
+    elsewhere: Container[str] = ()
+
+    def stage(self, text: str, before: int) -> int | None:
+        """See find_stage()."""
+        if text.lower() in self.elsewhere:
+            return None
+        return find_stage(self.dockerfile, text, before)
+
+
 def find_stage(dockerfile: Dockerfile, text: str, before: int) -> int | None:
-    """The stage that a name or number means, among those before `before`; the latest of a name counts."""
+    """See find_stage()."""
     for stage in reversed(dockerfile.stages[:before]):
         if stage.name is not None and stage.name == text.lower():
             return stage.number
@@ -100,34 +130,47 @@ def _target(dockerfile: Dockerfile, target: str | None) -> int:
     return found
 
 
-def _stage(dockerfile: Dockerfile, stage: Stage, scope: Mapping[str, str]) -> PlannedStage:
+def _stage(
+    names: Names,
+    stage: Stage,
+    scope: Mapping[str, str],
+    onbuild: Callable[[str, str, Location], Sequence[str]],
+) -> PlannedStage:
     place = stage.origin.location
-    base = expanded(stage.base, scope, dockerfile.escape, place)
+    escape = names.dockerfile.escape
+    base = expanded(stage.base, scope, escape, place)
+    platform = expanded(stage.origin.platform or "", scope, escape, place)
     if not base:
         raise fail(
             place,
             f"base name ({stage.base}) should not be blank",
             hint="declare the argument with a default before the first FROM, or give --build-arg",
         )
-    parent = find_stage(dockerfile, base, stage.number) if not base.isdigit() else None
+    parent = names.stage(base, stage.number) if not base.isdigit() else None
+    if parent is None:
+        texts = onbuild(base, platform, place)
+    else:
+        texts = [i.text for i in names.dockerfile.stages[parent].instructions if isinstance(i, Onbuild)]
+    triggers = tuple(parse_trigger(text, place, escape) for text in texts)
+    stage = stage._replace(instructions=(*triggers, *stage.instructions))
     needs = set() if parent is None else {parent}
     for instruction in stage.instructions:
-        needs |= needed_by(dockerfile, stage, instruction)
-    return PlannedStage(stage, base, parent, tuple(sorted(needs)))
+        needs |= needed_by(names, stage, instruction)
+    return PlannedStage(stage, base, parent, tuple(sorted(needs)), len(triggers), platform)
 
 
-def needed_by(dockerfile: Dockerfile, stage: Stage, instruction: Instruction) -> set[int]:
+def needed_by(names: Names, stage: Stage, instruction: Instruction) -> set[int]:
     """The stages that an instruction takes files from.  Raises DockerfileError."""
     if isinstance(instruction, Copy):
-        names = [instruction.from_] if instruction.from_ is not None else []
+        froms = [instruction.from_] if instruction.from_ is not None else []
     elif isinstance(instruction, Run):
-        names = [mount.from_ or "" for mount in instruction.mounts]
+        froms = [mount.from_ or "" for mount in instruction.mounts]
     else:
         return set()
-    return set().union(*(_reference(dockerfile, name, stage, instruction.location) for name in names))
+    return set().union(*(_reference(names, name, stage, instruction.location) for name in froms))
 
 
-def _reference(dockerfile: Dockerfile, text: str, stage: Stage, place: Location) -> set[int]:
+def _reference(names: Names, text: str, stage: Stage, place: Location) -> set[int]:
     """The stage that --from names: none if it names an image."""
     if "$" in text:
         raise fail(
@@ -135,9 +178,11 @@ def _reference(dockerfile: Dockerfile, text: str, stage: Stage, place: Location)
             "variable expansion is not supported for --from",
             hint="define a stage with FROM ${NAME} AS stage, and copy from that",
         )
+    if text.lower() in names.elsewhere:
+        return set()
     if text.isascii() and text.isdigit() and int(text) >= stage.number:
         raise fail(place, f"invalid stage index {text}: stages before this one are 0 to {stage.number - 1}")
     if stage.name is not None and text.lower() == stage.name:
         raise fail(place, f"invalid from flag value {text}: a stage cannot copy from itself")
-    found = find_stage(dockerfile, text, stage.number)
+    found = names.stage(text, stage.number)
     return set() if found is None else {found}

@@ -1,37 +1,26 @@
-"""PURE: what is understood and not run yet is refused by name and line, never ignored."""
+"""PURE: what is understood and cannot be done is refused by name and line, never ignored."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wherry.dockerfile.ast import Onbuild, Run
+from wherry.dockerfile.ast import Run
 from wherry.dockerfile.lines import fail
 
 if TYPE_CHECKING:
-    from wherry.dockerfile.ast import Instruction, Stage
+    from wherry.dockerfile.ast import Stage
+
+ALLOW = "security.insecure"
 
 
-def check_supported(stage: Stage) -> None:
-    """Raises DockerfileError for the first thing of a stage that a build cannot do."""
-    if stage.origin.platform is not None:
-        raise fail(stage.origin.location, "FROM --platform is not supported yet", hint="leave it out")
+def check_supported(stage: Stage, *, insecure: bool) -> None:
+    """Raises DockerfileError for the first thing of a stage that a build cannot or may not do."""
     for instruction in stage.instructions:
-        reason = _unsupported(instruction)
-        if reason:
-            raise fail(instruction.location, f"{reason} is not supported yet")
-
-
-def _unsupported(instruction: Instruction) -> str | None:
-    if isinstance(instruction, Onbuild):
-        return "ONBUILD"
-    if isinstance(instruction, Run):
-        return _run(instruction)
-    return None
-
-
-def _run(run: Run) -> str | None:
-    if run.security == "insecure":
-        return "RUN --security=insecure"
-    if run.device is not None:
-        return "RUN --device"
-    return None
+        if not isinstance(instruction, Run):
+            continue
+        if instruction.device is not None:
+            raise fail(instruction.location, "RUN --device is not supported", hint="there is no CDI here")
+        if instruction.security == "insecure" and not insecure:
+            raise fail(
+                instruction.location, f"{ALLOW} is not allowed", hint=f"allow it with --allow {ALLOW}"
+            )

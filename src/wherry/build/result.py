@@ -5,15 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wherry.build.mounting import Given
+    from wherry.build.named import NamedContext
     from wherry.oci.config import History
+    from wherry.oci.platform import Platform
+
+
+class Sandbox(NamedTuple):
+    """What the command line says of all RUN steps.
+
+    `network` is "host" or "none", `hosts` are (name, address), `shm_size` is in bytes (0: the default),
+    `ulimits` are (name, soft, hard), `insecure` whether a RUN may ask for --security=insecure.
+    """
+
+    network: str = "host"
+    hosts: tuple[tuple[str, str], ...] = ()
+    shm_size: int = 0
+    ulimits: tuple[tuple[str, int, int], ...] = ()
+    insecure: bool = False
 
 
 class BuildOptions(NamedTuple):
-    """`args` are build arguments, `labels` go onto the image, `platform` is (os, arch, variant).
+    """`args` are build arguments, `labels` go onto the image, `platform` is what it is for.
 
     `jobs` is how many steps may be made at once.
     `origin` says what the build is of, for its record: the context, the Dockerfile, the image's names.
+    `contexts` are those of --build-context by their names, in lower case.  With `squash` all that the build
+    adds is one layer.
+
     `keep` says whether the image is to be one of the store's; without it, it is there for as long as nobody
     collects.
 
@@ -22,13 +43,16 @@ class BuildOptions(NamedTuple):
     it is given.
     """
 
-    platform: tuple[str, str, str]
+    platform: Platform
     target: str | None = None
     args: dict[str, str] = {}  # noqa: RUF012
     labels: dict[str, str] = {}  # noqa: RUF012
     no_cache: bool = False
     jobs: int = 1
     given: Given | None = None
+    sandbox: Sandbox = Sandbox()
+    contexts: Mapping[str, NamedContext] = {}
+    squash: bool = False
     no_cache_filter: tuple[str, ...] = ()
     origin: tuple[str, str, tuple[str, ...]] = ("", "", ())
     keep: bool = True
@@ -48,4 +72,5 @@ class StageResult(NamedTuple):
     author: str
     args: dict[str, str]
     extra: dict[str, Any]
+    platform: Platform
     origin: str = ""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from wherry.build import keys
 from wherry.build.heredoc import resolved
+from wherry.build.platforms import runs_natively
+from wherry.sandbox.machine import machine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,16 +23,29 @@ def run_step(stage: StageBuilder, run: Run) -> bool:
     command, scripts = resolved(run.command)
     argv = state.argv(command)
     env = state.run_env()
-    network = run.network if run.network not in (None, "default") else "host"
+    sandbox = stage.build.options.sandbox
+    network = run.network if run.network not in (None, "default") else sandbox.network
     assert network is not None  # noqa: S101
-    key = keys.run_key(stage.chain, argv, env, state.user, state.workdir, network, scripts)
+    key = keys.run_key(
+        stage.chain,
+        argv,
+        env,
+        state.user,
+        state.workdir,
+        network,
+        scripts,
+        hosts=[f"{name}:{address}" for name, address in sandbox.hosts],
+        security="insecure" if run.security == "insecure" else "",
+        platform="" if runs_natively(machine(), stage.platform) else str(stage.platform),
+    )
     mounts: Sequence[PlannedMount] = ()
 
     def make() -> str:
         from wherry.build.worker import Task
 
+        _check_platform(stage, run)
         environment = [*(f"{n}={v}" for n, v in stage.predefined.items()), *env]
-        task = Task(run, argv, environment, state.user, state.workdir, network, mounts, scripts)
+        task = Task(run, argv, environment, state.user, state.workdir, network, mounts, scripts, sandbox)
         worker = stage.build.worker()
         return worker.run(task, stage.diff_ids, stage.build.context, stage.told, stage.scratch)
 
@@ -47,6 +62,23 @@ def run_step(stage: StageBuilder, run: Run) -> bool:
     return stage.layer_by(
         quick, lambda: keys.with_mounts(key, [component(stage, m) for m in mounts]), created_by, make
     )
+
+
+def _check_platform(stage: StageBuilder, run: Run) -> None:
+    """A RUN of another processor's programs needs an emulator."""
+    if runs_natively(machine(), stage.platform):
+        return
+    from wherry.dockerfile.lines import fail
+    from wherry.sandbox.emulate import why_not
+
+    reason = why_not(stage.platform.architecture)
+    if reason:
+        raise fail(
+            run.location,
+            f"RUN for {stage.platform} cannot run on {machine()}: {reason}",
+            hint="as root: apt-get install qemu-user-static; or begin the stage with "
+            "FROM --platform=$BUILDPLATFORM and cross-compile",
+        )
 
 
 def _direct(mounts: Sequence[PlannedMount]) -> bool:

@@ -13,7 +13,19 @@ from wherry.build.result import StageResult
 from wherry.build.run_step import run_step
 from wherry.build.sources import ViewSource
 from wherry.build.state import PREDEFINED, State
-from wherry.dockerfile.ast import Arg, Copy, Env, Expose, Label, Run, Stopsignal, User, Volume, Workdir
+from wherry.dockerfile.ast import (
+    Arg,
+    Copy,
+    Env,
+    Expose,
+    Label,
+    Onbuild,
+    Run,
+    Stopsignal,
+    User,
+    Volume,
+    Workdir,
+)
 from wherry.dockerfile.expand import ExpansionError, expand_document
 from wherry.dockerfile.lines import fail
 from wherry.errors import UsageError
@@ -26,8 +38,9 @@ if TYPE_CHECKING:
 
     from wherry.build.build import Build
     from wherry.build.keys import Key
+    from wherry.build.plan import PlannedStage
     from wherry.build.progress import Step
-    from wherry.dockerfile.ast import Heredoc, Instruction, Location, Stage
+    from wherry.dockerfile.ast import Heredoc, Instruction, Location
     from wherry.store.cache import CacheRecord
 
 
@@ -37,16 +50,20 @@ class StageBuilder:
     def __init__(
         self,
         build: Build,
-        stage: Stage,
+        planned: PlannedStage,
         base: StageResult,
         meta: Mapping[str, str],
     ) -> None:
         self.build = build
-        self._stage = stage
-        self.memo = build.memo.of(stage.number)
+        self._stage = planned.stage
+        self._triggers = planned.triggers
+        self.platform = base.platform
+        self.memo = build.memo.of(planned.stage.number)
         self._meta = meta
         self._escape = build.dockerfile.escape
         self.state = State(base.config, base.author)
+        # Triggers are for whoever starts from the image, and not for those who start from that one.
+        self.state.config.pop("OnBuild", None)
         self.state.args.update(base.args)
         self._extra = base.extra
         self._origin = base.origin
@@ -63,7 +80,8 @@ class StageBuilder:
         total = len(self._stage.instructions) + 1
         for number, instruction in enumerate(self._stage.instructions, 2):
             prefix = f"{number}/{total}" if only else f"{label} {number}/{total}"
-            self._step(instruction, number, f"[{prefix}] {instruction.source}")
+            trigger = "ONBUILD " if number - 2 < self._triggers else ""
+            self._step(instruction, number, f"[{prefix}] {trigger}{instruction.source}")
         return StageResult(
             tuple(self.diff_ids),
             tuple(self.history),
@@ -71,6 +89,7 @@ class StageBuilder:
             self.state.author,
             dict(self.state.args),
             self._extra,
+            self.platform,
             self._origin,
         )
 
@@ -84,7 +103,7 @@ class StageBuilder:
         else:
             self._configure(instruction)
             return
-        for needed in needed_by(self.build.dockerfile, self._stage, instruction):
+        for needed in needed_by(self.build.bases.names, self._stage, instruction):
             self.build.schedule[needed]  # waits for it: a step that waits has not begun
         self.told = self.build.progress.begin(label)
         try:
@@ -103,6 +122,10 @@ class StageBuilder:
     def _configure(self, instruction: Instruction) -> None:
         if isinstance(instruction, Arg):
             self._arg(instruction)
+            return
+        if isinstance(instruction, Onbuild):
+            # As in BuildKit, it leaves no line in the history.
+            self.state.config.setdefault("OnBuild", []).append(instruction.text)
             return
         try:
             created_by = self.state.apply(self._expanded(instruction))

@@ -7,6 +7,7 @@ import itertools
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from wherry.build.result import Sandbox
 from wherry.build.steplog import StepLog, failed
 from wherry.dockerfile.lines import fail
 from wherry.errors import SandboxError
@@ -49,6 +50,7 @@ class Task(NamedTuple):
     network: str
     mounts: Sequence[PlannedMount] = ()
     scripts: Mapping[str, str] = {}
+    sandbox: Sandbox = Sandbox()
 
 
 class Worker:
@@ -168,7 +170,18 @@ class Worker:
         names = {entry.partition("=")[0] for entry in task.env}
         extra = [] if "HOME" in names else [f"HOME={who.home}"]
         env = (*task.env, *extra, *ready.env)
-        process = Process(tuple(task.argv), env, task.workdir, who, ready.mounts, network=task.network)
+        process = Process(
+            tuple(task.argv),
+            env,
+            task.workdir,
+            who,
+            ready.mounts,
+            network=task.network,
+            extra_hosts=task.sandbox.hosts,
+            shm_size=task.sandbox.shm_size,
+            ulimits=task.sandbox.ulimits,
+            privileged=task.run.security == "insecure",
+        )
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         reader, writer = os.pipe()
         try:

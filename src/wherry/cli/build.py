@@ -33,6 +33,18 @@ COMMAND = Command(
             choices=("auto", "plain", "tty", "quiet"),
             default="auto",
         ),
+        Flag("platform", "list", "Set target platform for build", metavar="OS/ARCH[/VARIANT],…"),
+        Flag(
+            "build-context", "list", "Additional build contexts", metavar="NAME=PATH|URL|docker-image://REF"
+        ),
+        Flag("network", "string", "Set the networking mode for the RUN instructions", metavar="MODE"),
+        Flag("add-host", "list", "Add a custom host-to-IP mapping", metavar="NAME:IP"),
+        Flag("shm-size", "string", "Shared memory size for RUN instructions", metavar="BYTES"),
+        Flag("ulimit", "list", "Ulimit options of RUN instructions", metavar="NAME=SOFT[:HARD]"),
+        Flag("allow", "list", "Allow extra privileged entitlement", metavar="ENTITLEMENT"),
+        Flag("squash", "bool", "Squash newly built layers into a single new layer"),
+        Flag("pull", "bool", "Accepted; images are local: there is no registry to ask"),
+        Flag("annotation", "list", "Add annotation to the image", metavar="[TYPE:]KEY=VALUE"),
         Flag("secret", "list", "Secret to expose to the build", metavar="id=ID[,src=FILE|,env=NAME]"),
         Flag("ssh", "list", "SSH agent socket to expose to the build", metavar="default|ID[=SOCKET]"),
         Flag(
@@ -56,11 +68,11 @@ def run(options: Options) -> int:
     from wherry.build.build import Build
     from wherry.build.epoch import EPOCH
     from wherry.build.epoch import parse as parse_epoch
-    from wherry.build.image import host_platform
     from wherry.build.result import BuildOptions
     from wherry.cli.build_given import given
     from wherry.cli.build_inputs import inputs, origin
     from wherry.cli.build_output import Wanted
+    from wherry.cli.build_sandbox import contexts, platforms, sandbox
     from wherry.cli.progress import Deferred, make_progress
     from wherry.oci.reference import parse as parse_reference
     from wherry.store import Store
@@ -77,8 +89,9 @@ def run(options: Options) -> int:
     wanted = Wanted(options)
     args = _build_args(options)
     epoch = parse_epoch(args.get(EPOCH, ""))
+    wanted_platforms = platforms(options)
     build_options = BuildOptions(
-        host_platform(),
+        wanted_platforms[0],
         target=options.string("target"),
         args=args,
         labels=_pairs(options.strings("label"), "label"),
@@ -86,6 +99,8 @@ def run(options: Options) -> int:
         no_cache_filter=_names(options.strings("no-cache-filter")),
         jobs=_jobs(options.integer("jobs")),
         given=given(options.strings("secret"), options.strings("ssh")),
+        sandbox=sandbox(options),
+        squash=options.flag("squash"),
         origin=origin(options.args[0], options.string("file"), names),
         keep=wanted.keeps_image,
         timeless=options.flag("reproducible") or (epoch is not None and wanted.rewrites),
@@ -101,12 +116,19 @@ def run(options: Options) -> int:
         dockerfile, context = inputs(
             options.args[0], options.string("file"), store, temporary, build_options.given
         )
-        build = Build(store, dockerfile, context, build_options, told, temporary)
-        for warning in build.warnings():
-            print(warning, file=sys.stderr)
+        named = contexts(options.strings("build-context"), store, temporary, build_options.given)
+        build_options = build_options._replace(contexts=named)
+        records = []
         try:
-            record = build.run()
-            tagged = wanted.deliver(store, record, told)
+            for number, platform in enumerate(wanted_platforms):
+                folder = os.path.join(temporary, f"platform{number}")
+                os.makedirs(folder, exist_ok=True)
+                chosen = build_options._replace(platform=platform)
+                build = Build(store, dockerfile, context, chosen, told, folder)
+                for warning in build.warnings() if not number else ():
+                    told.note(warning)
+                records.append(build.run())
+            delivered = wanted.deliver(store, records, told)
         finally:
             told.close()
             if deferred:
@@ -114,12 +136,12 @@ def run(options: Options) -> int:
     for name in build.unused_args():
         print(f"warning: [Warning] One or more build-args [{name}] were not consumed", file=sys.stderr)
     if quiet and wanted.gives_image and wanted.stdout_is_free:
-        print(record.id)
+        print(delivered.image)
     elif not quiet:
-        for name in tagged:
+        for name in delivered.tagged:
             print(f"naming to {name}", file=sys.stderr)
         if wanted.gives_image:
-            print(f"image {record.id}", file=sys.stderr)
+            print(f"image {delivered.image}", file=sys.stderr)
     return 0
 
 

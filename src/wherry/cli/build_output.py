@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.build.output import STDOUT, Output, parse
+from wherry.build.output import STDOUT, Output, parse, parse_annotation
 from wherry.errors import ContextError, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from wherry.store import ImageRecord, Store
 
 
+class Delivered(NamedTuple):
+    """`image` is an image's id, or the digest of an index; `tagged` its names in the store, familiar."""
+
+    image: str
+    tagged: list[str]
+
+
 class Wanted:
     """What the command line asks for.  Raises UsageError for what is wrong with its words."""
 
@@ -28,6 +35,8 @@ class Wanted:
         if options.flag("load"):
             asked.append(Output("docker"))
         asked = asked or [Output("image")]
+        notes = tuple(parse_annotation(text) for text in options.strings("annotation"))
+        asked = [o if o.is_files else o._replace(annotations=(*o.annotations, *notes)) for o in asked]
         # A name that is typed goes to every image, whatever the output says.
         self.outputs = [o if o.is_files or not names else o._replace(names=names) for o in asked]
         self.iidfile = options.string("iidfile")
@@ -68,50 +77,54 @@ class Wanted:
 
             enter_if_needed()  # the files of layers belong to a plain user's subordinate ids
 
-    def deliver(self, store: Store, record: ImageRecord, progress: Progress) -> list[str]:
-        """Write all outputs; the names that the image got in the store (familiar forms)."""
-        if self._is_plain():
-            self._write_id(record.id)
-            return [name for output in self.outputs for name in _tag(store, output.names, record)]
+    def deliver(self, store: Store, records: Sequence[ImageRecord], progress: Progress) -> Delivered:
+        """Write all outputs of a build for one platform or several."""
+        if len(records) == 1 and self._is_plain():
+            return self._delivered(records[0].id, store, records[0].id)
         from wherry.build.export import Built, export
         from wherry.images.view import Image
-        from wherry.oci.platform import Platform
 
-        image = Image(store, record)
-        config = image.config
-        built = [Built(Platform(config.os, config.architecture, config.variant), image)]
-        tagged: list[str] = []
+        images = [Image(store, record) for record in records]
+        built = [Built(image.config.platform, image) for image in images]
         found: Descriptor | None = None
+        target = ""
         for output in self.outputs:
             descriptor = export(store, built, output, progress)
+            if output.to_store:
+                target = descriptor.digest if len(built) > 1 else images[0].id
             if not output.is_files:
                 found = found or descriptor
-            if output.to_store:
-                tagged += _tag(store, output.names, record)
-        self._write_id(record.id)
+        image = images[0].id if len(built) == 1 else found.digest if found else ""
+        delivered = self._delivered(image, store, target)
         if self.metadata:
-            _write_text(
-                self.metadata, json.dumps(self._metadata(image.id, found), indent=2, sort_keys=True)
-            )
-        return tagged
+            config = images[0].id if len(built) == 1 else ""
+            text = json.dumps(self._metadata(config, found), indent=2, sort_keys=True)
+            _write_text(self.metadata, text)
+        return delivered
+
+    def _delivered(self, image: str, store: Store, target: str) -> Delivered:
+        from wherry.build.image import tag
+
+        names = [name for output in self.outputs if output.to_store for name in output.names]
+        tagged = tag(store, names, target)
+        if self.iidfile:
+            _write_text(self.iidfile, image)
+        return Delivered(image, tagged)
 
     def _is_plain(self) -> bool:
         """Whether it is only the image in the store, as it is: nothing more needs to be loaded."""
         return self.metadata is None and all(o.to_store and not o.says_how for o in self.outputs)
-
-    def _write_id(self, image: str) -> None:
-        if self.iidfile:
-            _write_text(self.iidfile, image)
 
     def _metadata(self, image: str, descriptor: Descriptor | None) -> dict[str, Any]:
         """As buildx writes it; files come from no image that anyone could ask for."""
         if descriptor is None:
             return {}
         value = descriptor.to_json()
-        value["annotations"] = {**descriptor.annotations, "config.digest": image}
+        if image:
+            value["annotations"] = {**descriptor.annotations, "config.digest": image}
         names = dict.fromkeys(name for output in self.outputs for name in output.names)
         return {
-            "containerimage.config.digest": image,
+            **({"containerimage.config.digest": image} if image else {}),
             "containerimage.descriptor": value,
             "containerimage.digest": descriptor.digest,
             **({"image.name": ",".join(_canonical(name) for name in names)} if names else {}),
@@ -137,12 +150,6 @@ def _check_dest(output: Output) -> None:
             raise ContextError(f"destination directory {output.dest} is a file")
     elif os.path.isdir(output.dest):
         raise ContextError(f"destination file {output.dest} is a directory")
-
-
-def _tag(store: Store, names: Sequence[str], record: ImageRecord) -> list[str]:
-    from wherry.build.image import tag
-
-    return tag(store, names, record)
 
 
 def _canonical(name: str) -> str:

@@ -69,6 +69,6 @@ def _choose(store: Store, words: list[str]) -> list[tuple[Image, list[str]]]:
             name = parse(word).canonical()
         except InvalidReferenceError:
             continue
-        if store.names.get(name) == image.id and name not in names:
+        if store.names.get(name) is not None and name not in names:
             names.append(name)
     return list(chosen.values())

@@ -14,11 +14,11 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.images.view import lookup
+    from wherry.images.view import named
     from wherry.oci.reference import parse
     from wherry.store import Store
 
     store = Store.open()
     target = parse(options.args[1])
-    store.names.set(target.canonical(), lookup(store, options.args[0]).id)
+    store.names.set(target.canonical(), named(store, options.args[0]))
     return 0

@@ -369,6 +369,14 @@ def _onbuild(line: _Line) -> Onbuild:
     return Onbuild(line.location, line.source, line.rest)
 
 
+def parse_trigger(text: str, place: Location, escape: str) -> Instruction:
+    """What ONBUILD of an image asks for, as an instruction at `place`, a FROM.  Raises DockerfileError."""
+    instruction = parse_line(LogicalLine(text, place, ()), escape)
+    if isinstance(instruction, (From, Maintainer, Onbuild)):
+        raise fail(place, f"an ONBUILD trigger of the base image is not allowed: {text}")
+    return instruction
+
+
 PARSERS: dict[str, Callable[[_Line], From | Instruction]] = {
     "ADD": _copy,
     "ARG": _arg,

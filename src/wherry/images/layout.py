@@ -132,10 +132,13 @@ class Layout:
         self._index: list[dict[str, Any]] = []
         self._docker: list[dict[str, Any]] = []
 
-    def add(self, image: Image, names: Sequence[str], notes: Notes = NO_NOTES) -> Descriptor:
+    def add(
+        self, image: Image, names: Sequence[str], notes: Notes = NO_NOTES, *, listed: bool = True
+    ) -> Descriptor:
         """Write an image that is to have these names (canonical).  What its manifest is.
 
-        Raises CorruptError if a layer no longer has the bytes of its diff ID.
+        One that is not `listed` is for an index.  Raises CorruptError if a layer no longer has the bytes of
+        its diff ID.
         """
         parts = pack_layers(self._store, image, self._packing)
         for part in parts:
@@ -145,7 +148,8 @@ class Layout:
         descriptor = Descriptor(manifest.media_type, digest_of(data), len(data), dict(notes.descriptor))
         _add(self._sink, _path(image.id), self._store.blobs.read(image.id))
         _add(self._sink, _path(descriptor.digest), data)
-        self._list(image, names, descriptor)
+        if listed:
+            self._list(image.config.created, names, descriptor)
         self._docker.append(
             {
                 "Config": _path(image.id),
@@ -155,12 +159,18 @@ class Layout:
         )
         return descriptor
 
+    def add_index(self, data: bytes, names: Sequence[str], notes: Mapping[str, str]) -> Descriptor:
+        """Write an image index, whose images were added before."""
+        descriptor = Descriptor(oci.INDEX, digest_of(data), len(data), dict(notes))
+        _add(self._sink, _path(descriptor.digest), data)
+        self._list("", names, descriptor)
+        return descriptor
+
     def close(self, *, docker: bool) -> None:
         """Finish; with `docker` as an archive that docker loads, too."""
         self._sink.close(self._index, self._docker if docker else ())
 
-    def _list(self, image: Image, names: Sequence[str], descriptor: Descriptor) -> None:
-        created = image.config.created
+    def _list(self, created: str, names: Sequence[str], descriptor: Descriptor) -> None:
         own = {**descriptor.annotations, **({CREATED: created} if created else {})}
         called = [{IMAGE_NAME: name, REF_NAME: from_canonical(name).tag or name} for name in names]
         for notes in called or [dict(self._sink.unnamed)]:

@@ -27,9 +27,15 @@ def list_images(store: Store, pattern: str | None = None) -> list[Listed]:
     wanted = parse(pattern) if pattern else None
     exact = pattern is not None and ":" in pattern.rpartition("/")[2]
     rows = []
+    indexes = _indexes(store)
+    hidden = {image.id for found, _ in indexes for image in found}
+    chosen = {found[0].id: names for found, names in indexes}
     for record in store.images.all():
         image = Image(store, record)
-        names = [from_canonical(name) for name in store.names.of(record.id)]
+        own = store.names.of(record.id)
+        if record.id in hidden and not own and record.id not in chosen:
+            continue
+        names = [from_canonical(name) for name in (*own, *chosen.get(record.id, ()))]
         if wanted is not None:
             names = [n for n in names if (n.domain, n.path) == (wanted.domain, wanted.path)]
             if exact:
@@ -40,6 +46,19 @@ def list_images(store: Store, pattern: str | None = None) -> list[Listed]:
         if not names:
             rows.append(Listed(image, NONE, NONE))
     return rows
+
+
+def _indexes(store: Store) -> list[tuple[list[Image], list[str]]]:
+    """The images of each index, the one that stands for it first, and its names."""
+    from wherry.images.index import choose, images, indexes
+
+    found = []
+    for digest, names in indexes(store).items():
+        first = choose(store, digest, None)
+        if first is not None:
+            rest = [image for image in images(store, digest) if image.id != first.id]
+            found.append(([first, *rest], names))
+    return found
 
 
 class HistoryRow(NamedTuple):

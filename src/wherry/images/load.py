@@ -19,10 +19,12 @@ from wherry.layers.unpack import unpack
 from wherry.oci import config as oci_config
 from wherry.oci import manifest as oci_manifest
 from wherry.oci.digest import digest_of
+from wherry.oci.manifest import Descriptor
 from wherry.oci.reference import Reference, parse
 from wherry.store import LayerBlob, LayerInfo
 
 if TYPE_CHECKING:
+    from wherry.images.view import Image
     from wherry.layers.tarread import Reader
     from wherry.store import Store
 
@@ -31,6 +33,10 @@ MEDIA_TYPES = {
     "gzip": oci_manifest.LAYER_GZIP,
     "zstd": oci_manifest.LAYER_ZSTD,
 }
+MANIFESTS = (oci_manifest.MANIFEST, oci_manifest.DOCKER_MANIFEST)
+INDEXES = (oci_manifest.INDEX, oci_manifest.DOCKER_INDEX)
+IMAGE_NAME = "io.containerd.image.name"
+REF_NAME = "org.opencontainers.image.ref.name"
 LARGEST_JSON = 1 << 24
 CHUNK = 1 << 20
 
@@ -57,6 +63,24 @@ def load_images(store: Store, stream: Reader) -> list[Loaded]:
         "the archive holds no image: neither manifest.json nor index.json",
         hint="the tar of a file system becomes an image by wherry import",
     )
+
+
+def load_layout(store: Store, path: str, digest: str, tag: str, temporary: str) -> Image:
+    """One image of an OCI layout in a folder, by its digest or its tag.  Raises CorruptError."""
+    from wherry.images.index import choose
+    from wherry.images.view import Image
+
+    if not os.path.isfile(os.path.join(path, "index.json")):
+        raise CorruptError(f"{path} is no OCI layout: it has no index.json")
+    archive = _Archive(store, path, temporary)
+    descriptor = archive.choose(digest, tag)
+    if descriptor.media_type in INDEXES:
+        found = choose(store, archive.index(descriptor).id, None)
+        assert found is not None  # noqa: S101
+        return found
+    record = store.images.get(archive.manifest(descriptor).id)
+    assert record is not None  # noqa: S101
+    return Image(store, record)
 
 
 class _Archive:
@@ -89,20 +113,63 @@ class _Archive:
         return loaded
 
     def layout(self) -> list[Loaded]:
-        """index.json of an OCI layout; of an index inside it, the manifest for this machine."""
+        """index.json of an OCI layout, and the image indexes that it names."""
         loaded = []
         for descriptor in oci_manifest.parse_index(self._read("index.json"), "index.json"):
-            if descriptor.media_type not in (oci_manifest.MANIFEST, oci_manifest.DOCKER_MANIFEST):
-                continue
-            manifest = oci_manifest.parse(self._blob(descriptor.digest), "manifest")
             notes = descriptor.annotations
-            name = notes.get("io.containerd.image.name") or notes.get("org.opencontainers.image.ref.name")
+            name = notes.get(IMAGE_NAME) or notes.get(REF_NAME)
             names = (parse(name),) if name else ()
-            layers = [_path(layer.digest) for layer in manifest.layers]
-            loaded.append(self._image(self._blob(manifest.config.digest), layers, names))
+            if descriptor.media_type in MANIFESTS:
+                loaded.append(self.manifest(descriptor, names))
+            elif descriptor.media_type in INDEXES:
+                loaded.append(self.index(descriptor, names))
         if not loaded:
             raise CorruptError("index.json names no image manifest")
         return loaded
+
+    def manifest(self, descriptor: Descriptor, names: tuple[Reference, ...] = ()) -> Loaded:
+        data = self._blob(descriptor.digest)
+        manifest = oci_manifest.parse(data, "manifest")
+        layers = [_path(layer.digest) for layer in manifest.layers]
+        loaded = self._image(self._blob(manifest.config.digest), layers, names)
+        # The same manifest, so that an index that names it leads to the image.
+        record = self._store.images.get(loaded.id)
+        if record is not None and record.manifest != descriptor.digest:
+            self._store.images.add(record._replace(manifest=self._store.blobs.put(data)))
+            self._store.names.show()
+        return loaded
+
+    def index(self, descriptor: Descriptor, names: tuple[Reference, ...] = ()) -> Loaded:
+        """All its images that the archive has."""
+        data = self._blob(descriptor.digest)
+        found = oci_manifest.parse_index(data, "index")
+        there = [d for d in found if d.media_type in MANIFESTS and self._has(d.digest)]
+        if not there:
+            raise CorruptError(f"the archive has none of the images of index {descriptor.digest[:19]}")
+        for each in there:
+            self.manifest(each)
+        self._store.blobs.put(data)
+        for name in names:
+            self._store.names.set(name.canonical(), descriptor.digest)
+        return Loaded(descriptor.digest, names)
+
+    def _has(self, digest: str) -> bool:
+        return os.path.isfile(resolve(self._folder, _path(digest)))
+
+    def choose(self, digest: str, tag: str) -> Descriptor:
+        """The image of a layout that a digest or a tag names; without either, its only one."""
+        found = list(oci_manifest.parse_index(self._read("index.json"), "index.json"))
+        if digest:
+            found = [d for d in found if d.digest == digest] or [Descriptor("", digest, 0)]
+        elif tag:
+            ends = (tag, f":{tag}")
+            found = [d for d in found if d.annotations.get(REF_NAME, "").endswith(ends)]
+        if len(found) != 1:
+            raise CorruptError(
+                f"the layout has {len(found)} images{f' named {tag}' if tag else ''}",
+                hint="name one: oci-layout://PATH:TAG or oci-layout://PATH@sha256:...",
+            )
+        return found[0]
 
     def _image(self, data: bytes, layers: list[str], names: tuple[Reference, ...]) -> Loaded:
         config = oci_config.parse(data)

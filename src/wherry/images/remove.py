@@ -21,6 +21,9 @@ def remove_image(store: Store, text: str, *, force: bool = False) -> list[str]:
     """
     image = lookup(store, text)
     name = _as_name(store, text)
+    target = store.names.get(name) if name is not None else None
+    if name is not None and target is not None and target != image.id:
+        return _remove_index(store, name, target, text, force=force)
     names = store.names.of(image.id)
     if name is not None and len(names) > 1:
         store.names.remove(name)
@@ -39,6 +42,21 @@ def remove_image(store: Store, text: str, *, force: bool = False) -> list[str]:
     if not _users(store, image):
         store.images.remove(image.id)
         lines.append(f"Deleted: {image.id}")
+        store.collect()
+    return lines
+
+
+def _remove_index(store: Store, name: str, digest: str, text: str, *, force: bool) -> list[str]:
+    """One of the names of an image index; with the last one its images go."""
+    from wherry.images.index import images, remove_index
+
+    last = store.names.of(digest) == [name]
+    for image in images(store, digest) if last else ():
+        _check_containers(store, image, text, force=force)
+    store.names.remove(name)
+    lines = [f"Untagged: {from_canonical(name).familiar()}"]
+    if last:
+        lines += [f"Deleted: {image}" for image in remove_index(store, digest)]
         store.collect()
     return lines
 

@@ -12,6 +12,7 @@ from wherry.oci.reference import from_canonical, parse
 if TYPE_CHECKING:
     from wherry.oci.config import ImageConfig
     from wherry.oci.manifest import Manifest
+    from wherry.oci.platform import Platform
     from wherry.store import ImageRecord, Store
 
 HEX = frozenset("0123456789abcdef")
@@ -65,10 +66,11 @@ def layer_paths(store: Store, diff_ids: tuple[str, ...] | list[str]) -> list[str
     return [store.layers.link(diff_id) for diff_id in diff_ids]
 
 
-def find(store: Store, text: str) -> Image | None:
+def find(store: Store, text: str, platform: Platform | None = None) -> Image | None:
     """The image that a name, an id or the beginning of one means, or None.
 
-    A name is tried first, as Docker does.  Raises NotFoundError for an ambiguous id.
+    A name is tried first, as Docker does.  Of an index it is the image for `platform` (this machine's where
+    none is given), else the first.  Raises NotFoundError for an ambiguous id.
     """
     try:
         image = store.names.get(parse(text).canonical())
@@ -78,6 +80,9 @@ def find(store: Store, text: str) -> Image | None:
         record = store.images.get(image)
         if record is not None:
             return Image(store, record)
+        from wherry.images.index import choose
+
+        return choose(store, image, platform)
     prefix = text.removeprefix("sha256:")
     if not prefix or not HEX.issuperset(prefix):
         return None
@@ -99,3 +104,15 @@ def lookup(store: Store, text: str) -> Image:
     raise NotFoundError(
         f"No such image: {shown}", hint=f"did you mean {near}?" if near else "see wherry images"
     )
+
+
+def named(store: Store, text: str) -> str:
+    """What another name for `text` is to stand for: an image's id, or the digest of an image index.
+
+    Raises as lookup() does.
+    """
+    image = lookup(store, text)
+    try:
+        return store.names.get(parse(text).canonical()) or image.id
+    except InvalidReferenceError:
+        return image.id

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from wherry.errors import CorruptError
 from wherry.oci.digest import is_digest
+from wherry.oci.platform import Platform
 
 # Where programs are looked for when an image does not say (as Docker's engine).
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -47,6 +48,10 @@ class ImageConfig(NamedTuple):
     author: str = ""
     variant: str = ""
     extra: dict[str, Any] = {}  # noqa: RUF012
+
+    @property
+    def platform(self) -> Platform:
+        return Platform(self.os, self.architecture, self.variant)
 
     def to_json(self) -> bytes:
         """The bytes whose digest is the image's id: compact, members in a fixed order."""

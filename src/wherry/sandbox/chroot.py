@@ -56,6 +56,11 @@ class Chroot:
         return Supervised(supervisor, 1, signal.SIGTERM)
 
     def _refuse(self, process: Process) -> None:
+        if process.shm_size and not self.mounts:
+            raise UnsupportedError(
+                "nothing can be mounted here, so /dev/shm has no size of its own",
+                hint="leave --shm-size out",
+            )
         if process.network != "host" and not self.mounts:
             raise UnsupportedError(
                 "this container may make no network of its own",
@@ -109,7 +114,8 @@ def _mount_files(root: str, process: Process) -> None:
     scratch = resolve(root, "/dev/shm")  # noqa: S108
     if not os.path.isdir(scratch):
         return
-    linux.mount("tmpfs", scratch, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV)
+    size = f"mode=1777,size={process.shm_size}" if process.shm_size else "mode=1777"
+    linux.mount("tmpfs", scratch, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, size)
     for target, text in file_contents(process).items():
         host = resolve(root, target)
         if os.path.isfile(host):
@@ -172,6 +178,7 @@ def _become(root: str, process: Process, program: str) -> None:
     """Enter the root, drop what a container may not have, and start the program."""
     if os.getsid(0) != os.getpid() and not process.tty:
         os.setsid()
+    _limit(process)  # which imports something: not any more inside the root
     os.chroot(root)
     try:
         os.chdir(process.cwd)
@@ -179,14 +186,24 @@ def _become(root: str, process: Process, program: str) -> None:
         os.makedirs(process.cwd)
         os.chdir(process.cwd)
     os.umask(0o022)
+    kept = range(LAST_CAPABILITY + 1) if process.privileged else KEPT_CAPABILITIES
     for capability in range(LAST_CAPABILITY + 1):
-        if capability not in KEPT_CAPABILITIES and linux.prctl(linux.PR_CAPBSET_READ, capability):
+        if capability not in kept and linux.prctl(linux.PR_CAPBSET_READ, capability):
             linux.prctl(linux.PR_CAPBSET_DROP, capability)
     os.setgroups(list(process.user.groups))
     os.setgid(process.user.gid)
     os.setuid(process.user.uid)
     env = dict(entry.partition("=")[::2] for entry in process.env)
     os.execve(program, list(process.args), env)  # noqa: S606
+
+
+def _limit(process: Process) -> None:
+    if not process.ulimits:
+        return
+    import resource
+
+    for name, soft, hard in process.ulimits:
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (soft, hard))
 
 
 def kill_inside(root: str) -> None:

@@ -49,7 +49,9 @@ class Oci:
         # Beside the root, in a folder that the store sweeps: nothing is left if we are killed.
         bundle = tempfile.mkdtemp(prefix="bundle-", dir=os.path.dirname(root))
         try:
-            config = runtime_config(root, process, container_files(bundle, process), rootless=self.rootless)
+            files = container_files(bundle, process)
+            ours = _capabilities() if process.privileged else 0
+            config = runtime_config(root, process, files, rootless=self.rootless, ours=ours)
             with open(os.path.join(bundle, "config.json"), "w", encoding="utf-8") as file:
                 json.dump(config, file)
             supervisor = in_pid_namespace(
@@ -93,6 +95,12 @@ class _Container(Supervised):
             return super().wait()
         finally:
             shutil.rmtree(self._bundle, ignore_errors=True)
+
+
+def _capabilities() -> int:
+    """Our effective ones, as bits (proc_pid_status(5))."""
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as file:
+        return next(int(line.split()[1], 16) for line in file if line.startswith("CapEff:"))
 
 
 def _is_first(pid: int) -> bool:

@@ -39,6 +39,9 @@ class Process(NamedTuple):
 
     `network` is "host", "none" or "private"; for "private", `join` enters the namespace that the caller
     made and connected.  `env` entries are "NAME=value".  `cwd` is created if absent.
+
+    `shm_size` is in bytes, 0 for Docker's 64 MiB; `ulimits` are (name, soft, hard) by the names of
+    setrlimit(2) without RLIMIT_; a `privileged` one keeps all capabilities and sees all of /proc and /sys.
     """
 
     args: tuple[str, ...]
@@ -52,6 +55,9 @@ class Process(NamedTuple):
     extra_hosts: tuple[tuple[str, str], ...] = ()
     tty: bool = False
     readonly: bool = False
+    shm_size: int = 0
+    ulimits: tuple[tuple[str, int, int], ...] = ()
+    privileged: bool = False
 
 
 class Running(Protocol):

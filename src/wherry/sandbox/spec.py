@@ -28,6 +28,14 @@ CAPABILITIES = (
     "CAP_SETUID",
     "CAP_SYS_CHROOT",
 )
+# linux/capability.h, in the order of their numbers.
+_EVERY = """
+CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE
+NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT
+SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE
+AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ
+PERFMON BPF CHECKPOINT_RESTORE
+"""
 MASKED = (
     "/proc/asound",
     "/proc/acpi",
@@ -43,15 +51,22 @@ MASKED = (
     "/sys/devices/virtual/powercap",
 )
 READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+CONFINED = {"maskedPaths": list(MASKED), "readonlyPaths": list(READONLY), "seccomp": SECCOMP}
+SHM_SIZE = 64 << 20
 NODEV = ["nosuid", "noexec", "nodev"]
 
 
-def runtime_config(root: str, process: Process, files: dict[str, str], *, rootless: bool) -> dict[str, Any]:
+def runtime_config(
+    root: str, process: Process, files: dict[str, str], *, rootless: bool, ours: int = 0
+) -> dict[str, Any]:
     """The whole config.json.  `files` are host files by their place in the container (/etc/hosts, …).
 
-    `rootless`: inside a user namespace, where sysfs and cgroups of the host cannot be mounted.
+    `rootless`: inside a user namespace, where sysfs and cgroups of the host cannot be mounted.  `ours` are
+    the capabilities that we have, as bits: a privileged process gets no more.
     """
     granted = list(CAPABILITIES)
+    if process.privileged:
+        granted = [f"CAP_{name}" for number, name in enumerate(_EVERY.split()) if ours >> number & 1]
     # As Docker: a user other than root has them in the bounding set only.
     held = granted if process.user.uid == 0 else []
     return {
@@ -75,6 +90,7 @@ def runtime_config(root: str, process: Process, files: dict[str, str], *, rootle
                 "ambient": [],
             },
             "noNewPrivileges": False,
+            **({"rlimits": _rlimits(process)} if process.ulimits else {}),
         },
         "root": {"path": root, "readonly": process.readonly},
         "hostname": process.hostname,
@@ -85,11 +101,15 @@ def runtime_config(root: str, process: Process, files: dict[str, str], *, rootle
         ],
         "linux": {
             "namespaces": [{"type": kind} for kind in _namespaces(process)],
-            "maskedPaths": list(MASKED),
-            "readonlyPaths": list(READONLY),
-            "seccomp": SECCOMP,
+            **({} if process.privileged else CONFINED),
         },
     }
+
+
+def _rlimits(process: Process) -> list[dict[str, Any]]:
+    return [
+        {"type": f"RLIMIT_{n.upper()}", "soft": soft, "hard": hard} for n, soft, hard in process.ulimits
+    ]
 
 
 def _namespaces(process: Process) -> list[str]:
@@ -116,7 +136,7 @@ def _system_mounts(process: Process, *, rootless: bool) -> list[dict[str, Any]]:
             "source": "devpts",
             "options": devpts if rootless else [*devpts, "gid=5"],
         },
-        _tmpfs("/dev/shm", [*NODEV, "mode=1777", "size=65536k"]),  # noqa: S108
+        _tmpfs("/dev/shm", [*NODEV, "mode=1777", f"size={process.shm_size or SHM_SIZE}"]),  # noqa: S108
         {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": NODEV},
         sys,
     ]

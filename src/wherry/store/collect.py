@@ -38,6 +38,7 @@ def _referred(store: Store) -> tuple[set[str], set[str]]:
     """(diff IDs, blob digests) that images, containers and cache records refer to."""
     layers = store.cache.values()
     blobs = set(layers)  # a record's value is a layer, or the blob that a layer was compressed to
+    blobs.update(store.names.all().values())  # image indexes, beside images
     for image in store.images.all():
         blobs |= {image.id, image.manifest}
         if store.blobs.has(image.id):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from wherry.store.database import Database
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 class ImageRecord(NamedTuple):
@@ -52,7 +53,10 @@ class Images:
 
 
 class Names:
-    """Canonical names (``docker.io/library/debian:bookworm``) and the images they stand for."""
+    """Canonical names (``docker.io/library/debian:bookworm``) and the images they stand for.
+
+    A name stands for an image by its id, or for an image index by the digest of that.
+    """
 
     def __init__(self, root: str, database: Database, blobs: Blobs) -> None:
         self._root = root
@@ -93,16 +97,17 @@ class Names:
         """
         with self._database.transaction():
             rows = self._database.execute(
-                "SELECT name, manifest FROM names JOIN images ON images.id=names.image ORDER BY name"
+                "SELECT name, COALESCE(manifest, image), manifest IS NULL FROM names "
+                "LEFT JOIN images ON images.id=names.image ORDER BY name"
             )
             manifests = [
                 {
-                    "mediaType": MANIFEST,
+                    "mediaType": INDEX if is_index else MANIFEST,
                     "digest": manifest,
                     "size": self._blobs.size(str(manifest)),
                     "annotations": {"org.opencontainers.image.ref.name": name},
                 }
-                for name, manifest in rows
+                for name, manifest, is_index in rows
                 if self._blobs.has(str(manifest))
             ]
             path = os.path.join(self._root, "index.json")

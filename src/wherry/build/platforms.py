@@ -1,0 +1,34 @@
+"""PURE: the platforms of a build, and the arguments that tell a Dockerfile of them.
+
+Source: the Dockerfile reference, "Automatic platform ARGs in the global scope".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wherry.oci.platform import Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAMES = ("PLATFORM", "OS", "ARCH", "VARIANT")
+# What a machine runs besides its own, without an emulator.
+ALSO_RUNS = {"amd64": ("386",), "arm64": ("arm",), "ppc64le": ()}
+
+
+def platform_args(build: Platform, target: Platform, stage: str | None) -> Mapping[str, str]:
+    """BUILD… is the machine, TARGET… what the image is for; known where an ARG asks for them."""
+    args = {"TARGETSTAGE": stage or "default"}
+    for prefix, platform in (("BUILD", build), ("TARGET", target)):
+        values = (str(platform), *platform)
+        args |= {prefix + name: value for name, value in zip(NAMES, values, strict=True)}
+    return args
+
+
+def runs_natively(machine: Platform, platform: Platform) -> bool:
+    """Whether a machine runs a platform's programs by itself."""
+    if machine.os != platform.os:
+        return False
+    also = ALSO_RUNS.get(machine.architecture, ())
+    return platform.architecture in (machine.architecture, *also)
