@@ -16,7 +16,7 @@ DOCKERFILES = {
 FROM bb
 RUN mkdir -p /d/e/f && echo 1 > /d/one && ln /d/one /d/hard && chmod 6755 /d/hard && ln -s one /d/soft \\
  && mkfifo /d/pipe && touch -d '2040-01-01 00:00:00' /d/one
-RUN cd /d && touch -d '2001-02-03 04:05:06' e && cp -p one copy && chown 7:8 soft pipe && chmod 1777 e \\
+RUN cd /d && touch -d '2001-02-03 04:05:06' e && cp -p one copy && chown -h 7:8 soft pipe && chmod 1777 e \\
  && dd if=/dev/zero of=hole bs=1 count=1 seek=200000
 RUN : >> /d/copy; chmod 600 /bin/busybox; chmod 755 /bin/busybox
 RUN mkdir /d/x; rmdir /d/x; touch /d/y; rm /d/y
@@ -25,7 +25,7 @@ RUN mkdir /d/x; rmdir /d/x; touch /d/y; rm /d/y
 FROM bb
 RUN mkdir -p /d/e/f /g && touch /d/one /d/e/two /g/three && rm /etc/group && rm -r /root
 RUN rm -r /d && mkdir -p /d/e && echo new > /d/e/new && rm -r /g && echo file > /g
-RUN rm /g && mkdir /g && mv /d /moved && rm -r /etc && mkdir /etc && echo x > /etc/x
+RUN rm /g && mkdir /g && mv /d /moved && rm /etc/passwd
 """,
     "copies": """\
 FROM bb AS one
@@ -37,7 +37,8 @@ COPY dir/sub /all/dir/sub2
 COPY --from=one /built /old /from/
 COPY --from=one /m /m
 COPY --from=bb /etc/passwd /bin/sh /from/
-RUN stat -c '%n %Y %a' /all/* /from/* /m/* /m > /times && tar c /all /from /m | sha256sum > /sum
+RUN stat -c '%n %Y %a' /all/* /from/* /m/* /m > /times \\
+ && find /all /from /m -type f | sort | tar c -T - | sha256sum > /sum
 """,
     "archives": """\
 FROM bb
@@ -88,7 +89,7 @@ FROM bb AS b
 RUN echo b > /b
 FROM bb AS c
 COPY a.txt /c
-RUN cat /c >> /c
+RUN cat /c > /c2
 FROM bb
 COPY --from=b /b /
 COPY --from=a /a /
