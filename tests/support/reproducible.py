@@ -75,7 +75,9 @@ RUN echo one > /one
 FROM bb
 RUN --mount=type=bind,from=one,target=/m --mount=type=tmpfs,target=/t \\
   cat /m/one > /got && cp -p /m/one /t/ && cp -p /t/one /kept
-RUN --mount=type=bind,target=/c cat /c/a.txt /c/dir/sub/deep > /read
+RUN --mount=type=bind,target=/c cp -a /c /context && stat -c '%n %Y %u' /c /c/* /c/dir/sub/deep > /read
+RUN --mount=type=bind,source=dir/sub,target=/c --mount=type=bind,source=a.txt,target=/f,rw \
+  cp -a /c /sub && cp -a /f /file && echo x >> /f
 RUN --mount=type=cache,target=/cache echo cached > /cache/x && cp /cache/x /x
 RUN <<EOF
 mkdir /h
