@@ -69,11 +69,11 @@ def test_a_plain_user_builds_the_same_image_as_root(
     (home / "out").mkdir()
     for folder in (context, home / "out"):
         subprocess.run(["chown", "-R", f"{PLAIN}:{PLAIN}", str(folder)], check=True)
-    words = ("--build-arg", "SOURCE_DATE_EPOCH=1700000000")
     assert build(user, context, dockerfile, home / "out") == ours
-    assert build(user, context, dockerfile, home / "out", "--no-cache") == ours
-    dated = build(root, tmp_path / "c", dockerfile, tmp_path, *words)
-    assert build(user, context, dockerfile, home / "out", *words) == dated != ours
+    if dockerfile == DOCKERFILES["copies"]:  # in a store where all is known but the epoch
+        words = ("--build-arg", "SOURCE_DATE_EPOCH=1700000000")
+        dated = build(root, tmp_path / "c", dockerfile, tmp_path, *words)
+        assert build(user, context, dockerfile, home / "out", *words) == dated != ours
     shutil.rmtree(home / "out")
     shutil.rmtree(context)
 

@@ -162,7 +162,10 @@ class Result(NamedTuple):
 
 
 def build(wherry: Wherry, context: Path, dockerfile: str, out: Path, *words: str) -> Result:
-    """Build with ``--reproducible``: the image's id, its manifest's digest, and an OCI archive of it."""
+    """Build with ``--reproducible``: the image's id, its manifest's digest, and an OCI archive of it.
+
+    Raises Failed with what was said.
+    """
     (context / "Dockerfile").write_text(dockerfile)
     meta, archive = out / "meta.json", out / "image.tar"
     image = wherry(
