@@ -208,6 +208,31 @@ def test_what_other_blobs_a_store_has_does_not_show_in_the_manifest(
     assert build(other, context, DOCKERFILES["copies"], tmp_path) == first
 
 
+def test_what_a_copied_file_is_besides_its_bytes_counts(bb: Wherry, tmp_path: Path) -> None:
+    context = tmp_path / "c"
+    context.mkdir()
+    for name in ("a", "b"):
+        (context / name).write_text("same")
+    apart = bb.build(context, "FROM scratch\nCOPY a b /\n", "--reproducible")
+    (context / "b").unlink()
+    os.link(context / "a", context / "b")
+    assert bb.build(context, None, "--reproducible") != apart
+    os.setxattr(context / "a", "user.note", b"1")
+    noted = bb.build(context, None, "--reproducible")
+    bb("build", "-q", "--reproducible", "-o", str(tmp_path / "out"), str(context))
+    assert os.getxattr(tmp_path / "out/b", "user.note") == b"1"
+    os.setxattr(context / "a", "user.note", b"2")
+    assert bb.build(context, None, "--reproducible") != noted
+    times = []
+    for when in ("1000", "2000"):
+        stages = (
+            f"FROM bb AS one\nRUN mkdir /d && touch -d @{when} /d/f /d\nFROM bb\nCOPY --from=one /d /d\n"
+        )
+        image = bb.build(context, stages, "--reproducible")
+        times.append(bb("run", "--rm", image, "stat", "-c", "%Y", "/d/f"))
+    assert times == ["1000", "2000"]
+
+
 # -- with the cache and without, after any edits ---------------------------------------------------
 
 
