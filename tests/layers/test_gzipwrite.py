@@ -30,8 +30,8 @@ def compress(data: bytes, kind: str, level: int | None, piece: int) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("level", [None, 0, 1, 6, 9])
-@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 12345])
+@pytest.mark.parametrize("level", [None, 0, 6])
+@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 12345])
 def test_it_is_one_gzip_stream_of_the_same_bytes(size: int, level: int | None) -> None:
     data = sample(size)
     stream = compress(data, "gzip", level, 70_000)
@@ -41,9 +41,9 @@ def test_it_is_one_gzip_stream_of_the_same_bytes(size: int, level: int | None) -
     assert gzip.decompress(stream) == data
 
 
-@pytest.mark.parametrize(("kind", "level"), [("gzip", None), ("gzip", 4), ("zstd", None), ("zstd", 9)])
+@pytest.mark.parametrize(("kind", "level"), [("gzip", None), ("gzip", 4), ("zstd", None), ("zstd", 5)])
 def test_neither_cores_nor_the_sizes_of_pieces_show_in_the_bytes(kind: str, level: int | None) -> None:
-    data = sample(4 * BLOCK)
+    data = sample(2 * BLOCK + 999)
     cores = os.sched_getaffinity(0)
     try:
         reference = compress(data, kind, level, len(data))

@@ -76,7 +76,8 @@ def test_the_same_step_is_the_same_layer_whenever_and_however_it_ran(tmp_path: P
         assert not [folder for folder, _, _ in os.walk(top) if is_opaque(folder)]
         times = {item.entry.mtime for layer in (base, top, last) for item in walk(layer)}
         assert all(when == NEW or when < 1_500_000_000 for when in times), times
-        time.sleep(1.1 - time.time() % 1 if how.name == "overlay" else 0)  # into another second
+        if script == EDITS["create"] and how.name == "overlay":
+            time.sleep(1.1 - time.time() % 1)  # into another second
     assert results[0] == results[1] == results[2]
 
 

@@ -8,7 +8,7 @@ import stat
 from _thread import RLock
 from typing import TYPE_CHECKING, NamedTuple
 
-from wherry.build.fileindex import FileIndex
+from wherry.build.fileindex import FileIndex, attributes
 from wherry.dockerfile import ignore
 from wherry.errors import ContextError
 from wherry.layers.rootpath import resolve
@@ -107,13 +107,14 @@ class Context:
                 stack += _entries(entry.path, entry.name + "/")
 
     def file_digest(self, file: ContextFile) -> str:
-        """What a file is, for a cache key: its type, mode and content; no owner, no times."""
+        """What a file is, for a cache key: its type, mode, attributes and content; no owner, no times."""
         mode = stat.S_IMODE(file.status.st_mode)
         if stat.S_ISREG(file.status.st_mode):
             return f"f{mode:o}:{self.index.digest(file.name, file.path, file.status)}"
         if stat.S_ISLNK(file.status.st_mode):
             return "l:" + os.readlink(file.path)
-        return f"{stat.S_IFMT(file.status.st_mode):o}{mode:o}:{file.status.st_rdev}"
+        kept = attributes(file.path) if stat.S_ISDIR(file.status.st_mode) else ""
+        return f"{stat.S_IFMT(file.status.st_mode):o}{mode:o}:{file.status.st_rdev}{kept}"
 
 
 def _entries(folder: str, prefix: str) -> list[ContextFile]:

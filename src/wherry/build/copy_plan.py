@@ -106,8 +106,10 @@ class _Place:
         files = [*self._placed, *self._archives]
         marks = [source.digest(placed.file) for source, placed in files]
         kinds = [""] * len(self._placed) + ["unpack\0"] * len(self._archives)
+        links = _links([placed for _, placed in files])
         lines = [
-            f"{p.dest}\0{kind}{mark}\n" for (_, p), kind, mark in zip(files, kinds, marks, strict=True)
+            f"{p.dest}\0{kind}{mark}{links.get(p.dest, '')}\n"
+            for (_, p), kind, mark in zip(files, kinds, marks, strict=True)
         ]
         content = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
         sources = tuple(dict.fromkeys(one.source for one in wanted))
@@ -118,6 +120,19 @@ class _Place:
             marks,
             sources,
         )
+
+
+def _links(files: Sequence[Placed]) -> dict[str, str]:
+    """The destinations that become hard links of an earlier one: they are so in the layer, too."""
+    first: dict[tuple[int, int], str] = {}
+    found: dict[str, str] = {}
+    for file, dest, _ in files:
+        status = file.status
+        if status.st_nlink > 1 and not file.is_folder:
+            other = first.setdefault((status.st_dev, status.st_ino), dest)
+            if other != dest:
+                found[dest] = f"\0link {other}"
+    return found
 
 
 def _named(one: Wanted, place: _Place) -> int:

@@ -13,10 +13,12 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from wherry.layers.tree import xattrs_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-VERSION = 1
+VERSION = 2
 SETTLE_NS = 2_000_000_000
 CHUNK = 1 << 20
 Row = list[object]
@@ -32,13 +34,13 @@ class FileIndex:
         self._changed = False
 
     def digest(self, name: str, host: str, status: os.stat_result) -> str:
-        """The hexadecimal SHA-256 of a regular file, from the index where its status is the same."""
+        """What a regular file holds, its attributes too; from the index where its status is the same."""
         mark: Row = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         row = self._rows.get(name)
         if row is not None and row[:4] == mark:
             self._fresh[name] = row
             return str(row[4])
-        digest = hash_file(host)
+        digest = hash_file(host) + attributes(host)
         newest = max(status.st_mtime_ns, status.st_ctime_ns)
         if newest < time.time_ns() - SETTLE_NS:
             self._fresh[name] = [*mark, digest]
@@ -75,6 +77,12 @@ def hash_file(host: str) -> str:
     finally:
         os.close(file)
     return digest.hexdigest()
+
+
+def attributes(host: str) -> str:
+    """What marks the extended attributes that COPY keeps, "" for none."""
+    found = xattrs_of(host)
+    return "+" + hashlib.sha256(repr(found).encode()).hexdigest()[:16] if found else ""
 
 
 def _load(path: str) -> dict[str, Row]:

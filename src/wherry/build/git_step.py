@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from wherry.build.copy_plan import Wanted
 from wherry.build.copy_step import by_whole
-from wherry.build.sources import ViewSource
 from wherry.errors import ContextError
 from wherry.layers.view import View
 from wherry.remote.git import Access, Repository
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from wherry.build.copy_step import Wish
     from wherry.build.mounting import Given
-    from wherry.build.sources import Found
+    from wherry.build.sources import Found, ViewSource
     from wherry.build.stage import StageBuilder
     from wherry.remote.gitref import GitRef
 
@@ -30,14 +29,14 @@ class Checkout:
 
     is_dateless = False
 
-    def __init__(self, fetch: Callable[[], str], label: str) -> None:
+    def __init__(self, fetch: Callable[[], str], source: Callable[[View], ViewSource]) -> None:
         self._fetch = fetch
-        self._label = label
+        self._open = source
         self._found: ViewSource | None = None
 
     def _source(self) -> ViewSource:
         if self._found is None:
-            self._found = ViewSource(View([self._fetch()]), self._label)
+            self._found = self._open(View([self._fetch()]))
         return self._found
 
     def find(self, pattern: str) -> list[Found]:
@@ -86,7 +85,8 @@ def _checkout(stage: StageBuilder, wish: Wish, ref: GitRef, number: int) -> tupl
         return repository.checkout(commit, folder, keep=keep)
 
     mark = f"{commit}:{ref.folder}{':git' if keep else ''}{'' if ref.submodules else ':alone'}"
-    return Checkout(fetch, f"the repository at {commit[:12]}"), mark
+    label = f"the repository at {commit[:12]}"
+    return Checkout(fetch, lambda view: stage.view_source(view, label)), mark
 
 
 def _keep(wish: Wish, ref: GitRef) -> bool:

@@ -63,11 +63,14 @@ class Ready(NamedTuple):
 class Mounting:
     """Makes mounts ready below `folder`, which is the caller's and goes away."""
 
-    def __init__(self, store: Store, snapshots: Snapshots, folder: str, given: Given) -> None:
+    def __init__(
+        self, store: Store, snapshots: Snapshots, folder: str, given: Given, *, timeless: bool
+    ) -> None:
         self._store = store
         self._snapshots = snapshots
         self._folder = folder
         self._given = given
+        self._timeless = timeless
         self._secrets: list[bytes] = []
         self._count = 0
 
@@ -113,6 +116,10 @@ class Mounting:
     # -- bind --------------------------------------------------------------------------------------
 
     def _bind(self, one: PlannedMount, stack: contextlib.ExitStack, context: Callable[[], Context]) -> str:
+        if one.layers is None and self._timeless:
+            from wherry.build.context_copy import copy_context
+
+            return copy_context(context(), one.asked.source or "/", self._new())
         if one.layers is None:
             shown = one.context or context()
             trees = [shown.root]

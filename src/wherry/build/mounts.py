@@ -10,7 +10,7 @@ import hashlib
 import posixpath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.build.sources import ContextSource
+from wherry.build.sources import ContextSource, literal
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError
 from wherry.layers.view import View
@@ -127,7 +127,7 @@ def _content(source: Source, mount: PlannedMount) -> tuple[str, list[Listed]]:
     digest = hashlib.sha256()
     found = []
     try:
-        for top in source.find(_literal(mount.asked.source or "/")):
+        for top in source.find(literal(mount.asked.source or "/")):
             files = [top, *source.below(top)] if top.is_folder else [top]
             cut = len(top.name)
             for file in files:
@@ -137,8 +137,3 @@ def _content(source: Source, mount: PlannedMount) -> tuple[str, list[Listed]]:
     except ContextError as error:
         raise fail(mount.place, f"RUN --mount failed: {error.message}", hint=error.hint) from None
     return digest.hexdigest(), found
-
-
-def _literal(path: str) -> str:
-    """A source of a mount is a name: wildcards mean themselves."""
-    return "".join("\\" + c if c in "*?[\\" else c for c in path)

@@ -248,3 +248,8 @@ def _matches(pattern: str, names_in: Callable[[str], list[str]]) -> list[str]:
             if glob.match(part, name)
         ]
     return sorted(set(found), key=os.fsencode)
+
+
+def literal(path: str) -> str:
+    """A name as a source word: wildcards in it mean themselves."""
+    return "".join("\\" + c if c in "*?[\\" else c for c in path)

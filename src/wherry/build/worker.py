@@ -161,7 +161,8 @@ class Worker:
         if not task.mounts and not task.scripts:
             yield Ready()
             return
-        mounting = Mounting(self._store, self._snapshots, self._folder(), self._given or Given())
+        given = self._given or Given()
+        mounting = Mounting(self._store, self._snapshots, self._folder(), given, timeless=self._timeless)
         with mounting.ready(task.mounts, task.scripts, context) as ready:
             yield ready
 

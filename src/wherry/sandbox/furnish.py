@@ -47,7 +47,7 @@ class Furnished:
         self._process = process
         self._made: list[str] = []
         self._saved: list[tuple[str, bytes, os.stat_result]] = []
-        self._folders: dict[str, os.stat_result] = {}
+        self._times: dict[str, tuple[int, int]] = {}  # of folders that things are put into
         self._moved: list[_Moved] = []
 
     def __enter__(self) -> None:
@@ -65,8 +65,11 @@ class Furnished:
                 self._make(target, functools.partial(write, text=text))
         for mount in self._process.mounts:
             self._move_in(mount)
+        self._set_times()
 
     def __exit__(self, *_: object) -> None:
+        # What the step changed in a folder shows in its time, what is done here must not.
+        self._times = {folder: _times(folder) for folder in self._times if os.path.isdir(folder)}
         for moved in reversed(self._moved):
             moved.back()
         for path in reversed(self._made):
@@ -80,9 +83,12 @@ class Furnished:
                 pass
         for path, data, status in self._saved:
             _restore(path, data, status)
-        for folder, status in self._folders.items():
+        self._set_times()
+
+    def _set_times(self) -> None:
+        for folder, times in self._times.items():
             if os.path.isdir(folder):
-                os.utime(folder, ns=(status.st_atime_ns, status.st_mtime_ns))
+                os.utime(folder, ns=times)
 
     def _move_in(self, mount: Mount) -> None:
         path = resolve(self._root, mount.target)
@@ -122,8 +128,8 @@ class Furnished:
         self._made.append(path)
 
     def _remember(self, folder: str) -> None:
-        if folder not in self._folders:
-            self._folders[folder] = os.stat(folder)
+        if folder not in self._times:
+            self._times[folder] = _times(folder)
 
 
 class _Moved(NamedTuple):
@@ -140,6 +146,11 @@ class _Moved(NamedTuple):
         remove_tree(self.path)
         if self.aside:
             os.rename(self.aside, self.path)
+
+
+def _times(path: str) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_atime_ns, status.st_mtime_ns
 
 
 def _node(numbers: tuple[int, int], path: str) -> None:
