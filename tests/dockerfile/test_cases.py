@@ -48,7 +48,7 @@ def meaning(text: bytes) -> dict[str, Any]:
             "shown": list(error.source),
             "hint": error.hint,
         }
-    shown: dict[str, Any] = plain(found)
+    shown: dict[str, Any] = plain(found._replace(text=""))
     return shown
 
 

@@ -13,7 +13,7 @@ from wherry.images.view import find
 from wherry.oci.platform import parse as parse_platform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from wherry.build.context import Context
     from wherry.build.named import NamedContext
@@ -30,7 +30,8 @@ SCRATCH = "scratch"
 class Bases:
     """Finds the file systems that the stages of one Dockerfile name.
 
-    `platform` is that of the build; `note` is told of images that are for another one.
+    `platform` is that of the build; `mismatches` are the images that are for another one: (name, what it is
+    for, what was wanted) and where they are named.
     """
 
     def __init__(
@@ -39,13 +40,11 @@ class Bases:
         dockerfile: Dockerfile,
         contexts: Mapping[str, NamedContext],
         platform: Platform,
-        note: Callable[[str], None],
     ) -> None:
         self._store = store
         self._contexts = contexts
         self._platform = platform
-        self._note = note
-        self._noted: set[str] = set()
+        self.mismatches: dict[tuple[str, str, str], Location] = {}
         self._turn = RLock()
         self._folders: dict[str, Context] = {}
         self.names = Names(dockerfile, contexts)
@@ -145,17 +144,26 @@ class Bases:
         except WherryError as error:
             raise fail(place, error.message, hint=error.hint) from None
         if image is not None:
-            self._check(name, image.config.platform, platform)
+            self._check(name, image.config.platform, platform, place)
         return image
 
-    def _check(self, name: str, found: Platform, wanted: Platform) -> None:
+    def _check(self, name: str, found: Platform, wanted: Platform, place: Location) -> None:
         """As BuildKit: an image for another platform is taken, and said."""
-        if found[:2] == wanted[:2] or name in self._noted:
-            return
-        self._noted.add(name)
-        self._note(
-            f"warning: base image {name} is for {found}, expected {wanted} (InvalidBaseImagePlatform)"
-        )
+        if found[:2] != wanted[:2]:
+            details = (name, str(found), str(wanted))
+            self.mismatches.setdefault(details, place)
+
+    def variables(self, name: str) -> frozenset[str] | None:
+        """The names in the environment of an image that a FROM names; None where it is not here."""
+        context = self._contexts.get(name.lower())
+        if context is not None:
+            return None
+        try:
+            image = find(self._store, name, self._platform)
+        except WherryError:
+            return None
+        env = image.config.config.get("Env") or [] if image is not None else None
+        return None if env is None else frozenset(entry.partition("=")[0] for entry in env)
 
     def _absent(self, planned: PlannedStage) -> WherryError:
         from wherry.errors import nearest

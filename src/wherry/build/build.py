@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wherry.build.result import BuildOptions, StageResult
     from wherry.build.worker import Worker
     from wherry.dockerfile.ast import Dockerfile
+    from wherry.dockerfile.lint.rules import Finding
     from wherry.store import ImageRecord, Store
 
 
@@ -50,7 +51,7 @@ class Build:
         self.progress = progress
         self.memo = Memo(store, dockerfile, options)
         self.record = Recorder(store, dockerfile, options)
-        self.bases = Bases(store, dockerfile, options.contexts, options.platform, progress.note)
+        self.bases = Bases(store, dockerfile, options.contexts, options.platform)
         self.used_args: set[str] = set()
         self._open_context = context
         self._context: Context | None = None
@@ -86,6 +87,7 @@ class Build:
             self.record.base(planned, base)
             return StageBuilder(self, planned, base, meta).run()
 
+        self.plan = plan
         self.schedule = Schedule(plan.order, stage, self._stop, self.options.jobs)
         try:
             result = self.schedule.run()
@@ -126,6 +128,16 @@ class Build:
                 self._context = self._open_context()
             return self._context
 
+    def ignore_patterns(self) -> list[str]:
+        """Those of .dockerignore, where the context was needed."""
+        if self._context is None:
+            return []
+        return [pattern.written for pattern in self._context.ignore.patterns]
+
+    def ignores(self, name: str) -> bool:
+        """Whether .dockerignore leaves a file of the context out."""
+        return self._context is not None and self._context.verdict(name).excluded
+
     def worker(self) -> Worker:
         """The part that runs and writes; loaded and set up for the first step that the cache lacks.
 
@@ -152,11 +164,19 @@ class Build:
         """What is said before the build begins."""
         return [_unknown(name, self.dockerfile) for name in self.memo.unknown_stages]
 
+    def findings(self) -> list[Finding]:
+        """What the Dockerfile and the images that it gave would do better."""
+        from wherry.build.checks import findings
+
+        return findings(self)
+
     def unused_args(self) -> list[str]:
         """Build arguments that no ARG declares: Docker warns of them."""
         from wherry.build.state import PREDEFINED
 
-        return sorted(set(self.options.args) - self.used_args - PREDEFINED - {EPOCH})
+        return sorted(
+            set(self.options.args) - self.used_args - PREDEFINED - {EPOCH, "BUILDKIT_DOCKERFILE_CHECK"}
+        )
 
 
 def _unknown(name: str, dockerfile: Dockerfile) -> str:

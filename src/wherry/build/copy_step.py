@@ -211,14 +211,16 @@ def _owner(text: str, view: View) -> tuple[int, int]:
         return 0, 0
     from wherry.sandbox.users import resolve_owner
 
-    def read(path: str) -> str:
-        node = view.find(path)
-        if node is None or not stat.S_ISREG(node.status.st_mode):
-            return ""
-        with open(node.path, encoding="utf-8", errors="replace") as file:
-            return file.read(1 << 22)
+    return resolve_owner(text, lambda path: read_text(view, path))
 
-    return resolve_owner(text, read)
+
+def read_text(view: View, path: str) -> str:
+    """A small text file of an image (/etc/passwd); "" where there is none."""
+    node = view.find(path)
+    if node is None or not stat.S_ISREG(node.status.st_mode):
+        return ""
+    with open(node.path, encoding="utf-8", errors="replace") as file:
+        return file.read(1 << 22)
 
 
 def _mode(text: str) -> Chmod | None:

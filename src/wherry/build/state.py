@@ -169,8 +169,12 @@ class State:
 
 
 def expand_ports(word: str) -> list[str]:
-    """``80``, ``53/udp``, ``8000-8002/tcp`` -> ports with their protocol.  Raises UsageError."""
+    """``80``, ``53/udp``, ``8000-8002/tcp`` -> ports with their protocol.  Raises UsageError.
+
+    As in BuildKit an address or a port of the host before it counts for nothing.
+    """
     numbers, _, protocol = word.partition("/")
+    numbers = numbers.rpartition(":")[2]
     protocol = (protocol or "tcp").lower()
     low, dash, high = numbers.partition("-")
     bounds = [low, high] if dash else [low, low]

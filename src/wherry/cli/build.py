@@ -8,6 +8,8 @@ import sys
 from wherry.cli.flags import Command, Flag, Options
 from wherry.errors import InvalidReferenceError, UsageError
 
+CHECK = "BUILDKIT_DOCKERFILE_CHECK"
+
 COMMAND = Command(
     "build",
     "[OPTIONS] PATH | URL | -",
@@ -32,6 +34,13 @@ COMMAND = Command(
             "Set type of progress output",
             choices=("auto", "plain", "tty", "quiet"),
             default="auto",
+        ),
+        Flag("check", "bool", 'Shorthand for "--call=check"'),
+        Flag(
+            "call",
+            "string",
+            "Set method for evaluating build",
+            metavar="check|outline|targets[,format=json]",
         ),
         Flag("platform", "list", "Set target platform for build", metavar="OS/ARCH[/VARIANT],…"),
         Flag(
@@ -69,6 +78,8 @@ def run(options: Options) -> int:
     from wherry.build.epoch import EPOCH
     from wherry.build.epoch import parse as parse_epoch
     from wherry.build.result import BuildOptions
+    from wherry.cli.build_call import call, fail_on_findings
+    from wherry.cli.build_call import wanted as asked_call
     from wherry.cli.build_given import given
     from wherry.cli.build_inputs import inputs, origin
     from wherry.cli.build_output import Wanted
@@ -89,6 +100,7 @@ def run(options: Options) -> int:
     wanted = Wanted(options)
     args = _build_args(options)
     epoch = parse_epoch(args.get(EPOCH, ""))
+    method, as_json = asked_call(options)
     wanted_platforms = platforms(options)
     build_options = BuildOptions(
         wanted_platforms[0],
@@ -125,14 +137,23 @@ def run(options: Options) -> int:
                 os.makedirs(folder, exist_ok=True)
                 chosen = build_options._replace(platform=platform)
                 build = Build(store, dockerfile, context, chosen, told, folder)
+                if method != "build":
+                    return call(build, method, as_json=as_json)
                 for warning in build.warnings() if not number else ():
                     told.note(warning)
+                if "error" in dockerfile.directives.get("check", "") + args.get(CHECK, ""):
+                    fail_on_findings(build)
                 records.append(build.run())
             delivered = wanted.deliver(store, records, told)
         finally:
             told.close()
             if deferred:
                 deferred.release()
+    found = [] if quiet else build.findings()
+    if found:
+        from wherry.dockerfile.lint.show import short
+
+        print(f"\n{short(found)}", file=sys.stderr)
     for name in build.unused_args():
         print(f"warning: [Warning] One or more build-args [{name}] were not consumed", file=sys.stderr)
     if quiet and wanted.gives_image and wanted.stdout_is_free:

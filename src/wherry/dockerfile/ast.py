@@ -223,12 +223,13 @@ class Stage(NamedTuple):
 
 
 class Dockerfile(NamedTuple):
-    """`directives` are those at the top (escape, syntax, check)."""
+    """`directives` are those at the top (escape, syntax, check); `text` is all of it, as it was read."""
 
     name: str
     directives: dict[str, str]
     meta_args: tuple[Arg, ...]
     stages: tuple[Stage, ...]
+    text: str = ""
 
     @property
     def escape(self) -> str:

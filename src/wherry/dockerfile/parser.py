@@ -71,17 +71,10 @@ def parse(data: bytes | str, name: str = "Dockerfile") -> Dockerfile:
             line=lines[-1].location.line if lines else 0,
             hint="a Dockerfile begins with FROM",
         )
-    return Dockerfile(name, directives, tuple(meta), _stages(stages))
+    return Dockerfile(name, directives, tuple(meta), _stages(stages), text)
 
 
 def _stages(found: list[tuple[From, list[Instruction]]]) -> tuple[Stage, ...]:
-    seen: set[str] = set()
-    for origin, _ in found:
-        if origin.name is not None and origin.name in seen:
-            raise fail(
-                origin.location, f"duplicate name {origin.name}", hint="give each stage its own name"
-            )
-        seen.add(origin.name or "")
     return tuple(Stage(i, origin, tuple(steps)) for i, (origin, steps) in enumerate(found))
 
 

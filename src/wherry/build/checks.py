@@ -1,0 +1,123 @@
+"""Lint after a build: the Dockerfile by its text, and what its images would start by looking into them.
+
+The verdict is kept with the cache, by all that it depends on: a build that comes from the cache reads
+neither rules nor programs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wherry.build.build import Build
+    from wherry.build.result import StageResult
+    from wherry.dockerfile.ast import Stage
+    from wherry.dockerfile.lint.check import Known
+    from wherry.dockerfile.lint.options import CheckOptions
+    from wherry.dockerfile.lint.rules import Finding
+
+# Raise it when a rule begins to find something else.
+VERSION = 1
+
+
+def findings(build: Build) -> list[Finding]:
+    """To be asked for when the build is done."""
+    key = _key(build)
+    known = build.store.cache.get(key)
+    if known is not None and known.value == "[]":
+        return []
+    from wherry.dockerfile.lint.rules import Finding
+
+    if known is not None:
+        return [Finding(*entry) for entry in json.loads(known.value)]
+    found = _look(build)
+    build.store.cache.put(key, json.dumps(found), {"kind": "lint"})
+    return found
+
+
+def _key(build: Build) -> str:
+    ignore = build.ignore_patterns()
+    results = [build.schedule[number] for number in build.plan.order]
+    made = [(r.diff_ids[-1:], r.origin, str(r.platform), r.config) for r in results]
+    value = [VERSION, build.dockerfile.text, build.options.args, ignore, made]
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def known(build: Build) -> Known:
+    """What lint may know of this build."""
+    from wherry.dockerfile.lint.check import Known
+    from wherry.errors import InvalidReferenceError
+    from wherry.oci.reference import parse
+
+    def names_image(text: str) -> bool:
+        try:
+            parse(text)
+        except InvalidReferenceError:
+            return False
+        return True
+
+    return Known(build.options.args, build.bases.variables, build.ignores, names_image)
+
+
+def _look(build: Build) -> list[Finding]:
+    from wherry.dockerfile.lint.check import check, options_of
+    from wherry.dockerfile.lint.rules import finding
+
+    about = known(build)
+    options: CheckOptions = options_of(build.dockerfile, about)
+    found = [
+        finding("InvalidBaseImagePlatform", place.line, place.end_line, *details)
+        for details, place in build.bases.mismatches.items()
+    ]
+    target = build.plan.order[-1]
+    for number in build.plan.order:
+        stage = build.plan.stages[number].stage
+        if number == target or _starts_something(stage):
+            found += _programs(build, stage, build.schedule[number])
+    return options.chosen([*check(build.dockerfile, about), *options.chosen(found)])
+
+
+def _starts_something(stage: Stage) -> bool:
+    from wherry.dockerfile.ast import Cmd, Entrypoint
+
+    return any(isinstance(instruction, (Cmd, Entrypoint)) for instruction in stage.instructions)
+
+
+def _programs(build: Build, stage: Stage, result: StageResult) -> list[Finding]:
+    from wherry.dockerfile.ast import Cmd, Entrypoint
+    from wherry.dockerfile.lint.rules import finding
+    from wherry.layers.view import View
+    from wherry.programs.start import Start, problems
+
+    config = result.config
+    kind, name = (Entrypoint, "ENTRYPOINT") if config.get("Entrypoint") else (Cmd, "CMD")
+    argv = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
+    places = [i.location for i in stage.instructions if isinstance(i, kind)]
+    place = places[-1] if places else stage.origin.location
+    view = View([build.store.layers.link(diff_id) for diff_id in result.diff_ids])
+    start = Start(
+        argv, _env(config), config.get("WorkingDir") or "/", *_user(config, view), result.platform
+    )
+    return [
+        finding(problem.rule, place.line, place.end_line, name, *problem.details, fix=problem.fix)
+        for problem in problems(view, start)
+    ]
+
+
+def _env(config: dict[str, Any]) -> dict[str, str]:
+    return dict(entry.partition("=")[::2] for entry in config.get("Env") or [])
+
+
+def _user(config: dict[str, Any], view: Any) -> tuple[int, tuple[int, ...]]:
+    """Root where the user is not to be found: that is another error, said when it runs."""
+    from wherry.build.copy_step import read_text
+    from wherry.errors import WherryError
+    from wherry.sandbox.users import resolve_user
+
+    try:
+        user = resolve_user(config.get("User") or "", lambda path: read_text(view, path))
+    except WherryError:
+        return 0, ()
+    return user.uid, (user.gid, *user.groups)

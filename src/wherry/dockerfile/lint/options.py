@@ -1,0 +1,58 @@
+"""PURE: ``# check=skip=RULE,…;error=true;experimental=RULE,…``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.dockerfile.lint.rules import RULES
+from wherry.errors import DockerfileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wherry.dockerfile.lint.rules import Finding
+
+ALL = "all"
+TRUE, FALSE = ("1", "t", "true"), ("0", "f", "false")
+
+
+class CheckOptions(NamedTuple):
+    """`skip` and `experimental` are rules' names, or "all"."""
+
+    skip: frozenset[str] = frozenset()
+    error: bool = False
+    experimental: frozenset[str] = frozenset()
+
+    def chosen(self, found: Iterable[Finding]) -> list[Finding]:
+        """Those that are not skipped, in the order of their lines."""
+        kept = [f for f in found if self._wants(f.rule)]
+        return sorted(kept, key=lambda f: f.line)
+
+    def _wants(self, rule: str) -> bool:
+        if rule in self.skip or ALL in self.skip:
+            return False
+        return not RULES[rule].experimental or bool({rule, ALL} & self.experimental)
+
+
+def parse_check(text: str, name: str = "Dockerfile") -> CheckOptions:
+    """The value of the directive, or of the build argument BUILDKIT_DOCKERFILE_CHECK.
+
+    Raises DockerfileError.
+    """
+    options = CheckOptions()
+    for part in filter(None, (part.strip() for part in text.split(";"))):
+        key, equals, value = (word.strip() for word in part.partition("="))
+        rules = frozenset(word.strip() for word in value.split(",") if word.strip())
+        if not equals or key not in ("skip", "error", "experimental"):
+            raise DockerfileError(
+                f'invalid check option "{part}"', name=name, hint="skip=RULE,...;error=true"
+            )
+        if key == "skip":
+            options = options._replace(skip=rules)
+        elif key == "experimental":
+            options = options._replace(experimental=rules)
+        elif value.lower() in TRUE + FALSE:
+            options = options._replace(error=value.lower() in TRUE)
+        else:
+            raise DockerfileError(f'failed to parse check option "{part}"', name=name, hint="true or false")
+    return options

@@ -1,0 +1,1 @@
+"""What programs need to start: their loader, their libraries, their interpreter."""

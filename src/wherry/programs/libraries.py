@@ -1,0 +1,153 @@
+"""Where the loader of an image looks for libraries.  Source: ld.so(8); for musl, its ldso/dynlink.c."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from typing import TYPE_CHECKING
+
+from wherry.errors import ContextError
+from wherry.programs.elf import Elf, read_elf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from wherry.layers.view import Node, View
+
+TRIPLETS = {
+    "amd64": ("x86_64-linux-gnu",),
+    "386": ("i386-linux-gnu",),
+    "arm64": ("aarch64-linux-gnu",),
+    "arm": ("arm-linux-gnueabihf", "arm-linux-gnueabi"),
+    "ppc64le": ("powerpc64le-linux-gnu",),
+    "riscv64": ("riscv64-linux-gnu",),
+    "s390x": ("s390x-linux-gnu",),
+}
+WIDE = ("amd64", "arm64", "ppc64le", "riscv64", "s390x")
+MUSL = ("/lib", "/usr/local/lib", "/usr/lib")
+CONFIG = "/etc/ld.so.conf"
+LARGEST = 1 << 20
+MOST = 2000
+"""Libraries of one program, and files of the loader's configuration."""
+
+
+class Libraries:
+    """Finds what programs of one image need.  `env` is its environment's LD_LIBRARY_PATH."""
+
+    def __init__(self, view: View, env: str = "") -> None:
+        self._view = view
+        self._env = [folder for folder in env.replace(";", ":").split(":") if folder]
+        self._configured: list[str] | None = None
+
+    def missing(self, path: str, elf: Elf) -> Iterator[tuple[str, str]]:
+        """(who needs it, its name) of every library that is not in the image, nearest first."""
+        waiting = [(path, elf, elf.rpath)]
+        seen: set[str] = set()
+        while waiting and len(seen) < MOST:
+            origin, one, rpath = waiting.pop(0)
+            for name in one.needed:
+                if name in seen:
+                    continue
+                seen.add(name)
+                found = self._find(name, origin, one, rpath, elf)
+                if found is None:
+                    yield origin, name
+                    continue
+                below = self.read(found)
+                if below is not None:
+                    # DT_RPATH of a program is for the libraries of its libraries, too.
+                    waiting.append((f"/{found.name}", below, ":".join(filter(None, (below.rpath, rpath)))))
+
+    def read(self, node: Node) -> Elf | None:
+        try:
+            with open(node.path, "rb") as file:
+                return read_elf(file)
+        except OSError:
+            return None
+
+    def _find(self, name: str, origin: str, one: Elf, rpath: str, program: Elf) -> Node | None:
+        if "/" in name:
+            return self.file(name)
+        own = one.runpath or rpath
+        folders = [*self._env, *_expanded(own, origin, program)] if one.runpath else [
+            *_expanded(own, origin, program), *self._env,
+        ]  # fmt: skip
+        for folder in (*folders, *self._defaults(program)):
+            node = self.file(posixpath.join(folder, name))
+            if node is not None:
+                found = self.read(node)
+                if found is None or found.architecture == program.architecture:
+                    return node
+        return None
+
+    def file(self, path: str) -> Node | None:
+        """A regular file of the image, links followed inside it."""
+        try:
+            node = self._view.find(path)
+        except ContextError:
+            return None
+        return node if node is not None and stat.S_ISREG(node.status.st_mode) else None
+
+    def _defaults(self, program: Elf) -> Sequence[str]:
+        if "musl" in posixpath.basename(program.loader):
+            return self._musl(program)
+        triplets = TRIPLETS.get(program.architecture, ())
+        folders = [f"{top}/{triplet}" for triplet in triplets for top in ("/lib", "/usr/lib")]
+        if program.architecture in WIDE:
+            folders += ["/lib64", "/usr/lib64"]
+        return [*self._config(), *folders, "/lib", "/usr/lib", "/usr/local/lib"]
+
+    def _musl(self, program: Elf) -> Sequence[str]:
+        """The folders of /etc/ld-musl-ARCH.path, where there is one."""
+        name = posixpath.basename(program.loader).removesuffix(".so.1")
+        text = self._text(f"/etc/{name}.path")
+        folders = [f for line in text.splitlines() for f in line.split(":") if f.startswith("/")]
+        return folders or MUSL
+
+    def _config(self) -> list[str]:
+        if self._configured is None:
+            self._configured = list(self._lines(CONFIG, set()))
+        return self._configured
+
+    def _lines(self, path: str, seen: set[str]) -> Iterator[str]:
+        if path in seen or len(seen) > MOST:
+            return
+        seen.add(path)
+        for line in self._text(path).splitlines():
+            word = line.partition("#")[0].strip()
+            if word.startswith("include "):
+                pattern = posixpath.join(posixpath.dirname(path), word.split(None, 1)[1])
+                for each in self._glob(pattern):
+                    yield from self._lines(each, seen)
+            elif word.startswith("/"):
+                yield word
+
+    def _glob(self, pattern: str) -> list[str]:
+        from wherry.dockerfile import glob
+
+        folder, name = posixpath.split(pattern)
+        try:
+            node = self._view.find(folder)
+            names = self._view.list(node) if node is not None and node.is_folder else []
+            return [f"{folder}/{each}" for each in names if glob.match(name, each)]
+        except ContextError:
+            return []
+
+    def _text(self, path: str) -> str:
+        node = self.file(path)
+        if node is None or node.status.st_size > LARGEST:
+            return ""
+        with open(node.path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+
+def _expanded(folders: str, origin: str, program: Elf) -> list[str]:
+    lib = "lib64" if program.architecture in WIDE else "lib"
+    here = posixpath.dirname(origin)
+    found = []
+    for folder in filter(None, folders.split(":")):
+        for name, value in (("ORIGIN", here), ("LIB", lib), ("PLATFORM", os.uname().machine)):
+            folder = folder.replace("${" + name + "}", value).replace("$" + name, value)
+        found.append(folder)
+    return found

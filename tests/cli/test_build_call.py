@@ -1,0 +1,89 @@
+"""``wherry build --check`` and ``--call``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from support.wherry import Wherry
+
+DOCKERFILE = """\
+# VERSION which one
+ARG VERSION=1
+# base what all start from
+FROM scratch AS base
+ARG WHO
+FROM base AS tool
+ARG TOKEN_FILE=/x
+RUN --mount=type=secret,id=key,required --mount=type=ssh true
+# app the program
+FROM base AS app
+ARG VERSION
+CMD run
+"""
+
+
+def context(tmp_path: Path, text: str) -> str:
+    (tmp_path / "Dockerfile").write_text(text)
+    return str(tmp_path)
+
+
+def test_a_check_that_finds_something_is_a_failure(wherry: Wherry, tmp_path: Path) -> None:
+    done = wherry.run("build", "--check", context(tmp_path, "FROM scratch\nCMD x\n"))
+    assert done.returncode == 1 and "WARNING: JSONArgsRecommended" in done.stdout
+    done = wherry.run("build", "--call=check,format=json", str(tmp_path))
+    assert [w["ruleName"] for w in json.loads(done.stdout)["warnings"]] == ["JSONArgsRecommended"]
+    assert wherry("images", "-q") == "", "nothing is built"
+
+
+def test_a_check_that_finds_nothing(wherry: Wherry, tmp_path: Path) -> None:
+    assert wherry("build", "--check", context(tmp_path, "FROM debian\nCOPY . /\n")) == (
+        "Check complete, no warnings found."
+    )
+
+
+def test_a_file_that_is_ignored_is_found(wherry: Wherry, tmp_path: Path) -> None:
+    (tmp_path / ".dockerignore").write_text("hidden\n")
+    done = wherry.run("build", "--check", context(tmp_path, "FROM scratch\nCOPY hidden /\n"))
+    assert "CopyIgnoredFile" in done.stdout
+
+
+def test_errors_where_the_file_wants_them(bb: Wherry, tmp_path: Path) -> None:
+    text = "# check=error=true\nFROM bb\nRUN exit 1\nCMD x\n"
+    said = bb.fails("build", context(tmp_path, text), code=1)
+    assert "lint violation found for rules: JSONArgsRecommended" in said and "exit 1" not in said
+    said = bb.fails("build", "--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all", str(tmp_path), code=1)
+    assert "did not complete successfully" in said
+
+
+def test_targets(wherry: Wherry, tmp_path: Path) -> None:
+    place = context(tmp_path, DOCKERFILE)
+    shown = wherry("build", "--call=targets", place).strip().splitlines()
+    assert [line.split(None, 1) for line in shown] == [
+        ["TARGET", "DESCRIPTION"],
+        ["base", "what all start from"],
+        ["tool"],
+        ["app", "(default)   the program"],
+    ]
+    found = json.loads(wherry("build", "--call=targets,format=json", place))["targets"]
+    assert [(t["name"], t["default"]) for t in found] == [("base", False), ("tool", False), ("app", True)]
+
+
+def test_an_outline(wherry: Wherry, tmp_path: Path) -> None:
+    place = context(tmp_path, DOCKERFILE)
+    args = ("--call=outline,format=json", "--build-arg", "WHO=me")
+    app = json.loads(wherry("build", *args, place))
+    assert app["args"] == [
+        {"name": "VERSION", "value": "1", "description": "which one"},
+        {"name": "WHO", "value": "me", "description": ""},
+    ]
+    tool = json.loads(wherry("build", *args, "--target", "tool", place))
+    assert tool["secrets"] == [{"name": "key", "required": True}]
+    assert tool["ssh"] == [{"name": "default", "required": False}]
+    shown = wherry("build", "--call=outline", "--target", "tool", place)
+    assert "TARGET: tool" in shown and "SECRET   REQUIRED\nkey      true" in shown
+
+
+def test_a_method_that_is_none(wherry: Wherry, tmp_path: Path) -> None:
+    said = wherry.fails("build", "--call=targts", context(tmp_path, "FROM scratch\n"), code=125)
+    assert "did you mean targets?" in said
