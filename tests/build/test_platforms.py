@@ -121,7 +121,8 @@ def test_a_base_for_another_platform_is_said(bb: Wherry, tmp_path: Path) -> None
     (tmp_path / "c").mkdir()
     (tmp_path / "c/Dockerfile").write_text("FROM other\n")
     done = bb.run("build", "--progress=plain", "-t", "x", str(tmp_path / "c"))
-    assert f"base image other is for {OTHER}, expected {HERE}" in done.stderr
+    said = f'Base image other was pulled with platform "{OTHER}", expected "{HERE}" for current build'
+    assert f"InvalidBaseImagePlatform: {said} (line 1)" in done.stderr
     assert inspect(bb, "x")["Architecture"] == "s390x", "an image is for what its base is for"
 
 
