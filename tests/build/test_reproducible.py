@@ -83,6 +83,24 @@ def test_two_stores_two_folders_two_isolations_and_two_kinds_of_snapshots(
         assert all(member.mtime < EPOCH + 200_000_000 for member in layer.values())
 
 
+@pytest.mark.parametrize(
+    ("words", "dockerfile"),
+    [
+        (["--squash"], DOCKERFILES["what is deleted"]),
+        (["--platform", "linux/amd64,linux/s390x"], "FROM scratch\nARG TARGETARCH\nCOPY . /$TARGETARCH\n"),
+    ],
+    ids=["squashed", "platforms"],
+)
+def test_one_layer_for_all_and_an_index_of_platforms(
+    bb: Wherry, base_archive: Path, tmp_path: Path, words: list[str], dockerfile: str
+) -> None:
+    one = write_context(tmp_path / "one", other=False)
+    two = write_context(tmp_path / "two", other=True)
+    first = build(bb, one, dockerfile, tmp_path, *words)
+    assert build(another(tmp_path / "other", base_archive), two, dockerfile, tmp_path, *words) == first
+    assert build(bb, two, dockerfile, tmp_path, "--no-cache", *words) == first
+
+
 def test_layers_of_the_base_and_their_history_stay_as_they_are(bb: Wherry, tmp_path: Path) -> None:
     context = write_context(tmp_path / "c", other=False)
     base = inspect(bb, "bb")

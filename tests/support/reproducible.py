@@ -84,6 +84,12 @@ mkdir /h
 echo here > /h/doc
 EOF
 """,
+    "a folder by a name": """\
+FROM bb
+COPY --from=named . /named/
+RUN --mount=type=bind,from=named,target=/n cp -a /n /copied
+RUN stat -c '%n %Y %u' /named/* /copied/* > /times
+""",
     "stages beside each other": """\
 FROM bb AS a
 RUN echo a > /a
@@ -170,6 +176,7 @@ def build(wherry: Wherry, context: Path, dockerfile: str, out: Path, *words: str
     meta, archive = out / "meta.json", out / "image.tar"
     image = wherry(
         *("build", "-q", "--reproducible", "--metadata-file", str(meta)),
+        *("--build-context", f"named={context / 'dir'}"),
         *("-o", "type=image", "-o", f"type=oci,dest={archive}", *words, str(context)),
     )
     return Result(image, json.loads(meta.read_text())["containerimage.digest"], archive.read_bytes())

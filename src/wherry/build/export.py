@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from wherry.build.output import Output
     from wherry.build.progress import Progress
-    from wherry.images.layout import Notes
+    from wherry.images.layout import Layout, Notes
     from wherry.oci.platform import Platform
     from wherry.store import Store
 
@@ -152,29 +152,33 @@ def _file(dest: str) -> Iterator[IO[bytes]]:
 def _archive(store: Store, built: Sequence[Built], output: Output) -> Descriptor:
     from wherry.images.layout import Folder, Layout, Tar
 
-    packing = _packing(output)
+    if len(built) == 1:
+        _check_single(output)
+    elif output.type == "docker":
+        raise UsageError(
+            "docker exporter does not currently support exporting manifest lists",
+            hint="say type=oci, or one --platform",
+        )
     names = [parse_reference(name).canonical() for name in output.names]
     with contextlib.ExitStack() as stack:
         sink = Folder(output.dest) if output.folder else Tar(stack.enter_context(_file(output.dest)))
-        layout = Layout(store, sink, packing)
+        layout = Layout(store, sink, _packing(output))
         if len(built) == 1:
-            _check_single(output)
             descriptor = layout.add(built[0].image, names, _notes(output, built[0].platform))
-        elif output.type == "docker":
-            raise UsageError(
-                "docker exporter does not currently support exporting manifest lists",
-                hint="say type=oci, or one --platform",
-            )
         else:
-            parts = [
-                layout.add(image, (), _notes(output, platform), listed=False) for platform, image in built
-            ]
-            annotations = _annotations(output, "index")
-            descriptor = layout.add_index(
-                _index(built, parts, annotations), names, _annotations(output, "index-descriptor")
-            )
+            descriptor = _add_index(layout, built, names, output)
         layout.close(docker=output.type == "docker")
     return descriptor
+
+
+def _add_index(layout: Layout, built: Sequence[Built], names: Sequence[str], output: Output) -> Descriptor:
+    parts = [layout.add(image, (), _notes(output, platform), listed=False) for platform, image in built]
+    return layout.add_index(
+        _index(built, parts, _annotations(output, "index")),
+        names,
+        _annotations(output, "index-descriptor"),
+        max(image.config.created for _, image in built),
+    )
 
 
 def _store(store: Store, built: Sequence[Built], output: Output) -> Descriptor:
@@ -213,9 +217,9 @@ def _as_asked(store: Store, one: Built, output: Output) -> Descriptor:
 
 def _packing(output: Output) -> Packing:
     compression = output.compression or "gzip"
-    # Docker has no media type for zstd, and none of Docker's manifests has annotations.
     oci = output.oci_types if output.oci_types is not None else output.type != "docker"
-    oci = oci or compression == "zstd" or bool(output.annotations)
+    # What only OCI's formats have: a media type for zstd, annotations of anything but a manifest.
+    oci = oci or compression == "zstd" or any(note.kind != "manifest" for note in output.annotations)
     return Packing(
         "none" if compression == "uncompressed" else compression, output.level, output.force, oci
     )

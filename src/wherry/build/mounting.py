@@ -116,12 +116,12 @@ class Mounting:
     # -- bind --------------------------------------------------------------------------------------
 
     def _bind(self, one: PlannedMount, stack: contextlib.ExitStack, context: Callable[[], Context]) -> str:
-        if one.layers is None and self._timeless:
-            from wherry.build.context_copy import copy_context
-
-            return copy_context(context(), one.asked.source or "/", self._new())
         if one.layers is None:
             shown = one.context or context()
+            if self._timeless:
+                from wherry.build.context_copy import copy_context
+
+                return copy_context(shown, one.asked.source or "/", self._new())
             trees = [shown.root]
             mask = self._mask(shown)
             if mask is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import IO, TYPE_CHECKING
 
@@ -37,16 +36,10 @@ def run(options: Options) -> int:
         if output is None:
             _write(store, chosen, sys.stdout.buffer)
             return 0
-        # A save that fails must not leave half an archive where a whole one may have been.
-        temporary = f"{output}.{os.getpid()}.tmp"
-        try:
-            with open(temporary, "wb") as file:
-                _write(store, chosen, file)
-            os.rename(temporary, output)
-        except BaseException:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
-            raise
+        from wherry.layers.newfile import new_file
+
+        with new_file(output) as file:
+            _write(store, chosen, file)
     return 0
 
 

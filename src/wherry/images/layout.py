@@ -159,11 +159,13 @@ class Layout:
         )
         return descriptor
 
-    def add_index(self, data: bytes, names: Sequence[str], notes: Mapping[str, str]) -> Descriptor:
+    def add_index(
+        self, data: bytes, names: Sequence[str], notes: Mapping[str, str], created: str
+    ) -> Descriptor:
         """Write an image index, whose images were added before."""
         descriptor = Descriptor(oci.INDEX, digest_of(data), len(data), dict(notes))
         _add(self._sink, _path(descriptor.digest), data)
-        self._list("", names, descriptor)
+        self._list(created, names, descriptor)
         return descriptor
 
     def close(self, *, docker: bool) -> None:
