@@ -161,7 +161,6 @@ def _print_outline(value: dict[str, Any]) -> None:
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    print()
-    for row in rows:
-        print("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    from wherry.cli.table import columns
+
+    print(f"\n{columns(rows)}")

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,37 @@ if TYPE_CHECKING:
 MOST_PRIVATE = 100
 
 
+class CacheMount(NamedTuple):
+    """One of them: `used` in Unix seconds, `busy` while a step uses it."""
+
+    id: str
+    path: str
+    used: float
+    busy: bool
+
+
 class CacheMounts:
     def __init__(self, root: str) -> None:
         self._folder = os.path.join(root, "caches")
+
+    def all(self) -> list[CacheMount]:
+        """By their names; of a private one there may be several."""
+        found = []
+        for name in os.listdir(self._folder) if os.path.isdir(self._folder) else ():
+            path = os.path.join(self._folder, name.removesuffix(".json"))
+            if not name.endswith(".json") or not os.path.isdir(path):
+                continue
+            try:
+                with open(path + ".json", encoding="utf-8") as file:
+                    value = json.load(file)
+                found.append(CacheMount(str(value["id"]), path, float(value["used"]), _busy(path)))
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return sorted(found)
+
+    def path(self, name: str) -> str:
+        """Where the shared folder of a name lies, whether it exists or not."""
+        return os.path.join(self._folder, _mark(name))
 
     @contextlib.contextmanager
     def use(self, name: str, sharing: str) -> Iterator[str]:
@@ -58,6 +86,17 @@ class CacheMounts:
                 continue
             return path, lock
         return self._one(name, "locked")
+
+
+def _busy(path: str) -> bool:
+    lock = _open(path)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def _open(path: str) -> int:

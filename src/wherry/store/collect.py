@@ -36,9 +36,15 @@ def collect(store: Store) -> int:
 
 def _referred(store: Store) -> tuple[set[str], set[str]]:
     """(diff IDs, blob digests) that images, containers and cache records refer to."""
-    layers = store.cache.values()
-    blobs = set(layers)  # a record's value is a layer, or the blob that a layer was compressed to
-    blobs.update(store.names.all().values())  # image indexes, beside images
+    layers, blobs = referred_by_images(store)
+    known = store.cache.values()  # a record's value is a layer, or the blob that a layer was compressed to
+    return layers | known, blobs | known
+
+
+def referred_by_images(store: Store) -> tuple[set[str], set[str]]:
+    """(diff IDs, blob digests) that images and containers refer to."""
+    layers: set[str] = set()
+    blobs = set(store.names.all().values())  # image indexes, beside images
     for image in store.images.all():
         blobs |= {image.id, image.manifest}
         if store.blobs.has(image.id):

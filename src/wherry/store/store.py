@@ -32,7 +32,7 @@ from wherry.store.location import default_root
 from wherry.store.temporary import sweep, temporary_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from wherry.store.builds import Builds
     from wherry.store.listings import Listings
@@ -123,6 +123,18 @@ class Store:
                 return collect(self)
         except BlockingIOError:
             return 0
+
+    @contextlib.contextmanager
+    def alone(self, waiting: Callable[[], None]) -> Iterator[None]:
+        """Hold the store when nobody uses it any more; `waiting` is told if that takes a while."""
+        try:
+            with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
+                yield
+            return
+        except BlockingIOError:
+            waiting()
+        with self._lock(fcntl.LOCK_EX):
+            yield
 
     @contextlib.contextmanager
     def _lock(self, how: int) -> Iterator[None]:
