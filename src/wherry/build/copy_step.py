@@ -58,7 +58,7 @@ class Wish:
     def created_by(self) -> str:
         """As BuildKit writes it."""
         parents = ["--parents"] if self.copy.parents else []
-        flags = (("from", self.copy.from_), ("chown", self.owner), ("chmod", self.mode))
+        flags = (("chown", self.owner), ("chmod", self.mode))
         shown = [f"--{name}={value}" for name, value in flags if value]
         documents = [f"<<{name}" for name in self.documents]
         return " ".join([self.name, *parents, *shown, *self.words, *documents, self.dest])
@@ -175,7 +175,7 @@ def copy_content(stage: StageBuilder, wish: Wish, wanted: Sequence[Wanted]) -> t
     With --link the layer knows nothing of what lies below it, so it is the same on any base.
     """
     view = stage.view()
-    owner = _owner(wish.owner, view)
+    owner = owner_of(wish.owner, view)
     mode = _mode(wish.mode)
     below = View(()) if wish.copy.link else view
     exclude = _exclude(wish.exclude)
@@ -206,7 +206,8 @@ def _exclude(patterns: list[str]) -> Ignore | None:
     return ignore.parse("\n".join(patterns))
 
 
-def _owner(text: str, view: View) -> tuple[int, int]:
+def owner_of(text: str, view: View) -> tuple[int, int]:
+    """uid and gid of ``USER[:GROUP]``, root's for "".  Raises SandboxError for names that nobody knows."""
     if not text:
         return 0, 0
     from wherry.sandbox.users import resolve_owner

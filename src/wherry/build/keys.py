@@ -94,8 +94,9 @@ def copy_from_key(
     )
 
 
-def workdir_key(chain: str, path: str) -> Key:
-    return _key("workdir", chain=chain, path=path)
+def workdir_key(chain: str, path: str, owner: tuple[int, int] = (0, 0)) -> Key:
+    more = {"owner": list(owner)} if owner != (0, 0) else {}
+    return _key("workdir", chain=chain, path=path, **more)
 
 
 def image_key(config: bytes) -> Key:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from wherry.build.mounts import PlannedMount
     from wherry.build.stage import StageBuilder
+    from wherry.build.state import State
     from wherry.dockerfile.ast import Run
 
 
@@ -49,7 +50,7 @@ def run_step(stage: StageBuilder, run: Run) -> bool:
         worker = stage.build.worker()
         return worker.run(task, stage.diff_ids, stage.build.context, stage.told, stage.scratch)
 
-    created_by = _created_by(argv, state.args)
+    created_by = _created_by(argv, state)
     if not run.mounts:
         return stage.layer(key, created_by, make)
     from wherry.build.mounts import component, plan_mounts, quick_component
@@ -86,7 +87,9 @@ def _direct(mounts: Sequence[PlannedMount]) -> bool:
     return any(m.asked.type == "bind" and m.layers is None for m in mounts)
 
 
-def _created_by(argv: Sequence[str], args: dict[str, str]) -> str:
+def _created_by(argv: Sequence[str], state: State) -> str:
+    """As BuildKit writes it: the declared arguments with what they are in this step."""
     shown = " ".join(argv)
-    known = [f"{n}={v}" for n, v in sorted(args.items())]
+    values = state.variables()
+    known = [f"{name}={values.get(name, '')}" for name in state.declared]
     return f"RUN |{len(known)} {' '.join(known)} {shown}" if known else f"RUN {shown}"

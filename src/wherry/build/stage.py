@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from wherry.build import keys
-from wherry.build.copy_step import copy_step
+from wherry.build.copy_step import copy_step, owner_of
 from wherry.build.plan import expanded, needed_by
 from wherry.build.progress import Silent
 from wherry.build.result import StageResult
@@ -65,6 +65,7 @@ class StageBuilder:
         # Triggers are for whoever starts from the image, and not for those who start from that one.
         self.state.config.pop("OnBuild", None)
         self.state.args.update(base.args)
+        self.state.declared.update(dict.fromkeys(base.args))
         self._extra = base.extra
         self._origin = base.origin
         if "PATH" not in self.state.env:
@@ -136,6 +137,7 @@ class StageBuilder:
     def _arg(self, arg: Arg) -> None:
         """A value from the command line, else the default, else the value from before the first FROM."""
         given = self.build.options.args
+        shown = []
         for written, default in arg.names:
             name = self.expand(written, arg.location)
             self.build.used_args.add(name)
@@ -145,7 +147,10 @@ class StageBuilder:
                 self.state.args[name] = self.expand(default, arg.location)
             elif name in self._meta:
                 self.state.args[name] = self._meta[name]
-        self.remember(arg.source, None)
+            self.state.declared.setdefault(name)
+            value = self.state.args.get(name)
+            shown.append(name if value is None else f"{name}={value}")
+        self.remember(f"ARG {' '.join(shown)}", None)
 
     def _expanded(self, instruction: Instruction) -> Instruction:
         """Variables replaced where Docker replaces them: never in RUN, CMD, ENTRYPOINT."""
@@ -276,8 +281,11 @@ class StageBuilder:
             return True
         if node is not None:
             raise fail(workdir.location, f"{path} is not a directory")
-        key = keys.workdir_key(self.chain, path)
-        return self.layer(key, created_by, lambda: self.build.worker().folder(view.resolve(path), view))
+        owner = owner_of(self.state.user, view)
+        key = keys.workdir_key(self.chain, path, owner)
+        return self.layer(
+            key, created_by, lambda: self.build.worker().folder(view.resolve(path), view, owner)
+        )
 
 
 def rfc3339(seconds: float) -> str:

@@ -45,6 +45,8 @@ class State:
         self.config: dict[str, Any] = json.loads(json.dumps(config))
         self.author = author
         self.args: dict[str, str] = {}
+        # The names that ARG declared, with and without a value, in their order.
+        self.declared: dict[str, None] = {}
         self._cmd_is_own = False
 
     # -- what steps ask ----------------------------------------------------------------------------
@@ -85,10 +87,10 @@ class State:
         if isinstance(instruction, Env):
             for name, value in instruction.pairs:
                 self.set_env(name, value)
-            return "ENV " + " ".join(f"{n}={_quoted(v)}" for n, v in instruction.pairs)
+            return "ENV " + " ".join(f"{n}={v}" for n, v in instruction.pairs)
         if isinstance(instruction, Label):
             self._merge("Labels", dict(instruction.pairs))
-            return "LABEL " + " ".join(f"{n}={_quoted(v)}" for n, v in instruction.pairs)
+            return "LABEL " + " ".join(f"{n}={v}" for n, v in instruction.pairs)
         if isinstance(instruction, (Cmd, Entrypoint)):
             return self._program(instruction)
         if isinstance(instruction, Workdir):
@@ -102,7 +104,7 @@ class State:
         if isinstance(instruction, Expose):
             ports = [port for word in instruction.ports for port in expand_ports(word)]
             self._merge("ExposedPorts", {port: {} for port in ports})
-            return "EXPOSE " + " ".join(f"map[{port}:{{}}]" for port in ports)
+            return f"EXPOSE map[{' '.join(f'{port}:{{}}' for port in sorted(set(ports)))}]"
         if isinstance(instruction, Volume):
             self._merge("Volumes", {path: {} for path in instruction.paths})
             return f"VOLUME [{' '.join(instruction.paths)}]"
@@ -117,7 +119,7 @@ class State:
             return f"SHELL [{' '.join(instruction.words)}]"
         if isinstance(instruction, Healthcheck):
             self.config["Healthcheck"] = self._health(instruction)
-            return instruction.source
+            return f"HEALTHCHECK {_go_health(self.config['Healthcheck'])}"
         if isinstance(instruction, Maintainer):
             self.author = instruction.name
             return f"MAINTAINER {instruction.name}"
@@ -139,7 +141,8 @@ class State:
 
     def _program(self, instruction: Cmd | Entrypoint) -> str:
         argv = list(self.argv(instruction.command))
-        shown = json.dumps(argv, ensure_ascii=False)
+        # Go's %q of a list, as BuildKit prints it.
+        shown = f"[{' '.join(json.dumps(word, ensure_ascii=False) for word in argv)}]"
         if isinstance(instruction, Cmd):
             self.config["Cmd"] = argv
             self._cmd_is_own = True
@@ -186,5 +189,21 @@ def expand_ports(word: str) -> list[str]:
     return [f"{port}/{protocol}" for port in range(first, last + 1)]
 
 
-def _quoted(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False) if any(c in value for c in ' "\t\n') else value
+def _go_health(health: dict[str, Any]) -> str:
+    """Go's %+v of Docker's HealthcheckConfig."""
+    times = ("Interval", "Timeout", "StartPeriod", "StartInterval")
+    shown = " ".join(f"{name}:{_go_duration(health.get(name, 0))}" for name in times)
+    return f"{{Test:[{' '.join(health['Test'])}] {shown} Retries:{health.get('Retries', 0)}}}"
+
+
+def _go_duration(nanoseconds: int) -> str:
+    """``1h0m0s``, ``1.5s``, ``100ms``: Go's time.Duration."""
+    if 0 < nanoseconds < 10**9:
+        unit, size = next((u, s) for u, s in (("ms", 10**6), ("µs", 10**3), ("ns", 1)) if nanoseconds >= s)
+        return f"{nanoseconds / size:g}{unit}"
+    minutes, rest = divmod(nanoseconds, 60 * 10**9)
+    seconds = f"{rest / 10**9:g}s"
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{seconds}"
+    return f"{minutes}m{seconds}" if minutes else seconds

@@ -94,7 +94,7 @@ class Worker:
             settle(tree, since)
         return self._commit(tree)
 
-    def folder(self, path: str, view: View) -> str:
+    def folder(self, path: str, view: View, owner: tuple[int, int] = (0, 0)) -> str:
         """Commit a layer that has one new folder and its missing parents."""
 
         def write(tree: str) -> None:
@@ -109,6 +109,7 @@ class Worker:
             for name, origin in reversed(made):
                 host = f"{tree}/{name}"
                 if origin is None:
+                    os.chown(host, *owner)
                     os.chmod(host, ROOT_MODE)
                     continue
                 entry = entry_of(b"", os.fsencode(origin), os.lstat(origin), {})
