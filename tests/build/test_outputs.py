@@ -157,6 +157,9 @@ def test_an_oci_archive_is_a_layout_with_gzip_and_the_names_that_were_typed(
     assert all(note["org.opencontainers.image.created"] == archive.config["created"] for note in notes)
     assert "manifest.json" not in archive.files
     assert bb("images", "-q", "there:1") == ""
+    words = ["build", "-q", "-t", "there:1", "-t", "reg.example/x", "-o", "type=oci", str(context)]
+    piped = subprocess.run([*bb.prefix, *words], capture_output=True, check=True, env=bb.env)
+    assert piped.stdout == (tmp_path / "o").read_bytes()
     other = Wherry(tmp_path / "other")
     other("load", "-i", str(tmp_path / "o"))
     assert other("run", "--rm", "there:1") == "hi"
