@@ -22,7 +22,7 @@ check: setup      ## ruff, mypy --strict, import contracts
 	$(VENV)/bin/lint-imports
 
 test: setup       ## all tests; live ones where this machine can; says what it skipped and why
-	$(VENV)/bin/pytest -m "not cluster" -rs
+	$(VENV)/bin/pytest -m "not cluster" -rs -n 2 --dist loadgroup
 
 test-cluster: setup  ## the contract tests against a real etcd and kube-apiserver
 	$(VENV)/bin/pytest -m cluster -rs
