@@ -34,7 +34,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With -n: a file's tests share their fixtures in one process; those of live/ share the demo's images."""
+    """With -n: a file's tests share fixtures in one process; those of live/ share the demo's images."""
     for item in items:
         live = "live" in item.path.parts
         item.add_marker(pytest.mark.xdist_group("live" if live else str(item.path)))

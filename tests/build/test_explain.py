@@ -11,7 +11,9 @@ import pytest
 
 from support.wherry import Wherry
 
-DOCKERFILE = "FROM bb\nARG VERSION=1\nRUN echo $VERSION > /v\nCOPY . /src/\nRUN echo built > /built\n"
+DOCKERFILE = (
+    "FROM bb\nARG VERSION=1\nRUN echo $VERSION > /tmp/v\nCOPY . /src/\nRUN echo built > /tmp/built\n"
+)
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def test_an_instruction_that_changed(bb: Wherry, context: Path) -> None:
     bb.build(context, DOCKERFILE)
     bb.build(context, DOCKERFILE.replace("echo built", "echo rebuilt"))
     assert reasons(bb, 2) == [
-        "the instruction changed: RUN echo built > /built -> RUN echo rebuilt > /built"
+        "the instruction changed: RUN echo built > /tmp/built -> RUN echo rebuilt > /tmp/built"
     ]
     bb.build(context, DOCKERFILE.replace("COPY .", "COPY --chown=app --chmod=755 ."))
     assert "--chown changed: 0:0 -> 1000:1000" in reasons(bb, 1)

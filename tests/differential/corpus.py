@@ -22,11 +22,7 @@ def _cases(area: str, *texts: str | tuple[str, ...]) -> list[Case]:
     found = []
     for number, text in enumerate(texts):
         dockerfile, *args = (text,) if isinstance(text, str) else text
-        whole = (
-            dockerfile
-            if dockerfile.lstrip().upper().startswith(("FROM", "ARG", "#"))
-            else f"FROM bb\n{dockerfile}"
-        )
+        whole = dockerfile if "from " in dockerfile.lower() else f"FROM bb\n{dockerfile}"
         found.append(Case(f"{area}-{number:02}", f"{whole}\n", tuple(args)))
     return found
 
