@@ -59,6 +59,8 @@ def test_the_name_of_a_here_document_leads_nowhere_else(bb: Wherry, tmp_path: Pa
     assert list(tree(bb, image, "/x")) == ["evil"]
     outside = [path for path in tmp_path.rglob("evil") if "layers" not in path.parts]
     assert outside == []
+    (tmp_path / "c/Dockerfile").write_text("FROM bb\nCOPY <<.. /x/\nevil\n..\n")
+    assert ".. is no name for a file in /x" in bb.fails("build", str(tmp_path / "c"), code=1)
 
 
 @pytest.mark.parametrize(
@@ -91,11 +93,14 @@ def test_parents_of_files_of_another_stage(bb: Wherry, tmp_path: Path) -> None:
     assert sorted(tree(bb, image, "/to")) == ["q", "q/r"]
 
 
-def test_parents_of_nothing_is_an_error_for_a_name_and_for_a_pattern(bb: Wherry, tmp_path: Path) -> None:
+def test_parents_of_nothing_is_an_error_for_a_name_and_told_of_a_pattern(
+    bb: Wherry, tmp_path: Path
+) -> None:
     folder = context(tmp_path / "c", "a/x")
-    for word in ("a/y", "*/y"):
-        (folder / "Dockerfile").write_text(f"FROM bb\nCOPY --parents {word} /to\n")
-        assert word in bb.fails("build", str(folder), code=1)
+    (folder / "Dockerfile").write_text("FROM bb\nCOPY --parents a/y /to\n")
+    assert "a/y" in bb.fails("build", str(folder), code=1)
+    (folder / "Dockerfile").write_text("FROM bb\nCOPY --parents */y /to\n")
+    assert 'COPY copies nothing: "*/y"' in bb.run("build", str(folder)).stderr
 
 
 @pytest.mark.parametrize(
@@ -122,8 +127,32 @@ def test_a_pattern_that_matches_nothing_is_left_out_beside_one_that_does(
     folder = context(tmp_path / "c", "package.json")
     image = bb.build(folder, "FROM bb\nCOPY package.json package-lock.json* /to/\n")
     assert list(tree(bb, image, "/to")) == ["package.json"]
-    (folder / "Dockerfile").write_text("FROM bb\nCOPY nothing* /to/\n")
-    assert '"nothing*" matches no file' in bb.fails("build", str(folder), code=1)
+
+
+def test_a_pattern_that_matches_nothing_copies_nothing_and_says_so(bb: Wherry, tmp_path: Path) -> None:
+    folder = context(tmp_path / "c", "left-out")
+    (folder / ".dockerignore").write_text("left*\n")
+    (folder / "Dockerfile").write_text("FROM bb\nCOPY left* /to/\n")
+    done = bb.run("build", "-t", "x", str(folder))
+    assert done.returncode == 0 and "warning: Dockerfile:2: COPY copies nothing: " in done.stderr
+    assert '"left*" matches no file in the build context; .dockerignore line 1 (left*) excl' in done.stderr
+    assert bb.run("run", "--rm", "x", "ls", "/to").returncode == 1
+
+
+def test_files_go_into_a_folder_that_is_there_without_a_slash(bb: Wherry, tmp_path: Path) -> None:
+    folder = context(tmp_path / "c", "a", "b")
+    image = bb.build(folder, "FROM bb\nCOPY a b /etc\n")
+    assert {"a", "b"} <= set(tree(bb, image, "/etc"))
+    (folder / "Dockerfile").write_text("FROM bb\nCOPY a b /new\n")
+    assert "must be a directory and end with a /" in bb.fails("build", str(folder), code=1)
+
+
+def test_dots_do_not_lead_above_the_context(bb: Wherry, tmp_path: Path) -> None:
+    folder = context(tmp_path / "c", "a")
+    image = bb.build(folder, "FROM bb\nCOPY ../../a /to/\n")
+    assert list(tree(bb, image, "/to")) == ["a"]
+    (folder / "Dockerfile").write_text("FROM bb\nCOPY ../b /to/\n")
+    assert "forbidden path outside the build context: ../b" in bb.fails("build", str(folder), code=1)
 
 
 def test_chmod_in_symbols_keeps_what_it_does_not_name(bb: Wherry, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def make(folder: Path) -> None:
     os.link(folder / "hard/one", folder / "hard/two")
     (folder / "link").symlink_to("file")
     (folder / "linkdir").symlink_to("dir")
-    (folder / "dir/dangling").symlink_to("nowhere")
+    (folder / "hard/dangling").symlink_to("nowhere")
     _archives(folder)
     for path in sorted(folder.rglob("*"), reverse=True):
         os.utime(path, (OLD, OLD), follow_symlinks=False)
@@ -43,7 +43,7 @@ def _archives(folder: Path) -> None:
     with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, kind, mode, owner in (
             ("t", tarfile.DIRTYPE, 0o750, 5), ("t/f", tarfile.REGTYPE, 0o4711, 70000), ("t/s", tarfile.SYMTYPE, 0o777, 0),
-            ("t/h", tarfile.LNKTYPE, 0o644, 0),
+            ("t/h", tarfile.LNKTYPE, 0o4711, 70000),
         ):  # fmt: skip
             info = tarfile.TarInfo(name)
             info.type, info.mode, info.uid, info.gid, info.mtime = kind, mode, owner, owner, OLD

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from differential import context
-from differential.corpus import CASES, Case
+from differential.corpus import CASES, REFUSED, STRICTER, Case
 from differential.image import File, Saved, read
 from support.dockerd import Dockerd, running_dockerd
 from support.wherry import Wherry
@@ -25,7 +25,24 @@ MOUNTED_ON = ("proc", "sys", "dev", "m", "etc/resolv.conf", "etc/hosts", "etc/ho
 # What only says how Docker made it, and what is empty.
 NOT_COMPARED = ("Image", "Hostname", "Domainname", "ArgsEscaped")
 # The case, what differs there, and why: (config field | "history" | path).
-DIFFERENCES: dict[tuple[str, str], str] = {}
+DIFFERENCES: dict[tuple[str, str], str] = {
+    **{
+        (f"arg-{number:02}", "history"): "newer BuildKits write the value that the build has"
+        for number in (1, 2, 6, 9, 10)
+    },
+    **{
+        (name, "history"): "newer BuildKits write --chown and --chmod"
+        for name in (
+            *(f"copy-{number}" for number in (18, 19, 20, 21, 22, 23, 41, 47, 51)),
+            *("add-08", "add-10", "stages-09"),
+        )
+    },
+    **{(f"config-{number}", "history"): "newer BuildKits know StartInterval" for number in (23, 24, 25)},
+    ("config-18", "WorkingDir"): "newer BuildKits write the path without its dots",
+    ("config-18", "history"): "newer BuildKits write the path without its dots",
+    ("copy-47", "x"): "what was asked for: Docker 20.10 leaves setuid out",
+    ("run-13", "tmp/out"): "newer runtimes count the user's own group, too (CVE-2022-36109)",
+}
 
 
 class Builders(NamedTuple):
@@ -44,6 +61,18 @@ def builders(busybox_store: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     with running_dockerd(Path(f"/tmp/wherry-diff-{os.getpid()}")) as docker:
         docker.load(work / "bb.tar")
         yield Builders(docker, wherry, work)
+
+
+@pytest.mark.parametrize("text", [*REFUSED, *STRICTER])
+def test_what_docker_refuses_is_refused(builders: Builders, text: str) -> None:
+    docker, wherry, work = builders
+    dockerfile = work / "refused.Dockerfile"
+    dockerfile.write_text(text)
+    words = ["build", "-f", str(dockerfile), str(work / "c")]
+    theirs = docker.run(*words, "--network", "host", env={**os.environ, "DOCKER_BUILDKIT": "1"})
+    ours = wherry.run(*words)
+    refuses = (theirs.returncode != 0, ours.returncode != 0)
+    assert refuses == (text in REFUSED, True), f"{text}\n{theirs.stderr[-500:]}\n{ours.stderr}"
 
 
 def build(builders: Builders, case: Case) -> tuple[Saved, Saved]:

@@ -56,7 +56,7 @@ class Bases:
         place = planned.stage.origin.location
         platform = self.platform(planned.platform, place)
         if planned.base == SCRATCH or self._is_folder(planned.base):
-            return StageResult((), (), {}, "", {}, {}, platform)
+            return StageResult((), (), {"WorkingDir": "/"}, "", {}, {}, platform)
         image = self._image(planned.base, platform, place)
         if image is None:
             raise self._absent(planned)

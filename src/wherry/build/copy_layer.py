@@ -12,6 +12,7 @@ from wherry.layers.tree import ROOT_MODE, entry_of
 
 if TYPE_CHECKING:
     from wherry.build.copy_plan import CopyPlan, Placed
+    from wherry.build.sources import Source
     from wherry.dockerfile.chmod import Chmod
     from wherry.layers.view import View
 
@@ -20,18 +21,22 @@ def write_layer(
     plan: CopyPlan,
     view: View,
     tree: str,
-    owner: tuple[int, int],
+    owner: tuple[int, int] | None,
     mode: Chmod | None,
     mtime: int | None = None,
 ) -> None:
     """Make the layer's tree in `tree`, an existing empty folder.
 
-    Parents that the image has are repeated with their own metadata, as any layer repeats them.  What is
-    copied keeps its time, unless `mtime` (seconds) is given, which files without a date of their own get.
+    Parents that the image has are repeated with their own metadata, as any layer repeats them; folders
+    that are copied onto those of the image give them theirs.  What is copied keeps its time, unless
+    `mtime` (seconds) is given, which files without a date of their own get.  Without `owner` files of an
+    image keep theirs, and all else is root's.
     """
     for source in plan.sources:
         source.ready()
     layer = _Layer(view, tree, owner, mode, mtime)
+    if plan.folder:
+        layer.reach(plan.folder)
     for placed in plan.placed:
         layer.add(placed)
     for archive in plan.archives:
@@ -39,17 +44,19 @@ def write_layer(
     layer.finish()
 
 
+ROOT = (0, 0)
+
+
 class _Origin(NamedTuple):
-    """The host folder whose metadata a folder gets: one of the image, or a `new` one of the source."""
+    """The host folder whose metadata a folder gets: the image's, or the one of `source` that is copied."""
 
     path: str
-    new: bool = False
-    dateless: bool = False
+    source: Source | None = None
 
 
 class _Layer:
     def __init__(
-        self, view: View, tree: str, owner: tuple[int, int], mode: Chmod | None, mtime: int | None
+        self, view: View, tree: str, owner: tuple[int, int] | None, mode: Chmod | None, mtime: int | None
     ) -> None:
         self._view = view
         self._tree = tree
@@ -60,44 +67,51 @@ class _Layer:
         self._folders: dict[str, _Origin | None] = {}  # None: a new one
 
     def add(self, placed: Placed) -> None:
-        file, dest, dateless = placed
+        file, dest, source = placed
         if file.is_folder:
             self._folder(placed)
             return
-        self._parents(dest)
+        self.reach(posixpath.dirname(dest))
         host = f"{self._tree}/{dest}"
+        existing = self._view.find(dest, follow_last=False)
+        if dest in self._folders or (existing is not None and existing.is_folder):
+            raise ContextError(
+                f"cannot copy /{file.name} over the directory /{dest}",
+                hint="remove it before, with RUN rm -r",
+            )
         if os.path.lexists(host):
-            if dest in self._folders:
-                raise ContextError(f"cannot copy /{file.name} over the directory /{dest}")
             os.unlink(host)
         if file.status.st_nlink > 1:
             first = self._links.setdefault((file.status.st_dev, file.status.st_ino), host)
             if first != host and os.path.lexists(first):
                 os.link(first, host, follow_symlinks=False)
                 return
-        mtime = self._mtime if dateless else None
-        copy_node(file.path, host, owner=self._owner, mode=self._mode, mtime=mtime)
+        owner, mtime = self._owner_from(source), self._mtime_from(source)
+        copy_node(file.path, host, owner=owner, mode=self._mode, mtime=mtime)
+
+    def _owner_from(self, source: Source) -> tuple[int, int] | None:
+        return ROOT if self._owner is None and not source.has_owners else self._owner
+
+    def _mtime_from(self, source: Source) -> int | None:
+        return self._mtime if source.is_dateless else None
 
     def _folder(self, placed: Placed) -> None:
-        file, dest, dateless = placed
-        if not dest:
-            return
-        self._parents(dest)
-        host = f"{self._tree}/{dest}"
+        file, dest, source = placed
+        self.reach(posixpath.dirname(dest))
         existing = self._view.find(dest, follow_last=False)
-        if existing is not None and existing.is_folder:
-            # The image's folder stays as it is; files are put into it.
-            self._make(dest, _Origin(existing.path))
-        elif os.path.lexists(host) and dest not in self._folders:
-            raise ContextError(f"cannot copy the directory /{file.name} over the file /{dest}")
-        else:
-            self._make(dest, _Origin(file.path, True, dateless))
+        there = existing is not None and not existing.is_folder
+        if there or (os.path.lexists(f"{self._tree}/{dest}") and dest not in self._folders):
+            raise ContextError(
+                f"cannot copy the directory /{file.name} over /{dest}, which is not a directory",
+                hint="remove it before, with RUN rm" if there else None,
+            )
+        self._make(dest, _Origin(file.path, source))
 
-    def _parents(self, dest: str) -> None:
-        parent = posixpath.dirname(dest)
-        if parent in self._folders or not parent:
+    def reach(self, folder: str) -> None:
+        """The destination or a folder on the way to it: the image's, or a new one."""
+        if folder in self._folders or not folder:
             return
-        parts = parent.split("/")
+        parts = folder.split("/")
         for end in range(1, len(parts) + 1):
             name = "/".join(parts[:end])
             if name in self._folders:
@@ -110,7 +124,7 @@ class _Layer:
     def _make(self, dest: str, origin: _Origin | None) -> None:
         if dest not in self._folders:
             os.mkdir(f"{self._tree}/{dest}", 0o700)
-        self._folders.setdefault(dest, origin)
+        self._folders[dest] = origin
 
     def unpack(self, archive: Placed) -> None:
         from wherry.layers.compress import decompressed
@@ -118,7 +132,7 @@ class _Layer:
         from wherry.layers.unpack import Unpacker
 
         file, dest, _ = archive
-        self._parents(dest + "/x" if dest else "x")
+        self.reach(dest)
         unpacker = Unpacker(f"{self._tree}/{dest}" if dest else self._tree, file.name, markers=False)
         with open(file.path, "rb") as raw:
             reader = TarReader(decompressed(raw), file.name)
@@ -132,12 +146,14 @@ class _Layer:
             origin = self._folders[dest]
             host = f"{self._tree}/{dest}"
             if origin is None:
-                os.chown(host, *self._owner)
+                os.chown(host, *(self._owner or ROOT))
                 os.chmod(host, ROOT_MODE)
                 continue
-            path, new, dateless = origin
+            path, source = origin
             entry = entry_of(b"", os.fsencode(path), os.stat(path), {})
             assert entry is not None  # noqa: S101
-            if new:
-                entry = altered(entry, self._owner, self._mode)
-            finish(host, entry, path, mtime=self._mtime if dateless else None)
+            if source is None:
+                finish(host, entry, path)
+            else:
+                entry = altered(entry, self._owner_from(source), self._mode)
+                finish(host, entry, path, mtime=self._mtime_from(source))

@@ -1,7 +1,7 @@
 """COPY and ADD: what goes where, and what that is for the cache.
 
 The rules are Docker's: a folder is copied by its contents; a destination with a slash at its end, or that
-is a folder, takes files by their names; new folders are 0755; owners are 0:0 unless --chown says otherwise.
+is a folder, takes files by the names that they were asked for; new folders on the way are 0755.
 """
 
 from __future__ import annotations
@@ -32,34 +32,36 @@ class Wanted(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A file and its destination, a path inside the image without leading slash ("" is the root).
-
-    `dateless`: its time says nothing of what it is.
-    """
+    """A file and its destination, a path inside the image without leading slash ("" is the root)."""
 
     file: Found
     dest: str
-    dateless: bool
+    source: Source
 
 
 class CopyPlan(NamedTuple):
     """`content` is a digest of everything that is copied and where to, without owners and times.
 
-    `archives` are tars that ADD unpacks into their destination folder; `marks` what each file is for the
-    key, those of `placed` first; `sources` are all that files come from.
+    `folder` is the destination where folders were copied into it, else None.  `archives` are tars that ADD
+    unpacks into their destination folder; `marks` what each file is for the key, those of `placed` first;
+    `sources` are all that files come from.  `nothing` says why nothing is copied, where that is so.
     """
 
+    folder: str | None
     placed: list[Placed]
     archives: list[Placed]
     content: str
     marks: list[str]
     sources: tuple[Source, ...]
+    nothing: ContextError | None = None
 
 
 def plan_copy(
     wanted: Sequence[Wanted], dest: str, workdir: str, view: View, *, parents: bool, exclude: Ignore | None
 ) -> CopyPlan:
     """Find the sources and decide where each file goes.  Raises ContextError.
+
+    Wildcards may match nothing, as in BuildKit; a file that is named must be there.
 
     With `parents` files keep the path that they have in their source.  `exclude` leaves files out, by their
     paths below what a word names.
@@ -72,54 +74,55 @@ def plan_copy(
     place = _Place(real, as_folder or (existing is not None and existing.is_folder), exclude)
     find = _with_parents if parents else _named
     total = sum(find(one, place) for one in wanted)
-    if not total:
-        raise wanted[-1].source.missing(wanted[-1].word)
-    if total > 1 and not as_folder:
+    if total > 1 and not place.into:
         raise ContextError(
             "with more than one source file, the destination must be a directory and end with a /",
             hint=f"write {dest}/",
         )
-    return place.plan(wanted)
+    plan = place.plan(wanted)
+    return plan if total else plan._replace(nothing=wanted[-1].source.missing(wanted[-1].word))
 
 
 class _Place:
-    """The destination, and what has been placed there."""
+    """The destination, and what has been placed there.
+
+    `into`: it is a folder, which files keep their names in.  `takes_folders`: the contents of folders, so
+    it becomes one.
+    """
 
     def __init__(self, dest: str, into: bool, exclude: Ignore | None) -> None:
         self.dest = dest
         self.into = into
         self._exclude = exclude
-        self._placed: list[tuple[Source, Placed]] = []
-        self._archives: list[tuple[Source, Placed]] = []
+        self.takes_folders = False
+        self._placed: list[Placed] = []
+        self._archives: list[Placed] = []
 
     def leaves_out(self, name: str) -> bool:
         return self._exclude is not None and bool(name) and self._exclude.verdict(name).excluded
 
     def put(self, source: Source, file: Found, name: str) -> None:
         """`name` is relative to the destination."""
-        self._placed.append((source, Placed(file, _join(self.dest, name), source.is_dateless)))
+        self._placed.append(Placed(file, _join(self.dest, name), source))
 
     def unpack(self, source: Source, file: Found) -> None:
-        self._archives.append((source, Placed(file, self.dest, source.is_dateless)))
+        self._archives.append(Placed(file, self.dest, source))
 
     def plan(self, wanted: Sequence[Wanted]) -> CopyPlan:
         files = [*self._placed, *self._archives]
-        marks = [source.digest(placed.file) for source, placed in files]
+        marks = [placed.source.digest(placed.file) for placed in files]
         kinds = [""] * len(self._placed) + ["unpack\0"] * len(self._archives)
-        links = _links([placed for _, placed in files])
+        links = _links(files)
         lines = [
             f"{p.dest}\0{kind}{mark}{links.get(p.dest, '')}\n"
-            for (_, p), kind, mark in zip(files, kinds, marks, strict=True)
+            for p, kind, mark in zip(files, kinds, marks, strict=True)
         ]
+        if self.takes_folders:
+            lines.append(f"{self.dest}\0folder\n")
         content = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
         sources = tuple(dict.fromkeys(one.source for one in wanted))
-        return CopyPlan(
-            [placed for _, placed in self._placed],
-            [placed for _, placed in self._archives],
-            content,
-            marks,
-            sources,
-        )
+        folder = self.dest if self.takes_folders else None
+        return CopyPlan(folder, self._placed, self._archives, content, marks, sources)
 
 
 def _links(files: Sequence[Placed]) -> dict[str, str]:
@@ -139,17 +142,18 @@ def _named(one: Wanted, place: _Place) -> int:
     """Place what a word names.  How many files it named."""
     found = one.source.find(one.word)
     for file in found:
-        base = posixpath.basename(file.name)
         if file.is_folder:
-            place.put(one.source, file, "")
+            place.takes_folders = True
             for below, name in _below(one.source, file, place):
                 place.put(one.source, below, name)
-        elif place.leaves_out(base):
+        elif place.into and not file.asked:
+            raise ContextError(f"{one.word} is no name for a file in /{place.dest}")
+        elif place.leaves_out(file.asked):
             continue
         elif one.unpack and is_archive(one.source, file):
             place.unpack(one.source, file)
         else:
-            place.put(one.source, file, base if place.into else "")
+            place.put(one.source, file, file.asked if place.into else "")
     return len(found)
 
 

@@ -175,16 +175,20 @@ def copy_content(stage: StageBuilder, wish: Wish, wanted: Sequence[Wanted]) -> t
     With --link the layer knows nothing of what lies below it, so it is the same on any base.
     """
     view = stage.view()
-    owner = owner_of(wish.owner, view)
+    owner = owner_of(wish.owner, view) if wish.owner else None
     mode = _mode(wish.mode)
     below = View(()) if wish.copy.link else view
     exclude = _exclude(wish.exclude)
     plan = plan_copy(
         wanted, wish.dest, stage.state.workdir, below, parents=wish.copy.parents, exclude=exclude
     )
+    if plan.nothing is not None:
+        where = f"{wish.copy.location.name}:{wish.copy.location.line}"
+        said = "; ".join(filter(None, (plan.nothing.message, plan.nothing.hint)))
+        stage.build.progress.note(f"warning: {where}: {wish.name} copies nothing: {said}")
     stage.memo.listing(plan.content, lambda: listing(plan))
     chain = stage.chain_of(()) if wish.copy.link else stage.chain
-    shown = None if mode is None else mode.text if mode.octal is None else mode.octal
+    shown = None if mode is None else mode.text if mode.octal is None else f"{mode.octal:04o}"
     key = keys.copy_key(chain, plan.content, wish.target, owner, shown, unpack=wish.unpack)
 
     mtime = NEW if stage.build.options.timeless else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import stat
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ class Documents:
     """Here-documents by their names, as files of `folder`."""
 
     is_dateless = True
+    has_owners = False
 
     def __init__(self, contents: Mapping[str, bytes], folder: str) -> None:
         self._contents = contents
@@ -36,7 +38,7 @@ class Documents:
         with open(file, "wb") as out:
             out.write(self._contents[pattern])
         os.chmod(path, 0o644)
-        return [Found(pattern, path, os.lstat(path))]
+        return [Found(pattern, path, os.lstat(path), posixpath.basename(posixpath.normpath("/" + pattern)))]
 
     def missing(self, pattern: str) -> ContextError:
         return ContextError(f"there is no here-document {pattern}")
@@ -58,6 +60,7 @@ class Url:
     """
 
     is_dateless = False
+    has_owners = False
 
     def __init__(
         self,
@@ -86,6 +89,7 @@ class Url:
                 self.name,
                 self._path,
                 os.stat_result((mode, 0, 0, 1, 0, 0, size, modified, modified, modified)),
+                self.name,
             )
         ]
 

@@ -28,6 +28,7 @@ class Checkout:
     """The files of a commit, which have its time.  Fetched when they are asked for."""
 
     is_dateless = False
+    has_owners = False
 
     def __init__(self, fetch: Callable[[], str], source: Callable[[View], ViewSource]) -> None:
         self._fetch = fetch

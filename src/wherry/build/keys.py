@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 # Raise it when a step begins to do something else with the same components.
-VERSION = 1
+VERSION = 2
 # Before the chain ID of layers that do not show when they were made: what is done on top of them does not
 # show it either, so that nothing is shared with builds that show it.
 TIMELESS = "timeless "
@@ -62,13 +62,18 @@ def with_mounts(key: Key, mounts: Sequence[dict[str, Any]]) -> Key:
 
 
 def copy_key(
-    chain: str, content: str, dest: str, owner: tuple[int, int], mode: int | str | None, *, unpack: bool
+    chain: str,
+    content: str,
+    dest: str,
+    owner: tuple[int, int] | None,
+    mode: str | None,
+    *,
+    unpack: bool,
 ) -> Key:
     """`dest` is absolute; `content` covers every file and its place; `chain` is "" where the layer does
     not depend on what lies below it."""
-    return _key(
-        "copy", chain=chain, content=content, dest=dest, owner=list(owner), mode=mode, unpack=unpack
-    )
+    ids = None if owner is None else list(owner)
+    return _key("copy", chain=chain, content=content, dest=dest, owner=ids, mode=mode, unpack=unpack)
 
 
 def copy_from_key(

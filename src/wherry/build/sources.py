@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 
 class Found(NamedTuple):
-    """A file that COPY names.  `name` is its path in the source, `path` its place on the host."""
+    """A file that COPY names.  `name` is its path in the source, `path` its place on the host.
+
+    `asked` is the name that it was asked for by; where that was a symlink, `name` is the link's target.
+    """
 
     name: str
     path: str
     status: os.stat_result
+    asked: str = ""
 
     @property
     def is_folder(self) -> bool:
@@ -34,6 +38,7 @@ class Found(NamedTuple):
 
 class Source(Protocol):
     is_dateless: bool  # whether its files' times say nothing of what they are
+    has_owners: bool  # whether its files belong to users of an image; those of others become root's
 
     def find(self, pattern: str) -> list[Found]:
         """The files that a source word names, wildcards expanded, symlinks followed.
@@ -56,6 +61,7 @@ class Source(Protocol):
 
 class ContextSource:
     is_dateless = True
+    has_owners = False
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -78,7 +84,7 @@ class ContextSource:
     def digest(self, file: Found) -> str:
         from wherry.build.context import ContextFile
 
-        return self._context.file_digest(ContextFile(*file))
+        return self._context.file_digest(ContextFile(file.name, file.path, file.status))
 
     def _names(self, folder: str) -> list[str]:
         try:
@@ -106,11 +112,16 @@ class ContextSource:
                 f'"{written}" is excluded by .dockerignore line {verdict.line}: {verdict.pattern}',
                 hint=f"remove that line, or add !{real} after it",
             )
-        return Found(real, path, status)
+        return Found(real, path, status, posixpath.basename(name))
 
     def _absent(self, written: str) -> ContextError:
         from wherry.errors import nearest
 
+        if _leads_out(written):
+            return ContextError(
+                f"forbidden path outside the build context: {written}",
+                hint="use a larger folder as the context, or copy the file into it",
+            )
         folder, _, base = inside(written).rpartition("/")
         near = nearest(base, self._names(folder))
         prefix = folder + "/" if folder else ""
@@ -172,6 +183,7 @@ class ViewSource:
     """Another stage's or image's file system.  With `times` a file's digest counts its time."""
 
     is_dateless = False
+    has_owners = True
 
     def __init__(self, view: View, label: str, *, times: bool = False) -> None:
         self._view = view
@@ -181,10 +193,10 @@ class ViewSource:
     def find(self, pattern: str) -> list[Found]:
         name = inside(pattern)
         names = _matches(name, self._names) if glob.has_wildcards(name) else [name]
-        found = [node for n in names if (node := self._view.find(n)) is not None]
+        found = [(n, node) for n in names if (node := self._view.find(n)) is not None]
         if not found and not glob.has_wildcards(name):
             raise self.missing(pattern)
-        return [_found(node) for node in found]
+        return [_found(node)._replace(asked=posixpath.basename(n)) for n, node in found]
 
     def missing(self, pattern: str) -> ContextError:
         return ContextError(f'"{pattern}" is not in {self._label}', hint=self._near(inside(pattern)))
@@ -196,10 +208,10 @@ class ViewSource:
         return [] if top is None else [_found(node) for node in self._view.walk(top)]
 
     def digest(self, file: Found) -> str:
-        """With owner and attributes: COPY --from keeps what it keeps of them."""
+        """With owner and attributes, which COPY --from keeps."""
         status = file.status
         when = f"{status.st_mtime_ns // 1_000_000_000}:" if self._times else ""
-        return when + self._what(file, status)
+        return f"{when}{status.st_uid}:{status.st_gid}:{self._what(file, status)}"
 
     def _what(self, file: Found, status: os.stat_result) -> str:
         mode = stat.S_IMODE(status.st_mode)
@@ -227,14 +239,13 @@ def _found(node: Node) -> Found:
 
 
 def inside(path: str) -> str:
-    """A source word as a path without leading slash.  Raises ContextError where ``..`` leads out."""
-    name = posixpath.normpath(path.lstrip("/") or ".")
-    if name == ".." or name.startswith("../"):
-        raise ContextError(
-            f"forbidden path outside the build context: {path}",
-            hint="use a larger folder as the context, or copy the file into it",
-        )
-    return "" if name == "." else name
+    """A source word as a path without leading slash; ``..`` does not lead out, as nothing leads above /."""
+    return posixpath.normpath("/" + path).lstrip("/")
+
+
+def _leads_out(path: str) -> bool:
+    name = posixpath.normpath(path.lstrip("/"))
+    return name == ".." or name.startswith("../")
 
 
 def _matches(pattern: str, names_in: Callable[[str], list[str]]) -> list[str]:

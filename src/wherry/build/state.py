@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import sys
 from typing import TYPE_CHECKING, Any
 
 from wherry.dockerfile.ast import (
@@ -27,6 +28,8 @@ from wherry.dockerfile.ast import (
 from wherry.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wherry.dockerfile.ast import Instruction
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
@@ -106,12 +109,17 @@ class State:
             self._merge("ExposedPorts", {port: {} for port in ports})
             return f"EXPOSE map[{' '.join(f'{port}:{{}}' for port in sorted(set(ports)))}]"
         if isinstance(instruction, Volume):
+            if not all(instruction.paths):
+                raise UsageError("VOLUME specified can not be an empty string")
             self._merge("Volumes", {path: {} for path in instruction.paths})
             return f"VOLUME [{' '.join(instruction.paths)}]"
         return self._rest(instruction)
 
     def _rest(self, instruction: Instruction) -> str:
         if isinstance(instruction, Stopsignal):
+            from wherry.oci.signals import parse_signal
+
+            parse_signal(instruction.signal)
             self.config["StopSignal"] = instruction.signal
             return f"STOPSIGNAL {instruction.signal}"
         if isinstance(instruction, Shell):
@@ -141,8 +149,7 @@ class State:
 
     def _program(self, instruction: Cmd | Entrypoint) -> str:
         argv = list(self.argv(instruction.command))
-        # Go's %q of a list, as BuildKit prints it.
-        shown = f"[{' '.join(json.dumps(word, ensure_ascii=False) for word in argv)}]"
+        shown = _go_words(argv)
         if isinstance(instruction, Cmd):
             self.config["Cmd"] = argv
             self._cmd_is_own = True
@@ -190,10 +197,27 @@ def expand_ports(word: str) -> list[str]:
 
 
 def _go_health(health: dict[str, Any]) -> str:
-    """Go's %+v of Docker's HealthcheckConfig."""
+    """Go's %q of Docker's HealthcheckConfig, in which a number is a character."""
     times = ("Interval", "Timeout", "StartPeriod", "StartInterval")
-    shown = " ".join(f"{name}:{_go_duration(health.get(name, 0))}" for name in times)
-    return f"{{Test:[{' '.join(health['Test'])}] {shown} Retries:{health.get('Retries', 0)}}}"
+    shown = " ".join(f'"{_go_duration(health.get(name, 0))}"' for name in times)
+    return f"&{{{_go_words(health['Test'])} {shown} {_go_character(health.get('Retries', 0))}}}"
+
+
+def _go_words(words: Sequence[str]) -> str:
+    """Go's %q of a list."""
+    return f"[{' '.join(json.dumps(word, ensure_ascii=False) for word in words)}]"
+
+
+def _go_character(number: int) -> str:
+    """Go's %q of a number."""
+    named = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 39: "'", 92: "\\"}
+    if number in named:
+        return f"'\\{named[number]}'"
+    if number > sys.maxunicode or 0xD800 <= number < 0xE000:
+        return "'\ufffd'"
+    if chr(number).isprintable():
+        return f"'{chr(number)}'"
+    return f"'\\x{number:02x}'" if number < 0x80 else f"'\\u{number:04x}'"
 
 
 def _go_duration(nanoseconds: int) -> str:

@@ -17,7 +17,8 @@ COMMAND = Command(
 def run(options: Options) -> int:
     from wherry.cli.each import each
     from wherry.containers.state import lookup
-    from wherry.containers.stop import parse_signal, send
+    from wherry.containers.stop import send
+    from wherry.oci.signals import parse_signal
     from wherry.store import Store
 
     store = Store.open()

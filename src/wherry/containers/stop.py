@@ -7,7 +7,8 @@ import signal
 from typing import TYPE_CHECKING
 
 from wherry.containers.state import refreshed, wait_unlocked
-from wherry.errors import ConflictError, UsageError
+from wherry.errors import ConflictError
+from wherry.oci.signals import parse_signal
 
 if TYPE_CHECKING:
     from wherry.store import ContainerRecord, Store
@@ -15,18 +16,6 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 10
 # After SIGKILL the kernel still has to take the processes apart.
 KILL_TIMEOUT = 10
-
-
-def parse_signal(text: str) -> int:
-    """``9``, ``KILL``, ``SIGKILL``, ``sigkill``.  Raises UsageError."""
-    if text.isascii() and text.isdigit() and 0 < int(text) < 65:
-        return int(text)
-    name = text.upper()
-    name = name if name.startswith("SIG") else "SIG" + name
-    try:
-        return int(signal.Signals[name])
-    except KeyError:
-        raise UsageError(f"Invalid signal: {text}", hint="a number or a name such as SIGTERM") from None
 
 
 def send(store: Store, record: ContainerRecord, number: int) -> None:

@@ -42,7 +42,8 @@ class Known(NamedTuple):
 
 def file_name(url: str) -> str:
     """The last part of its path; "" where there is none."""
-    return posixpath.basename(unquote(urlsplit(url).path)).replace("/", "_").strip("\0")
+    name = posixpath.basename(unquote(urlsplit(url).path)).replace("/", "_").strip("\0")
+    return "" if name in (".", "..") else name
 
 
 class Downloads:
