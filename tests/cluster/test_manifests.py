@@ -35,7 +35,9 @@ class Kubectl:
 def kubectl(api: ApiServer) -> Iterator[Kubectl]:
     one = Kubectl(api)
     yield one
-    one("delete", "-k", str(DEPLOY), "--ignore-not-found", "--wait=false")
+    # The namespace stays: there is no controller here that would end it.
+    one("-n", "wherry", "delete", "deployment,service,poddisruptionbudget,serviceaccount", "--all")
+    one("delete", "clusterrolebinding,clusterrole", "wherry-nginx")
 
 
 def test_kubectl_applies_the_folder_and_what_the_command_prints(
