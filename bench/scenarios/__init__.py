@@ -54,10 +54,19 @@ class Scenario(ABC):
 
 def all_scenarios() -> tuple[Scenario, ...]:
     from bench.scenarios.containers import RunAndRemove
+    from bench.scenarios.explain import Explained
     from bench.scenarios.files import ManyFiles
     from bench.scenarios.stages import IndependentStages
     from bench.scenarios.start import StartUp
     from bench.scenarios.steps import TrivialSteps
     from bench.scenarios.unchanged import Unchanged
 
-    return Unchanged(), TrivialSteps(), IndependentStages(), ManyFiles(), RunAndRemove(), StartUp()
+    return (
+        Unchanged(),
+        TrivialSteps(),
+        IndependentStages(),
+        ManyFiles(),
+        RunAndRemove(),
+        StartUp(),
+        Explained(),
+    )
