@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from bench.machine import CHECKOUT
 from bench.peers import expect_cached
 from bench.peers.wherry import Wherry
-from bench.scenarios import START, Clock, Row, Scenario
+from bench.scenarios import START, Clock, Row
 from bench.scenarios.start import COLUMN, TIMES
-from bench.scenarios.unchanged import DOCKERFILE, STEPS
+from bench.scenarios.unchanged import STEPS, Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from bench.peers import Peer
 
@@ -24,16 +21,10 @@ START_IT = "import sys, wherry.store.builds as b; {}; from wherry.cli.main impor
 RECORD_NOTHING = "b.Builds.add = lambda self, record: None"
 
 
-class Explained(Scenario):
+class Explained(Unchanged):
     WITH = Row("recorded", "a cached build, as it is: `wherry explain` can tell of it", START)
     WITHOUT = Row("unrecorded", "the same without the record that `wherry explain` reads", START)
     rows = (WITH, WITHOUT)
-
-    def prepare(self, work: Path) -> None:
-        self._context = work / "context"
-        self._context.mkdir()
-        (self._context / "Dockerfile").write_text(DOCKERFILE)
-        shutil.copy(CHECKOUT / "examples/httpd/httpserver.go", self._context)
 
     def round(self, number: int, peers: Sequence[Peer], clock: Clock) -> None:
         for peer in peers:
@@ -46,7 +37,7 @@ class Explained(Scenario):
             if not first:
                 expect_cached(peer, STEPS, output)
 
-        build = peer.build(self._context, self._context / "Dockerfile")
+        build = peer.build(self._context, self._dockerfile)
         for row, do in ((self.WITH, "pass"), (self.WITHOUT, RECORD_NOTHING)):
             argv = (sys.executable, "-c", START_IT.format(do), *build.argv[1:])
             clock(row, COLUMN, build._replace(argv=argv), check if row is self.WITHOUT else None)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import posixpath
-import sys
 from typing import TYPE_CHECKING, Any
 
+from wherry.build.goformat import go_health, go_words
 from wherry.dockerfile.ast import (
     Cmd,
     Command,
@@ -28,8 +28,6 @@ from wherry.dockerfile.ast import (
 from wherry.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from wherry.dockerfile.ast import Instruction
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
@@ -127,7 +125,7 @@ class State:
             return f"SHELL [{' '.join(instruction.words)}]"
         if isinstance(instruction, Healthcheck):
             self.config["Healthcheck"] = self._health(instruction)
-            return f"HEALTHCHECK {_go_health(self.config['Healthcheck'])}"
+            return f"HEALTHCHECK {go_health(self.config['Healthcheck'])}"
         if isinstance(instruction, Maintainer):
             self.author = instruction.name
             return f"MAINTAINER {instruction.name}"
@@ -149,7 +147,7 @@ class State:
 
     def _program(self, instruction: Cmd | Entrypoint) -> str:
         argv = list(self.argv(instruction.command))
-        shown = _go_words(argv)
+        shown = go_words(argv)
         if isinstance(instruction, Cmd):
             self.config["Cmd"] = argv
             self._cmd_is_own = True
@@ -194,40 +192,3 @@ def expand_ports(word: str) -> list[str]:
     if not 0 < first <= last <= 65535:
         raise UsageError(f"invalid containerPort: {word}", hint="ports are 1 to 65535")
     return [f"{port}/{protocol}" for port in range(first, last + 1)]
-
-
-def _go_health(health: dict[str, Any]) -> str:
-    """Go's %q of Docker's HealthcheckConfig, in which a number is a character."""
-    times = ("Interval", "Timeout", "StartPeriod", "StartInterval")
-    shown = " ".join(f'"{_go_duration(health.get(name, 0))}"' for name in times)
-    return f"&{{{_go_words(health['Test'])} {shown} {_go_character(health.get('Retries', 0))}}}"
-
-
-def _go_words(words: Sequence[str]) -> str:
-    """Go's %q of a list."""
-    return f"[{' '.join(json.dumps(word, ensure_ascii=False) for word in words)}]"
-
-
-def _go_character(number: int) -> str:
-    """Go's %q of a number."""
-    named = {7: "a", 8: "b", 9: "t", 10: "n", 11: "v", 12: "f", 13: "r", 39: "'", 92: "\\"}
-    if number in named:
-        return f"'\\{named[number]}'"
-    if number > sys.maxunicode or 0xD800 <= number < 0xE000:
-        return "'\ufffd'"
-    if chr(number).isprintable():
-        return f"'{chr(number)}'"
-    return f"'\\x{number:02x}'" if number < 0x80 else f"'\\u{number:04x}'"
-
-
-def _go_duration(nanoseconds: int) -> str:
-    """``1h0m0s``, ``1.5s``, ``100ms``: Go's time.Duration."""
-    if 0 < nanoseconds < 10**9:
-        unit, size = next((u, s) for u, s in (("ms", 10**6), ("µs", 10**3), ("ns", 1)) if nanoseconds >= s)
-        return f"{nanoseconds / size:g}{unit}"
-    minutes, rest = divmod(nanoseconds, 60 * 10**9)
-    seconds = f"{rest / 10**9:g}s"
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h{minutes}m{seconds}"
-    return f"{minutes}m{seconds}" if minutes else seconds
