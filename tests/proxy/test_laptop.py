@@ -280,7 +280,7 @@ def test_a_save_that_changes_nothing_is_no_reload(laptop: Laptop, backends: Back
 def test_status_shows_what_is_served_and_what_is_not(laptop: Laptop) -> None:
     laptop.write("bad.yaml", manifest("bad", 1, path="/a;b"))
     laptop.proxy.says("! default/bad:")
-    env = {**os.environ, "XDG_RUNTIME_DIR": str(laptop.proxy.log.parent / "run")}
+    env = {**os.environ, "XDG_RUNTIME_DIR": str(laptop.proxy.runtime)}
     command = [sys.executable, "-m", "wherry", "proxy", "status"]
     shown = subprocess.run(command, capture_output=True, text=True, env=env, check=True).stdout
     assert re.search(r"^one\.example +/ +127\.0\.0\.1:\d+ +default/one:80$", shown, re.MULTILINE)
@@ -295,13 +295,13 @@ def test_ctrl_c_ends_nginx_and_leaves_nothing(laptop: Laptop) -> None:
     assert laptop.proxy.nginx()
     assert laptop.proxy.end(signal.SIGINT) == 0
     assert laptop.proxy.nginx() == []
-    assert os.listdir(laptop.proxy.log.parent / "run/wherry") == []
+    assert os.listdir(laptop.proxy.runtime / "wherry") == []
 
 
 def test_after_kill_9_the_next_run_starts_and_tidies_up(start: Start, laptop: Laptop) -> None:
     laptop.proxy.end(signal.SIGKILL)
     wait_until(lambda: laptop.proxy.nginx() == [], "nginx goes with it")
-    run = str(laptop.proxy.log.parent / "run")
+    run = str(laptop.proxy.runtime)
     listen = ("--listen", f"127.0.0.1:{laptop.port}")
     again = start("run", "--from-dir", str(laptop.folder), *listen, env={"XDG_RUNTIME_DIR": run})
     again.says("started: generation 1")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -89,15 +91,15 @@ class Proxy:
         folder.mkdir(exist_ok=True)
         self.log = folder / "log"
         self.out = folder / "out"
-        runtime = folder / "run"
-        runtime.mkdir(exist_ok=True)
+        # Not below pytest's folders: the names of unix sockets are short.
+        self.runtime = Path(tempfile.mkdtemp(prefix="wp-"))
         with self.log.open("ab") as log, self.out.open("ab") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "wherry", "proxy", *words],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=log,
-                env={**os.environ, "XDG_RUNTIME_DIR": str(runtime), **(env or {})},
+                env={**os.environ, "XDG_RUNTIME_DIR": str(self.runtime), **(env or {})},
                 start_new_session=True,
             )
 
@@ -142,6 +144,7 @@ class Proxy:
             self.process.wait()
         for pid in self.nginx():
             os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(self.runtime)
 
 
 def ask(
