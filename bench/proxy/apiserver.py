@@ -96,7 +96,19 @@ class ApiServer:
                 pass
 
     def _ask(self, verb: str, path: str, body: Mapping[str, Any] | None = None) -> None:
-        """Returns when the server has accepted it.  Raises CommandFailed."""
+        """Returns when the server has accepted it.  Raises CommandFailed.
+
+        A kept connection may have been closed meanwhile: then it is asked once more, on a new one.
+        """
+        try:
+            self._ask_once(verb, path, body)
+        except ConnectionError:
+            try:
+                self._ask_once(verb, path, body)
+            except ConnectionError as error:
+                raise CommandFailed(f"{verb} {path}: {error}") from None
+
+    def _ask_once(self, verb: str, path: str, body: Mapping[str, Any] | None) -> None:
         kind = "application/merge-patch+json" if verb == "PATCH" else "application/json"
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": kind}
         try:
@@ -104,6 +116,9 @@ class ApiServer:
             link.request(verb, path, json.dumps(body) if body is not None else None, headers)
             answer = link.getresponse()
             said = answer.read()
+        except (ssl.SSLEOFError, ConnectionError) as error:
+            self._local.link = None
+            raise ConnectionError(str(error)) from None
         except (OSError, http.client.HTTPException) as error:
             self._local.link = None
             raise CommandFailed(f"{verb} {path}: {error}") from None

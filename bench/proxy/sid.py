@@ -61,6 +61,8 @@ def _packages(work: Path) -> list[Path]:
         "Dir::Etc::SourceParts": "/dev/null",
         "Dir::Cache": apt / "cache",
         "Acquire::Languages": "none",
+        "Acquire::Retries": "3",
+        "APT::Update::Error-Mode": "any",
         "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
         "APT::Sandbox::User": "root",
     }

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STAGES = 4
-_STAGE = "FROM bench-small AS s{n}\nARG ROUND\nRUN sleep 2 && echo {n} > /done{n}\n"
+_STAGE = "FROM bench-small AS s{n}\nRUN sleep 2 && echo {value} > /done{n}\n"
 _LAST = "FROM bench-small\n" + "".join(f"COPY --from=s{n} /done{n} /\n" for n in range(STAGES))
-DOCKERFILE = "".join(_STAGE.format(n=n) for n in range(STAGES)) + _LAST
 
 
 class IndependentStages(Scenario):
@@ -26,14 +25,16 @@ class IndependentStages(Scenario):
         self._context = work / "context"
         self._context.mkdir()
         self._dockerfile = self._context / "Dockerfile"
-        self._dockerfile.write_text(DOCKERFILE)
 
     def round(self, number: int, peers: Sequence[Peer], clock: Clock) -> None:
+        # Other bytes each time, in the files too: the COPYs know those that they have seen.
         value = f"{number}-{time.time_ns()}"
+        stages = "".join(_STAGE.format(n=n, value=value) for n in range(STAGES))
+        self._dockerfile.write_text(stages + _LAST)
         for peer in peers:
             if peer.builds:
-                self._build(value, peer, clock)
+                self._build(peer, clock)
 
-    def _build(self, value: str, peer: Peer, clock: Clock) -> None:
-        command = peer.build(self._context, self._dockerfile, {"ROUND": value})
+    def _build(self, peer: Peer, clock: Clock) -> None:
+        command = peer.build(self._context, self._dockerfile)
         clock(self.ROW, peer.key, command, lambda output: expect_work(peer, output))
