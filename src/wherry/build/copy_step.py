@@ -8,7 +8,6 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 from wherry.build import keys
-from wherry.build.copy_layer import write_layer
 from wherry.build.copy_plan import Wanted, listing, plan_copy
 from wherry.build.sources import ContextSource
 from wherry.dockerfile.lines import fail
@@ -194,6 +193,8 @@ def copy_content(stage: StageBuilder, wish: Wish, wanted: Sequence[Wanted]) -> t
     mtime = NEW if stage.build.options.timeless else None
 
     def make() -> str:
+        from wherry.build.copy_layer import write_layer
+
         def write(tree: str) -> None:
             write_layer(plan, below, tree, owner, mode, mtime)
 

@@ -220,17 +220,17 @@ def _fields(text: str, place: Location) -> list[str]:
     return rows[0] if rows else []
 
 
-_DURATION = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)", re.ASCII)
+_DURATION = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)"
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
 def duration(text: str, name: str, place: Location) -> int:
     """Go's ``1m30s`` in nanoseconds.  At least a millisecond, or 0, as Docker asks for."""
-    total, position = 0.0, 0
-    while position < len(text) and (match := _DURATION.match(text, position)):
+    total, rest = 0.0, text
+    while match := re.match(_DURATION, rest):
         total += float(match[1]) * _UNITS[match[2]]
-        position = match.end()
-    if not text or (position < len(text) and text != "0"):
+        rest = rest[match.end() :]
+    if not text or (rest and text != "0"):
         raise fail(place, f'time: invalid duration "{text}" (--{name})', hint="write it as 30s or 1m30s")
     if 0 < total < 10**6:
         raise fail(place, f"Interval {text!r} cannot be less than 1ms (--{name})")
