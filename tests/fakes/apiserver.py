@@ -42,6 +42,8 @@ WATCH_FAULTS = (
     "disorder",
     "endless",
 )
+_EXPIRED = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+EXPIRED = json.dumps({"type": "ERROR", "object": _EXPIRED}).encode() + b"\n"
 
 
 class Fault(NamedTuple):
@@ -74,6 +76,7 @@ class ApiServer:
         self._objects: dict[tuple[str, str, str], Object] = {}
         self._history: list[Change] = []
         self._faults: dict[str, deque[Fault]] = {"list": deque(), "watch": deque()}
+        self._lists: dict[tuple[int, str, str, str], list[Object]] = {}
         self._bookmarks = 0
         self._server: _Server | None = None
         self.port = 0
@@ -189,8 +192,23 @@ class ApiServer:
     def bookmarks(self) -> int:
         return self._bookmarks
 
-    def since(self, version: int) -> list[Change]:
+    def since(self, version: int) -> list[Change] | None:
+        """What happened after `version`; None where it was compacted away."""
+        if version < self._compacted:
+            return None
         return [change for change in self._history if change.version > version]
+
+    def listed(self, token: str, kind: str, selector: str, namespace: str) -> tuple[int, list[Object], int]:
+        """A list's version, all of it, and where the page of `token` begins.
+
+        All pages are of the moment of the first.
+        """
+        with self.lock:
+            version, begin = map(int, token.split(":")) if token else (self._version, 0)
+            what = (version, kind, selector, namespace)
+            if what not in self._lists:
+                self._lists[what] = self.matching(kind, selector, namespace)
+            return version, self._lists[what], begin
 
 
 def matches(selector: str, object_: Object) -> bool:
@@ -305,10 +323,7 @@ class _Handler(BaseHTTPRequestHandler):
         token = query.get("continue", "")
         if token and fault and fault.kind in ("expired page", "lost page"):
             return self._status(410, "Expired", "The provided continue parameter is too old")
-        with api.lock:
-            found = api.matching(kind, query.get("labelSelector", ""), namespace)
-            version = int(token.split(":")[0]) if token else api.version
-        begin = int(token.split(":")[1]) if token else 0
+        version, found, begin = api.listed(token, kind, query.get("labelSelector", ""), namespace)
         limit = int(query.get("limit") or 0) or len(found)
         more = begin + limit < len(found)
         meta = {"resourceVersion": str(version)}
@@ -353,7 +368,10 @@ class _Handler(BaseHTTPRequestHandler):
             elif fault.kind == "twice":
                 self._chunk(event + event)
             elif fault.kind == "disorder":
-                self._chunk(next(events, b"") + event)
+                following = next(events, b"")
+                # A bookmark is a promise that everything before it has come: no server breaks that.
+                promised = b'"BOOKMARK"' in following
+                self._chunk(event + following if promised else following + event)
             elif fault.kind == "drip":
                 for at in range(0, len(event), 7):
                     self._chunk(event[at : at + 7])
@@ -364,13 +382,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _break(self, fault: Fault, event: bytes) -> None:
         if fault.kind == "gone":
-            said = {
-                "kind": "Status",
-                "code": 410,
-                "reason": "Expired",
-                "message": "too old resource version",
-            }
-            self._chunk(json.dumps({"type": "ERROR", "object": said}).encode() + b"\n")
+            self._chunk(EXPIRED)
             self._chunk(b"")
         elif fault.kind == "cut":
             self._chunk(event[: len(event) // 2])
@@ -396,6 +408,8 @@ class _Handler(BaseHTTPRequestHandler):
         while not self.server.ends:
             with api.lock:
                 changes = api.since(since)
+                if changes is None:
+                    break
                 if not changes and bookmarks == api.bookmarks:
                     left = end - time.monotonic()
                     if left <= 0:
@@ -411,6 +425,9 @@ class _Handler(BaseHTTPRequestHandler):
             if told and query.get("allowWatchBookmarks") == "true":
                 mark = {"kind": kind, "metadata": {"resourceVersion": str(since)}}
                 yield json.dumps({"type": "BOOKMARK", "object": mark}).encode() + b"\n"
+        else:
+            return
+        yield EXPIRED
 
 
 def _resource(path: str) -> tuple[str, str, str] | None:
