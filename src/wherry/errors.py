@@ -24,7 +24,7 @@ unless ``--debug`` asks for the traceback.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any
+
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUTS = 0x04000000

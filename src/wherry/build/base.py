@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from _thread import RLock
-from typing import TYPE_CHECKING
 
 from wherry.build.plan import Names
 from wherry.build.result import StageResult
@@ -11,6 +10,7 @@ from wherry.dockerfile.lines import fail
 from wherry.errors import InvalidReferenceError, NotFoundError, WherryError
 from wherry.images.view import find
 from wherry.oci.platform import parse as parse_platform
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

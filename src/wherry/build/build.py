@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 from _thread import RLock
-from typing import TYPE_CHECKING
 
 from wherry.build.base import Bases
 from wherry.build.epoch import EPOCH, newest
@@ -19,6 +18,7 @@ from wherry.build.refuse import check_supported
 from wherry.build.schedule import Schedule
 from wherry.build.stage import StageBuilder
 from wherry.sandbox.machine import machine
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.build.build import Build
     from wherry.build.result import StageResult
     from wherry.dockerfile.ast import Stage

@@ -6,12 +6,12 @@ import hashlib
 import os
 import stat
 from _thread import RLock
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.build.fileindex import FileIndex, attributes
 from wherry.dockerfile import ignore
 from wherry.errors import ContextError
 from wherry.layers.rootpath import resolve
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,12 @@ A step could carry either into the image (``cp -a``), or decide by a time what t
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from wherry.build.sources import ContextSource, literal
 from wherry.layers.copying import copy_node, finish
 from wherry.layers.entry import NEW
 from wherry.layers.tree import entry_of
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.build.context import Context

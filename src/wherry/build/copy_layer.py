@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import ContextError
 from wherry.layers.copying import altered, copy_node, finish
 from wherry.layers.tree import ROOT_MODE, entry_of
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from wherry.build.copy_plan import CopyPlan, Placed

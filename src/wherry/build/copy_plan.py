@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import stat
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.dockerfile import glob
 from wherry.errors import ContextError
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from typing import TYPE_CHECKING, Any
 
 from wherry.build import keys
 from wherry.build.copy_plan import Wanted, listing, plan_copy
@@ -15,9 +14,11 @@ from wherry.errors import ContextError, SandboxError
 from wherry.layers.entry import NEW
 from wherry.layers.view import View
 from wherry.oci.digest import chain_id
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from wherry.build.keys import Key
     from wherry.build.sources import Source

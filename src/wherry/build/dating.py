@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING
 
 from wherry.store import LayerInfo
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.store import Store

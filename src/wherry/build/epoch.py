@@ -7,9 +7,9 @@ argument SOURCE_DATE_EPOCH, which `wherry build` takes from its environment too.
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from wherry.errors import UsageError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

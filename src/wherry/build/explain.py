@@ -6,10 +6,12 @@ A key is made of components (`build.keys`); where two keys differ in one of them
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any, NamedTuple
+
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
     from wherry.store.buildrecord import BuildRecord, StepRecord
     from wherry.store.listings import Listed

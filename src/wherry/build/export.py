@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import IO, TYPE_CHECKING, NamedTuple
 
 from wherry.errors import ContextError, UsageError
 from wherry.images.packing import Packing, manifest_of, pack_layers
@@ -14,9 +13,11 @@ from wherry.layers.newfile import new_file
 from wherry.layers.view import View
 from wherry.oci.manifest import INDEX, Descriptor
 from wherry.oci.reference import parse as parse_reference
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import IO
 
     from wherry.build.output import Output
     from wherry.build.progress import Progress

@@ -6,10 +6,10 @@ import hashlib
 import os
 import posixpath
 import stat
-from typing import TYPE_CHECKING
 
 from wherry.build.sources import Found
 from wherry.errors import ContextError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,9 +11,9 @@ import hashlib
 import json
 import os
 import time
-from typing import TYPE_CHECKING
 
 from wherry.layers.tree import xattrs_of
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

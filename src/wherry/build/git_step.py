@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from wherry.build.copy_plan import Wanted
 from wherry.build.copy_step import by_whole
@@ -11,6 +10,7 @@ from wherry.errors import ContextError
 from wherry.layers.view import View
 from wherry.remote.git import Access, Repository
 from wherry.remote.gitref import checked
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

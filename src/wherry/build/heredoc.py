@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.dockerfile.lines import heredoc_word
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.dockerfile.ast import Command

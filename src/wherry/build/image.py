@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from wherry.build import keys
 from wherry.build.stage import rfc3339
@@ -12,6 +11,7 @@ from wherry.images.write import create_image
 from wherry.oci.config import ImageConfig
 from wherry.oci.config import parse as parse_config
 from wherry.oci.reference import parse as parse_reference
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError
 from wherry.layers.rootpath import resolve
 from wherry.layers.view import View
 from wherry.sandbox.process import Mount
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.build.sources import ContextSource, literal
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError
 from wherry.layers.view import View
 from wherry.store.listings import listed
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.build.context import Context
     from wherry.build.sources import Source
     from wherry.build.stage import StageBuilder

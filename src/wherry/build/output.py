@@ -7,9 +7,9 @@ BuildKit's exporters.  An attribute that nothing knows is an error here, where B
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from wherry.errors import InvalidReferenceError, UnsupportedError, UsageError, nearest
+from wherry.typed import NamedTuple
 
 STDOUT = "-"
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})

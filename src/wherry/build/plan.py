@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from wherry.dockerfile.ast import Copy, Onbuild, Run
 from wherry.dockerfile.expand import ExpansionError, expand
 from wherry.dockerfile.lines import fail
 from wherry.dockerfile.parser import parse_trigger
 from wherry.errors import NotFoundError, nearest
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence

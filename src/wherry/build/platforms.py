@@ -5,9 +5,8 @@ Source: the Dockerfile reference, "Automatic platform ARGs in the global scope".
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.oci.platform import Platform
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

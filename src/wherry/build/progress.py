@@ -5,7 +5,7 @@ Several steps may run at once, each told by a thread of its own.
 
 from __future__ import annotations
 
-from typing import Protocol
+from wherry.typed import Protocol
 
 
 class Step(Protocol):

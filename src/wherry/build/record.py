@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import TYPE_CHECKING, Any
 
 from wherry.oci.digest import chain_id
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from wherry.build.plan import PlannedStage
     from wherry.build.result import BuildOptions, StageResult
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.ast import Dockerfile, Instruction, Stage
     from wherry.store import ImageRecord, Store
 
-Step = dict[str, Any]
+    Step = dict[str, Any]
 
 
 class Outcome:

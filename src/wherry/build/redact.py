@@ -7,7 +7,8 @@ and into the log.  Only the value as it is: what a step encodes or splits is its
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.dockerfile.ast import Run
 from wherry.dockerfile.lines import fail
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.dockerfile.ast import Stage

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.build import keys
 from wherry.build.heredoc import resolved
 from wherry.build.platforms import runs_natively
 from wherry.sandbox.machine import machine
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

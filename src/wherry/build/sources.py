@@ -6,12 +6,12 @@ import hashlib
 import os
 import posixpath
 import stat
-from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wherry.build.fileindex import hash_file
 from wherry.dockerfile import glob
 from wherry.errors import ContextError
 from wherry.layers.tree import xattrs_of
+from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable

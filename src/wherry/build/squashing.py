@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING
 
 from wherry.images.view import Image
 from wherry.oci.config import History
 from wherry.store import LayerInfo
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.build.result import StageResult

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 from wherry.build import keys
 from wherry.build.copy_step import copy_step, owner_of
@@ -32,6 +31,7 @@ from wherry.errors import UsageError
 from wherry.layers.view import View
 from wherry.oci.config import DEFAULT_PATH, History
 from wherry.oci.digest import chain_id
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

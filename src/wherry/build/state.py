@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import posixpath
-from typing import TYPE_CHECKING, Any
 
 from wherry.build.goformat import go_health, go_words
 from wherry.dockerfile.ast import (
@@ -26,8 +25,11 @@ from wherry.dockerfile.ast import (
     Workdir,
 )
 from wherry.errors import UsageError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.dockerfile.ast import Instruction
 
 DEFAULT_SHELL = ("/bin/sh", "-c")

@@ -6,9 +6,12 @@ What such a context says is not the user's word: its Dockerfile is read inside i
 from __future__ import annotations
 
 import os
-from typing import IO, TYPE_CHECKING
+
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from wherry.build.mounting import Given
     from wherry.store import Store
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from wherry.errors import UsageError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.build.mounting import Given, Secret

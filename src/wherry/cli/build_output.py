@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.build.output import STDOUT, Output, parse, parse_annotation
 from wherry.errors import ContextError, UsageError
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from wherry.build.progress import Progress
     from wherry.cli.flags import Options

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING
 
 from wherry.build.result import Sandbox
 from wherry.errors import InvalidReferenceError, UsageError, nearest
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

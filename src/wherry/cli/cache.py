@@ -6,10 +6,10 @@ import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from wherry.cli.flags import Command, Flag, Options
 from wherry.errors import ConflictError, NotFoundError, UsageError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.store import Store

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.cli.flags import Flag, Options
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.containers.create import CreateOptions

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import posixpath
 import sys
-from typing import IO, TYPE_CHECKING
 
 from wherry.cli.flags import Command, Flag, Options
 from wherry.errors import ContextError, NotFoundError, UsageError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from wherry.store import ContainerRecord, Store
 
 COMMAND = Command(

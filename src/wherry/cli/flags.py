@@ -7,9 +7,8 @@ cannot do what docker users' hands do (`run IMAGE -c x` leaves `-c` to the conta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from wherry.errors import UsageError, nearest
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

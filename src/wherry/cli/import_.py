@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from wherry.cli.flags import Command, Flag, Options
 from wherry.errors import NotFoundError, UsageError
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 COMMAND = Command(
     "import",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from wherry.cli.flags import Command, Flag, Options
 from wherry.errors import NotFoundError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.store import Store
 
 COMMAND = Command(

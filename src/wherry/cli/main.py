@@ -6,13 +6,14 @@ Global flags stand before the command (``wherry --root DIR build .``): ``--root`
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from wherry.cli.commands import COMMANDS
 from wherry.cli.flags import Command, Flag, help_text, parse
 from wherry.errors import DockerfileError, UsageError, WherryError, nearest
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +38,13 @@ GLOBAL = Command(
     interspersed=False,
 )
 
+COLLECT_AFTER = 50_000
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; the console script passes it to sys.exit."""
+    # What is imported lives to the end: the collector has nothing to find in it.
+    gc.set_threshold(COLLECT_AFTER)
     words = list(sys.argv[1:] if argv is None else argv)
     debug = os.environ.get("WHERRY_DEBUG", "") not in ("", "0")
     try:

@@ -6,10 +6,12 @@ import os
 import sys
 import time
 from _thread import RLock
-from typing import IO, TYPE_CHECKING
+
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import IO
 
     from wherry.build.progress import Progress, Step
 

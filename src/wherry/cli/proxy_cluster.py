@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from wherry.cli.flags import Flag
 from wherry.errors import UnsupportedError, UsageError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.cli.flags import Options

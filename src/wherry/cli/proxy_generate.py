@@ -6,7 +6,6 @@ import datetime
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING
 
 from wherry.cli.flags import Command, Flag, Options
 from wherry.cli.proxy_options import (
@@ -21,6 +20,7 @@ from wherry.cli.proxy_options import (
     sources,
 )
 from wherry.errors import ProxyError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

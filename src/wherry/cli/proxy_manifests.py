@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from wherry.cli.flags import Command, Flag, Options
 from wherry.cli.proxy_cluster import check_namespace, checked_namespaces, checked_selector
 from wherry.errors import UsageError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.proxy.pod import PodOptions

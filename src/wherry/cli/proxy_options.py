@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 import sys
-from typing import TYPE_CHECKING
 
 from wherry.cli.flags import Flag
 from wherry.cli.proxy_cluster import CLUSTER_FLAGS
 from wherry.errors import UsageError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.cli.flags import Options

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
 
 from wherry.cli.flags import Command, Flag, Options
 from wherry.cli.proxy_options import (
@@ -18,6 +17,7 @@ from wherry.cli.proxy_options import (
     sources,
 )
 from wherry.errors import ProxyError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from wherry.cli.flags import Command, Flag, Options
 from wherry.cli.proxy_options import NGINX_FLAGS, checked_workers, say, serve_metrics
 from wherry.errors import ProxyError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.proxy.monitor import Monitor

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import IO, TYPE_CHECKING
 
 from wherry.cli.flags import Command, Flag, Options
 from wherry.errors import InvalidReferenceError, UsageError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from wherry.images.view import Image
     from wherry.store import Store
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
 
 from wherry.errors import UsageError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
+
+    Scope = dict[str, Any]
 
 _WORD = re.compile(
     r"""\s*(?:
@@ -27,7 +30,6 @@ _WORD = re.compile(
     )""",
     re.VERBOSE,
 )
-Scope = dict[str, Any]
 
 
 class Template:

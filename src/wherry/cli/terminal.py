@@ -9,7 +9,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import IO
+
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import IO
 
 TAIL = 5
 TICK = 0.1

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import os
 import shutil
-from typing import IO, TYPE_CHECKING
 
 from wherry import linux
 from wherry.errors import ContextError, NotFoundError, WherryError
@@ -20,9 +19,11 @@ from wherry.layers.unpack import Unpacker
 from wherry.layers.view import View
 from wherry.layers.viewtar import write_tar
 from wherry.sandbox.choose import choose
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import IO
 
     from wherry.store import ContainerRecord, Store
 

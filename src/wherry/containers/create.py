@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.containers.names import check_name, new_id, random_name
 from wherry.errors import ConflictError, NotFoundError, UsageError
 from wherry.images.view import lookup
 from wherry.store import ContainerRecord
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.images.view import Image
     from wherry.store import Store
 

@@ -6,9 +6,9 @@ import datetime
 import json
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.containers.state import is_locked
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

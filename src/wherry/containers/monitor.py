@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import time
-from typing import TYPE_CHECKING
 
 from wherry.containers.log import LogWriter, log_path
 from wherry.containers.state import take_lock
@@ -16,6 +15,7 @@ from wherry.oci.config import DEFAULT_PATH
 from wherry.sandbox.choose import choose
 from wherry.sandbox.process import Process
 from wherry.sandbox.users import read_below, resolve_user
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

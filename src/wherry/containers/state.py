@@ -8,9 +8,9 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from typing import TYPE_CHECKING
 
 from wherry.errors import NotFoundError, nearest
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.store import ContainerRecord, Store

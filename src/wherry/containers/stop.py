@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
 
 from wherry.containers.state import refreshed, wait_unlocked
 from wherry.errors import ConflictError
 from wherry.oci.signals import parse_signal
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.store import ContainerRecord, Store

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
 
 from wherry.containers.log import log_path
 from wherry.containers.state import find
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.store import ContainerRecord, Store
 
 __all__ = ["command_of", "container_json", "find", "ports_of"]

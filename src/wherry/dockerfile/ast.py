@@ -6,7 +6,7 @@ continuation lines joined, as progress and history show it).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from wherry.typed import NamedTuple
 
 
 class Location(NamedTuple):

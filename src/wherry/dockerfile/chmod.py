@@ -6,7 +6,8 @@ Source: POSIX, "chmod"; who is not named is everybody, without a umask, as in Bu
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from wherry.typed import NamedTuple
 
 CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
 ACTION = re.compile(r"([-+=])([ugo](?![rwxXst])|[rwxXst]*)")

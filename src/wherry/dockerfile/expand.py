@@ -5,9 +5,8 @@ Source: the Dockerfile reference, "Environment replacement"; where it is silent,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.dockerfile.glob import ends, shell_pattern
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

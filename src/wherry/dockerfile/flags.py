@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from wherry.dockerfile.ast import RunMount
 from wherry.dockerfile.lines import SPACES, fail
 from wherry.errors import nearest
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.dockerfile.ast import Location

@@ -7,9 +7,9 @@ the pattern.
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
 
 from wherry.errors import ContextError
+from wherry.typed import NamedTuple
 
 SPECIAL = frozenset("*?[\\")
 

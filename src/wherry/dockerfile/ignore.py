@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import NamedTuple
 
 from wherry.dockerfile.glob import match as match_component
 from wherry.errors import ContextError
+from wherry.typed import NamedTuple
 
 # Patterns with more wildcards than this are matched by following all possibilities at once: a regular
 # expression would try them one after the other, and a hostile pattern makes that take forever.

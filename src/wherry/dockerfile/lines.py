@@ -7,10 +7,10 @@ BuildKit's parser does.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from wherry.dockerfile.ast import Heredoc, Location
 from wherry.errors import DockerfileError
+from wherry.typed import NamedTuple
 
 _DIRECTIVE = re.compile(r"#[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*\Z")
 _HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]*)\Z")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
 from wherry.dockerfile.ast import (
     Arg,
@@ -32,6 +31,7 @@ from wherry.dockerfile.ast import (
 from wherry.dockerfile.flags import Flags, boolean, duration, one, parse_mount, take_flags
 from wherry.dockerfile.lines import LogicalLine, fail, heredoc_word, shell_words, split
 from wherry.errors import DockerfileError, nearest
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

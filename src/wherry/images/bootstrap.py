@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import NotFoundError, WherryError
 from wherry.images.import_ import import_tar
 from wherry.oci.config import DEFAULT_PATH
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-from typing import TYPE_CHECKING, Any
 
 from wherry.images.write import create_image
 from wherry.layers.compress import decompressed
@@ -14,9 +13,11 @@ from wherry.layers.unpack import unpack
 from wherry.oci.config import History, ImageConfig
 from wherry.oci.platform import of_machine
 from wherry.store import LayerInfo
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from wherry.layers.tarread import Reader
     from wherry.store import ImageRecord, Store

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.images.view import Image
 from wherry.oci.config import load_object
 from wherry.oci.manifest import INDEX, parse_index
 from wherry.oci.platform import Platform, of_machine
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from wherry.store import Store
 

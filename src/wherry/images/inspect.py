@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING, Any
 
 from wherry.oci.reference import from_canonical
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.images.view import Image
 
 

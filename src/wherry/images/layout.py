@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from wherry.images.packing import CHUNK, manifest_of, pack_layers, write_layer_tar
 from wherry.layers.entry import FILE, Entry
@@ -18,9 +17,11 @@ from wherry.oci import manifest as oci
 from wherry.oci.digest import digest_of
 from wherry.oci.manifest import Descriptor
 from wherry.oci.reference import from_canonical
+from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import IO, Any
 
     from wherry.images.packing import Packing, Part
     from wherry.images.view import Image

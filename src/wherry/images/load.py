@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import CorruptError
 from wherry.images.write import create_image
@@ -22,6 +21,7 @@ from wherry.oci.digest import digest_of
 from wherry.oci.manifest import Descriptor
 from wherry.oci.reference import Reference, parse
 from wherry.store import LayerBlob, LayerInfo
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from wherry.images.view import Image

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import CorruptError
 from wherry.oci import manifest as oci_manifest
 from wherry.oci.manifest import Descriptor, Manifest, compression_of, layer_type
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

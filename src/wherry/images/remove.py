@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.errors import ConflictError, InvalidReferenceError
 from wherry.images.view import find, lookup
 from wherry.oci.reference import from_canonical, parse
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.images.view import Image

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
-
 from wherry.images.layout import Layout, Tar
 from wherry.images.packing import Packing
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import IO
 
     from wherry.images.view import Image
     from wherry.store import Store

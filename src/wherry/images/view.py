@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.errors import InvalidReferenceError, NotFoundError, nearest
 from wherry.oci import config as oci_config
 from wherry.oci import manifest as oci_manifest
 from wherry.oci.reference import from_canonical, parse
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.oci.config import ImageConfig

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from wherry.errors import NotFoundError
 from wherry.oci.manifest import CONFIG, LAYER, Descriptor, Manifest
 from wherry.store import ImageRecord
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

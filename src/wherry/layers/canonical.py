@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.layers.entry import XATTR_OPAQUE
 from wherry.layers.tree import xattrs_of
 from wherry.layers.whiteout import is_opaque, is_whiteout, make_whiteout
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from wherry.layers.view import Node, View

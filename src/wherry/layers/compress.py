@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import IO, TYPE_CHECKING, Protocol
 
 from wherry.errors import CorruptError
+from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from wherry.layers.tarread import Reader
 
 MAGIC = {

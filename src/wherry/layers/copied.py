@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from wherry.layers.copying import copy_node, finish
 from wherry.layers.remove import remove_tree
@@ -17,6 +16,7 @@ from wherry.layers.snapshots import SYSTEM
 from wherry.layers.tree import ROOT_MODE, entry_of
 from wherry.layers.view import View
 from wherry.layers.whiteout import make_whiteout
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol
 
 from wherry.layers.entry import FILE, FOLDER
 from wherry.layers.tree import entry_of
 from wherry.layers.writefile import HOLE, make_special, set_metadata, write_all
+from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from wherry.layers.entry import Entry

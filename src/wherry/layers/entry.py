@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from wherry.typed import NamedTuple
 
 # Types, by the letter that ustar gives them (POSIX pax, "ustar Interchange Format").
 FILE, LINK, SYMLINK, CHARACTER, BLOCK, FOLDER, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"

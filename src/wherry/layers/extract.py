@@ -11,12 +11,12 @@ import errno
 import os
 import posixpath
 import stat
-from typing import TYPE_CHECKING
 
 from wherry.layers.copying import fill
 from wherry.layers.newfile import NewFile
 from wherry.layers.remove import remove_tree
 from wherry.layers.tree import xattrs_of
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

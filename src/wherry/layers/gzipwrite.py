@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import TYPE_CHECKING
+
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -10,10 +10,12 @@ import contextlib
 import errno
 import os
 import stat
-from typing import IO, TYPE_CHECKING
+
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import IO
 
 BUFFER = 1 << 18
 NAMELESS_REFUSED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)

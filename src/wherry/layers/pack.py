@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import StepError
 from wherry.layers.entry import FILE, SYMLINK, WHITEOUT
 from wherry.layers.tarwrite import END, header, padding
 from wherry.layers.tree import walk
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import os
 from _thread import RLock
-from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wherry.layers.entry import NEW
 from wherry.layers.remove import remove_tree
 from wherry.layers.view import View
+from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

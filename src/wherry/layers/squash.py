@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from wherry.layers.copying import copy_node, finish
 from wherry.layers.remove import remove_tree
 from wherry.layers.tree import entry_of
 from wherry.layers.whiteout import is_opaque, is_whiteout, make_opaque, make_whiteout
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,10 +6,9 @@ error.  What a name may do is `unpack`'s business.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-
 from wherry.errors import CorruptError
 from wherry.layers.entry import FILE, FOLDER, Entry
+from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

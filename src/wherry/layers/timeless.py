@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from wherry.layers.entry import FILE, NEW
 from wherry.layers.pack import Gathered, Packed, contents, disk_size
@@ -17,6 +16,7 @@ from wherry.layers.tarread import Member
 from wherry.layers.tarwrite import END, header, padding
 from wherry.layers.tree import ROOT_MODE, walk
 from wherry.layers.unpack import Unpacker
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

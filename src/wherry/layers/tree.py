@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.layers.entry import (
     BLOCK,
@@ -20,6 +19,7 @@ from wherry.layers.entry import (
     kept_xattr,
 )
 from wherry.layers.whiteout import is_opaque, is_whiteout
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

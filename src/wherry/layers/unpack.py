@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING
 
 from wherry.errors import CorruptError, HostileArchiveError
 from wherry.layers.entry import BLOCK, CHARACTER, FILE, FOLDER, LINK, OPAQUE, WHITEOUT, Entry, kept_xattr
@@ -17,6 +16,7 @@ from wherry.layers.tarread import TarReader
 from wherry.layers.tree import ROOT_MODE
 from wherry.layers.whiteout import make_opaque, make_whiteout
 from wherry.layers.writefile import ZEROS, is_folder, make_special, set_metadata, write_bytes
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import posixpath
-from typing import IO, TYPE_CHECKING
 
 from wherry.layers.entry import FILE
 from wherry.layers.pack import contents
 from wherry.layers.tarwrite import END, header, padding
 from wherry.layers.tree import entry_of
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import IO
 
     from wherry.layers.view import Node, View
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from wherry.layers.entry import FIFO, FOLDER, SYMLINK, Entry
 from wherry.layers.tree import TYPES
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from wherry.errors import InvalidReferenceError
+from wherry.typed import NamedTuple
 
 # What uname(2) says, in GOARCH's words and variants.
 MACHINES = {

@@ -6,9 +6,9 @@ Source: the grammar of distribution/reference ("reference.go"): ``[domain/]path[
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from wherry.errors import InvalidReferenceError
+from wherry.typed import NamedTuple
 
 DEFAULT_DOMAIN = "docker.io"
 LONGEST_PATH = 255

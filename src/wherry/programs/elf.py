@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import IO, NamedTuple
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing import IO
+
 
 MAGIC = b"\x7fELF"
 # e_machine -> GOARCH (elf.h).

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import stat
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import ContextError
 from wherry.programs.libraries import Libraries
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,12 +11,12 @@ import contextlib
 import os
 import re
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import ContextError
 from wherry.layers.remove import remove_tree
 from wherry.layers.rootpath import resolve
 from wherry.remote.gitref import COMMIT
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,10 +7,10 @@ https://host/repo.git?branch=main&subdir=folder&checksum=0123456
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from wherry.errors import ContextError
+from wherry.typed import NamedTuple
 
 SCHEMES = ("https://", "http://", "ssh://", "git://")
 SCP = re.compile(r"[a-zA-Z0-9._-]+@[a-zA-Z0-9.-]+:(?!//)[^?#]+")

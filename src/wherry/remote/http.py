@@ -7,11 +7,11 @@ import hashlib
 import json
 import os
 import posixpath
-from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from wherry.errors import ContextError
 from wherry.remote.git import shown
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import SandboxError, UsageError
 from wherry.sandbox.mounts import enter_private_mounts
 from wherry.sandbox.userns import enter_if_needed, inside
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from wherry.layers.snapshots import Snapshots

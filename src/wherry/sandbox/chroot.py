@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
 
 from wherry import linux
 from wherry.errors import UnsupportedError
@@ -20,6 +19,7 @@ from wherry.sandbox.files import file_contents
 from wherry.sandbox.furnish import Furnished, write
 from wherry.sandbox.programs import find_program
 from wherry.sandbox.supervise import Supervised, close_streams, exit_code, in_pid_namespace, take_streams
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable

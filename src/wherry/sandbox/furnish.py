@@ -8,12 +8,12 @@ from __future__ import annotations
 import functools
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.layers.remove import remove_tree
 from wherry.layers.rootpath import resolve
 from wherry.sandbox.files import file_contents
 from wherry.sandbox.process import Mount
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from wherry.oci.platform import of_machine
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.oci.platform import Platform

@@ -12,12 +12,12 @@ import signal
 import socket
 import stat
 import subprocess
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry import linux
 from wherry.errors import SandboxError
 from wherry.sandbox.files import FORWARDER
 from wherry.sandbox.supervise import close_streams
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

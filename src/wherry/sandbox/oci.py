@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tempfile
-from typing import TYPE_CHECKING
 
 from wherry import linux
 from wherry.errors import SandboxError
@@ -14,6 +13,7 @@ from wherry.sandbox.files import container_files
 from wherry.sandbox.programs import find_program
 from wherry.sandbox.spec import runtime_config
 from wherry.sandbox.supervise import Supervised, children, in_pid_namespace
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.sandbox.process import Process, Running

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from wherry.errors import CommandNotExecutable, CommandNotFound
 from wherry.layers.rootpath import resolve
 from wherry.oci.config import DEFAULT_PATH
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.sandbox.process import Process

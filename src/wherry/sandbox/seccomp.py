@@ -7,7 +7,10 @@ clone, whose flags can be looked at; io_uring is left out, as Docker does since 
 
 from __future__ import annotations
 
-from typing import Any
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
 
 ALLOWED = """
 accept accept4 access adjtimex alarm arch_prctl bind brk capget capset chdir chmod chown chown32 chroot

@@ -5,11 +5,12 @@ Defaults are Docker's: its capabilities, masked and read-only paths, and seccomp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from wherry.sandbox.seccomp import SECCOMP
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.sandbox.process import Mount, Process
 
 CAPABILITIES = (

@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import NoReturn
 
 from wherry import linux
 from wherry.errors import SandboxError
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 MARK = "WHERRY_USERNS"
 

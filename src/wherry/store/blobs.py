@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import IO, TYPE_CHECKING
 
 from wherry.errors import CorruptError, NotFoundError
 from wherry.store.temporary import create_locked
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import IO
 
 CHUNK = 1 << 20
 

@@ -13,7 +13,8 @@ import hashlib
 import json
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

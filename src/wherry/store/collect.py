@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
 
 from wherry.layers.remove import remove_tree
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.store.store import Store

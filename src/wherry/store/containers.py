@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.errors import NotFoundError
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.store.database import Database
 
 COLUMNS = "id, name, image_id, image_name, created, config, pid, started, finished, exit_code, status"

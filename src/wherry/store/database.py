@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 from _thread import RLock
-from typing import TYPE_CHECKING
 
 from wherry.errors import StorageError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3

@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from typing import TYPE_CHECKING
 
 from wherry.errors import StorageError
 from wherry.store.blobs import Blobs
@@ -30,6 +29,7 @@ from wherry.store.images import Images, Names
 from wherry.store.layers import Layers
 from wherry.store.location import default_root
 from wherry.store.temporary import sweep, temporary_folder
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

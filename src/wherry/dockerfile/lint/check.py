@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.dockerfile.ast import (
     Arg,
@@ -26,6 +25,7 @@ from wherry.dockerfile.lint.options import CheckOptions, parse_check
 from wherry.dockerfile.lint.rules import finding
 from wherry.dockerfile.lint.text import check_text
 from wherry.errors import nearest
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from wherry.typed import NamedTuple
 
 
 class Rule(NamedTuple):

@@ -1,0 +1,92 @@
+"""wherry.typed beside typing, which it has to be like."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import typing
+
+import pytest
+
+from wherry import typed
+
+
+class Ours(typed.NamedTuple):
+    """A point."""
+
+    x: int
+    y: int = 2
+    names: tuple[str, ...] = ()
+
+    @property
+    def far(self) -> bool:
+        return self.x > 9
+
+    def twice(self) -> Ours:
+        return self._replace(x=2 * self.x)
+
+
+class Theirs(typing.NamedTuple):
+    """A point."""
+
+    x: int
+    y: int = 2
+    names: tuple[str, ...] = ()
+
+
+def test_a_value_is_the_tuple_that_typing_makes() -> None:
+    ours, theirs = Ours(1, names=("a",)), Theirs(1, names=("a",))
+    assert ours == theirs == (1, 2, ("a",)) and hash(ours) == hash(theirs)
+    assert repr(ours).removeprefix("Ours") == repr(theirs).removeprefix("Theirs")
+    assert ours._asdict() == theirs._asdict() and ours._fields == theirs._fields
+    assert ours._field_defaults == theirs._field_defaults
+    assert ours._replace(y=3) == theirs._replace(y=3) == (1, 3, ("a",))
+    assert Ours._make([1, 2, ()]) == Theirs._make([1, 2, ()])
+    assert type(Ours) is type(Theirs) and Ours.__doc__ == Theirs.__doc__
+    assert not hasattr(ours, "__dict__")
+
+
+def test_methods_and_properties_belong_to_it() -> None:
+    ours = Ours(5)
+    assert ours.twice() == (10, 2, ()) and ours.twice().far and not ours.far
+
+
+def test_it_can_be_pickled_and_matched() -> None:
+    ours = Ours(1, 2)
+    back = pickle.loads(pickle.dumps(ours))
+    assert back == ours and type(back) is Ours
+    match ours:
+        case Ours(x, y=2):
+            assert x == 1
+        case _:
+            pytest.fail("no match")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda kind: kind(),
+        lambda kind: kind(1, 2, (), 4),
+        lambda kind: kind(1, z=1),
+        lambda kind: kind(1, x=1),
+        lambda kind: kind._make([1]),
+        lambda kind: kind(1)._replace(z=1),
+        lambda kind: setattr(kind(1), "x", 2),
+        lambda kind: setattr(kind(1), "z", 2),
+    ],
+)
+def test_what_typing_refuses_is_refused(make: typing.Callable[[type], object]) -> None:
+    with pytest.raises((TypeError, ValueError, AttributeError)) as theirs:
+        make(Theirs)
+    with pytest.raises(theirs.type):
+        make(Ours)
+
+
+@pytest.mark.parametrize(
+    "module", ["wherry.cli.build", "wherry.build.build", "wherry.cli.run", "wherry.cli.ps"]
+)
+def test_commands_start_without_typing(module: str) -> None:
+    said = f"import sys, wherry.cli.main, {module}; print('typing' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
