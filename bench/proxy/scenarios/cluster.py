@@ -71,6 +71,7 @@ class Pod:
         self._bench = bench
         self._server = server
         self._services = services
+        self._changing = range(1, services)  # the first stays as it is: it tells that the pod answers
         self._folder = bench.work / f"conf{services}"
         self._folder.mkdir()
         self._turns: dict[int, int] = {}
@@ -103,7 +104,7 @@ class Pod:
         found: dict[str, list[float]] = {"changed": [], "created": [], "deleted": []}
         for turn in range(times):
             kind = list(found)[turn % 3]
-            number = self._services + turn // 3 if kind != "changed" else random.randrange(self._services)
+            number = random.choice(self._changing) if kind == "changed" else self._services + turn // 3
             time.sleep(random.uniform(*IDLE))
             found[kind].append(self._event(kind, number))
         return found
@@ -111,7 +112,7 @@ class Pod:
     def burst(self, turn: int) -> float:
         """Seconds from the last of many acceptances to the last of the new answers."""
         time.sleep(random.uniform(*IDLE))
-        numbers = random.sample(range(self._services), IN_A_BURST)
+        numbers = random.sample(self._changing, IN_A_BURST)
         for number in numbers:
             self._change(number)
         begun = time.perf_counter()
