@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.proxy.nginx.quote import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+REMEMBERED = 1 << 15
+"""Lines that were quoted before: of ten thousand routes all but one are the same at the next change."""
 
 
 class Directive(NamedTuple):
@@ -40,9 +44,14 @@ def text(directives: Iterable[Directive]) -> str:
     return "\n".join(lines) + "\n"
 
 
+@functools.lru_cache(REMEMBERED, typed=True)  # typed: Code and str of the same letters differ
+def _words(*words: str) -> str:
+    return " ".join(map(quote, words))
+
+
 def _write(lines: list[str], directives: Iterable[Directive], indent: str) -> None:
     for name, args, children in directives:
-        head = indent + quote(name) if not args else indent + " ".join([quote(name), *map(quote, args)])
+        head = indent + _words(name, *args)
         if children is None:
             lines.append(head + ";")
         else:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from wherry.proxy.model import Route
 
+BUCKET = 512
+"""Bytes for about nine keys: nginx tries one size of table after another until no bucket overflows."""
+
 ENTRY_OVERHEAD = 32
 """Bytes a hash bucket needs beside the key: a pointer, a length, alignment, the bucket's end."""
 
@@ -53,7 +56,7 @@ def tables(routes: Sequence[Route], values: Sequence[str]) -> list[Directive]:
 
 
 def _sizes(count: int, longest: int) -> Iterator[Directive]:
-    bucket = 128
+    bucket = BUCKET
     while bucket < longest + ENTRY_OVERHEAD:
         bucket *= 2
     yield simple("map_hash_bucket_size", bucket)
