@@ -8,7 +8,8 @@ import socket
 
 from wherry.errors import ProxyError
 
-_LISTEN = re.compile(r"^ *listen (?:(\[[0-9a-f:]+\]|[0-9.]+):)?([0-9]+)[ ;]", re.MULTILINE)
+# Begins with a word: looked for like one, where "^ *" would be tried at each of a hundred thousand lines.
+_LISTEN = re.compile(r"listen (?:(\[[0-9a-f:]+\]|[0-9.]+):)?([0-9]+)[ ;]")
 
 
 def free_to_listen(text: str, held: str = "") -> None:
@@ -17,8 +18,8 @@ def free_to_listen(text: str, held: str = "") -> None:
     `held` is the text that nginx serves now: its addresses are nginx's own.  ``nginx -t`` passes over an
     address in use, and a running nginx tries for 2.5 seconds and then says it in its log.
     """
-    own = _LISTEN.findall(held)
-    for host, port in _LISTEN.findall(text):
+    own = _addresses(held)
+    for host, port in _addresses(text):
         if (host, port) in own:
             continue
         family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
@@ -32,6 +33,16 @@ def free_to_listen(text: str, held: str = "") -> None:
                 raise ProxyError(
                     f"cannot listen on {host or '*'}:{port}: {error.strerror}", hint=_hint(error.errno)
                 ) from None
+
+
+def _addresses(text: str) -> list[tuple[str, str]]:
+    """Host, "" for all, and port of each directive ``listen``, which begins its line."""
+    found = []
+    for match in _LISTEN.finditer(text):
+        line = text.rfind("\n", 0, match.start()) + 1
+        if not text[line : match.start()].strip(" "):
+            found.append((match[1] or "", match[2]))
+    return found
 
 
 def _hint(number: int | None) -> str:
