@@ -226,11 +226,12 @@ _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 *
 
 def duration(text: str, name: str, place: Location) -> int:
     """Go's ``1m30s`` in nanoseconds.  At least a millisecond, or 0, as Docker asks for."""
-    total, rest = 0.0, text
-    while match := re.match(_DURATION, rest):
+    total, position = 0.0, 0
+    pattern = re.compile(_DURATION)
+    while match := pattern.match(text, position):
         total += float(match[1]) * _UNITS[match[2]]
-        rest = rest[match.end() :]
-    if not text or (rest and text != "0"):
+        position = match.end()
+    if not text or (position < len(text) and text != "0"):
         raise fail(place, f'time: invalid duration "{text}" (--{name})', hint="write it as 30s or 1m30s")
     if 0 < total < 10**6:
         raise fail(place, f"Interval {text!r} cannot be less than 1ms (--{name})")
