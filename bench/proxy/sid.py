@@ -34,7 +34,8 @@ def sid_nginx() -> Path:
             try:
                 _unpack(_packages(Path(work)), Path(work) / "new")
             except (CommandFailed, OSError, IndexError) as error:
-                raise NotHere(f"Debian sid's nginx: {error}") from None
+                # Its last line: the command before it is long, and names folders of this machine.
+                raise NotHere(f"Debian sid's nginx: {str(error).strip().splitlines()[-1]}") from None
             _write_program(Path(work) / "new", folder)
             shutil.rmtree(folder, ignore_errors=True)
             (Path(work) / "new").rename(folder)
