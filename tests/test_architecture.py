@@ -76,6 +76,7 @@ def test_version_loads_no_other_command_and_nothing_heavy() -> None:
         "dataclasses",
         "socket",
         "hashlib",
+        "typing",
         "typing_extensions",
     }
 
@@ -92,6 +93,7 @@ def test_no_module_of_another_wing_is_loaded_for_a_build(tmp_path: Path) -> None
         "rich",
         "subprocess",
         "socket",
+        "typing",
     }
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
 import typing
 
 import pytest
@@ -81,12 +79,3 @@ def test_what_typing_refuses_is_refused(make: typing.Callable[[type], object]) -
         make(Theirs)
     with pytest.raises(theirs.type):
         make(Ours)
-
-
-@pytest.mark.parametrize(
-    "module", ["wherry.cli.build", "wherry.build.build", "wherry.cli.run", "wherry.cli.ps"]
-)
-def test_commands_start_without_typing(module: str) -> None:
-    said = f"import sys, wherry.cli.main, {module}; print('typing' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
