@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gzip
 import json
 import socket
 import ssl
@@ -334,7 +335,11 @@ class _Handler(BaseHTTPRequestHandler):
         ).encode()
         if fault and fault.kind == "garbage":
             body = body[: len(body) // 2] + b"\xff\x00nonsense"
-        self._head(200, [("Content-Length", str(len(body)))])
+        headers = []
+        if "gzip" in self.headers.get("Accept-Encoding", ""):  # a real one: from 128 KiB
+            body = gzip.compress(body, 1)
+            headers.append(("Content-Encoding", "gzip"))
+        self._head(200, [("Content-Length", str(len(body))), *headers])
         if fault and fault.kind == "cut":
             self.wfile.write(body[: len(body) // 2])
             return self._cut()

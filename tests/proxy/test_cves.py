@@ -110,8 +110,8 @@ def test_cve_2026_42945_every_capture_of_a_rewrite_is_named() -> None:
     """nginx up to 1.30.0 mixes up unnamed captures of rewrite and what they are used for."""
     made = table(service(annotations={"path": "/Api/x"}), service("b", annotations={"host": "*.b.example"}))
     found = parsed(render(made.routes, OPTIONS))
-    rewrites = [
-        args for name, _, block in found if name == "server" for n, args, _ in block if n == "rewrite"
-    ]
-    assert rewrites == [("^", "$wherry_place", "last")]
+    (server,) = [block for name, _, block in found if name == "server"]
+    branches = [directive for name, _, block in server if name == "if" for directive in block]
+    rewrites = [args for name, args, _ in (*branches, *server) if name == "rewrite"]
+    assert rewrites == [("^", "/$wherry_place", "last"), ("^", "/404", "last")]
     assert not any(f"${digit}" in render(made.routes, OPTIONS) for digit in range(10))

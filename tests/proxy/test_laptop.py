@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -216,6 +218,32 @@ def test_an_upstream_that_takes_too_long_is_504_and_one_that_is_away_502(
     answers(laptop.port, "slow.example", 504)
     laptop.write("away.yaml", manifest("away", free_port()))
     answers(laptop.port, "away.example", 502)
+
+
+@pytest.mark.parametrize("to", ["/p0", "/404", "/elsewhere", "@x"])
+def test_no_upstream_sends_nginx_elsewhere(laptop: Laptop, to: str) -> None:
+    """X-Accel-Redirect would have it ask the same upstream again, ten times, and then answer 500."""
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE)
+        laptop.write("x.yaml", manifest("x", server.getsockname()[1]))
+        laptop.proxy.says("reloaded: generation 2")
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):  # closed at the end
+                while True:
+                    link, _ = server.accept()
+                    with link:
+                        asked.append(link.recv(4096))
+                        head = f"HTTP/1.1 200 OK\r\nX-Accel-Redirect: {to}\r\nContent-Length: 4\r\n\r\n"
+                        link.sendall(head.encode() + b"mine")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        found = ask(laptop.port, "x.example")
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(PATIENCE)
+    assert (found.status, found.body, len(asked)) == (200, "mine", 1)
 
 
 def test_nothing_is_compressed(laptop: Laptop) -> None:

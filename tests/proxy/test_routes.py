@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.services import endpoint, port, service, slice_of, table
-from wherry.proxy import project
+from wherry.proxy import names, project
 from wherry.proxy.model import Route
 from wherry.proxy.routes import Options, Router, Table
 
@@ -142,6 +145,25 @@ def test_no_address_leads_to_the_proxy_itself_or_the_node(ip: str) -> None:
     assert reasons(table(service(clusterIP=ip))) == ["bad-address"]
     made = table(service(clusterIP="None"), slice_of("web", endpoint(ip)))
     assert reasons(made) == ["bad-address"]
+
+
+_OCTETS = st.one_of(
+    st.sampled_from(["0", "127", "169", "254", "224", "239", "255", "256", "01", "", "1٣"]),
+    st.integers(0, 300).map(str),
+)
+
+
+@given(st.lists(_OCTETS, min_size=3, max_size=5).map(".".join))
+def test_an_address_that_is_told_by_its_looks_is_what_the_library_says(text: str) -> None:
+    try:
+        ip = ipaddress.IPv4Address(text)
+        fit = not (ip.is_unspecified or ip.is_multicast or ip.is_loopback or ip.is_link_local)
+    except ValueError:
+        fit = False
+    try:
+        assert names.address(text, local=False) == text and fit
+    except names.Refused:
+        assert not fit
 
 
 def test_the_oldest_service_has_the_host_and_the_loser_is_told() -> None:

@@ -36,9 +36,15 @@ def _tree(directives: list[dict[str, Any]]) -> Tree:
 def intended(directives: tuple[Directive, ...] | list[Directive]) -> Tree:
     """The same of what was to be written: crossplane keeps a backslash of a quoted word, nginx drops it."""
     return [
-        (_kept(d.name), tuple(map(_kept, d.args)), intended(d.block) if d.block is not None else None)
+        (_kept(d.name), _arguments(d), intended(d.block) if d.block is not None else None)
         for d in directives
     ]
+
+
+def _arguments(directive: Directive) -> tuple[str, ...]:
+    """crossplane takes the brackets of an ``if`` away."""
+    words = tuple(map(_kept, directive.args))
+    return (words[0][1:], *words[1:-1]) if directive.name == "if" else words
 
 
 def _kept(word: str) -> str:

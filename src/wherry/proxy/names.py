@@ -15,6 +15,9 @@ DEEPEST_PATH = 8
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z")
 _PATH = re.compile(r"/[A-Za-z0-9._~@:+,=!&()*/-]*\Z")
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)\Z")
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_ORDINARY = re.compile(rf"(?!0\.|127\.|169\.254\.|22[4-9]\.|2[3-9][0-9]\.){_OCTET}(?:\.{_OCTET}){{3}}\Z")
+"""IPv4 addresses that nothing is the matter with: what `ipaddress` would say of them, without its 10 us."""
 
 
 class Refused(ValueError):
@@ -79,6 +82,8 @@ def address(text: str, *, local: bool) -> str:
     Loopback and link-local addresses are refused unless `local`: in a cluster they would be the proxy's own
     pod or the node's metadata service, which no Service may reach through it.
     """
+    if _ORDINARY.match(text):
+        return text
     try:
         ip = ipaddress.ip_address(text)
     except ValueError:

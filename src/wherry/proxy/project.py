@@ -7,6 +7,7 @@ raised.  Texts are taken as they are; `routes` decides what may be served.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from wherry.proxy.model import ANNOTATION_PREFIX, EndpointSlice, Port, Service, SlicePort
@@ -160,5 +161,6 @@ def _list(holder: Mapping[str, Any], path: str) -> list[Any]:
     return value
 
 
+@functools.lru_cache(1 << 10)
 def _leaf(path: str) -> str:
     return path.rpartition(".")[2]

@@ -81,6 +81,16 @@ def every_page_of_a_list_is_read(api: Any, follow: Follow) -> None:
         follower.knows(*(f"s{n}" for n in range(10)))
 
 
+def a_list_that_is_large_arrives_whole(api: Any, follow: Follow) -> None:
+    """From 128 KiB servers compress what they send."""
+    for number in range(8):
+        large = service(f"s{number}")
+        large["metadata"]["annotations"] = {"large": f"{number}" * 40_000}
+        api.create(large)
+    with follow(policy=QUICK._replace(page_size=500)) as follower:
+        follower.knows(*(f"s{n}" for n in range(8)))
+
+
 def what_happens_is_followed(api: Any, follow: Follow) -> None:
     api.create(service("one"))
     with follow() as follower:
@@ -155,6 +165,7 @@ def a_server_that_restarts_is_followed_again(api: Any, follow: Follow) -> None:
 
 SCENARIOS = (
     every_page_of_a_list_is_read,
+    a_list_that_is_large_arrives_whole,
     what_happens_is_followed,
     labels_bring_a_service_in_and_out,
     endpoints_follow_their_slices,

@@ -68,5 +68,7 @@ def _buffers() -> Iterator[Directive]:
     yield simple("proxy_busy_buffers_size", "32k")
     yield simple("proxy_max_temp_file_size", 0)
     yield simple("proxy_redirect", "off")
+    # There is no other place to send a request: nginx would ask the same upstream again, ten times.
+    yield simple("proxy_ignore_headers", "X-Accel-Redirect")
     yield simple("proxy_next_upstream", "error", "timeout")
     yield simple("proxy_next_upstream_tries", 3)

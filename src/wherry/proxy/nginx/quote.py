@@ -13,7 +13,7 @@ LONGEST = 2048
 """Bytes of one parameter; nginx refuses more than its 4096-byte buffer with "too long parameter"."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:*=-]+\Z")
-_PLAIN_CODE = re.compile(r"[$^]?[A-Za-z0-9_./:*=-]*\Z")
+_PLAIN_CODE = re.compile(r"(?:\(?[$^]?[A-Za-z0-9_./:*=-]*|~\*?|\))\Z")
 _PRINTABLE = re.compile(r"[\x20-\x7e]*\Z")
 _MAP_WORDS = frozenset({"default", "hostnames", "include", "volatile"})
 

@@ -16,9 +16,11 @@ as an anchored regular expression.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
 
-from wherry.proxy.nginx.config import Directive, block, simple
+from wherry.proxy.nginx.config import REMEMBERED, Directive, block, simple
 from wherry.proxy.nginx.quote import Code, exactly, map_key
 
 if TYPE_CHECKING:
@@ -33,26 +35,42 @@ ENTRY_OVERHEAD = 32
 """Bytes a hash bucket needs beside the key: a pointer, a length, alignment, the bucket's end."""
 
 
+class _Entry(NamedTuple):
+    """A route's line, for the map of its depth, or that of its depth for paths with capitals."""
+
+    depth: int
+    capital: bool
+    size: int
+    line: Directive
+
+
 def tables(routes: Sequence[Route], values: Sequence[str]) -> list[Directive]:
     """The maps from a request to ``$wherry_route``: the value of the route that serves it, or ""."""
-    by_depth: dict[int, list[Directive]] = {0: []}
-    capitals: dict[int, list[Directive]] = {}
+    by_depth: defaultdict[int, list[Directive]] = defaultdict(list, {0: []})
+    capitals: defaultdict[int, list[Directive]] = defaultdict(list)
     longest = 0
     for route, value in zip(routes, values, strict=True):
-        depth = 0 if route.path == "/" else route.path.count("/")
-        key = route.host if depth == 0 else route.host + route.path
-        longest = max(longest, len(key))
-        if route.path != route.path.lower():
-            capitals.setdefault(depth, []).append(Directive(exactly(key), (value,)))
-        else:
-            by_depth.setdefault(depth, []).append(Directive(map_key(key), (value,)))
+        depth, capital, size, line = _entry(route.host, route.path, value)
+        (capitals if capital else by_depth)[depth].append(line)
+        if size > longest:
+            longest = size
+    site = list(_site([r.host for r in routes]))
     return [
         *_sizes(len(routes), longest),
-        _site([r.host for r in routes]),
+        *site,
         *_segments(sorted(by_depth), "wherry_path", "A-Z"),
         *_segments(sorted(capitals), "wherry_raw", ""),
-        *_chain(by_depth, capitals),
+        *_chain("$wherry_site" if site else "$host", by_depth, capitals),
     ]
+
+
+@functools.lru_cache(REMEMBERED)
+def _entry(host: str, path: str, value: str) -> _Entry:
+    depth = 0 if path == "/" else path.count("/")
+    key = host if depth == 0 else host + path
+    if path != path.lower():
+        return _Entry(depth, True, len(key), Directive(exactly(key), (value,)))
+    return _Entry(depth, False, len(key), Directive(map_key(key), (value,)))
 
 
 def _sizes(count: int, longest: int) -> Iterator[Directive]:
@@ -63,11 +81,14 @@ def _sizes(count: int, longest: int) -> Iterator[Directive]:
     yield simple("map_hash_max_size", max(2048, count * 2))
 
 
-def _site(hosts: Sequence[str]) -> Directive:
-    """``$wherry_site``: the host, or the wildcard that covers it (any depth; an exact host wins)."""
+def _site(hosts: Sequence[str]) -> Iterator[Directive]:
+    """``$wherry_site``: the host, or the wildcard that covers it (any depth; an exact host wins).
+
+    Nothing where no host is a wildcard: ``$host`` is the site then.
+    """
     wildcards = sorted({h for h in hosts if h.startswith("*.")})
     if not wildcards:
-        return block("map", (Code("$host"), Code("$wherry_site")), [simple("default", Code("$host"))])
+        return
     suffixes = {w[1:] for w in wildcards}
     covered = sorted({h for h in hosts if not h.startswith("*.") and _covered(h, suffixes)})
     entries = [
@@ -75,7 +96,7 @@ def _site(hosts: Sequence[str]) -> Directive:
         simple("default", Code("$host")),
         *(Directive(map_key(h), (h,)) for h in (*wildcards, *covered)),
     ]
-    return block("map", (Code("$host"), Code("$wherry_site")), entries)
+    yield block("map", (Code("$host"), Code("$wherry_site")), entries)
 
 
 def _covered(host: str, suffixes: set[str]) -> bool:
@@ -96,7 +117,7 @@ def _segments(depths: Sequence[int], variable: str, without: str) -> Iterator[Di
 
 
 def _chain(
-    by_depth: Mapping[int, list[Directive]], capitals: Mapping[int, list[Directive]]
+    site: str, by_depth: Mapping[int, list[Directive]], capitals: Mapping[int, list[Directive]]
 ) -> Iterator[Directive]:
     """Deepest paths last: each map's default is the one before, and the last is ``$wherry_route``."""
     steps = []
@@ -106,7 +127,7 @@ def _chain(
             (capitals, "wherry_raw", "wherry_capitals"),
         ):
             if depth in held:
-                source = f"$wherry_site${path}_{depth}" if depth else "$wherry_site"
+                source = f"{site}${path}_{depth}" if depth else site
                 steps.append((source, f"${variable}_{depth}", held[depth]))
     fallback = ""
     for number, (source, variable, entries) in enumerate(steps, 1):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
@@ -56,7 +57,7 @@ class Cluster:
 
     def list(self) -> Snapshot:
         try:
-            held = [watcher.list(time.sleep) for watcher in self._watchers()]
+            held = _listed(self._watchers())
         except Failed as failed:
             if failed.fault.kind in faults.RENEW:
                 self._renew()
@@ -150,6 +151,25 @@ class _Board:
         if news:
             hint = f" ({fault.hint})" if fault.hint else ""
             self._say(f"cluster: {fault.message}{hint}; trying again in {seconds:.1f} s")
+
+
+def _listed(watchers: Sequence[AnyWatcher]) -> Sequence[Sequence[Service | EndpointSlice | Rejected]]:
+    """List all at once: the server makes one page while we read another.  Raises the first Failed."""
+
+    def work(watcher: AnyWatcher, future: Future[Sequence[Service | EndpointSlice | Rejected]]) -> None:
+        try:
+            future.set_result(watcher.list(time.sleep))
+        except BaseException as error:
+            future.set_exception(error)
+
+    futures = []
+    for watcher in watchers:
+        future: Future[Sequence[Service | EndpointSlice | Rejected]] = Future()
+        # Daemons, so that an interrupted `render` ends at once; a pool would wait for its threads.
+        threading.Thread(target=work, args=(watcher, future), name=f"list {watcher}", daemon=True).start()
+        futures.append(future)
+    wait(futures)
+    return [future.result() for future in futures]
 
 
 def _snapshot(held: Sequence[Sequence[Service | EndpointSlice | Rejected]]) -> Snapshot:
