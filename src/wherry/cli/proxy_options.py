@@ -32,7 +32,7 @@ RENDER_FLAGS = (
     Flag("access-log", "string", "JSON access log: a file, - for stdout, off", metavar="FILE", default="-"),
     Flag("resolver", "list", "DNS server for ExternalName (default: /etc/resolv.conf)", metavar="ADDRESS"),
     Flag("trusted-proxy", "list", "Network whose X-Forwarded-For and -Proto are believed", metavar="CIDR"),
-    Flag("pools", "int", "Upstream blocks (kept connections, retries) at most", metavar="N", default=200),
+    Flag("pools", "int", "Upstream blocks (kept connections, retries) at most", metavar="N", default=100),
 )
 METRICS_FLAG = Flag("metrics", "string", "Serve /metrics, /healthz, /readyz there", metavar="ADDRESS:PORT")
 NGINX_FLAGS = (

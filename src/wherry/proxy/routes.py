@@ -112,24 +112,24 @@ def _by_service(slices: Iterable[EndpointSlice]) -> dict[tuple[str, str], tuple[
 
 def _merge(all_made: Iterable[_Made], rejected: list[Rejected]) -> Table:
     """The first to claim a host and path has it."""
-    owner: dict[tuple[str, str], str] = {}
+    owner: dict[tuple[str, str], Route] = {}
     settings: set[Settings] = set()
-    routes: list[Route] = []
     for made in all_made:
         rejected += made.rejected
         for route in made.routes:
             claim = (route.host, route.path)
-            if claim in owner:
-                message = f"{route.host}{route.path} belongs to {owner[claim]}, which came first"
+            first = owner.setdefault(claim, route)
+            if first is not route:
+                message = f"{route.host}{route.path} belongs to {first.name}, which came first"
                 rejected.append(Rejected(route.name, "host-taken", message))
-            elif route.settings not in settings and len(settings) == MOST_SETTINGS:
+            elif route.settings not in settings:
+                if len(settings) < MOST_SETTINGS:
+                    settings.add(route.settings)
+                    continue
+                del owner[claim]
                 message = f"there are {MOST_SETTINGS} different sets of timeouts and sizes already"
                 rejected.append(Rejected(route.name, "too-many-settings", message))
-            else:
-                owner[claim] = route.name
-                settings.add(route.settings)
-                routes.append(route)
-    return Table(tuple(routes), tuple(rejected))
+    return Table(tuple(owner.values()), tuple(rejected))
 
 
 def _routes_of(service: Service, slices: tuple[EndpointSlice, ...], options: Options) -> _Made:

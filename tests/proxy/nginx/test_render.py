@@ -231,7 +231,7 @@ def test_a_port_of_another_protocol_shares_no_upstream() -> None:
     )
     text = render(made.routes, OPTIONS)
     names = re.findall(r"upstream [0-9a-f]{8}_(\S+)", text)
-    assert names == ["http_default.a.x", "https_default.b.x"]
+    assert sorted(names) == ["http_default.a.x", "https_default.b.x"]
 
 
 def test_beyond_the_pools_a_route_is_one_line_of_the_map() -> None:
@@ -239,6 +239,19 @@ def test_beyond_the_pools_a_route_is_one_line_of_the_map() -> None:
     text = render(made.routes, OPTIONS._replace(pools=5))
     assert text.count("\nupstream ") + text.startswith("upstream ") == 5
     assert text.count("10.0.1.") == 20
+
+
+def test_the_pools_are_for_tls_first_and_then_for_the_oldest() -> None:
+    made = table(
+        *(
+            service(f"s{i}", clusterIP=f"10.0.1.{i}", created=f"2026-01-0{i}T00:00:00Z")
+            for i in range(1, 9)
+        ),
+        service("late", clusterIP="10.0.2.1", annotations={"protocol": "https"}),
+    )
+    text = render(made.routes, OPTIONS._replace(pools=3))
+    assert re.findall(r"upstream \w+?_https?_default\.(\w+)", text) == ["late", "s1", "s2"]
+    assert "10.0.1.3:80 default/s3" in text
 
 
 @pytest.mark.nginx

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from wherry.proxy.nginx.quote import quote
 
@@ -11,19 +10,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 REMEMBERED = 1 << 15
-"""Lines that were quoted before: of ten thousand routes all but one are the same at the next change."""
+"""Directives to keep from one rendering to the next: of ten thousand routes all but one are the same."""
 
 
-class Directive(NamedTuple):
-    """One directive; `block` is None for a simple one (ends with ``;``).
+class Directive:
+    """One directive; `block` is None for a simple one (ends with ``;``).  Never changed once made.
 
     Parameters, and a name that came from data (the entries of a map), are quoted when written; only
     `quote.Code` may hold variables.
     """
 
-    name: str
-    args: tuple[str, ...] = ()
-    block: tuple[Directive, ...] | None = None
+    __slots__ = ("_text", "args", "block", "name")
+
+    def __init__(
+        self, name: str, args: tuple[str, ...] = (), block: tuple[Directive, ...] | None = None
+    ) -> None:
+        self.name = name
+        self.args = args
+        self.block = block
+        self._text = ""
+
+    @property
+    def text(self) -> str:
+        """As it is written, without a line feed at the end; put together once.  Raises quote.Unquotable."""
+        if not self._text:
+            head = " ".join(map(quote, (self.name, *self.args)))
+            if self.block is None:
+                self._text = head + ";"
+            else:
+                # No parameter holds a line feed: all there are begin a line of the block.
+                inner = "".join(["\n" + child.text for child in self.block]).replace("\n", "\n    ")
+                self._text = f"{head} {{{inner}\n}}"
+        return self._text
 
 
 def simple(name: str, *args: str | int) -> Directive:
@@ -39,22 +57,4 @@ def text(directives: Iterable[Directive]) -> str:
 
     Raises quote.Unquotable before anything is returned.
     """
-    lines: list[str] = []
-    _write(lines, directives, "")
-    return "\n".join(lines) + "\n"
-
-
-@functools.lru_cache(REMEMBERED, typed=True)  # typed: Code and str of the same letters differ
-def _words(*words: str) -> str:
-    return " ".join(map(quote, words))
-
-
-def _write(lines: list[str], directives: Iterable[Directive], indent: str) -> None:
-    for name, args, children in directives:
-        head = indent + _words(name, *args)
-        if children is None:
-            lines.append(head + ";")
-        else:
-            lines.append(head + " {")
-            _write(lines, children, indent + "    ")
-            lines.append(indent + "}")
+    return "".join([directive.text + "\n" for directive in directives])

@@ -2,12 +2,12 @@
 
 A block keeps connections open to its addresses and tries the next address when one fails; without one (a
 bare address in a map) each request connects anew.  Blocks are what makes a configuration slow to load:
-each holds the settings of all of nginx's modules.  Measured on nginx 1.22, 1,000 routes with 0, 200 and
-500 blocks: ``nginx -t`` 12, 15 and 21 ms, a reload 11, 18 and 25 ms; 10,000 blocks add a second, for
-nginx compares every new name with all before.  nginx 1.30 keeps no connections without a block either.
-So the first `limit` upstreams, oldest Services first, get one; the rest go through the map, those with
-several addresses by their Service's own ClusterIP.  Several addresses without a ClusterIP always get a
-block.
+each holds the settings of all of nginx's modules.  Measured on nginx 1.22, 1,000 routes with 0, 100, 200
+and 500 blocks: ``nginx -t`` 12, 13, 15 and 21 ms, a reload 11, 14, 18 and 25 ms; 10,000 blocks add a
+second, for nginx compares every new name with all before.  nginx 1.30 keeps no connections without a
+block either.  So the first `limit` upstreams get one, those that speak TLS before all others and then the
+oldest Services; the rest go through the map, those with several addresses by their Service's own
+ClusterIP.  Several addresses without a ClusterIP always get a block.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from wherry.proxy.names import is_name
 from wherry.proxy.nginx.config import Directive, block, simple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from wherry.proxy.model import Route
+
+Key = tuple[str, tuple[str, ...]]
+"""Protocol and addresses."""
 
 REMEMBERED = 1 << 12
 """Blocks that were made before: all but one are the same at the next change."""
@@ -43,33 +46,30 @@ def pools(routes: Sequence[Route], limit: int, keepalive: int) -> Pools:
 
     `keepalive` is the number of idle connections that one worker keeps to one block's addresses.
     """
-    names: dict[tuple[str, tuple[str, ...]], str] = {}
-    blocks: list[Directive] = []
-    targets: list[str] = []
-    for route in routes:
-        addresses = route.addresses
-        if not addresses:
-            targets.append(NOWHERE)
-            continue
-        # A plain connection that is kept must never be taken for a TLS one: the protocol is in the key.
-        key = (route.settings.protocol, addresses)
-        name = names.get(key)
-        if name is None:
-            target = _bare(route, full=len(blocks) >= limit)
-            if target:
-                targets.append(target)
-                continue
-            new = _block(route.settings.protocol, route.name, addresses, keepalive)
-            name = names[key] = new.args[0]
-            blocks.append(new)
-        targets.append(name)
-    return Pools(tuple(targets), tuple(blocks))
+    # A plain connection that is kept must never be taken for a TLS one: the protocol is in the key.
+    keys = [(route.settings.protocol, route.addresses) for route in routes]
+    blocks: dict[Key, Directive] = {}
+    for route, key in _by_need(zip(routes, keys, strict=True)):
+        if route.addresses and not _bare(route, full=len(blocks) >= limit) and key not in blocks:
+            blocks[key] = _block(route.settings.protocol, route.name, route.addresses, keepalive)
+    names = {key: pool.args[0] for key, pool in blocks.items()}
+    targets = [
+        (names.get(key) or _bare(route, full=True)) if route.addresses else NOWHERE
+        for route, key in zip(routes, keys, strict=True)
+    ]
+    return Pools(tuple(targets), tuple(blocks.values()))
+
+
+def _by_need(routes: Iterable[tuple[Route, Key]]) -> Iterable[tuple[Route, Key]]:
+    """Those first whose every new connection costs a TLS handshake."""
+    return sorted(routes, key=lambda pair: pair[1][0] != "https")
 
 
 def _bare(route: Route, *, full: bool) -> str:
     """The address to use without a block, or "" where a block is to be made."""
-    if len(route.addresses) == 1 and (full or is_name(route.addresses[0])):
-        return route.addresses[0]
+    addresses = route.addresses
+    if len(addresses) == 1 and (full or is_name(addresses[0])):
+        return addresses[0]
     return route.spare if full else ""
 
 

@@ -32,7 +32,7 @@ class RenderOptions(NamedTuple):
     """
 
     listen: tuple[str, ...] = ("0.0.0.0:8080",)
-    pools: int = 200
+    pools: int = 100
     keepalive: int = 16
     access_log: str = "/dev/stdout"
     resolver: tuple[str, ...] = ()

@@ -34,12 +34,17 @@ class Draining:
         self._old = frozenset(workers).difference(*self._generations)
         self._told = False
 
-    def hasten(self, workers: list[int]) -> None:
-        """Call it until the reload is over: tells the old workers to end once there are new ones."""
-        if not self._told and frozenset(workers).difference(self._old, *self._generations):
+    def hasten(self, workers: list[int]) -> bool:
+        """Call it until the reload is over: tells the old workers to end once there are new ones.
+
+        Returns whether there are.
+        """
+        new = frozenset(workers).difference(self._old, *self._generations)
+        if new and not self._told:
             self._told = True
             for pid in self._old:
                 tell(pid, signal.SIGQUIT)
+        return bool(new)
 
     def settle(self, workers: list[int]) -> None:
         """The reload is over: count who is left."""

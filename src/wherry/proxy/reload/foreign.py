@@ -62,7 +62,7 @@ class Foreign:
             ) from None
 
     def proof(self, generation: int, timeout: float) -> Answer | None:
-        return wait_for(self._socket, generation, timeout, self.alive)
+        return wait_for(self._socket, generation, timeout, self.alive, self._started)
 
     def alive(self) -> bool:
         try:
@@ -76,6 +76,12 @@ class Foreign:
 
     def restore(self) -> None:
         """nginx has kept what it had."""
+
+    def _started(self) -> bool:
+        try:
+            return self._draining.hasten(children(self._pid()))
+        except ProxyError:
+            return True  # it has ended: alive() says so
 
     def _pid(self) -> int:
         words = (files.read(self._pid_file) or "").split()

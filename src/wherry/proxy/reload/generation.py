@@ -14,6 +14,12 @@ LONGEST_PATH = 107
 """Bytes in a unix socket's path (sun_path less its NUL, unix(7))."""
 
 
+SHORTEST, LONGEST = 0.0005, 0.01
+"""Seconds between two looks, growing."""
+UNSEEN = 0.1
+"""Seconds after which workers are asked even if no new one has been seen: /proc may not show any."""
+
+
 class Answer(NamedTuple):
     """A worker's generation and process id."""
 
@@ -36,15 +42,25 @@ def ask(path: str, timeout: float = 2.0) -> Answer | None:
     return None
 
 
-def wait_for(path: str, generation: int, timeout: float, alive: Callable[[], bool]) -> Answer | None:
-    """Poll until a worker answers `generation`; None after `timeout` seconds or once it is not `alive`."""
-    end = time.monotonic() + timeout
-    pause = 0.001
+def wait_for(
+    path: str,
+    generation: int,
+    timeout: float,
+    alive: Callable[[], bool],
+    started: Callable[[], bool] = lambda: True,
+) -> Answer | None:
+    """Poll until a worker answers `generation`; None after `timeout` seconds or once it is not `alive`.
+
+    Before new workers have `started` nobody is asked: old ones would answer, and take the master's time.
+    """
+    begun = time.monotonic()
+    pause = SHORTEST
     while True:
-        answer = ask(path)
-        if answer is not None and answer.generation == generation:
-            return answer
-        if time.monotonic() >= end or not alive():
+        if started() or time.monotonic() - begun > UNSEEN:
+            answer = ask(path)
+            if answer is not None and answer.generation == generation:
+                return answer
+        if time.monotonic() - begun >= timeout or not alive():
             return None
         time.sleep(pause)
-        pause = min(pause * 1.02, 0.01)
+        pause = min(pause * 1.02, LONGEST)

@@ -92,12 +92,7 @@ class Own:
             self.process.send(signal.SIGHUP)
 
     def proof(self, generation: int, timeout: float) -> Answer | None:
-        def alive() -> bool:
-            if self.process is not None:
-                self._draining.hasten(self.process.workers())
-            return self.alive()
-
-        return wait_for(socket_path(self._state), generation, timeout, alive)
+        return wait_for(socket_path(self._state), generation, timeout, self.alive, self._started)
 
     def settle(self) -> None:
         if self.process is not None:
@@ -111,6 +106,9 @@ class Own:
 
     def alive(self) -> bool:
         return self.process is not None and self.process.alive()
+
+    def _started(self) -> bool:
+        return self.process is not None and self._draining.hasten(self.process.workers())
 
     def _text(self, name: str) -> str:
         return files.read(os.path.join(self._state, name, "default.conf")) or ""
