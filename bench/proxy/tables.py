@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+MOST_SAMPLES = 1_000
+PERCENTILES = (1, 10, 25, 50, 75, 90, 99, 99.9, 100)
+
+
 class Promise(NamedTuple):
     """What wherry promises: `got` is at most `limit`, or with `least` at least that."""
 
@@ -26,7 +30,7 @@ class Promise(NamedTuple):
 
 
 class Section(NamedTuple):
-    """One subject of the page.  `lines`: table rows, the first its headings; `data`: every sample."""
+    """One subject of the page.  `lines`: table rows, the first its headings; `data`: the samples."""
 
     title: str
     note: str
@@ -36,7 +40,8 @@ class Section(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         promises = [{**p._asdict(), "holds": p.holds} for p in self.promises]
-        return {"title": self.title, "table": self.lines, "promises": promises, "samples": self.data}
+        samples = {name: _summary(value) for name, value in self.data.items()}
+        return {"title": self.title, "table": self.lines, "promises": promises, "samples": samples}
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
@@ -48,6 +53,15 @@ def percentile(samples: Sequence[float], percent: float) -> float:
         raise ValueError("a percentile of no samples")
     ordered = sorted(samples)
     return ordered[max(1, math.ceil(len(ordered) * percent / 100)) - 1]
+
+
+def _summary(value: Any) -> Any:
+    """Samples as they are, or where there are very many (requests of a load) some percentiles of them."""
+    if isinstance(value, dict):
+        return {name: _summary(inner) for name, inner in value.items()}
+    if isinstance(value, list) and len(value) > MOST_SAMPLES and all(isinstance(x, float) for x in value):
+        return {"count": len(value)} | {f"p{n}": percentile(value, n) for n in PERCENTILES}
+    return value
 
 
 def milliseconds(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from bench.bounds import bounds_table
+from bench.proxy.tables import Section
 from bench.report import FAILED, NOT_HERE, Cell, TableRow, median, table, three_digits, winners
 
 
@@ -117,3 +118,12 @@ def test_a_promise_without_both_figures_is_not_shown() -> None:
 def test_a_bound_may_be_a_number() -> None:
     assert "| 2.30 | 2.30 | yes |" in bounds({("parallel", "wherry"): 2.3})
     assert "| 2.31 | 2.30 | **no** |" in bounds({("parallel", "wherry"): 2.31})
+
+
+def test_of_very_many_samples_the_page_keeps_percentiles() -> None:
+    few, many = [0.5, 0.25], [n / 10_000 for n in range(1, 10_001)]
+    kept = Section("", "", (), (), {"few": few, "load": {"seconds": many, "counts": {"ok": 3}}}).as_json()
+    assert kept["samples"]["few"] == few
+    load = kept["samples"]["load"]
+    assert load["counts"] == {"ok": 3} and len(load["seconds"]) < 20
+    assert (load["seconds"]["count"], load["seconds"]["p50"], load["seconds"]["p100"]) == (10_000, 0.5, 1.0)
