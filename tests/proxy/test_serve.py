@@ -10,6 +10,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,23 @@ def test_no_request_is_lost_in_many_reloads(pod: Pod, backends: Backends) -> Non
             proxy.says(f"reloaded: generation {turn + 2},")
     assert load.seen.keys() == {"one", "two"} and load.seen.total() > 100, load.seen
     answers(pod.port, "one.example", 200, "two")
+
+
+def test_requests_that_outlive_many_reloads_are_answered(pod: Pod, backends: Backends) -> None:
+    """Each generation still has one under way when the last comes."""
+    backends["slow"] = Backend("slow", delay=4.0)
+    pod.publish(slow=backends["slow"].port, one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    with ThreadPoolExecutor(max_workers=20) as clients:
+        answers = []
+        for generation in range(2, 16):
+            before = backends["slow"].connections
+            answers.append(clients.submit(ask, pod.port, "slow.example"))
+            wait_until(lambda: backends["slow"].connections > before)  # noqa: B023  waited for right here
+            pod.publish(slow=backends["slow"].port, one=backends["one" if generation % 2 else "two"].port)
+            proxy.says(f"reloaded: generation {generation}")
+        assert [answer.result().status for answer in answers] == [200] * len(answers)
 
 
 def test_it_waits_for_the_first_file(pod: Pod, backends: Backends) -> None:

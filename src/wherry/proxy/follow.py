@@ -42,7 +42,8 @@ class Follow:
     """Runs sources in threads of their own, and publishes a table for every change of any of them.
 
     Nothing is published before each source has delivered once: half a table would take routes away.
-    `publish` is called from the thread that called run, and never twice at once.
+    `publish` is called from the thread that called run, and never twice at once; `rest` before it, which
+    gives the seconds that it shall wait.
     """
 
     def __init__(
@@ -51,8 +52,10 @@ class Follow:
         options: Options,
         publish: Callable[[Table], object],
         observer: Observer,
+        rest: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._sources = sources
+        self._rest = rest
         self._router = Router(options)
         self._publish = publish
         self._observer = observer
@@ -103,6 +106,8 @@ class Follow:
                 raise self._fatal
             with self._lock:
                 due, now = self._debounce.due(), time.monotonic()
+                if due is not None:
+                    due = max(due, now + self._rest())
                 if due is not None and due <= now:
                     self._debounce.acted(now)
                     return True

@@ -94,7 +94,7 @@ class Laptop:
         """Until one of ENDS comes; returns the exit code.  Call it from the main thread."""
         self._state = state
         stop = threading.Event()
-        self._follow = follow = Follow(sources, options, self._publish, self._monitor)
+        self._follow = follow = Follow(sources, options, self._publish, self._monitor, self._reloader.rest)
 
         def end(number: int, _frame: object) -> None:
             process = self._own.process

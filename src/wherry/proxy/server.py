@@ -58,6 +58,7 @@ class Server:
         self._isolate = isolate
         self._detected: str | None = None
         self._seen: str | None = None
+        self._resting = 0.0  # seconds until another look, for the sake of earlier generations' requests
 
     def run(self, life: Lifecycle) -> None:
         """Until `life` ends.  Raises ProxyError when nginx cannot be started at all."""
@@ -67,11 +68,11 @@ class Server:
             if not self._reloader.running:
                 self._last_good()
             while life.going():
-                names = watch.wait(LOOK_AGAIN, also=life.wakes)
+                names = watch.wait(self._resting or LOOK_AGAIN, also=life.wakes)
                 life.woken()
                 if life.reload_asked():
                     self._seen = None
-                elif names and not names & {"", DEFAULT_CONF}:
+                elif names and not names & {"", DEFAULT_CONF} and not self._resting:
                     continue
                 if life.going():
                     self.look()
@@ -80,6 +81,7 @@ class Server:
 
     def look(self) -> None:
         """Apply the file if it is another than the one last seen."""
+        self._resting = 0.0
         try:
             text = files.read(self._file)
             self._monitor.heard("file")
@@ -88,6 +90,9 @@ class Server:
             if self._reloader.running and text != self._detected:
                 self._say(report.detected(datetime.datetime.now()))
             self._detected = text
+            self._resting = self._reloader.rest()
+            if self._resting:
+                return
             outcome = self._reloader.apply(self._candidate(text))
             self._seen = text
         except ProxyError as error:

@@ -40,6 +40,12 @@ class Foreign:
         answer = ask(self._socket)
         return "", answer.generation if answer else 0
 
+    def rest(self) -> float:
+        try:
+            return self._draining.rest(children(self._pid()))
+        except ProxyError:
+            return 0.0
+
     def stage(self, text: str, generation: int) -> None:
         conf = config_text([generation_server(self._socket, generation)])
         files.write(os.path.join(self._folder, GENERATION_CONF), conf.encode())

@@ -62,6 +62,9 @@ class Own:
             return "", 0
         return self._text(name), int(name[1:])
 
+    def rest(self) -> float:
+        return self._draining.rest(self.process.workers()) if self.process is not None else 0.0
+
     def stage(self, text: str, generation: int) -> None:
         self._candidate = f"g{generation}"
         folder = os.path.join(self._state, self._candidate)

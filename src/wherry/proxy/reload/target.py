@@ -14,6 +14,9 @@ class Target(Protocol):
     def last(self) -> tuple[str, int]:
         """The text and generation that are in force, or were when we last ran; ("", 0) for none."""
 
+    def rest(self) -> float:
+        """Seconds that the next reload shall wait, for the sake of requests that earlier ones left."""
+
     def stage(self, text: str, generation: int) -> None:
         """Write the candidate where nginx does not see it yet.  Raises ProxyError (full disk)."""
 

@@ -70,6 +70,10 @@ class Reloader:
         self._certain = False  # that `text` is what nginx serves
         self._aside: dict[Route, Rejected] = {}
 
+    def rest(self) -> float:
+        """Seconds that the caller should wait before it applies what is new; mostly 0."""
+        return self._target.rest()
+
     def apply(self, candidate: Candidate) -> Outcome:
         """Make nginx serve `candidate`, as far as it passes.
 
