@@ -6,10 +6,12 @@ import functools
 import json
 import random
 import re
+import signal
 import ssl
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 
 from fakes.apiserver import LIST_FAULTS, WATCH_FAULTS, ApiServer
 from proxy.kube.contract import QUICK, SCENARIOS, Follow, Follower
+from support.ports import free_port
 from support.proxy import wait_until
 from support.services import service
 from support.wherry import Wherry
@@ -345,3 +348,40 @@ def test_a_token_in_a_file_may_be_replaced(api: ApiServer, tmp_path: Path) -> No
     else:
         pytest.fail(last())
     assert [s.name for s in found.services] == ["one"]
+
+
+def test_the_generator_follows_through_faults_and_tells_them_to_prometheus(
+    wherry: Wherry, api: ApiServer, tmp_path: Path
+) -> None:
+    conf, metrics = tmp_path / "conf", free_port()
+    conf.mkdir()
+    api.create(service("one"))
+    api.create(service("bad", annotations={"host": "no host"}))
+    config = str(api.kubeconfig())
+    words = ("-A", "--kubeconfig", config, "--dir", str(conf), "--metrics", f"127.0.0.1:{metrics}")
+    process = wherry.start("proxy", "generate", *words)
+
+    def get(path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{metrics}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    text = conf / "default.conf"
+    wait_until(lambda: text.exists() and "one.default" in text.read_text())
+    api.hang_up()
+    api.create(service("two"))
+    wait_until(lambda: "two.default" in text.read_text())
+    api.delete("Service", "default", "one")
+    wait_until(lambda: "one.default" not in text.read_text())
+    assert get("/healthz") == get("/readyz") == "ok\n"
+    wait_until(
+        lambda: 'wherry_proxy_watch_restarts_total{reason="dropped",source="cluster"}' in get("/metrics")
+    )
+    shown = get("/metrics")
+    assert "wherry_proxy_routes 1.0" in shown
+    assert 'wherry_proxy_rejected_routes{reason="bad-annotation"} 1.0' in shown
+    assert re.search(r'wherry_proxy_reloads_total\{outcome="written"\} [2-9]', shown)
+    assert re.search(r'wherry_proxy_last_event_age_seconds\{source="cluster"\} [0-9.e-]+', shown)
+    assert 'wherry_proxy_duration_seconds_count{phase="build"}' in shown
+    process.send_signal(signal.SIGTERM)
+    out, said = process.communicate(timeout=10)
+    assert process.returncode == 0 and "Traceback" not in out + said, said

@@ -1,0 +1,126 @@
+"""One file of manifests: what it may hold, what is said of it, and what it can never do."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.services import endpoint, service, slice_of
+from wherry.proxy.sources.manifests import DEEPEST, LARGEST, Manifests, parse
+
+
+def names(found: Manifests) -> list[str]:
+    return [s.name for s in found.services]
+
+
+def said(found: Manifests) -> list[str]:
+    return [r.message for r in found.rejected]
+
+
+def yaml_of(*objects: dict[str, Any]) -> bytes:
+    return "\n---\n".join(map(json.dumps, objects)).encode()  # JSON is YAML
+
+
+def test_several_documents_lists_and_other_kinds() -> None:
+    many = {
+        "kind": "List",
+        "items": [service("c"), {"kind": "Secret"}, "text", slice_of("c", endpoint("10.0.0.9"))],
+    }
+    typed = {"kind": "ServiceList", "items": [{k: v for k, v in service("d").items() if k != "kind"}]}
+    found = parse("x.yaml", yaml_of(service("a"), {"kind": "Deployment"}, service("b"), many, typed))
+    assert names(found) == ["a", "b", "c", "d"] and [s.service for s in found.slices] == ["c"]
+    assert not found.broken and found.rejected == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "---\n---\n", "# nothing\n", "null", "[1, 2]", "just text", "kind: 7"]
+)
+def test_a_file_without_an_object_is_no_fault(text: str) -> None:
+    assert parse("x.yaml", text.encode()) == Manifests()
+
+
+def test_what_is_wrong_with_one_object_is_told_with_its_line_and_the_others_count() -> None:
+    sound = "kind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}]}\n"
+    found = parse("x.yaml", f"{sound}---\nkind: Service\nmetadata: {{name: 7}}\n".encode())
+    assert names(found) == ["a"] and not found.broken
+    assert said(found) == ["x.yaml:5: metadata.name is not text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("kind: Service\n  half: saved\n", "x.yaml:2: mapping values are not allowed in this context"),
+        ("a: [1\n", "x.yaml:2: did not find expected ',' or ']'"),
+        ("a: b\n\tc: d\n", "x.yaml:2: found a tab character"),
+        ("a: *nobody\n", "x.yaml:1: found undefined alias"),
+        ("a: !!python/object/apply:os.system ['true']\n", "x.yaml:1: could not determine a constructor"),
+        ("a: \x00\n", "x.yaml:1: control characters are not allowed"),
+        ("a: \udcff".encode("utf-8", "surrogateescape").decode("latin-1"), ""),
+        ("a: 2026-99-99\n", "x.yaml:1: it is not YAML that can be read (ValueError)"),
+        ("? {a: b}\n: c\n", "x.yaml:1: found unhashable key"),
+    ],
+)  # fmt: skip
+def test_what_is_no_yaml_is_told_with_its_line(text: str, message: str) -> None:
+    found = parse("x.yaml", text.encode())
+    if message:
+        assert found.broken and said(found)[0].startswith(message), found
+    assert not found.services
+
+
+def test_json_is_read_as_json() -> None:
+    assert names(parse("x.json", json.dumps(service("a"), indent="\t").encode())) == ["a"]
+    found = parse("x.json", b'{"kind":\n "Service"\n "x"}')
+    assert found.broken and said(found) == ["x.json:3: Expecting ',' delimiter"]
+    assert "RecursionError" in said(parse("x.json", b"[" * 200_000))[0]
+
+
+def test_an_annotation_that_yaml_takes_for_a_number_is_said() -> None:
+    text = "kind: Service\nmetadata: {name: a, annotations: {wherry.dev/port: 8080}}\n"
+    (message,) = said(parse("x.yaml", text.encode()))
+    assert message == 'x.yaml:1: metadata.annotations["wherry.dev/port"] is not a string: quote it'
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+MERGES = "a: &a {x: 1}\n" + "".join(
+    f"{name}: &{name}\n  <<: [{', '.join([f'*{before}'] * 40)}]\n"
+    for before, name in zip("abcdef", "bcdefg", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (BOMB.encode(), "more than 1000000 values"),
+        (MERGES.encode(), "more than 1000000 values"),
+        (b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1), f"more than {DEEPEST} levels"),
+        (b"[" * 1_000_000, f"more than {DEEPEST} levels"),
+        (b"{a: " * 100_000, f"more than {DEEPEST} levels"),
+        (b"- " * 100_000, f"more than {DEEPEST} levels"),
+        (b"x" * (LARGEST + 1), "is larger than 16 MiB"),
+    ],
+    ids=["aliases", "merge keys", "one too deep", "brackets", "braces", "dashes", "large"],
+)
+def test_what_would_take_the_memory_or_the_stack_is_refused_in_time(data: bytes, message: str) -> None:
+    begun = time.monotonic()
+    found = parse("x.yaml", data)
+    assert found.broken and message in said(found)[0]
+    assert time.monotonic() - begun < 30, "minutes, before there was a limit"
+
+
+def test_as_deep_as_is_allowed_is_read() -> None:
+    assert parse("x.yaml", b"[" * DEEPEST + b"]" * DEEPEST) == Manifests()
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "surrogatepass")))
+def test_any_bytes_are_manifests_or_a_message_of_one_line(data: bytes) -> None:
+    for name in ("x.yaml", "x.json"):
+        found = parse(name, data)
+        assert all("\n" not in r.message and r.message.startswith(name) for r in found.rejected)
