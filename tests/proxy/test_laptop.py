@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -252,11 +253,24 @@ def test_nothing_is_compressed(laptop: Laptop) -> None:
 
 
 def test_the_access_log_is_json_with_the_services_name(laptop: Laptop) -> None:
+    def line(status: int) -> dict[str, Any]:
+        def lines() -> list[dict[str, Any]]:
+            said = laptop.proxy.out.read_text()
+            rows = map(json.loads, said[: said.rfind("\n") + 1].splitlines())
+            return [row for row in rows if row["status"] == status]
+
+        wait_until(lines)
+        (found,) = lines()
+        return found
+
     ask(laptop.port, "one.example", '/x?quote="&back=\\', User_Agent='a "b" \\ c')
-    wait_until(lambda: '"default/one:80"' in laptop.proxy.out.read_text())
-    (line,) = [json.loads(row) for row in laptop.proxy.out.read_text().splitlines()]
-    assert (line["route"], line["status"], line["host"]) == ("default/one:80", 200, "one.example")
-    assert line["uri"] == '/x?quote="&back=\\' and line["agent"] == 'a "b" \\ c'
+    served = line(200)
+    assert (served["route"], served["host"]) == ("default/one:80", "one.example")
+    assert served["uri"] == '/x?quote="&back=\\' and served["agent"] == 'a "b" \\ c'
+    ask(laptop.port, "nobody.example")
+    assert line(404)["route"] == ""
+    ask(laptop.port, "one.example", "/%00")
+    assert line(400)["route"] == "", "refused before it had one"
 
 
 def test_a_websocket_goes_through_and_h2c_does_not(laptop: Laptop) -> None:

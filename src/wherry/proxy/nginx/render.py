@@ -116,7 +116,6 @@ def _client(trusted: Sequence[str]) -> Iterator[Directive]:
 
 def _dispatch() -> Iterator[Directive]:
     """A route's value is "<location> <target> <name>": one lookup in the big maps gives all three."""
-    yield _set("name", "-")
     pattern = r"^(?<wherry_place>[^ ]+) (?<wherry_target>[^ ]+) (?<wherry_name>[^ ]+)\z"
     yield _where("$wherry_route", "~", pattern, [_rewrite("/$wherry_place")])
     yield _rewrite("/404")
