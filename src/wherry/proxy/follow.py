@@ -108,9 +108,9 @@ class Follow:
                 due, now = self._debounce.due(), time.monotonic()
                 if due is not None:
                     due = max(due, now + self._rest())
-                if due is not None and due <= now:
-                    self._debounce.acted(now)
-                    return True
+                    if due <= now:
+                        self._debounce.acted(now)
+                        return True
             with contextlib.suppress(queue.Empty):
                 self._news.get(timeout=None if due is None else due - now)
         return False

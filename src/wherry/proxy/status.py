@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.proxy.model import Rejected, Route, Settings
+from wherry.proxy.nginx.config import REMEMBERED
 from wherry.proxy.nginx.render import RenderOptions
 from wherry.proxy.reload import files
 from wherry.proxy.routes import Table
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 ROUTES = "routes.json"
 STATUS = "status.json"
-
-REMEMBERED = 1 << 15
-"""Routes that were written before: of ten thousand all but one are the same at the next change."""
 
 
 def write_routes(folder: str, table: Table, options: RenderOptions | None = None) -> None:

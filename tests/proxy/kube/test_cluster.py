@@ -11,7 +11,6 @@ import ssl
 import subprocess
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from hypothesis import strategies as st
 
 from fakes.apiserver import LIST_FAULTS, WATCH_FAULTS, ApiServer
 from proxy.kube.contract import QUICK, SCENARIOS, Follow, Follower
-from support.ports import free_port
+from support.ports import fetch, free_port
 from support.proxy import wait_until
 from support.services import service
 from support.wherry import Wherry
@@ -362,8 +361,7 @@ def test_the_generator_follows_through_faults_and_tells_them_to_prometheus(
     process = wherry.start("proxy", "generate", *words)
 
     def get(path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{metrics}{path}", timeout=5) as answer:
-            return str(answer.read().decode())
+        return fetch(f"http://127.0.0.1:{metrics}{path}")
 
     text = conf / "default.conf"
     wait_until(lambda: text.exists() and "one.default" in text.read_text())

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 REMEMBERED = 1 << 15
-"""Directives to keep from one rendering to the next: of ten thousand routes all but one are the same."""
+"""How much is kept from one rendering to the next: of ten thousand routes all but one are the same."""
 
 
 class Directive:

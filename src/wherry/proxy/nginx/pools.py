@@ -17,7 +17,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.proxy.names import is_name
-from wherry.proxy.nginx.config import Directive, block, simple
+from wherry.proxy.nginx.config import REMEMBERED, Directive, block, simple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 Key = tuple[str, tuple[str, ...]]
 """Protocol and addresses."""
-
-REMEMBERED = 1 << 12
-"""Blocks that were made before: all but one are the same at the next change."""
 
 NOWHERE = "-"
 """The target of a route without addresses."""

@@ -41,10 +41,7 @@ class Foreign:
         return "", answer.generation if answer else 0
 
     def rest(self) -> float:
-        try:
-            return self._draining.rest(children(self._pid()))
-        except ProxyError:
-            return 0.0
+        return self._draining.rest(self._workers())
 
     def stage(self, text: str, generation: int) -> None:
         conf = config_text([generation_server(self._socket, generation)])
@@ -84,10 +81,13 @@ class Foreign:
         """nginx has kept what it had."""
 
     def _started(self) -> bool:
+        return self._draining.hasten(self._workers())
+
+    def _workers(self) -> list[int]:
         try:
-            return self._draining.hasten(children(self._pid()))
+            return children(self._pid())
         except ProxyError:
-            return True  # it has ended: alive() says so
+            return []  # it has ended: alive() says so
 
     def _pid(self) -> int:
         words = (files.read(self._pid_file) or "").split()

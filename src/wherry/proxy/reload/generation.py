@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 LONGEST_PATH = 107
 """Bytes in a unix socket's path (sun_path less its NUL, unix(7))."""
 
-
 SHORTEST, LONGEST = 0.0005, 0.01
 """Seconds between two looks, growing."""
 UNSEEN = 0.1

@@ -63,7 +63,7 @@ class Own:
         return self._text(name), int(name[1:])
 
     def rest(self) -> float:
-        return self._draining.rest(self.process.workers()) if self.process is not None else 0.0
+        return self._draining.rest(self._workers())
 
     def stage(self, text: str, generation: int) -> None:
         self._candidate = f"g{generation}"
@@ -98,8 +98,7 @@ class Own:
         return wait_for(socket_path(self._state), generation, timeout, self.alive, self._started)
 
     def settle(self) -> None:
-        if self.process is not None:
-            self._draining.settle(self.process.workers())
+        self._draining.settle(self._workers())
         self._remove_all_but(self._live())
 
     def restore(self) -> None:
@@ -111,7 +110,10 @@ class Own:
         return self.process is not None and self.process.alive()
 
     def _started(self) -> bool:
-        return self.process is not None and self._draining.hasten(self.process.workers())
+        return self._draining.hasten(self._workers())
+
+    def _workers(self) -> list[int]:
+        return self.process.workers() if self.process is not None else []
 
     def _text(self, name: str) -> str:
         return files.read(os.path.join(self._state, name, "default.conf")) or ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from wherry.proxy.model import EndpointSlice, Rejected, Service, Snapshot
 from wherry.proxy.project import SERVICE_NAME_LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from wherry.proxy.kube.client import Client
     from wherry.proxy.kube.faults import Fault
@@ -36,6 +37,8 @@ LOOK = 0.5
 """Seconds after which a watcher that crashed is noticed."""
 
 AnyWatcher = Watcher[Service] | Watcher[EndpointSlice]
+Values = Sequence[Service | EndpointSlice | Rejected]
+"""What a watcher holds."""
 
 
 class Cluster:
@@ -153,10 +156,10 @@ class _Board:
             self._say(f"cluster: {fault.message}{hint}; trying again in {seconds:.1f} s")
 
 
-def _listed(watchers: Sequence[AnyWatcher]) -> Sequence[Sequence[Service | EndpointSlice | Rejected]]:
+def _listed(watchers: Sequence[AnyWatcher]) -> Sequence[Values]:
     """List all at once: the server makes one page while we read another.  Raises the first Failed."""
 
-    def work(watcher: AnyWatcher, future: Future[Sequence[Service | EndpointSlice | Rejected]]) -> None:
+    def work(watcher: AnyWatcher, future: Future[Values]) -> None:
         try:
             future.set_result(watcher.list(time.sleep))
         except BaseException as error:
@@ -164,7 +167,7 @@ def _listed(watchers: Sequence[AnyWatcher]) -> Sequence[Sequence[Service | Endpo
 
     futures = []
     for watcher in watchers:
-        future: Future[Sequence[Service | EndpointSlice | Rejected]] = Future()
+        future: Future[Values] = Future()
         # Daemons, so that an interrupted `render` ends at once; a pool would wait for its threads.
         threading.Thread(target=work, args=(watcher, future), name=f"list {watcher}", daemon=True).start()
         futures.append(future)
@@ -172,7 +175,7 @@ def _listed(watchers: Sequence[AnyWatcher]) -> Sequence[Sequence[Service | Endpo
     return [future.result() for future in futures]
 
 
-def _snapshot(held: Sequence[Sequence[Service | EndpointSlice | Rejected]]) -> Snapshot:
+def _snapshot(held: Sequence[Values]) -> Snapshot:
     everything = [value for values in held for value in values]
     return Snapshot(
         [v for v in everything if isinstance(v, Service)],
