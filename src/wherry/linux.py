@@ -31,6 +31,15 @@ MS_PRIVATE = 0x40000
 MS_SLAVE = 0x80000
 MNT_DETACH = 0x2
 
+# mount_setattr(2)
+MOUNT_ATTR_RDONLY = 0x1
+MOUNT_ATTR_NOSUID = 0x2
+MOUNT_ATTR_NODEV = 0x4
+MOUNT_ATTR_NOEXEC = 0x8
+SYS_MOUNT_SETATTR = 442  # on every architecture
+AT_FDCWD = -100
+AT_RECURSIVE = 0x8000
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PR_CAPBSET_READ = 23
@@ -73,6 +82,22 @@ def mount(source: str, target: str, fstype: str | None, flags: int, data: str | 
 def umount2(target: str, flags: int = 0) -> None:
     """umount2(2)."""
     _check(libc().umount2(os.fsencode(target), flags), target)
+
+
+def mount_setattr(target: str, *, set: int = 0, clear: int = 0, recursive: bool = False) -> None:  # noqa: A002
+    """mount_setattr(2), Linux 5.12: MOUNT_ATTR_ flags of a mount, and with `recursive` of those below it."""
+    import ctypes
+
+    attributes = (ctypes.c_uint64 * 4)(set, clear, 0, 0)
+    number = libc().syscall(
+        ctypes.c_long(SYS_MOUNT_SETATTR),
+        ctypes.c_int(AT_FDCWD),
+        ctypes.c_char_p(os.fsencode(target)),
+        ctypes.c_uint(AT_RECURSIVE if recursive else 0),
+        ctypes.byref(attributes),
+        ctypes.c_size_t(ctypes.sizeof(attributes)),
+    )
+    _check(number, target)
 
 
 def unshare(flags: int) -> None:

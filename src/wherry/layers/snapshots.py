@@ -65,7 +65,8 @@ class Snapshots(Protocol):
 
 
 class Overlay:
-    """overlayfs, always with `userxattr`, so that trees have one form for root and for plain users."""
+    """overlayfs, always with `userxattr`, so that trees have one form for root and for plain users, and
+    `nodev`: device nodes in it can be made and copied, and nobody can open them."""
 
     name = "overlay"
 
@@ -103,7 +104,7 @@ class _Mounted:
             options.append("lowerdir=" + ":".join(_escaped(name) for name in names))
             options.append("upperdir=" + _escaped(self._upper))
             options.append("workdir=" + _escaped(os.path.join(work, "work")))
-            linux.mount("overlay", self.root, "overlay", 0, ",".join(options))
+            linux.mount("overlay", self.root, "overlay", linux.MS_NODEV, ",".join(options))
 
     def _make_upper(self, layers: Sequence[str]) -> None:
         """An empty upper folder; it gives the merged root its mode and owner, so it takes the lower's."""

@@ -9,9 +9,11 @@ import tempfile
 
 from wherry import linux
 from wherry.errors import SandboxError
+from wherry.layers.rootpath import resolve
+from wherry.sandbox.devices import mount_nodes
 from wherry.sandbox.files import container_files
 from wherry.sandbox.programs import find_program
-from wherry.sandbox.spec import runtime_config
+from wherry.sandbox.spec import Machine, runtime_config
 from wherry.sandbox.supervise import Supervised, children, in_pid_namespace
 from wherry.typed import TYPE_CHECKING
 
@@ -50,15 +52,15 @@ class Oci:
         bundle = tempfile.mkdtemp(prefix="bundle-", dir=os.path.dirname(root))
         try:
             files = container_files(bundle, process)
-            ours = _capabilities() if process.privileged else 0
-            config = runtime_config(root, process, files, rootless=self.rootless, ours=ours)
+            machine = self._machine(bundle, process)
+            config = runtime_config(root, process, files, machine)
             with open(os.path.join(bundle, "config.json"), "w", encoding="utf-8") as file:
                 json.dump(config, file)
             supervisor = in_pid_namespace(
                 self._command(bundle, process),
                 {"PATH": os.environ.get("PATH", os.defpath)},
                 (stdin, stdout, stderr),
-                _hide_cgroups if self._is_crun() else _freeze_cgroups,
+                lambda: self._prepare(root, process, machine),
                 join=process.join,
                 tty=process.tty,
             )
@@ -66,6 +68,27 @@ class Oci:
             shutil.rmtree(bundle, ignore_errors=True)
             raise
         return _Container(supervisor, bundle)
+
+    def _machine(self, bundle: str, process: Process) -> Machine:
+        """A user namespace's own file systems are `nodev` already; there the runtime binds the host's nodes."""
+        if process.privileged:
+            return Machine(self.rootless, capabilities=_capabilities())
+        nodes = "" if self.rootless else os.path.join(bundle, "nodes")
+        return Machine(self.rootless, nodes, cpus=os.cpu_count() or 0)
+
+    def _prepare(self, root: str, process: Process, machine: Machine) -> None:
+        """In the mount namespace that the runtime is started in."""
+        if self._is_crun():
+            _hide_cgroups()
+        else:
+            _freeze_cgroups()
+        if process.readonly:
+            os.makedirs(resolve(root, process.cwd), exist_ok=True)
+        if process.privileged:
+            linux.mount_setattr(root, clear=linux.MOUNT_ATTR_NODEV)
+        elif machine.nodes:
+            os.mkdir(machine.nodes)
+            mount_nodes(machine.nodes)
 
     def _is_crun(self) -> bool:
         return os.path.basename(self.runtime).startswith("crun")

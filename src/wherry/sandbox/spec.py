@@ -5,8 +5,9 @@ Defaults are Docker's: its capabilities, masked and read-only paths, and seccomp
 
 from __future__ import annotations
 
+from wherry.sandbox.devices import DEVICES
 from wherry.sandbox.seccomp import SECCOMP
-from wherry.typed import TYPE_CHECKING
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from typing import Any
@@ -52,22 +53,30 @@ MASKED = (
     "/sys/devices/virtual/powercap",
 )
 READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
-CONFINED = {"maskedPaths": list(MASKED), "readonlyPaths": list(READONLY), "seccomp": SECCOMP}
+THROTTLE = "/sys/devices/system/cpu/cpu{}/thermal_throttle"
 SHM_SIZE = 64 << 20
 NODEV = ["nosuid", "noexec", "nodev"]
 
 
-def runtime_config(
-    root: str, process: Process, files: dict[str, str], *, rootless: bool, ours: int = 0
-) -> dict[str, Any]:
-    """The whole config.json.  `files` are host files by their place in the container (/etc/hosts, …).
+class Machine(NamedTuple):
+    """What the configuration depends on beside the process.
 
-    `rootless`: inside a user namespace, where sysfs and cgroups of the host cannot be mounted.  `ours` are
-    the capabilities that we have, as bits: a privileged process gets no more.
+    `rootless`: inside a user namespace, where sysfs and cgroups of the host cannot be mounted.  `nodes` is a
+    folder with the device nodes (devices.mount_nodes), "" where the runtime is to make them.  `capabilities`
+    are those that we have, as bits: a privileged process gets no more.  `cpus` is how many there are.
     """
+
+    rootless: bool
+    nodes: str = ""
+    capabilities: int = 0
+    cpus: int = 0
+
+
+def runtime_config(root: str, process: Process, files: dict[str, str], machine: Machine) -> dict[str, Any]:
+    """The whole config.json.  `files` are host files by their place in the container (/etc/hosts, …)."""
     granted = list(CAPABILITIES)
     if process.privileged:
-        granted = [f"CAP_{name}" for number, name in enumerate(_EVERY.split()) if ours >> number & 1]
+        granted = [f"CAP_{name}" for number, name in enumerate(_EVERY.split()) if machine.capabilities >> number & 1]
     # As Docker: a user other than root has them in the bounding set only.
     held = granted if process.user.uid == 0 else []
     return {
@@ -93,18 +102,25 @@ def runtime_config(
             "noNewPrivileges": False,
             **({"rlimits": _rlimits(process)} if process.ulimits else {}),
         },
-        "root": {"path": root, "readonly": process.readonly},
+        "root": {"path": root, "readonly": False},  # see _root
         "hostname": process.hostname,
         "mounts": [
-            *_system_mounts(process, rootless=rootless),
-            *_file_mounts(files),
-            *_own(process.mounts),
+            *_system_mounts(process, machine),
+            *(_bind(path, f"/dev/{name}") for name, path in _nodes(machine)),
+            *(_bind(source, target, "nodev") for target, source in files.items()),
+            *(_own(mount, privileged=process.privileged) for mount in process.mounts),
+            _root(process),
         ],
         "linux": {
             "namespaces": [{"type": kind} for kind in _namespaces(process)],
-            **({} if process.privileged else CONFINED),
+            **({} if process.privileged else _confined(machine)),
         },
     }
+
+
+def _confined(machine: Machine) -> dict[str, Any]:
+    masked = [*MASKED, *map(THROTTLE.format, range(machine.cpus))]
+    return {"maskedPaths": masked, "readonlyPaths": list(READONLY), "seccomp": SECCOMP}
 
 
 def _rlimits(process: Process) -> list[dict[str, Any]]:
@@ -121,21 +137,33 @@ def _namespaces(process: Process) -> list[str]:
     return kinds
 
 
-def _system_mounts(process: Process, *, rootless: bool) -> list[dict[str, Any]]:
+def _root(process: Process) -> dict[str, Any]:
+    """The flags of the root itself, which come last: nothing can be made in a read-only one.
+
+    Runtimes know no option for them but `readonly`, and forget the flags that the root was mounted with.
+    """
+    flags = [*([] if process.privileged else ["nodev"]), "ro" if process.readonly else "rw"]
+    return {"destination": "/.", "type": "none", "source": "/", "options": ["bind", "remount", *flags]}
+
+
+def _system_mounts(process: Process, machine: Machine) -> list[dict[str, Any]]:
     sys: dict[str, Any] = {"destination": "/sys", "type": "sysfs", "source": "sysfs"}
     sys["options"] = [*NODEV, "ro"]
-    if rootless and process.network != "none":
-        # sysfs shows a network namespace; only that namespace's owner may mount it.
-        sys = {"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", *NODEV, "ro"]}
+    if machine.rootless and process.network != "none":
+        # sysfs shows a network namespace; only that namespace's owner may mount it.  With the host's come
+        # the mounts below it, which the flags of the upper one do not reach.
+        recursively = [f"r{option}" for option in (*NODEV, "ro")]
+        sys = {"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", *recursively]}
     devpts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]
+    nodev = ["nodev"] if machine.nodes else []
     return [
         {"destination": "/proc", "type": "proc", "source": "proc", "options": NODEV},
-        _tmpfs("/dev", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        _tmpfs("/dev", ["nosuid", *nodev, "strictatime", "mode=755", "size=65536k"]),
         {
             "destination": "/dev/pts",
             "type": "devpts",
             "source": "devpts",
-            "options": devpts if rootless else [*devpts, "gid=5"],
+            "options": devpts if machine.rootless else [*devpts, "gid=5"],
         },
         _tmpfs("/dev/shm", [*NODEV, "mode=1777", f"size={process.shm_size or SHM_SIZE}"]),  # noqa: S108
         {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": NODEV},
@@ -143,30 +171,24 @@ def _system_mounts(process: Process, *, rootless: bool) -> list[dict[str, Any]]:
     ]
 
 
+def _nodes(machine: Machine) -> list[tuple[str, str]]:
+    return [(name, f"{machine.nodes}/{name}") for name in DEVICES] if machine.nodes else []
+
+
 def _tmpfs(target: str, options: list[str]) -> dict[str, Any]:
     return {"destination": target, "type": "tmpfs", "source": "tmpfs", "options": options}
 
 
-def _file_mounts(files: dict[str, str]) -> list[dict[str, Any]]:
-    return [
-        {"destination": target, "type": "bind", "source": source, "options": ["bind", "rprivate"]}
-        for target, source in files.items()
-    ]
+def _bind(source: str, target: str, *options: str) -> dict[str, Any]:
+    options = ("bind", "rprivate", *options)
+    return {"destination": target, "type": "bind", "source": source, "options": list(options)}
 
 
-def _own(mounts: tuple[Mount, ...]) -> list[dict[str, Any]]:
-    result = []
-    for mount in mounts:
-        options = [*mount.options, "ro" if mount.readonly else "rw"]
-        if mount.kind == "tmpfs":
-            result.append(_tmpfs(mount.target, ["nosuid", "nodev", *options]))
-            continue
-        result.append(
-            {
-                "destination": mount.target,
-                "type": "bind",
-                "source": mount.source,
-                "options": ["rbind", "rprivate", *options],
-            }
-        )
-    return result
+def _own(mount: Mount, *, privileged: bool) -> dict[str, Any]:
+    """rro, rnodev: the mounts below a bound folder, too (runtime-spec 1.1, "Linux mount options")."""
+    nodev = [] if privileged else ["rnodev"]
+    if mount.kind == "tmpfs":
+        return _tmpfs(mount.target, ["nosuid", "nodev", *mount.options, "ro" if mount.readonly else "rw"])
+    access = ["ro", "rro"] if mount.readonly else ["rw"]
+    options = ["rbind", "rprivate", *mount.options, *access, *nodev]
+    return {"destination": mount.target, "type": "bind", "source": mount.source, "options": options}
