@@ -37,6 +37,7 @@ MOUNT_ATTR_NOSUID = 0x2
 MOUNT_ATTR_NODEV = 0x4
 MOUNT_ATTR_NOEXEC = 0x8
 SYS_MOUNT_SETATTR = 442  # on every architecture
+SYS_CLOSE_RANGE = 436
 AT_FDCWD = -100
 AT_RECURSIVE = 0x8000
 
@@ -47,6 +48,8 @@ PR_CAPBSET_DROP = 24
 PR_SET_KEEPCAPS = 8
 
 CAP_SYS_ADMIN = 21
+LINUX_CAPABILITY_VERSION_3 = 0x20080522
+SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}
 
 
 @functools.cache
@@ -84,8 +87,8 @@ def umount2(target: str, flags: int = 0) -> None:
     _check(libc().umount2(os.fsencode(target), flags), target)
 
 
-def mount_setattr(target: str, *, set: int = 0, clear: int = 0, recursive: bool = False) -> None:  # noqa: A002
-    """mount_setattr(2), Linux 5.12: MOUNT_ATTR_ flags of a mount, and with `recursive` of those below it."""
+def mount_setattr(target: str, *, set: int = 0, clear: int = 0, recursive: bool = False) -> None:
+    """mount_setattr(2), Linux 5.12: MOUNT_ATTR_ flags of a mount; `recursive`: of those below it, too."""
     import ctypes
 
     attributes = (ctypes.c_uint64 * 4)(set, clear, 0, 0)
@@ -98,6 +101,14 @@ def mount_setattr(target: str, *, set: int = 0, clear: int = 0, recursive: bool 
         ctypes.c_size_t(ctypes.sizeof(attributes)),
     )
     _check(number, target)
+
+
+def close_range(first: int) -> None:
+    """close_range(2), Linux 5.9: close all descriptors from `first` on."""
+    import ctypes
+
+    word = ctypes.c_uint
+    _check(libc().syscall(ctypes.c_long(SYS_CLOSE_RANGE), word(first), word(0xFFFFFFFF), word(0)))
 
 
 def unshare(flags: int) -> None:
@@ -116,6 +127,42 @@ def prctl(option: int, value: int, third: int = 0) -> int:
 
     word = ctypes.c_ulong
     return _check(libc().prctl(option, word(value), word(third), word(0), word(0)))
+
+
+def set_personality(value: int) -> None:
+    """personality(2): 0 is what a program of this machine has."""
+    import ctypes
+
+    _check(libc().personality(ctypes.c_ulong(value)))
+
+
+def drop_inheritable() -> None:
+    """Take all capabilities out of the inheritable and the ambient set, which outlive the bounding set."""
+    import ctypes
+
+    header = (ctypes.c_uint32 * 2)(LINUX_CAPABILITY_VERSION_3, 0)
+    data = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable, twice 32 bits
+    _check(libc().capget(header, data))
+    data[2] = data[5] = 0
+    _check(libc().capset(header, data))
+
+
+def join_new_session_keyring() -> None:
+    """keyctl(KEYCTL_JOIN_SESSION_KEYRING): the caller's keys are out of reach.  Does nothing on a machine
+    whose number of that call is not known here."""
+    import ctypes
+
+    number = SYS_KEYCTL.get(os.uname().machine)
+    if number is not None:
+        _check(libc().syscall(ctypes.c_long(number), ctypes.c_int(1), None))
+
+
+def pivot_root(root: str) -> None:
+    """Make `root`, a mount point, the root of the mount namespace; the old one is gone (pivot_root(2))."""
+    os.chdir(root)
+    _check(libc().pivot_root(b".", b"."), root)
+    umount2(".", MNT_DETACH)
+    os.chdir("/")
 
 
 def has_capability(number: int) -> bool:

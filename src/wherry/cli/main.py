@@ -12,6 +12,7 @@ import sys
 
 from wherry.cli.commands import COMMANDS
 from wherry.cli.flags import Command, Flag, help_text, parse
+from wherry.cli.surroundings import fix_surroundings
 from wherry.errors import DockerfileError, UsageError, WherryError, nearest
 from wherry.typed import TYPE_CHECKING
 
@@ -45,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; the console script passes it to sys.exit."""
     # What is imported lives to the end: the collector has nothing to find in it.
     gc.set_threshold(COLLECT_AFTER)
+    if argv is None:
+        fix_surroundings()
     words = list(sys.argv[1:] if argv is None else argv)
     debug = os.environ.get("WHERRY_DEBUG", "") not in ("", "0")
     try:

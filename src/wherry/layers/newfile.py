@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 
+from wherry import umask
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ NAMELESS_REFUSED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
 def new_file(path: str) -> Iterator[IO[bytes]]:
     """Write the file `path` anew; it has its name, in place of an older one, when the block ends well.
 
-    Missing folders are made.  What is no regular file (a pipe, /dev/null) is written to as it is.
+    Missing folders are made.  Its mode follows the caller's umask.  What is no regular file (a pipe,
+    /dev/null) is written to as it is.
     """
     path = os.path.realpath(path)
     mode = _mode(path)
@@ -37,7 +39,7 @@ def new_file(path: str) -> Iterator[IO[bytes]]:
     os.makedirs(parent, exist_ok=True)
     folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with NewFile(folder) as file:
+        with NewFile(folder, 0o666 & ~umask.callers()) as file:
             with open(file.number, "wb", buffering=BUFFER, closefd=False) as out:
                 yield out
             if mode is not None:

@@ -1,9 +1,10 @@
 """Isolation by chroot(2) alone, as ``buildah --isolation chroot``.
 
 Where mounting is possible (root with `--isolation chroot`, or a user namespace) the process still gets its
-own PID and mount namespaces, and /proc, /dev and /sys bound in.  Where it is not (root in a container with
-Docker's default profile) device nodes are made and the files of /etc written for as long as the process
-runs, and put back exactly as they were.
+own PID, IPC and mount namespaces, with /proc, /sys and a /dev of its own.  Where it is not (root in a
+container with Docker's default profile) device nodes are made and the files of /etc written for as long as
+the process runs, and put back exactly as they were; it may make no nodes of its own, which nothing would
+keep it from using.
 """
 
 from __future__ import annotations
@@ -14,20 +15,21 @@ import time
 
 from wherry import linux
 from wherry.errors import UnsupportedError
-from wherry.layers.rootpath import resolve
-from wherry.sandbox.files import file_contents
-from wherry.sandbox.furnish import Furnished, write
+from wherry.sandbox.beginning import limits, settle
+from wherry.sandbox.furnish import Furnished
 from wherry.sandbox.programs import find_program
 from wherry.sandbox.supervise import Supervised, close_streams, exit_code, in_pid_namespace, take_streams
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from wherry.sandbox.process import Process, Running
 
 # The numbers of spec.CAPABILITIES (linux/capability.h); the others leave the bounding set.
 KEPT_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31})
+CAP_MKNOD = 27
 LAST_CAPABILITY = 40
 
 
@@ -56,6 +58,10 @@ class Chroot:
         return Supervised(supervisor, 1, signal.SIGTERM)
 
     def _refuse(self, process: Process) -> None:
+        if process.readonly and not self.mounts:
+            raise UnsupportedError(
+                "nothing can be mounted here, so the root cannot be read-only", hint="leave --read-only out"
+            )
         if process.shm_size and not self.mounts:
             raise UnsupportedError(
                 "nothing can be mounted here, so /dev/shm has no size of its own",
@@ -84,44 +90,20 @@ def _network(process: Process) -> Callable[[], None] | None:
 
 
 def _mounted(root: str, process: Process, program: str, files: tuple[int, int, int]) -> None:
-    """In the new namespaces: bind what a process expects into the root, and become it."""
-    flags = linux.MS_BIND | linux.MS_REC
-    linux.mount(root, root, None, flags)
-    for name in ("proc", "dev", "sys"):
-        os.makedirs(f"{root}/{name}", exist_ok=True)
-        linux.mount(f"/{name}", f"{root}/{name}", None, flags)
-    for mount in process.mounts:
-        target = resolve(root, mount.target)
-        if mount.kind == "tmpfs" or os.path.isdir(mount.source):
-            os.makedirs(target, exist_ok=True)
-        elif not os.path.lexists(target):
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
-        if mount.kind == "tmpfs":
-            options = ",".join(mount.options)
-            linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
-            continue
-        linux.mount(mount.source, target, None, flags)
-        if mount.readonly:
-            linux.mount("none", target, None, linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY)
-    _mount_files(root, process)
+    """In the new namespaces: mount what a process expects, and become it."""
+    from wherry.sandbox.chrootmounts import mount_all
+
+    mount_all(root, process, files[0])
     take_streams(files)
-    _become(root, process, program)
+    _become(process, program, lambda: _enter(root), KEPT_CAPABILITIES)
 
 
-def _mount_files(root: str, process: Process) -> None:
-    """The files of /etc on a tmpfs of their own, bound over those of the image."""
-    scratch = resolve(root, "/dev/shm")  # noqa: S108
-    if not os.path.isdir(scratch):
-        return
-    size = f"mode=1777,size={process.shm_size}" if process.shm_size else "mode=1777"
-    linux.mount("tmpfs", scratch, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, size)
-    for target, text in file_contents(process).items():
-        host = resolve(root, target)
-        if os.path.isfile(host):
-            source = f"{scratch}/{os.path.basename(target)}"
-            write(source, text)
-            linux.mount(source, host, None, linux.MS_BIND)
+def _enter(root: str) -> None:
+    """A root that is left behind cannot be climbed back to, as one above a chroot can."""
+    try:
+        linux.pivot_root(root)
+    except OSError:  # refused where the old root is the kernel's first (initramfs)
+        os.chroot(root)
 
 
 def _supervise(parent: int, root: str, process: Process, program: str, files: tuple[int, int, int]) -> None:
@@ -147,12 +129,10 @@ def _run(root: str, process: Process, program: str, files: tuple[int, int, int])
     child = os.fork()
     if child == 0:
         try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, set())
-            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGPIPE):
-                signal.signal(number, signal.SIG_DFL)
+            settle()
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
             take_streams(files)
-            _become(root, process, program)
+            _become(process, program, lambda: os.chroot(root), KEPT_CAPABILITIES - {CAP_MKNOD})
         except BaseException as error:
             os.write(2, f"error: {error}\n".encode(errors="replace"))
         os._exit(126)
@@ -174,19 +154,22 @@ def _reap() -> tuple[int, int]:
         return 0, 0
 
 
-def _become(root: str, process: Process, program: str) -> None:
+def _become(
+    process: Process, program: str, enter: Callable[[], None], capabilities: frozenset[int]
+) -> NoReturn:
     """Enter the root, drop what a container may not have, and start the program."""
     if os.getsid(0) != os.getpid() and not process.tty:
         os.setsid()
     _limit(process)  # which imports something: not any more inside the root
-    os.chroot(root)
+    linux.join_new_session_keyring()
+    enter()
     try:
         os.chdir(process.cwd)
     except FileNotFoundError:
         os.makedirs(process.cwd)
         os.chdir(process.cwd)
-    os.umask(0o022)
-    kept = range(LAST_CAPABILITY + 1) if process.privileged else KEPT_CAPABILITIES
+    linux.drop_inheritable()
+    kept = range(LAST_CAPABILITY + 1) if process.privileged else capabilities
     for capability in range(LAST_CAPABILITY + 1):
         if capability not in kept and linux.prctl(linux.PR_CAPBSET_READ, capability):
             linux.prctl(linux.PR_CAPBSET_DROP, capability)
@@ -198,11 +181,9 @@ def _become(root: str, process: Process, program: str) -> None:
 
 
 def _limit(process: Process) -> None:
-    if not process.ulimits:
-        return
     import resource
 
-    for name, soft, hard in process.ulimits:
+    for name, soft, hard in limits(process):
         resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (soft, hard))
 
 

@@ -1,8 +1,8 @@
 """The device nodes of a container.
 
 /dev is `nodev` like every other file system of a container, or root inside could make a node there and use
-it.  The few that may be used lie on a file system of their own, which nobody inside can reach, and are bound
-into /dev one by one.
+it.  The few that may be used lie on a file system of their own, which nobody inside can reach, and are
+bound into /dev one by one.
 """
 
 from __future__ import annotations
@@ -11,24 +11,9 @@ import os
 import stat
 
 from wherry import linux
+from wherry.sandbox.spec import DEVICES
 
-# As Docker has them: (major, minor) by name (Documentation/admin-guide/devices.txt).
-DEVICES = {
-    "null": (1, 3),
-    "zero": (1, 5),
-    "full": (1, 7),
-    "random": (1, 8),
-    "urandom": (1, 9),
-    "tty": (5, 0),
-}
 DEVICE_MODE = 0o666
-LINKS = {
-    "core": "/proc/kcore",
-    "fd": "/proc/self/fd",
-    "stdin": "/proc/self/fd/0",
-    "stdout": "/proc/self/fd/1",
-    "stderr": "/proc/self/fd/2",
-}
 
 
 def mount_nodes(folder: str) -> None:

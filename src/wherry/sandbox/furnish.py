@@ -11,8 +11,10 @@ import stat
 
 from wherry.layers.remove import remove_tree
 from wherry.layers.rootpath import resolve
+from wherry.sandbox.devices import make_node
 from wherry.sandbox.files import file_contents
 from wherry.sandbox.process import Mount
+from wherry.sandbox.spec import DEVICES, LINKS
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,21 +22,6 @@ if TYPE_CHECKING:
 
     from wherry.sandbox.process import Process
 
-DEVICES = {
-    "null": (1, 3),
-    "zero": (1, 5),
-    "full": (1, 7),
-    "random": (1, 8),
-    "urandom": (1, 9),
-    "tty": (5, 0),
-}
-DEVICE_MODE = 0o666
-LINKS = {
-    "fd": "/proc/self/fd",
-    "stdin": "/proc/self/fd/0",
-    "stdout": "/proc/self/fd/1",
-    "stderr": "/proc/self/fd/2",
-}
 TMPFS_MODE = 0o1777
 
 
@@ -52,7 +39,7 @@ class Furnished:
 
     def __enter__(self) -> None:
         for name, numbers in DEVICES.items():
-            self._make(f"/dev/{name}", functools.partial(_node, numbers))
+            self._make(f"/dev/{name}", functools.partial(make_node, numbers=numbers))
         for name, target in LINKS.items():
             self._make(f"/dev/{name}", functools.partial(os.symlink, target))
         for target, text in file_contents(self._process).items():
@@ -151,11 +138,6 @@ class _Moved(NamedTuple):
 def _times(path: str) -> tuple[int, int]:
     status = os.stat(path)
     return status.st_atime_ns, status.st_mtime_ns
-
-
-def _node(numbers: tuple[int, int], path: str) -> None:
-    os.mknod(path, stat.S_IFCHR | DEVICE_MODE, os.makedev(*numbers))
-    os.chmod(path, DEVICE_MODE)
 
 
 def write(path: str, text: str) -> None:

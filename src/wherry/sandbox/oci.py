@@ -10,6 +10,7 @@ import tempfile
 from wherry import linux
 from wherry.errors import SandboxError
 from wherry.layers.rootpath import resolve
+from wherry.sandbox.beginning import limits
 from wherry.sandbox.devices import mount_nodes
 from wherry.sandbox.files import container_files
 from wherry.sandbox.programs import find_program
@@ -70,11 +71,15 @@ class Oci:
         return _Container(supervisor, bundle)
 
     def _machine(self, bundle: str, process: Process) -> Machine:
-        """A user namespace's own file systems are `nodev` already; there the runtime binds the host's nodes."""
-        if process.privileged:
-            return Machine(self.rootless, capabilities=_capabilities())
-        nodes = "" if self.rootless else os.path.join(bundle, "nodes")
-        return Machine(self.rootless, nodes, cpus=os.cpu_count() or 0)
+        """File systems of a user namespace are `nodev` already; there the runtime binds the host's."""
+        return Machine(
+            self.rootless,
+            nodes="" if self.rootless or process.privileged else os.path.join(bundle, "nodes"),
+            capabilities=_capabilities() if process.privileged else 0,
+            cpus=os.cpu_count() or 0,
+            limits=limits(process),
+            folders=frozenset(m.source for m in process.mounts if os.path.isdir(m.source)),
+        )
 
     def _prepare(self, root: str, process: Process, machine: Machine) -> None:
         """In the mount namespace that the runtime is started in."""

@@ -5,11 +5,11 @@ Defaults are Docker's: its capabilities, masked and read-only paths, and seccomp
 
 from __future__ import annotations
 
-from wherry.sandbox.devices import DEVICES
 from wherry.sandbox.seccomp import SECCOMP
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from wherry.sandbox.process import Mount, Process
@@ -54,6 +54,23 @@ MASKED = (
 )
 READONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 THROTTLE = "/sys/devices/system/cpu/cpu{}/thermal_throttle"
+# As Docker has them: (major, minor) by name (Documentation/admin-guide/devices.txt).
+DEVICES = {
+    "null": (1, 3),
+    "zero": (1, 5),
+    "full": (1, 7),
+    "random": (1, 8),
+    "urandom": (1, 9),
+    "tty": (5, 0),
+}
+# Beside them in /dev.
+LINKS = {
+    "core": "/proc/kcore",
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+}
 SHM_SIZE = 64 << 20
 NODEV = ["nosuid", "noexec", "nodev"]
 
@@ -61,22 +78,27 @@ NODEV = ["nosuid", "noexec", "nodev"]
 class Machine(NamedTuple):
     """What the configuration depends on beside the process.
 
-    `rootless`: inside a user namespace, where sysfs and cgroups of the host cannot be mounted.  `nodes` is a
-    folder with the device nodes (devices.mount_nodes), "" where the runtime is to make them.  `capabilities`
-    are those that we have, as bits: a privileged process gets no more.  `cpus` is how many there are.
+    `rootless`: inside a user namespace, where sysfs and cgroups of the host cannot be mounted.  `nodes` is
+    a folder with the device nodes (devices.mount_nodes), "" where the runtime is to make them.
+    `capabilities` are those that we have, as bits: a privileged process gets no more.  `cpus` is how many
+    there are, `limits` are all of the process (beginning.limits), `folders` those of its mounts' sources
+    that are no files.
     """
 
     rootless: bool
     nodes: str = ""
     capabilities: int = 0
     cpus: int = 0
+    limits: Sequence[tuple[str, int, int]] = ()
+    folders: frozenset[str] = frozenset()
 
 
 def runtime_config(root: str, process: Process, files: dict[str, str], machine: Machine) -> dict[str, Any]:
     """The whole config.json.  `files` are host files by their place in the container (/etc/hosts, …)."""
     granted = list(CAPABILITIES)
     if process.privileged:
-        granted = [f"CAP_{name}" for number, name in enumerate(_EVERY.split()) if machine.capabilities >> number & 1]
+        ours = machine.capabilities
+        granted = [f"CAP_{name}" for number, name in enumerate(_EVERY.split()) if ours >> number & 1]
     # As Docker: a user other than root has them in the bounding set only.
     held = granted if process.user.uid == 0 else []
     return {
@@ -100,7 +122,7 @@ def runtime_config(root: str, process: Process, files: dict[str, str], machine: 
                 "ambient": [],
             },
             "noNewPrivileges": False,
-            **({"rlimits": _rlimits(process)} if process.ulimits else {}),
+            "rlimits": [_rlimit(*limit) for limit in machine.limits],
         },
         "root": {"path": root, "readonly": False},  # see _root
         "hostname": process.hostname,
@@ -108,7 +130,7 @@ def runtime_config(root: str, process: Process, files: dict[str, str], machine: 
             *_system_mounts(process, machine),
             *(_bind(path, f"/dev/{name}") for name, path in _nodes(machine)),
             *(_bind(source, target, "nodev") for target, source in files.items()),
-            *(_own(mount, privileged=process.privileged) for mount in process.mounts),
+            *(_own(mount, process, machine) for mount in process.mounts),
             _root(process),
         ],
         "linux": {
@@ -123,10 +145,9 @@ def _confined(machine: Machine) -> dict[str, Any]:
     return {"maskedPaths": masked, "readonlyPaths": list(READONLY), "seccomp": SECCOMP}
 
 
-def _rlimits(process: Process) -> list[dict[str, Any]]:
-    return [
-        {"type": f"RLIMIT_{n.upper()}", "soft": soft, "hard": hard} for n, soft, hard in process.ulimits
-    ]
+def _rlimit(name: str, soft: int, hard: int) -> dict[str, Any]:
+    """The numbers are unsigned there: -1, "unlimited", is the highest."""
+    return {"type": f"RLIMIT_{name.upper()}", "soft": soft % (1 << 64), "hard": hard % (1 << 64)}
 
 
 def _namespaces(process: Process) -> list[str]:
@@ -184,11 +205,13 @@ def _bind(source: str, target: str, *options: str) -> dict[str, Any]:
     return {"destination": target, "type": "bind", "source": source, "options": list(options)}
 
 
-def _own(mount: Mount, *, privileged: bool) -> dict[str, Any]:
-    """rro, rnodev: the mounts below a bound folder, too (runtime-spec 1.1, "Linux mount options")."""
-    nodev = [] if privileged else ["rnodev"]
+def _own(mount: Mount, process: Process, machine: Machine) -> dict[str, Any]:
+    """rro, rnodev: the mounts below a bound folder, too (runtime-spec 1.1, "Linux mount options"); crun
+    refuses them for a file."""
+    flags = ["ro" if mount.readonly else "rw", *([] if process.privileged else ["nodev"])]
     if mount.kind == "tmpfs":
-        return _tmpfs(mount.target, ["nosuid", "nodev", *mount.options, "ro" if mount.readonly else "rw"])
-    access = ["ro", "rro"] if mount.readonly else ["rw"]
-    options = ["rbind", "rprivate", *mount.options, *access, *nodev]
+        return _tmpfs(mount.target, ["nosuid", "nodev", *mount.options, *flags])
+    if mount.source in machine.folders:
+        flags += [f"r{flag}" for flag in flags if flag != "rw"]
+    options = ["rbind", "rprivate", *mount.options, *flags]
     return {"destination": mount.target, "type": "bind", "source": mount.source, "options": options}

@@ -10,6 +10,7 @@ import os
 import signal
 
 from wherry import linux
+from wherry.sandbox.beginning import settle
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -96,14 +97,14 @@ def in_pid_namespace(
         return supervisor
     try:
         _die_with(parent)
-        _signals(signal.SIG_IGN)
+        _ignore_signals()
         if join is not None:
             join()
         linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS)
         first = os.fork()
         if first == 0:
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-            _signals(signal.SIG_DFL)
+            settle()
             if not tty:
                 os.setsid()
             linux.mount("none", "/", None, linux.MS_REC | linux.MS_SLAVE)
@@ -125,8 +126,7 @@ def _die_with(parent: int) -> None:
         os._exit(137)
 
 
-def _signals(action: signal.Handlers) -> None:
-    """Ignored by the supervisor; as every program expects them in the program (not Python's handlers)."""
+def _ignore_signals() -> None:
     for number in (
         signal.SIGINT,
         signal.SIGTERM,
@@ -135,8 +135,7 @@ def _signals(action: signal.Handlers) -> None:
         signal.SIGUSR1,
         signal.SIGUSR2,
     ):
-        signal.signal(number, action)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.signal(number, signal.SIG_IGN)
 
 
 def take_streams(files: tuple[int, int, int]) -> None:
@@ -144,7 +143,7 @@ def take_streams(files: tuple[int, int, int]) -> None:
     held = [os.dup(file) for file in files]
     for number, file in enumerate(held):
         os.dup2(file, number)
-    os.closerange(3, 1 << 16)
+    _close_others()
 
 
 def close_streams() -> None:
@@ -152,4 +151,12 @@ def close_streams() -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
-    os.closerange(3, 1 << 16)
+    _close_others()
+
+
+def _close_others() -> None:
+    """Every descriptor but the standard streams, however high its number."""
+    try:
+        linux.close_range(3)
+    except OSError:  # a filter of system calls that is older than this one
+        os.closerange(3, 1 << 16)

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from wherry import linux
+from wherry import linux, umask
 from wherry.errors import SandboxError
 from wherry.typed import TYPE_CHECKING
 
@@ -102,6 +102,7 @@ def _child(parent: int, ready: int, mapped: int) -> NoReturn:
         os.setresuid(0, 0, 0)
         # Becoming another user forgot the death signal.
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+        os.umask(umask.callers())
         env = {**os.environ, MARK: "1"}
         os.execve(sys.executable, [sys.executable, "-m", "wherry", *sys.argv[1:]], env)  # noqa: S606
     finally:
