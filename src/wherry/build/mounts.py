@@ -11,8 +11,9 @@ import posixpath
 
 from wherry.build.sources import ContextSource, literal
 from wherry.dockerfile.lines import fail
-from wherry.errors import ContextError
+from wherry.errors import ContextError, SandboxError
 from wherry.layers.view import View
+from wherry.sandbox.users import id_number
 from wherry.store.listings import listed
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -48,7 +49,7 @@ class PlannedMount(NamedTuple):
 
     @property
     def owner(self) -> tuple[int, int]:
-        return int(self.asked.uid or 0), int(self.asked.gid or 0)
+        return id_number(self.asked.uid or "0"), id_number(self.asked.gid or "0")
 
     @property
     def readonly(self) -> bool:
@@ -74,6 +75,11 @@ def _planned(stage: StageBuilder, run: Run, written: RunMount, agents: int) -> P
         if isinstance(value, str) and field not in ("type", "sharing")
     }
     asked = written._replace(**values)
+    try:
+        for number in (asked.uid, asked.gid):
+            id_number(number or "0")
+    except SandboxError as error:
+        raise fail(place, f"{error.message} (--mount)") from None
     target = asked.target or ""
     if asked.type == "secret":
         asked = asked._replace(id=asked.id or posixpath.basename(target) or asked.source)

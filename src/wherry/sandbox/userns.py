@@ -46,8 +46,12 @@ def _ranges(path: str) -> list[tuple[int, int]]:
             rows = [line.strip().split(":") for line in file]
     except FileNotFoundError:
         rows = []
+    # A number is an id: who is called 1000 has no claim to the rows of user 1000.
+    owners = {str(uid)} | ({name} if not name.isdigit() else set())
     found = [
-        (int(r[1]), int(r[2])) for r in rows if len(r) == 3 and r[0] in (name, str(uid)) and r[2].isdigit()
+        (int(first), int(count))
+        for owner, first, count in (row for row in rows if len(row) == 3)
+        if owner in owners and f"{first}{count}".isascii() and first.isdigit() and count.isdigit()
     ]
     if not found:
         raise SandboxError(
