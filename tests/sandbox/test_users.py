@@ -77,8 +77,8 @@ def test_root_is_0_where_no_file_says_so() -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        *("nobody-here", "app:nobody-here", "short", "words", "²", "1000:²", "+1", "-1", " 1", "1_0", "0x1"),
-        *("4294967295", "1:4294967295", "99999999999999999999999", "9" * 5000),
+        *("nobody-here", "app:nobody-here", "short", "words", "²", "1000:²", "+1", "-1", " 1"),
+        *("1_0", "0x1", "4294967295", "1:4294967295", "99999999999999999999999", "9" * 5000),
     ],
 )
 def test_what_is_neither_a_name_nor_an_id_is_refused(resolve: object, value: str) -> None:

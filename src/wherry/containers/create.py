@@ -6,12 +6,14 @@ import os
 import time
 
 from wherry.containers.names import check_name, new_id, random_name
+from wherry.containers.volumes import clean
 from wherry.errors import ConflictError, NotFoundError, UsageError
 from wherry.images.view import lookup
 from wherry.store import ContainerRecord
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from wherry.images.view import Image
@@ -100,12 +102,14 @@ def _config(image: Image, options: CreateOptions, container: str) -> dict[str, A
     if not entrypoint and not command:
         raise UsageError("No command specified", hint="give one after the image, or CMD in its Dockerfile")
     network, ports = _network(options)
+    volumes = [_volume(text) for text in options.volumes]
+    _refuse_twice(volumes)
     return {
         "layers": list(image.config.diff_ids),
         "network": network,
         "ports": ports,
-        "volumes": [_volume(text) for text in options.volumes],
-        "image_volumes": sorted(base.get("Volumes") or {}),
+        "volumes": volumes,
+        "image_volumes": _image_volumes(base.get("Volumes") or {}),
         "add_host": [_host(text) for text in options.add_host],
         "rm": options.remove,
         "read_only": options.read_only,
@@ -184,9 +188,32 @@ def _volume(text: str) -> dict[str, Any]:
             f"invalid volume specification: '{text}': mount path must be absolute",
             hint="-v /on/host:/in/container",
         )
+    target = clean(target)
+    if target == "/":
+        raise UsageError(
+            f"invalid volume specification: '{text}': invalid specification: destination can't be '/'",
+            hint="mount it on a folder below",
+        )
     if source.startswith("."):
         source = os.path.abspath(source)
     return {"source": source, "target": target, "readonly": "ro" in flags}
+
+
+def _refuse_twice(volumes: Sequence[dict[str, Any]]) -> None:
+    places = [volume["target"] for volume in volumes]
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice is not None:
+        raise UsageError(f"Duplicate mount point: {twice}")
+
+
+def _image_volumes(written: Iterable[str]) -> list[str]:
+    for target in written:
+        if clean(target) == "/":
+            raise UsageError(
+                f"the image has a volume on {target}, which is the root: destination can't be '/'",
+                hint="name a folder in the VOLUME of its Dockerfile",
+            )
+    return sorted({clean(target) for target in written})
 
 
 def _network(options: CreateOptions) -> tuple[str, list[list[Any]]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 
-from wherry.errors import UsageError
+from wherry.errors import SandboxError, UsageError
 from wherry.layers.rootpath import resolve
 from wherry.sandbox.process import Mount
 from wherry.typed import TYPE_CHECKING
@@ -16,51 +17,79 @@ if TYPE_CHECKING:
     from wherry.store import Store
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
+LONGEST = 200  # bytes of a folder's name
+
+
+def clean(target: str) -> str:
+    """The one way to write a place in a container: absolute, without ``.``, ``..`` and doubled slashes."""
+    return "/" + posixpath.normpath(f"/{target}").lstrip("/")
 
 
 def container_mounts(store: Store, container: str, config: dict[str, Any], root: str) -> tuple[Mount, ...]:
-    """The mounts of a container; volumes that are new get what the image has in their place."""
+    """The mounts of a container; volumes that are new get what the image has in their place.
+
+    What lies above another one comes first.  Raises SandboxError for a place that is the root, or a file.
+    """
+    image = [{"source": "", "target": target, "readonly": False} for target in config["image_volumes"]]
+    # -v has what VOLUME names, too.
+    wanted = {clean(volume["target"]): volume for volume in (*image, *config["volumes"])}
     mounts = []
-    taken = set()
-    for volume in config["volumes"]:
-        taken.add(os.path.normpath(volume["target"]))
-        mounts.append(
-            Mount("bind", _source(store, container, volume, root), volume["target"], volume["readonly"])
-        )
-    for target in config["image_volumes"]:
-        if os.path.normpath(target) not in taken:
-            source = _source(store, container, {"source": "", "target": target}, root)
-            mounts.append(Mount("bind", source, target))
+    for target, volume in sorted(wanted.items(), key=lambda item: item[0].count("/")):
+        place = resolve(root, target)
+        if place == root.rstrip("/"):
+            raise SandboxError(f"no volume can be mounted on {target}: it is the root")
+        source = volume["source"] or _anonymous(store, container, volume["target"], set(wanted))
+        if not source.startswith("/"):
+            source = _named(store, source)
+        elif volume["source"] and not os.path.exists(source):
+            # As docker -v: a folder that is not there is made.
+            os.makedirs(source)
+        if not os.path.exists(source):
+            _fill(source, place, target)
+        mounts.append(Mount("bind", source, target, volume["readonly"]))
     return tuple(mounts)
 
 
-def _source(store: Store, container: str, volume: dict[str, Any], root: str) -> str:
-    source = volume["source"]
-    if source.startswith("/"):
-        # As docker -v: a folder that is not there is made.
-        if not os.path.exists(source):
-            os.makedirs(source)
-        return str(source)
-    if source:
-        if not NAME.match(source):
-            raise UsageError(f"{source!r} is not a volume name", hint="start a host path with / or ./")
-        folder = os.path.join(store.root, "volumes", source)
-    else:
-        place = volume["target"].strip("/").replace("/", "-")
-        folder = os.path.join(store.containers.dir(container), "volumes", place)
-    if not os.path.isdir(folder):
-        _fill(folder, resolve(root, volume["target"]))
+def _named(store: Store, name: str) -> str:
+    if not NAME.match(name):
+        raise UsageError(f"{name!r} is not a volume name", hint="start a host path with / or ./")
+    return os.path.join(store.root, "volumes", name)
+
+
+def _anonymous(store: Store, container: str, written: str, places: set[str]) -> str:
+    """The folder of a volume without a name."""
+    parent = os.path.join(store.containers.dir(container), "volumes")
+    place = clean(written)
+    folder = os.path.join(parent, folder_name(place))
+    # Containers of older versions have folders by names that several places shared.
+    older = written.strip("/").replace("/", "-")
+    if not os.path.exists(folder) and older not in map(folder_name, places):
+        before = os.path.join(parent, older)
+        return before if os.path.isdir(before) else folder
     return folder
 
 
-def _fill(folder: str, image_folder: str) -> None:
+def folder_name(place: str) -> str:
+    """No two places have the same."""
+    name = place[1:].replace("%", "%25").replace("-", "%2D").replace("/", "-")
+    if len(os.fsencode(name)) <= LONGEST:
+        return name
+    import hashlib
+
+    return "%%" + hashlib.sha256(os.fsencode(place)).hexdigest()
+
+
+def _fill(folder: str, image_folder: str, target: str) -> None:
     """A new volume begins as a copy of the image's folder, as with Docker.  Is atomic."""
     from wherry.layers.copied import copy_view
     from wherry.layers.copying import finish
     from wherry.layers.tree import entry_of
     from wherry.layers.view import View
 
-    temporary = f"{folder}.{os.getpid()}.new"
+    if os.path.lexists(image_folder) and not os.path.isdir(image_folder):
+        raise SandboxError(f"cannot mount volume over existing file, file exists {target}")
+    # No name of a volume begins so.
+    temporary = os.path.join(os.path.dirname(folder), f"%new.{os.getpid()}-{os.urandom(4).hex()}")
     os.makedirs(temporary)
     if os.path.isdir(image_folder):
         copy_view(View([image_folder]), temporary)

@@ -11,6 +11,7 @@ import os
 import stat
 
 from wherry.layers.copying import copy_node, finish
+from wherry.layers.disarm import Nodes, remove_armed
 from wherry.layers.remove import remove_tree
 from wherry.layers.snapshots import SYSTEM
 from wherry.layers.tree import ROOT_MODE, entry_of
@@ -19,10 +20,12 @@ from wherry.layers.whiteout import make_whiteout
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from wherry.layers.snapshots import Place, Snapshot
     from wherry.layers.view import Node
+
+    Copy = Callable[[str, str], None]
 
 # Files that an isolation without mounts writes while a process runs and puts back with their times:
 # of these the ctime tells nothing.
@@ -53,6 +56,7 @@ class _Copy:
         self.root = os.path.join(work, "root")
         self._work = work
         self._state = os.path.join(work, STATE)
+        self._nodes = Nodes()
         done = self._done(layers)
         if done is None:
             self._index = self._fill(layers)
@@ -67,16 +71,19 @@ class _Copy:
                 state = json.load(file)
         except FileNotFoundError:
             return None
+        if "nodes" not in state:  # made by an older version, armed
+            remove_armed(self.root)
         have = state["layers"]
         if state["taken"]:
             # changes() became a layer: the root is what that layer makes of it, if it comes next.
             have = [*have, *layers[len(have) : len(have) + 1]]
         if list(layers[: len(have)]) != have:
             return None
+        self._nodes = Nodes.of_json(state.get("nodes", {}))
         index: Index = {name: tuple(mark) for name, mark in state["index"].items()}
         if len(layers) > len(have):
             for tree in layers[len(have) :]:
-                _apply(tree, self.root)
+                _apply(tree, self.root, self._nodes.copy_in)
             index = _index(self.root)
         if state["taken"] or len(layers) > len(have):
             self._index = index
@@ -87,11 +94,16 @@ class _Copy:
         remove_tree(self.root)
         os.mkdir(self.root)
         os.chmod(self.root, ROOT_MODE)
-        copy_view(View(layers), self.root)
+        copy_view(View(layers), self.root, copy=self._nodes.copy_in)
         return _index(self.root)
 
     def _save(self, layers: Sequence[str], *, taken: bool = False) -> None:
-        state = {"layers": list(layers), "taken": taken, "index": self._index}
+        state = {
+            "layers": list(layers),
+            "taken": taken,
+            "index": self._index,
+            "nodes": self._nodes.as_json(),
+        }
         with open(self._state + ".new", "w", encoding="utf-8", errors="surrogateescape") as file:
             json.dump(state, file)
         os.rename(self._state + ".new", self._state)
@@ -108,7 +120,7 @@ class _Copy:
         os.chown(upper, status.st_uid, status.st_gid)
         os.chmod(upper, stat.S_IMODE(status.st_mode))
         now = _index(self.root)
-        _write_changes(self.root, upper, self._index, now)
+        _write_changes(self.root, upper, self._index, now, self._nodes.copy_out)
         with open(self._state, encoding="utf-8", errors="surrogateescape") as file:
             layers = json.load(file)["layers"]
         self._index = now
@@ -119,8 +131,9 @@ class _Copy:
         """Nothing is mounted."""
 
 
-def copy_view(view: View, target: str, top: Node | None = None) -> None:
-    """Copy a whole view, or a folder of it, into an existing empty folder, hard links kept."""
+def copy_view(view: View, target: str, top: Node | None = None, *, copy: Copy = copy_node) -> None:
+    """Copy a whole view, or a folder of it, into an existing empty folder, hard links kept; `copy` takes
+    single files."""
     root = top or view.root()
     if root is None:
         return
@@ -131,18 +144,20 @@ def copy_view(view: View, target: str, top: Node | None = None) -> None:
         host = f"{target}/{node.name[cut:]}"
         if node.is_folder:
             folders.append((node, host))
-        _copy_linked(node.path, host, node.status, links)
+        _copy_linked(node.path, host, node.status, links, copy)
     for node, host in reversed(folders):
         _finish_folder(node.path, host)
 
 
-def _copy_linked(source: str, host: str, status: os.stat_result, links: dict[tuple[int, int], str]) -> None:
+def _copy_linked(
+    source: str, host: str, status: os.stat_result, links: dict[tuple[int, int], str], copy: Copy
+) -> None:
     if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
         first = links.setdefault((status.st_dev, status.st_ino), host)
         if first != host:
             os.link(first, host, follow_symlinks=False)
             return
-    copy_node(source, host)
+    copy(source, host)
 
 
 def _finish_folder(source: str, host: str) -> None:
@@ -152,7 +167,7 @@ def _finish_folder(source: str, host: str) -> None:
     finish(host, entry, source)
 
 
-def _apply(tree: str, root: str) -> None:
+def _apply(tree: str, root: str, copy: Copy) -> None:
     """Lay one more layer over a copied root: whiteouts delete, files replace, folders merge."""
     view = View([tree])
     top = view.root()
@@ -168,7 +183,7 @@ def _apply(tree: str, root: str) -> None:
             if os.path.isdir(host) and not os.path.islink(host):
                 continue
         remove_tree(host)
-        _copy_linked(node.path, host, node.status, links)
+        _copy_linked(node.path, host, node.status, links, copy)
     for node, host in reversed(folders):
         _finish_folder(node.path, host)
 
@@ -215,7 +230,7 @@ def _mark(status: os.stat_result, *, ctime: bool) -> Mark:
     )
 
 
-def _write_changes(root: str, upper: str, before: Index, after: Index) -> None:
+def _write_changes(root: str, upper: str, before: Index, after: Index, copy: Copy) -> None:
     made: set[str] = {""}
     links: dict[tuple[int, int], str] = {}
     for name in sorted(n for n, mark in after.items() if before.get(n) != mark):
@@ -226,7 +241,7 @@ def _write_changes(root: str, upper: str, before: Index, after: Index) -> None:
             _make_folder(root, upper, name, made)
         else:
             source = f"{root}/{name}"
-            _copy_linked(source, f"{upper}/{name}", os.lstat(source), links)
+            _copy_linked(source, f"{upper}/{name}", os.lstat(source), links, copy)
     for name in sorted(n for n in before if n not in after):
         parent = name.rpartition("/")[0]
         # What lay in a deleted folder went with it; what lay in a folder that is a file now, as well.

@@ -12,6 +12,8 @@ from wherry.typed import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from wherry.layers.entry import Entry
 
+    Device = tuple[bytes, tuple[int, int]]  # entry.CHAR or entry.BLOCK; major, minor
+
 CHUNK = 1 << 20
 
 
@@ -27,16 +29,20 @@ def copy_node(
     owner: tuple[int, int] | None = None,
     mode: ModeChange | None = None,
     mtime: int | None = None,
+    device: Device | None = None,
 ) -> None:
     """Copy one file, symlink, device or empty folder; `target` must not exist.
 
     Mode, owner, time, attributes and holes come along, unless `owner`, `mode` or `mtime` (seconds) say
-    otherwise.  Sockets are left out.  Folders need finish() again after they were filled.
+    otherwise.  With `device` it becomes a node of that one.  Sockets are left out.  Folders need finish()
+    again after they were filled.
     """
     path = os.fsencode(source)
     entry = entry_of(b"", path, os.lstat(path), {})
     if entry is None:
         return
+    if device is not None:
+        entry = entry._replace(type=device[0], device=device[1])
     entry = altered(entry, owner, mode)
     if entry.type == FILE:
         copy_bytes(source, target)

@@ -9,6 +9,7 @@ import functools
 import os
 import stat
 
+from wherry.layers.disarm import remove_armed
 from wherry.layers.remove import remove_tree
 from wherry.layers.rootpath import resolve
 from wherry.sandbox.devices import make_node
@@ -86,6 +87,8 @@ class Furnished:
             os.rename(path, aside)
         self._moved.append(_Moved(mount, path, aside))
         if mount.kind == "bind":
+            if not self._process.privileged:
+                remove_armed(mount.source)
             os.rename(mount.source, path)
         else:
             os.mkdir(path)

@@ -42,8 +42,8 @@ def resolve_user(value: str, read: ReadFile) -> User:
     """``uid``, ``name``, ``uid:gid``, ``name:group`` -> numbers, supplementary groups and home.
 
     A number is an id and never a name (CVE-2016-3697); the row of that id tells the group, the groups and
-    the home.  The primary group is a supplementary one too (CVE-2022-36109: else set-group-ID programs could
-    shed it).
+    the home.  The primary group is a supplementary one too (CVE-2022-36109: else set-group-ID programs
+    could shed it).
 
     Raises SandboxError in Docker's words for a name that the image does not have, and for a number that is
     no id.
