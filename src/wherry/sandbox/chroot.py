@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import time
 
 from wherry import linux
@@ -168,6 +169,7 @@ def _become(
     except FileNotFoundError:
         os.makedirs(process.cwd)
         os.chdir(process.cwd)
+    _own_null()
     linux.drop_inheritable()
     kept = range(LAST_CAPABILITY + 1) if process.privileged else capabilities
     for capability in range(LAST_CAPABILITY + 1):
@@ -178,6 +180,17 @@ def _become(
     os.setuid(process.user.uid)
     env = dict(entry.partition("=")[::2] for entry in process.env)
     os.execve(program, list(process.args), env)  # noqa: S606
+
+
+def _own_null() -> None:
+    """The host's /dev/null would be in reach by its descriptor, to change its mode and owner."""
+    null = os.makedev(1, 3)
+    for number in (0, 1, 2):
+        status = os.fstat(number)
+        if stat.S_ISCHR(status.st_mode) and status.st_rdev == null:
+            own = os.open("/dev/null", os.O_RDWR)
+            os.dup2(own, number)
+            os.close(own)
 
 
 def _limit(process: Process) -> None:
