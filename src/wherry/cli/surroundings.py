@@ -21,8 +21,8 @@ def fix_surroundings() -> None:
     # With children that vanish unseen none can be waited for; a blocked signal would end nothing.
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
-    if os.geteuid() == 0 and os.getegid() != 0:
-        os.setegid(0)  # or what root makes belongs to another group
+    if os.geteuid() == 0 and os.getresgid() != (0, 0, 0):
+        os.setresgid(0, 0, 0)  # or what root makes belongs to another group
 
 
 def _speak_utf8() -> None:
