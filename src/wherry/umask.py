@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 FIXED = 0o022
-_callers = FIXED
+_callers: int | None = None
 
 
 def fix() -> None:
@@ -15,5 +15,9 @@ def fix() -> None:
 
 
 def callers() -> int:
-    """What the umask was before: for files that the caller names, and for a copy of this program."""
-    return _callers
+    """The umask before fix(): for files that the caller names, and for a copy of this program."""
+    if _callers is not None:
+        return _callers
+    now = os.umask(FIXED)
+    os.umask(now)
+    return now

@@ -39,11 +39,11 @@ def new_file(path: str) -> Iterator[IO[bytes]]:
     os.makedirs(parent, exist_ok=True)
     folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with NewFile(folder, 0o666 & ~umask.callers()) as file:
+        with NewFile(folder, 0o600) as file:
             with open(file.number, "wb", buffering=BUFFER, closefd=False) as out:
                 yield out
-            if mode is not None:
-                os.fchmod(file.number, stat.S_IMODE(mode))
+            wanted = stat.S_IMODE(mode) if mode is not None else 0o666 & ~umask.callers()
+            os.fchmod(file.number, wanted)
             file.commit(name)
     finally:
         os.close(folder)

@@ -6,9 +6,9 @@ control groups), and no_new_privs, which nothing takes back.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal makes an enum of each number
 import functools
 import os
-import signal
 
 from wherry import linux, umask
 from wherry.typed import TYPE_CHECKING
@@ -39,10 +39,12 @@ LIMITS = {
 
 def settle() -> None:
     """In the process that becomes the container's, or starts its runtime."""
-    for number in signal.valid_signals():
-        if number not in (signal.SIGKILL, signal.SIGSTOP):
-            signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in range(1, _signal.NSIG):
+        try:
+            _signal.signal(number, _signal.SIG_DFL)
+        except (OSError, ValueError):
+            pass  # SIGKILL, SIGSTOP, and those of the C library
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     os.umask(umask.FIXED)
     linux.set_personality(0)
 
