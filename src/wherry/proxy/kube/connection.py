@@ -88,7 +88,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _excludes(entry: str, host: str, port: int | None) -> bool:
-    """``*``, an address, a network, a domain with all below it; after ``.`` or ``*.`` only what is below."""
+    """``*``, an address, a network, a domain and all below it; after ``.`` or ``*.`` only what is below."""
     if entry == "*":
         return True
     try:
