@@ -28,7 +28,7 @@ def connect(access: Access, environ: Mapping[str, str] = os.environ) -> Any:
     if not access.verify:
         options |= {"cert_reqs": ssl.CERT_NONE, "assert_hostname": False}
     elif access.name:
-        options |= {"server_hostname": access.name, "assert_hostname": access.name}
+        options["server_hostname"] = access.name
     proxy = access.proxy or environment_proxy(access.server, environ)
     if not proxy:
         return urllib3.PoolManager(**options)
