@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 RUN := PATH=$(CURDIR)/$(VENV)/bin:$$PATH
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup lock check test test-cluster demo bench clean
+.PHONY: help setup lock check test test-cluster demo dist bench clean
 help:             ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -30,8 +30,12 @@ test-cluster: setup  ## the contract tests against a real etcd and kube-apiserve
 demo:             ## the article's Go web server, four ways, served; then nginx that follows it
 	@scripts/demo
 
+dist: setup       ## dist/: wheel and sdist, checked, and installed in a bare container
+	@scripts/dist
+	$(VENV)/bin/pytest -q tests/live/test_install.py -rs
+
 bench: setup      ## side by side with docker and BuildKit; writes bench/results/
 	$(RUN) $(PY) -m bench
 
 clean:            ## remove what the scripts made in this folder
-	rm -rf $(VENV) .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .tools dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

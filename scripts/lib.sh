@@ -1,6 +1,11 @@
 # Shared by the scripts: what they say, and how they get the tools they need.  Sourced, not run.
 
-say()  { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
+  green=$'\033[1;32m' bold=$'\033[1m' plain=$'\033[0m'
+else
+  green='' bold='' plain=''
+fi
+say()  { printf '%s==>%s %s%s%s\n' "$green" "$plain" "$bold" "$*" "$plain" >&2; }
 die()  { printf 'error: %s\n' "$1" >&2; [ -z "${2:-}" ] || printf 'hint: %s\n' "$2" >&2; exit 1; }
 
 # apt_install PACKAGE... : through sudo where not root, and only what is missing.

@@ -11,6 +11,7 @@ import pytest
 
 from support.checkout import ROOT, copy_checkout
 from support.dockerd import Dockerd
+from support.environment import certificates, passed
 from support.machine import require
 from support.wherry import Wherry
 
@@ -124,29 +125,14 @@ scripts/setup run
 make demo
 """
     volumes = ["-v", f"{tmp_path / 'wherry'}:/in/wherry:ro", "-v", f"{base_images}:/in/bases.tar:ro"]
-    for certificates in ("/etc/ssl/certs", "/usr/local/share/ca-certificates"):
-        if os.path.isdir(certificates):
-            volumes += ["-v", f"{certificates}:{certificates}:ro"]
-    kept = (
-        "SSL_CERT",
-        "PIP_",
-        "UV_",
-        "http",
-        "HTTP",
-        "no_proxy",
-        "NO_PROXY",
-        "REQUESTS_CA",
-        "CURL_CA",
-        "GOPROXY",
-    )
-    passed = [word for name in os.environ if name.startswith(kept) for word in ("-e", name)]
     done = dockerd.run(
         "run",
         "--rm",
         "--network",
         "host",
         *volumes,
-        *passed,
+        *certificates(),
+        *passed(),
         "debian:bookworm",
         "bash",
         "-c",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from wherry.cli.flags import Flag
-from wherry.errors import UnsupportedError, UsageError
+from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,12 +38,6 @@ def wanted(options: Options) -> bool:
 
 def cluster(options: Options) -> Cluster:
     """Access is looked for here and now; nothing is asked of the server yet.  Raises ProxyError."""
-    try:
-        import kubernetes  # noqa: F401
-    except ImportError:
-        raise UnsupportedError(
-            "following a cluster needs the kubernetes package", hint="pip install 'wherry[proxy]'"
-        ) from None
     from wherry.cli.proxy_options import say
     from wherry.proxy.kube.access import Finder
     from wherry.proxy.kube.client import Client

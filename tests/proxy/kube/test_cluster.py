@@ -297,7 +297,9 @@ def test_an_exec_plugin_that_fails_is_named(wherry: Wherry, api: ApiServer, tmp_
         ("", "file is empty"),
         ("a: [b", "is not YAML: line"),
         ("apiVersion: v1\nkind: Config\n", "cannot be used"),
-        ("[]", "is not what it should be"),
+        ("[]", "is not a mapping"),
+        ("clusters: 1", "clusters of"),
+        ("contexts: [1]", "has no name"),
     ],
 )
 def test_a_kubeconfig_that_is_none(wherry: Wherry, tmp_path: Path, text: str, says: str) -> None:

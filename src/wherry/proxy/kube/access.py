@@ -1,35 +1,47 @@
-"""Which API server, and who we are to it: kubectl's rules, carried out by the `kubernetes` package.
+"""Which API server, and who we are to it, by kubectl's rules:
 
 --kubeconfig FILE, else $KUBECONFIG (several, joined by ":"), else ~/.kube/config, else the pod's own
 ServiceAccount
+
+Written by hand: the `kubernetes` package knows the same, and brings 126 MB of models that nobody here uses.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.errors import ProxyError
+from wherry.proxy.kube.credentials import Credentials, PluginFailed, of_user, pem
 from wherry.proxy.kube.faults import printable
+from wherry.proxy.kube.kubeconfig import BadConfig, Selected, select, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 HOME_CONFIG = "~/.kube/config"
+LARGEST = 16 << 20
+"""Bytes of a kubeconfig."""
 
 
 class Access(NamedTuple):
-    """Configured access.  `configuration` is the `kubernetes` package's, which renews tokens by itself.
+    """`server` is a URL without a slash at its end; `authorities` are PEM, b"" for the machine's own.
 
-    `namespace` is the one of the context or the pod; `origin` says where all this was found.
+    `verify` says whether its certificate must be good, `name` what it must be for ("": the server's host).
+    `proxy` is a URL or "".  `namespace` is the one of the context or the pod; `origin` says where all this
+    was found.
     """
 
-    configuration: Any
+    server: str
+    credentials: Credentials
     namespace: str
     origin: str
+    authorities: bytes = b""
+    verify: bool = True
+    name: str = ""
+    proxy: str = ""
 
 
 class Finder:
@@ -62,48 +74,64 @@ class Finder:
             return paths
         return ""
 
-    def _of_files(self, paths: str) -> Access:
-        from kubernetes.client import Configuration
-        from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
-
-        missing = [p for p in paths.split(":") if p and not _exists(p)]
-        if missing and len(missing) == len(list(filter(None, paths.split(":")))):
+    def _of_files(self, joined: str) -> Access:
+        paths = [os.path.abspath(os.path.expanduser(path)) for path in joined.split(":") if path]
+        there = [path for path in paths if os.path.exists(path)]
+        if not there:
             raise ProxyError(
-                f"there is no {missing[0]}",
+                f"there is no {joined.split(':')[0] or joined}",
                 hint="name a kubeconfig file with --kubeconfig FILE or in $KUBECONFIG",
             )
-        configuration = Configuration()
-        with _explained(f"the kubeconfig {paths}") as complaints:
-            merger = KubeConfigMerger(paths)
-            if merger.config is None:
-                raise ValueError("it is empty")
-            loader = KubeConfigLoader(
-                merger.config,
-                active_context=self._context,
-                config_base_path=None,
-                config_persister=merger.save_changes,
-            )
-            loader.load_and_set(configuration)
-            _no_plugin_failed(loader, configuration, complaints)
-            context = loader.current_context
-            namespace = (context.get("context") or {}).get("namespace") or "default"
-        return Access(configuration, str(namespace), f"the context {context.get('name')} of {paths}")
+        with _explained(f"the kubeconfig {joined}"):
+            selected = select([(path, _parsed(path)) for path in there], self._context)
+            return _access(selected, f"the context {selected.context} of {joined}")
 
     def _of_pod(self) -> Access:
-        from kubernetes.client import Configuration
-        from kubernetes.config.incluster_config import InClusterConfigLoader
-
-        if "KUBERNETES_SERVICE_HOST" not in self._environ:
+        host = self._environ.get("KUBERNETES_SERVICE_HOST")
+        if not host:
             raise ProxyError(
                 f"no Kubernetes cluster is configured: there is no {HOME_CONFIG}, and this is no pod",
                 hint="name a kubeconfig file with --kubeconfig FILE or in $KUBECONFIG",
             )
-        configuration = Configuration()
-        token, ca = (os.path.join(self._account, name) for name in ("token", "ca.crt"))
+        port = self._environ.get("KUBERNETES_SERVICE_PORT") or "443"
+        server = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+        token = os.path.join(self._account, "token")
         origin = "this pod's ServiceAccount"
         with _explained(origin):
-            InClusterConfigLoader(token, ca, environ=self._environ).load_and_set(configuration)
-        return Access(configuration, _namespace_of(self._account), origin)
+            credentials = Credentials(token_file=token)
+            credentials.authorization()  # a pod without its token says so now
+            with open(os.path.join(self._account, "ca.crt"), "rb") as file:
+                authorities = file.read(LARGEST)
+        return Access(server, credentials, _namespace_of(self._account), origin, authorities)
+
+
+def _access(selected: Selected, origin: str) -> Access:
+    cluster = selected.cluster
+    server = text(cluster, "server").rstrip("/") or "http://localhost:8080"
+    return Access(
+        server if "://" in server else f"http://{server}",
+        of_user(selected),
+        selected.namespace,
+        origin,
+        pem(cluster, "certificate-authority"),
+        cluster.get("insecure-skip-tls-verify") is not True,
+        text(cluster, "tls-server-name"),
+        text(cluster, "proxy-url"),
+    )
+
+
+def _parsed(path: str) -> Any:
+    import yaml
+
+    with open(path, "rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise BadConfig(f"{path} is larger than {LARGEST >> 20} MiB")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
+    found = yaml.load(data, Loader=loader)  # noqa: S506  a safe one
+    if found is None:
+        raise BadConfig(f"{path}: the file is empty")
+    return found
 
 
 def _namespace_of(account: str) -> str:
@@ -118,51 +146,22 @@ def _exists(path: str) -> bool:
     return bool(path) and os.path.exists(os.path.expanduser(path))
 
 
-def _no_plugin_failed(loader: Any, configuration: Any, complaints: list[str]) -> None:
-    """The package logs that an exec plugin failed, and goes on without credentials: we do not."""
-    user = loader._user  # no public way to ask
-    if user is not None and "exec" in user and not (configuration.api_key or configuration.cert_file):
-        raise ProxyError(
-            f"the credential plugin {printable(user['exec'].safe_get('command'))} failed: "
-            + printable(complaints[0] if complaints else "it gave neither token nor certificate"),
-            hint="run it by hand; what it needs may be missing here, or its login has expired",
-        )
-
-
-class _Heard(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__(logging.ERROR)
-        self._lines = lines
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(record.getMessage())
-
-
 @contextlib.contextmanager
-def _explained(what: str) -> Iterator[list[str]]:
-    """Every way in which the package says that a configuration is no good, as a ProxyError.
-
-    Yields what it logs meanwhile.
-    """
+def _explained(what: str) -> Iterator[None]:
+    """Every way in which a configuration is no good, as a ProxyError."""
     import yaml
-    from kubernetes.config import ConfigException
 
-    lines: list[str] = []
-    ear = _Heard(lines)
-    logging.getLogger().addHandler(ear)
     try:
-        yield lines
+        yield
     except yaml.MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
         raise ProxyError(f"{what} is not YAML:{line} {error.problem}", hint="kubectl config view") from None
-    except (ConfigException, OSError, yaml.YAMLError) as error:
+    except PluginFailed as error:
+        raise ProxyError(
+            str(error), hint="run it by hand; what it needs may be missing here, or its login has expired"
+        ) from None
+    except (BadConfig, OSError, yaml.YAMLError) as error:
         raise ProxyError(
             f"{what} cannot be used: {printable(error)}",
             hint="kubectl config get-contexts shows what there is; --context NAME chooses one",
         ) from None
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise ProxyError(
-            f"{what} is not what it should be: {printable(error)}", hint="kubectl config view"
-        ) from None
-    finally:
-        logging.getLogger().removeHandler(ear)

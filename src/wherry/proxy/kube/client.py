@@ -1,7 +1,6 @@
 """HTTP to an API server: raw bytes, as they come, under our own clock.
 
-The `kubernetes` package brings certificates, tokens, proxies and the connection pool; its models and its
-watch stay unused.  Every way to fail comes out as faults.Failed, and nothing else does.
+Every way to fail comes out as faults.Failed, and nothing else does.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class Client:
 
     @property
     def server(self) -> str:
-        return str(self._access.configuration.host)
+        return self._access.server
 
     @property
     def origin(self) -> str:
@@ -87,7 +86,7 @@ class Client:
                 "GET",
                 self.server + path,
                 fields=query,
-                headers=self._headers() | {"Accept-Encoding": encoding},
+                headers=self._headers(encoding),
                 timeout=urllib3.Timeout(connect=self._policy.connect, read=patience),
                 retries=False,
                 preload_content=False,
@@ -101,28 +100,29 @@ class Client:
                 # What was read to its end went back to the pool by itself; a cut one must not.
                 answer.close()
 
-    def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json", "User-Agent": "wherry"}
-        with self._lock:
-            try:
-                token = self._access.configuration.get_api_key_with_prefix("BearerToken", "authorization")
-            except Exception as error:  # an exec plugin, a token file: whatever they run into
-                said = faults.printable(error)
-                raise Failed(Fault(faults.CREDENTIALS, f"{self.origin} has no token: {said}")) from None
-        if token:
-            headers["Authorization"] = token.strip()
+    def _headers(self, encoding: str) -> Any:
+        """Raises Failed for a token that cannot be had."""
+        import urllib3
+
+        headers = urllib3.HTTPHeaderDict(
+            {"Accept": "application/json", "User-Agent": "wherry", "Accept-Encoding": encoding}
+        )
+        expires = self._access.credentials.expires
+        if expires and time.time() > expires:
+            self.renew()
+        credentials = self._access.credentials
+        try:
+            for name, value in credentials.authorization():
+                headers.add(name, value)
+        except (OSError, ValueError) as error:
+            said = faults.printable(error)
+            raise Failed(Fault(faults.CREDENTIALS, f"{self.origin} has no token: {said}")) from None
         return headers
 
     def _use(self, access: Access) -> None:
-        from kubernetes.client.rest import RESTClientObject
+        from wherry.proxy.kube.connection import connect
 
-        try:
-            pool = RESTClientObject(access.configuration).pool_manager
-        except (OSError, ValueError) as error:
-            raise ProxyError(
-                f"{access.origin}: certificates cannot be read: {faults.printable(error)}"
-            ) from None
-        self._access, self._pool = access, pool
+        self._access, self._pool = access, connect(access)
 
 
 class Stream:
