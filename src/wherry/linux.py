@@ -31,6 +31,9 @@ MS_PRIVATE = 0x40000
 MS_SLAVE = 0x80000
 MNT_DETACH = 0x2
 
+AT_FDCWD = -100
+RENAME_NOREPLACE = 1
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PR_CAPBSET_READ = 23
@@ -83,6 +86,12 @@ def unshare(flags: int) -> None:
 def setns(file: int, flags: int) -> None:
     """setns(2)."""
     _check(libc().setns(file, flags))
+
+
+def rename_new(source: str, target: str) -> None:
+    """renameat2(2) with RENAME_NOREPLACE: raises FileExistsError also where `target` is an empty folder."""
+    old, new = os.fsencode(source), os.fsencode(target)
+    _check(libc().renameat2(AT_FDCWD, old, AT_FDCWD, new, RENAME_NOREPLACE), target)
 
 
 def prctl(option: int, value: int, third: int = 0) -> int:

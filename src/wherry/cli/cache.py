@@ -120,8 +120,6 @@ def _import(store: Store, name: str, file: str) -> None:
 
 
 def _remove(store: Store, name: str) -> None:
-    from wherry.store.prune import remove_mount
-
-    if not remove_mount(_find(store, name).path):
+    if not store.cache_mounts.remove(_find(store, name).path):
         raise ConflictError(f"cache mount {name} is in use", hint="wait for the build that uses it")
     print(name)

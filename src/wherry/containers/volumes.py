@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 
@@ -49,27 +50,30 @@ def _source(store: Store, container: str, volume: dict[str, Any], root: str) -> 
         place = volume["target"].strip("/").replace("/", "-")
         folder = os.path.join(store.containers.dir(container), "volumes", place)
     if not os.path.isdir(folder):
-        _fill(folder, resolve(root, volume["target"]))
+        _fill(store, folder, resolve(root, volume["target"]))
     return folder
 
 
-def _fill(folder: str, image_folder: str) -> None:
-    """A new volume begins as a copy of the image's folder, as with Docker.  Is atomic."""
+def _fill(store: Store, folder: str, image_folder: str) -> None:
+    """A new volume begins as a copy of the image's folder, as with Docker.
+
+    Is atomic: of several that make it at once the first one's is kept.
+    """
+    from wherry import linux
     from wherry.layers.copied import copy_view
     from wherry.layers.copying import finish
-    from wherry.layers.tree import entry_of
+    from wherry.layers.tree import ROOT_MODE, entry_of
     from wherry.layers.view import View
 
-    temporary = f"{folder}.{os.getpid()}.new"
-    os.makedirs(temporary)
-    if os.path.isdir(image_folder):
-        copy_view(View([image_folder]), temporary)
-        entry = entry_of(b"", os.fsencode(image_folder), os.stat(image_folder), {})
-        assert entry is not None  # noqa: S101
-        finish(temporary, entry, image_folder)
-    try:
-        os.rename(temporary, folder)
-    except OSError:
-        from wherry.layers.remove import remove_tree
-
-        remove_tree(temporary)
+    os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
+    with store.temp() as temporary:
+        fresh = os.path.join(temporary, "volume")
+        os.mkdir(fresh)
+        os.chmod(fresh, ROOT_MODE)
+        if os.path.isdir(image_folder):
+            copy_view(View([image_folder]), fresh)
+            entry = entry_of(b"", os.fsencode(image_folder), os.stat(image_folder), {})
+            assert entry is not None  # noqa: S101
+            finish(fresh, entry, image_folder)
+        with contextlib.suppress(FileExistsError):
+            linux.rename_new(fresh, folder)

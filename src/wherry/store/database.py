@@ -62,15 +62,23 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, with other writers kept out."""
+        """All or nothing, with other writers kept out.  One inside another is a part of that."""
         with self._turn:
+            if self._connection is not None and self._connection.in_transaction:
+                yield
+                return
             self.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self.execute("COMMIT")
             except BaseException:
-                self.execute("ROLLBACK")
+                self._roll_back()
                 raise
-            self.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        """SQLite has done so itself after some errors, a full disk among them."""
+        if self._connection is not None and self._connection.in_transaction:
+            self.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the connection; the next statement opens another.

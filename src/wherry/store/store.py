@@ -16,10 +16,10 @@ transaction.  Any number of processes use it at once.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 
 from wherry.errors import StorageError
+from wherry.store import locks
 from wherry.store.blobs import Blobs
 from wherry.store.cache import Cache
 from wherry.store.caches import CacheMounts
@@ -28,7 +28,7 @@ from wherry.store.database import Database
 from wherry.store.images import Images, Names
 from wherry.store.layers import Layers
 from wherry.store.location import default_root
-from wherry.store.temporary import sweep, temporary_folder
+from wherry.store.temporary import sweep, temporary_folder, write_file
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from wherry.store.builds import Builds
     from wherry.store.listings import Listings
 
-LAYOUT = '{"imageLayoutVersion":"1.0.0"}'
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 FOLDERS = ("blobs/sha256", "layers", "l", "containers", "tmp")
 
 
@@ -47,13 +47,14 @@ class Store:
         database = Database(os.path.join(root, "wherry.db"))
         self.database = database
         self.temporary = os.path.join(root, "tmp")
+        self._lock = os.path.join(root, "lock")
         self.blobs = Blobs(root, self.temporary)
-        self.layers = Layers(root, database)
+        self.layers = Layers(root, self.temporary, database)
         self.images = Images(database)
-        self.names = Names(root, database, self.blobs)
+        self.names = Names(root, self.temporary, database, self.blobs)
         self.cache = Cache(database)
-        self.cache_mounts = CacheMounts(root)
-        self.containers = Containers(root, database)
+        self.cache_mounts = CacheMounts(root, self.temporary)
+        self.containers = Containers(root, self.temporary, database)
 
     @property
     def builds(self) -> Builds:
@@ -67,7 +68,7 @@ class Store:
         """The files that steps read, by name."""
         from wherry.store.listings import Listings
 
-        return Listings(self.root)
+        return Listings(self.root, self.temporary)
 
     @classmethod
     def open(cls, root: str | None = None) -> Store:
@@ -76,7 +77,7 @@ class Store:
         try:
             if not os.path.exists(os.path.join(store.root, "oci-layout")):
                 store._create()
-            sweep(store.temporary)
+            sweep(store.temporary, store.containers.settle)
         except PermissionError as error:
             raise StorageError(
                 f"the store cannot be used: {error.filename}: permission denied",
@@ -92,12 +93,8 @@ class Store:
             os.makedirs(os.path.join(self.root, folder), mode=0o700, exist_ok=True)
         index = os.path.join(self.root, "index.json")
         if not os.path.exists(index):
-            with open(index, "w", encoding="ascii") as file:
-                file.write('{"schemaVersion":2,"manifests":[]}')
-        path = os.path.join(self.root, "oci-layout")
-        with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
-            file.write(LAYOUT)
-        os.rename(file.name, path)
+            write_file(self.temporary, index, b'{"schemaVersion":2,"manifests":[]}')
+        write_file(self.temporary, os.path.join(self.root, "oci-layout"), LAYOUT)
 
     @contextlib.contextmanager
     def temp(self) -> Iterator[str]:
@@ -108,7 +105,7 @@ class Store:
     @contextlib.contextmanager
     def using(self) -> Iterator[None]:
         """Hold on to everything in the store: collect() in another process waits for another time."""
-        with self._lock(fcntl.LOCK_SH):
+        with _releasing(locks.take(self._lock, locks.TOGETHER)):
             yield
 
     def collect(self) -> int:
@@ -118,29 +115,26 @@ class Store:
         """
         from wherry.store.collect import collect
 
-        try:
-            with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
-                return collect(self)
-        except BlockingIOError:
+        lock = locks.attempt(self._lock)
+        if lock is None:
             return 0
+        with _releasing(lock):
+            return collect(self)
 
     @contextlib.contextmanager
     def alone(self, waiting: Callable[[], None]) -> Iterator[None]:
         """Hold the store when nobody uses it any more; `waiting` is told if that takes a while."""
-        try:
-            with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
-                yield
-            return
-        except BlockingIOError:
+        lock = locks.attempt(self._lock)
+        if lock is None:
             waiting()
-        with self._lock(fcntl.LOCK_EX):
+            lock = locks.take(self._lock)
+        with _releasing(lock):
             yield
 
-    @contextlib.contextmanager
-    def _lock(self, how: int) -> Iterator[None]:
-        lock = os.open(os.path.join(self.root, "lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, how)
-            yield
-        finally:
-            os.close(lock)
+
+@contextlib.contextmanager
+def _releasing(lock: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        locks.release(lock)
