@@ -31,6 +31,9 @@ class Images:
 
     def add(self, record: ImageRecord) -> None:
         """Is idempotent: an image that is there keeps the time at which it was added first."""
+        known = self.get(record.id)
+        if known is not None and known.manifest == record.manifest:
+            return
         self._database.execute(
             "INSERT INTO images VALUES (?,?,?) ON CONFLICT (id) DO UPDATE SET manifest=excluded.manifest",
             *record,

@@ -7,6 +7,7 @@ go of its locks only when nothing that it started can write any more.  release()
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
@@ -62,7 +63,7 @@ def held() -> Iterable[int]:
 
 def _lock(path: str, how: int) -> int | None:
     """None where the file's name was taken away before we had the lock: it stands for nothing any more."""
-    file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    file = _open(path)
     try:
         fcntl.flock(file, how)
         if not os.fstat(file).st_nlink:
@@ -73,3 +74,13 @@ def _lock(path: str, how: int) -> int | None:
         raise
     _held.add(file)
     return file
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+    # Where nothing can be written, nobody can take away what the lock is to keep; the folder stands for it.
+    return os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)

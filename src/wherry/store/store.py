@@ -6,8 +6,13 @@
     caches/<mark>/                          cache mounts of RUN steps
     contexts/<mark>                         what each file of a build context was
     builds/, listings/                      what builds did, and the files that they read, by name
-    tmp/                                    work in progress
+    volumes/<name>/                         named volumes
+    logs/                                   what steps printed
+    tmp/                                    work in progress, and what is on its way out
+    lock                                    held together by who uses the store, alone by who collects
     wherry.db                               names, images, layers, cache, containers
+
+It is private: its folder is 0700 (store.privacy).
 
 A kill at any instant loses nothing that was finished: everything appears by one rename or one
 transaction.  Any number of processes use it at once.
@@ -28,6 +33,7 @@ from wherry.store.database import Database
 from wherry.store.images import Images, Names
 from wherry.store.layers import Layers
 from wherry.store.location import default_root
+from wherry.store.privacy import is_private, make_private
 from wherry.store.temporary import sweep, temporary_folder, write_file
 from wherry.typed import TYPE_CHECKING
 
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
     from wherry.store.listings import Listings
 
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-FOLDERS = ("blobs/sha256", "layers", "l", "containers", "tmp")
+FOLDERS = ("blobs", "blobs/sha256", "layers", "l", "containers", "tmp")
 
 
 class Store:
@@ -75,7 +81,7 @@ class Store:
         """Open the store, making it when absent, and sweep what killed processes left in it."""
         store = cls(os.path.abspath(root) if root else default_root())
         try:
-            if not os.path.exists(os.path.join(store.root, "oci-layout")):
+            if not store._is_ready():
                 store._create()
             sweep(store.temporary, store.containers.settle)
         except PermissionError as error:
@@ -87,14 +93,24 @@ class Store:
             raise StorageError(f"the store cannot be made: {error.filename} is not a folder") from error
         return store
 
+    def _is_ready(self) -> bool:
+        try:
+            return is_private(self.root) and os.path.exists(os.path.join(self.root, "oci-layout"))
+        except FileNotFoundError:
+            return False
+
     def _create(self) -> None:
-        os.makedirs(self.root, mode=0o711, exist_ok=True)
+        """Make what is missing, and make all of it private.  Is idempotent."""
+        os.makedirs(self.root, mode=0o700, exist_ok=True)
         for folder in FOLDERS:
             os.makedirs(os.path.join(self.root, folder), mode=0o700, exist_ok=True)
+        make_private(self.root)
         index = os.path.join(self.root, "index.json")
         if not os.path.exists(index):
             write_file(self.temporary, index, b'{"schemaVersion":2,"manifests":[]}')
-        write_file(self.temporary, os.path.join(self.root, "oci-layout"), LAYOUT)
+        layout = os.path.join(self.root, "oci-layout")
+        if not os.path.exists(layout):
+            write_file(self.temporary, layout, LAYOUT)
 
     @contextlib.contextmanager
     def temp(self) -> Iterator[str]:
