@@ -74,6 +74,14 @@ def test_a_half_removed_layer_is_never_taken_for_whole(root: str) -> None:
         store.database.close()
 
 
+def test_who_comes_second_with_a_layer_keeps_nothing_of_its_tree(root: str) -> None:
+    add_layer(root)
+    first = os.stat(Store.open(root).layers.path(DIFF_ID)).st_ino
+    add_layer(root)
+    store = opened(root)
+    assert os.stat(store.layers.path(DIFF_ID)).st_ino == first and files_of(store) == FILES
+
+
 def test_what_a_removal_that_was_killed_left_in_place_is_collected(root: str) -> None:
     store = Store.open(root)
     stale = Path(store.layers.path(DIFF_ID))

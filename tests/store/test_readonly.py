@@ -152,6 +152,32 @@ W rm talker
     assert notice == f"wherry: {missing} bytes of output are missing here: there was no room for them"
 
 
+def test_things_can_be_removed_although_the_disk_is_full(busybox_store: Path, tmp_path: Path) -> None:
+    script = """
+W build -q -t img $C
+W create --name idle bb true
+W prune -f
+[ -e $S/reserve ]
+fill
+room() { stat -f -c %a $D; }
+echo $(room)
+W rm idle
+echo $(room)
+fill
+W rmi img
+fill
+W prune -af
+echo $(room)
+W ps -aq
+W images --format '{{.Repository}}'
+"""
+    said = on_a_disk(busybox_store, tmp_path, script)
+    assert said[-1] == "bb" and "idle" in said and "Untagged: img:latest" in said
+    room = [int(line) for line in said if line.isdigit()]
+    assert room[0] == 0 and room[-1] > 0
+    assert not any(len(line) == 12 for line in said[-2:]), "no container is left"
+
+
 def test_how_a_container_ended_is_known_although_the_record_could_not_be_written(
     busybox_store: Path, tmp_path: Path
 ) -> None:

@@ -59,6 +59,7 @@ def run_here(
     code = UNSTARTED
     try:
         reserve_last_words(lock)
+        _remove_bundles(store.containers.dir(record.id))
         code = _run(store, record, attached=attached, started=started)
     except WherryError as error:
         code = error.exit_code
@@ -69,6 +70,15 @@ def run_here(
         _write_down(store, record, status="exited", exit_code=code, finished=finished, pid=0)
         locks.release(lock)
     return code
+
+
+def _remove_bundles(folder: str) -> None:
+    """What runs of this container that were killed left of theirs (sandbox.oci)."""
+    from wherry.layers.remove import remove_tree
+
+    for name in os.listdir(folder):
+        if name.startswith("bundle-"):
+            remove_tree(os.path.join(folder, name))
 
 
 def _write_down(store: Store, record: ContainerRecord, **fields: object) -> None:

@@ -9,15 +9,18 @@ import contextlib
 import os
 import time
 
-from wherry.errors import NotFoundError, StorageError, nearest
+from wherry.errors import ConflictError, NotFoundError, StorageError, nearest
 from wherry.store import locks
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wherry.store import ContainerRecord, Store
 
 KILLED = 137
 WORDS = 32  # bytes
+PATIENCE = 10  # seconds
 
 
 def lock_path(store: Store, container: str) -> str:
@@ -37,6 +40,24 @@ def take_lock(store: Store, container: str) -> int | None:
         locks.release(lock)
         raise NotFoundError(f"No such container: {container[:12]}")
     return lock
+
+
+@contextlib.contextmanager
+def held_still(store: Store, record: ContainerRecord) -> Iterator[None]:
+    """Let nobody start a container that does not run, or write to it.  Raises ConflictError if it runs."""
+    if not os.path.isdir(store.containers.dir(record.id)):
+        yield
+        return
+    wait_unlocked(store, record.id, PATIENCE)
+    lock = take_lock(store, record.id)
+    if lock is None:
+        raise ConflictError(
+            f"container {record.id[:12]} was started meanwhile", hint="see wherry ps, and try it again"
+        )
+    try:
+        yield
+    finally:
+        locks.release(lock)
 
 
 def reserve_last_words(lock: int) -> None:

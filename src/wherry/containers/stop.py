@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 
-from wherry.containers.state import refreshed, take_lock, wait_unlocked
+from wherry.containers.state import held_still, refreshed, wait_unlocked
 from wherry.errors import ConflictError
 from wherry.oci.signals import parse_signal
-from wherry.store import locks
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from wherry.store import ContainerRecord, Store
 
 DEFAULT_TIMEOUT = 10
@@ -70,23 +66,5 @@ def remove(store: Store, record: ContainerRecord, *, force: bool) -> None:
                 hint=f"wherry rm -f {record.name}",
             )
         kill(store, record)
-    with _held_still(store, record):
+    with held_still(store, record):
         store.containers.remove(record.id)
-
-
-@contextlib.contextmanager
-def _held_still(store: Store, record: ContainerRecord) -> Iterator[None]:
-    """Let nobody start it meanwhile.  Raises ConflictError where somebody just did."""
-    if not os.path.isdir(store.containers.dir(record.id)):
-        yield
-        return
-    wait_unlocked(store, record.id, KILL_TIMEOUT)
-    lock = take_lock(store, record.id)
-    if lock is None:
-        raise ConflictError(
-            f"container {record.id[:12]} was started meanwhile", hint=f"wherry rm -f {record.name}"
-        )
-    try:
-        yield
-    finally:
-        locks.release(lock)

@@ -9,6 +9,7 @@
     volumes/<name>/                         named volumes
     logs/                                   what steps printed
     tmp/                                    work in progress, and what is on its way out
+    reserve                                 room for what removals write on a full disk
     lock                                    held together by who uses the store, alone by who collects
     wherry.db                               names, images, layers, cache, containers
 
@@ -123,6 +124,18 @@ class Store:
         """Hold on to everything in the store: collect() in another process waits for another time."""
         with _releasing(locks.take(self._lock, locks.TOGETHER)):
             yield
+
+    @contextlib.contextmanager
+    def freeing(self) -> Iterator[None]:
+        """To be entered before anything is looked up by who is going to remove things: on a full disk too
+        there is room then to write down what is gone."""
+        from wherry.store.reserve import given_up_if_full
+
+        with given_up_if_full(self.root, self.temporary):
+            try:
+                yield
+            finally:
+                self.database.close()  # SQLite's log gives its room back
 
     def collect(self) -> int:
         """Remove what no image, container or cache record refers to.  The bytes that were freed.
