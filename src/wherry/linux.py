@@ -33,6 +33,7 @@ MNT_DETACH = 0x2
 
 AT_FDCWD = -100
 RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -90,8 +91,17 @@ def setns(file: int, flags: int) -> None:
 
 def rename_new(source: str, target: str) -> None:
     """renameat2(2) with RENAME_NOREPLACE: raises FileExistsError also where `target` is an empty folder."""
+    _renameat2(source, target, RENAME_NOREPLACE)
+
+
+def exchange(source: str, target: str) -> None:
+    """renameat2(2) with RENAME_EXCHANGE: at no instant is either of them absent."""
+    _renameat2(source, target, RENAME_EXCHANGE)
+
+
+def _renameat2(source: str, target: str, flags: int) -> None:
     old, new = os.fsencode(source), os.fsencode(target)
-    _check(libc().renameat2(AT_FDCWD, old, AT_FDCWD, new, RENAME_NOREPLACE), target)
+    _check(libc().renameat2(AT_FDCWD, old, AT_FDCWD, new, flags), target)
 
 
 def prctl(option: int, value: int, third: int = 0) -> int:

@@ -96,3 +96,16 @@ def test_a_step_that_is_stopped_is_gone_before_its_folder(bb: Wherry, tmp_path: 
     done = bb.run("build", str(tmp_path))
     assert done.returncode == 1 and "Directory not empty" not in done.stderr
     assert os.listdir(bb.root / "tmp") == []
+
+
+def test_a_container_s_next_run_takes_away_what_a_killed_one_left(bb: Wherry) -> None:
+    run = bb.start("run", "--name", "cc", "bb", "sh", "-c", "echo begun; [ -e /once ] || sleep 30")
+    assert run.stdout is not None and run.stdout.readline() == "begun\n"
+    (folder,) = (bb.root / "containers").iterdir()
+    run.kill()
+    run.communicate()
+    until_free(folder / "lock")
+    assert list(folder.glob("bundle-*"))
+    (folder / "upper/once").touch()
+    bb("start", "-a", "cc")
+    assert not list(folder.glob("bundle-*"))

@@ -214,3 +214,33 @@ def test_the_index_and_the_layout_file_are_whole(root: str) -> None:
             "wherry.db-shm",
         }
         store.database.close()
+
+
+def test_an_import_of_a_cache_mount_keeps_the_old_one_or_has_the_new_one(root: str, tmp_path: Path) -> None:
+    import io
+    import tarfile
+
+    from wherry.cli.cache import _import
+
+    archive = tmp_path / "x.tar"
+    with tarfile.open(archive, "w") as tar:
+        info = tarfile.TarInfo("new")
+        info.size = 1
+        tar.addfile(info, io.BytesIO(b"x"))
+
+    def prepare() -> Path:
+        store = Store.open(root)
+        with store.cache_mounts.use("mine", "locked") as path:
+            if not os.path.isdir(path):
+                os.mkdir(path)
+            for name in os.listdir(path):
+                os.unlink(os.path.join(path, name))
+            Path(path, "old").touch()
+            return Path(path)
+
+    prepare()
+    for _ in kills(lambda: _import(Store.open(root), "mine", str(archive))):
+        store = opened(root)
+        assert os.listdir(store.cache_mounts.path("mine")) in (["old"], ["new"])
+        store.database.close()
+        prepare()

@@ -6,10 +6,13 @@ import os
 import shutil
 import stat
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support.plain import plain_user
 from support.wherry import Wherry
 from wherry.store import Store
 
@@ -18,15 +21,28 @@ STRANGER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env"
 
 
 @pytest.fixture
-def reachable(busybox_store: Path) -> Path:
-    """A store with ``bb`` in a folder that everybody can enter."""
-    import tempfile
-
+def entered_by_all() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="wherry-privacy-"))
     folder.chmod(0o755)
-    shutil.copytree(busybox_store, folder / "s", symlinks=True)
-    yield folder / "s"  # type: ignore[misc]
+    yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def reachable(busybox_store: Path, entered_by_all: Path) -> Path:
+    """A store with ``bb`` in a folder that everybody can enter."""
+    shutil.copytree(busybox_store, entered_by_all / "s", symlinks=True)
+    return entered_by_all / "s"
+
+
+@pytest.fixture
+def plain(busybox_store: Path, entered_by_all: Path) -> Wherry:
+    """The command of a plain user who has the image ``bb``."""
+    wherry = plain_user(entered_by_all)
+    Wherry(busybox_store)("save", "-o", str(entered_by_all / "bb.tar"), "bb")
+    (entered_by_all / "bb.tar").chmod(0o644)
+    wherry("load", "-q", "-i", str(entered_by_all / "bb.tar"))
+    return wherry
 
 
 def open_to_all(root: Path) -> None:
@@ -125,3 +141,45 @@ def test_its_owner_s_other_tools_read_it(bb: Wherry) -> None:
         manifest = json.loads((bb.root / "blobs" / descriptor["digest"].replace(":", "/")).read_text())
         config = bb.root / "blobs" / manifest["config"]["digest"].replace(":", "/")
         assert json.loads(config.read_text())["os"] == "linux"
+
+
+@pytest.mark.root
+@pytest.mark.runtime
+@pytest.mark.rootless
+@pytest.mark.parametrize("isolation", ["oci", "chroot"])
+def test_a_plain_user_s_containers_have_users_of_their_own(plain: Wherry, isolation: str) -> None:
+    plain.env["WHERRY_ISOLATION"] = isolation
+    context = plain.root.parent / "c"
+    cache = "--mount=type=cache,target=/c,uid=1000"
+    plain.build(context, f"FROM bb\nUSER 1000\nRUN {cache} touch /c/x && id -u > /tmp/id\n", "-t", "img")
+    words = ("run", "--name", "cc", "-u", "1000", "-v", "vol:/v", "-v", "/anon", "img")
+    assert plain(*words, "sh", "-c", "id -u; cat /tmp/id; ls -d /v /anon; echo x > /tmp/x") == (
+        "1000\n1000\n/anon\n/v"
+    )
+    copy = plain.root.parent / "x"
+    plain("cp", "cc:/tmp/x", str(copy))
+    assert copy.read_text() == "x\n"
+    plain("cp", str(copy), "cc:/tmp/y")
+    assert_private(plain.root)
+    plain("rm", "cc")
+    assert os.listdir(plain.root / "containers") == os.listdir(plain.root / "tmp") == []
+
+
+@pytest.mark.root
+@pytest.mark.runtime
+@pytest.mark.rootless
+def test_a_command_that_may_not_remove_what_another_left_leaves_it_to_one_that_may(plain: Wherry) -> None:
+    """``images`` needs no user namespace, and files of subordinate ids are none of its user's."""
+    context = plain.root.parent / "c"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM bb\nRUN chown 5:5 /etc && echo begun && sleep 30\n")
+    build = plain.start("build", "--progress", "plain", str(context))
+    assert build.stderr is not None
+    while "begun" not in (line := build.stderr.readline()) or "RUN" in line:
+        assert line
+    build.kill()
+    build.communicate()
+    for _ in range(3):
+        assert plain.run("images", "-q").stderr == ""
+    plain("run", "--rm", "bb", "true")
+    assert os.listdir(plain.root / "tmp") == []

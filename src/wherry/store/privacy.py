@@ -9,14 +9,8 @@ import contextlib
 import os
 import stat
 
-OTHERS = 0o077
 # Folders whose files wherry reads and writes itself; the modes below the others are those of images.
 OWN = ("contexts", "logs", "builds", "listings")
-
-
-def is_private(root: str) -> bool:
-    """Raises FileNotFoundError."""
-    return not os.stat(root).st_mode & OTHERS
 
 
 def make_private(root: str) -> None:

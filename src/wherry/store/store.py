@@ -34,7 +34,6 @@ from wherry.store.database import Database
 from wherry.store.images import Images, Names
 from wherry.store.layers import Layers
 from wherry.store.location import default_root
-from wherry.store.privacy import is_private, make_private
 from wherry.store.temporary import sweep, temporary_folder, write_file
 from wherry.typed import TYPE_CHECKING
 
@@ -95,13 +94,17 @@ class Store:
         return store
 
     def _is_ready(self) -> bool:
+        """Whether it exists, and is its owner's alone."""
         try:
-            return is_private(self.root) and os.path.exists(os.path.join(self.root, "oci-layout"))
+            open_to_others = os.stat(self.root).st_mode & 0o077
         except FileNotFoundError:
             return False
+        return not open_to_others and os.path.exists(os.path.join(self.root, "oci-layout"))
 
     def _create(self) -> None:
         """Make what is missing, and make all of it private.  Is idempotent."""
+        from wherry.store.privacy import make_private
+
         os.makedirs(self.root, mode=0o700, exist_ok=True)
         for folder in FOLDERS:
             os.makedirs(os.path.join(self.root, folder), mode=0o700, exist_ok=True)
