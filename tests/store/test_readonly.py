@@ -14,10 +14,12 @@ pytestmark = [pytest.mark.root, pytest.mark.runtime]
 
 PREPARE = r"""
 W build -q -t img $C
+printf 'FROM bb\nRUN --mount=type=cache,id=mine,target=/c echo x > /c/x\n' > $C/other
+W build -q -f $C/other $C >/dev/null
 W run --name ended bb sh -c 'echo hello; exit 3' || [ $? = 3 ]
 W create --name idle bb true
 """
-# Each reads; {d} is what the disk is mounted on.
+# None of these changes the store.
 READERS = """
 W ps -a
 W ps -aq
@@ -30,6 +32,7 @@ W info
 W version
 W explain
 W cache ls
+W cache export mine $C/../cache.tar
 W context $C
 W save -o $C/../out.tar bb
 W save -o $C/../out2.tar img

@@ -55,11 +55,13 @@ class CacheMounts:
         "locked" waits until nobody else uses it, "private" takes another where somebody does, "shared"
         goes beside others.  Whatever ends this process lets go of it.
         """
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        if not os.path.isdir(self._folder):
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
         path, lock = self._private(name) if sharing == "private" else self._one(name, sharing)
         try:
             said = json.dumps({"id": name, "used": time.time()})
-            write_file(self._temporary, path + ".json", said.encode())
+            with contextlib.suppress(OSError):  # who only reads it needs no room on the disk
+                write_file(self._temporary, path + ".json", said.encode())
             yield path
         finally:
             locks.release(lock)
