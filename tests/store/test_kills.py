@@ -9,6 +9,7 @@ import pytest
 
 from support.kills import kills
 from wherry.containers.volumes import container_mounts
+from wherry.errors import NotFoundError
 from wherry.store import ContainerRecord, ImageRecord, LayerInfo, Store
 
 DIFF_ID = "sha256:" + "1" * 64
@@ -93,49 +94,63 @@ def test_what_a_removal_that_was_killed_left_in_place_is_collected(root: str) ->
 RECORD = ContainerRecord("c" * 64, "name", "sha256:i", "image", 1.0, {"layers": []})
 
 
+@pytest.fixture
+def with_image(root: str) -> str:
+    store = Store.open(root)
+    store.images.add(ImageRecord(RECORD.image_id, "sha256:m", 1.0))
+    store.database.close()
+    return root
+
+
 def assert_folders_are_those_of_records(store: Store) -> bool:
     known = {record.id for record in store.containers.all()}
     assert set(os.listdir(os.path.join(store.root, "containers"))) == known
     return bool(known)
 
 
-def test_a_container_s_folder_and_record_come_together(root: str) -> None:
+def test_a_container_s_folder_and_record_come_together(with_image: str) -> None:
     def create() -> None:
-        Store.open(root).containers.add(RECORD)
+        Store.open(with_image).containers.add(RECORD)
 
     for _ in kills(create):
-        store = opened(root)
+        store = opened(with_image)
         if assert_folders_are_those_of_records(store):
             store.containers.remove(RECORD.id)
         store.database.close()
 
 
-def test_a_container_s_folder_and_record_go_together(root: str) -> None:
-    Store.open(root).database.close()
-
+def test_a_container_s_folder_and_record_go_together(with_image: str) -> None:
     def remove() -> None:
-        Store.open(root).containers.remove(RECORD.id)
+        Store.open(with_image).containers.remove(RECORD.id)
 
-    store = Store.open(root)
+    store = Store.open(with_image)
     store.containers.add(RECORD)
     Path(store.containers.dir(RECORD.id), "upper").mkdir()
     store.database.close()
     for _ in kills(remove):
-        store = opened(root)
+        store = opened(with_image)
         if not assert_folders_are_those_of_records(store):
             store.containers.add(RECORD)
             Path(store.containers.dir(RECORD.id), "upper").mkdir()
         store.database.close()
 
 
-def test_a_name_that_is_taken_leaves_no_folder_and_no_mark(root: str) -> None:
+def test_a_name_that_is_taken_leaves_no_folder_and_no_mark(with_image: str) -> None:
     import sqlite3
 
-    store = Store.open(root)
+    store = Store.open(with_image)
     store.containers.add(RECORD)
     with pytest.raises(sqlite3.IntegrityError):
         store.containers.add(RECORD._replace(id="d" * 64))
     assert assert_folders_are_those_of_records(store)
+    assert os.listdir(store.temporary) == []
+
+
+def test_a_container_whose_image_is_gone_leaves_no_folder_and_no_mark(root: str) -> None:
+    store = Store.open(root)
+    with pytest.raises(NotFoundError, match="No such image: image"):
+        store.containers.add(RECORD)
+    assert not assert_folders_are_those_of_records(store)
     assert os.listdir(store.temporary) == []
 
 

@@ -55,11 +55,7 @@ def create(store: Store, options: CreateOptions) -> ContainerRecord:
     name = check_name(options.name) if options.name else _free_name(store)
     config = _config(image, options, container)
     record = ContainerRecord(container, name, image.id, options.image, time.time(), config)
-    with store.using(), store.database.transaction():
-        if store.images.get(image.id) is None:
-            raise NotFoundError(
-                f"No such image: {options.image}", hint="another command has just removed it"
-            )
+    with store.using():
         _add(store, record)
     return record
 

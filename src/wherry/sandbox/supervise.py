@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 
+# Not one of those that a terminal, a shell or an orchestrator sends to a whole process group.
 ENDING = signal.SIGRTMIN
 
 

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 
-from wherry.errors import NotFoundError, StorageError
+from wherry.errors import NotFoundError, StorageError, WherryError
 from wherry.store import locks
 from wherry.store.temporary import discard
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -51,17 +51,29 @@ class Containers:
         return os.path.join(self._folder, container)
 
     def add(self, record: ContainerRecord) -> None:
-        """Raises sqlite3.IntegrityError when the id or the name is taken.  Is atomic."""
+        """Record a container and make its folder.  Is atomic.
+
+        Raises sqlite3.IntegrityError when the id or the name is taken, NotFoundError where its image was
+        removed meanwhile.
+        """
         with self._marked(record.id):
             os.mkdir(self.dir(record.id), mode=0o700)
             try:
-                self._database.execute(
-                    f"INSERT INTO containers ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
-                    *record._replace(config=json.dumps(record.config)),  # type: ignore[arg-type]
-                )
+                with self._database.transaction():
+                    self._insert(record)
             except BaseException:
                 os.rmdir(self.dir(record.id))
                 raise
+
+    def _insert(self, record: ContainerRecord) -> None:
+        if not self._database.execute("SELECT 1 FROM images WHERE id=?", record.image_id):
+            raise NotFoundError(
+                f"No such image: {record.image_name}", hint="another command has just removed it"
+            )
+        self._database.execute(
+            f"INSERT INTO containers ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+            *record._replace(config=json.dumps(record.config)),  # type: ignore[arg-type]
+        )
 
     def get(self, container: str) -> ContainerRecord | None:
         return next(iter(self._select("id=?", container)), None)
@@ -123,7 +135,7 @@ class Containers:
         try:
             yield
             os.unlink(path)
-        except (sqlite3.IntegrityError, StorageError):
+        except (sqlite3.IntegrityError, WherryError):
             os.unlink(path)
             raise
         finally:

@@ -96,6 +96,7 @@ class Database:
         if self._connection is None:
             import sqlite3
 
+            self._refusal = None
             fresh = not os.path.exists(self.path)
             if fresh:
                 # SQLite would make it with the umask's mode, and its other files with the mode of this one.
