@@ -40,6 +40,8 @@ SYS_MOUNT_SETATTR = 442  # on every architecture
 SYS_CLOSE_RANGE = 436
 AT_FDCWD = -100
 AT_RECURSIVE = 0x8000
+RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -103,12 +105,12 @@ def mount_setattr(target: str, *, set: int = 0, clear: int = 0, recursive: bool 
     _check(number, target)
 
 
-def close_range(first: int) -> None:
-    """close_range(2), Linux 5.9: close all descriptors from `first` on."""
+def close_range(first: int, last: int = 0xFFFFFFFF) -> None:
+    """close_range(2), Linux 5.9: close all descriptors from `first` to `last`."""
     import ctypes
 
     word = ctypes.c_uint
-    _check(libc().syscall(ctypes.c_long(SYS_CLOSE_RANGE), word(first), word(0xFFFFFFFF), word(0)))
+    _check(libc().syscall(ctypes.c_long(SYS_CLOSE_RANGE), word(first), word(last), word(0)))
 
 
 def unshare(flags: int) -> None:
@@ -119,6 +121,21 @@ def unshare(flags: int) -> None:
 def setns(file: int, flags: int) -> None:
     """setns(2)."""
     _check(libc().setns(file, flags))
+
+
+def rename_new(source: str, target: str) -> None:
+    """renameat2(2) with RENAME_NOREPLACE: raises FileExistsError also where `target` is an empty folder."""
+    _renameat2(source, target, RENAME_NOREPLACE)
+
+
+def exchange(source: str, target: str) -> None:
+    """renameat2(2) with RENAME_EXCHANGE: at no instant is either of them absent."""
+    _renameat2(source, target, RENAME_EXCHANGE)
+
+
+def _renameat2(source: str, target: str, flags: int) -> None:
+    old, new = os.fsencode(source), os.fsencode(target)
+    _check(libc().renameat2(AT_FDCWD, old, AT_FDCWD, new, flags), target)
 
 
 def prctl(option: int, value: int, third: int = 0) -> int:

@@ -115,7 +115,7 @@ fails() {{ wherry "$@" && exit 70 || [ $? = 1 ]; }}
         timeout=60,
     )
     assert done.returncode == 0, (done.returncode, done.stderr)
-    assert "no space left on device" in done.stderr and "Traceback" not in done.stderr
+    assert "no space left on device" in done.stderr.lower() and "Traceback" not in done.stderr
     return done
 
 

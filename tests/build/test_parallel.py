@@ -93,11 +93,10 @@ def test_an_end_in_the_middle_ends_every_stage(bb: Wherry, tmp_path: Path, how: 
     build.send_signal(how)
     build.communicate(timeout=30)
     end = time.monotonic() + 10
-    while not nothing_runs("sleep 765432"):
+    while not nothing_runs("sleep 765432") or list((bb.root / "tmp").iterdir()):
         assert time.monotonic() < end
         time.sleep(0.02)
-    bb("images")
-    assert list((bb.root / "tmp").iterdir()) == []
+        bb("images")
 
 
 def test_two_stages_with_the_same_step_make_it_once(bb: Wherry, tmp_path: Path) -> None:

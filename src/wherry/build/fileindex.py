@@ -13,6 +13,7 @@ import os
 import time
 
 from wherry.layers.tree import xattrs_of
+from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,12 +56,12 @@ class FileIndex:
         if not self._path or not self._changed:
             return
         kept = {name: row for name in seen if (row := self._fresh.get(name) or self._rows.get(name))}
-        temporary = f"{self._path}.{os.getpid()}"
+        text = json.dumps({"version": VERSION, "files": kept}, separators=(",", ":"))
+        folder = os.path.dirname(self._path)
         try:
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)
-            with open(temporary, "w", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(json.dumps({"version": VERSION, "files": kept}, separators=(",", ":")))
-            os.rename(temporary, self._path)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            temporary = os.path.join(os.path.dirname(folder), "tmp")  # the store's
+            write_file(temporary, self._path, text.encode("utf-8", "surrogateescape"))
         except OSError:
             pass
 

@@ -164,6 +164,7 @@ class Mounting:
 
     def _fill(self, one: PlannedMount, path: str) -> None:
         """A new cache: empty, or a copy of what `from` and `source` name."""
+        from wherry import linux
         from wherry.layers.copied import copy_view
 
         fresh = self._new()
@@ -175,8 +176,8 @@ class Mounting:
             copy_view(view, fresh, top)
         os.chown(fresh, *one.owner)
         os.chmod(fresh, one.mode)
-        with contextlib.suppress(OSError):  # another step was first
-            os.rename(fresh, path)
+        with contextlib.suppress(FileExistsError):  # another step was first
+            linux.rename_new(fresh, path)
 
     # -- secret and ssh ----------------------------------------------------------------------------
 

@@ -46,7 +46,6 @@ def _layer(store: Store, own: tuple[str, ...]) -> tuple[str, float]:
     if known is not None and store.layers.has(known.value):
         return known.value, known.created
     from wherry.layers.pack import pack
-    from wherry.layers.remove import remove_tree
     from wherry.layers.squash import squash
     from wherry.sandbox.userns import enter_if_needed
 
@@ -57,7 +56,6 @@ def _layer(store: Store, own: tuple[str, ...]) -> tuple[str, float]:
         squash([store.layers.path(diff_id) for diff_id in own], tree)
         packed = pack(tree)
         store.layers.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
-        remove_tree(tree)
     store.cache.put(key, packed.diff_id, components)
     record = store.cache.get(key)
     assert record is not None  # noqa: S101

@@ -25,14 +25,14 @@ class StepLog:
     """The whole output of a step in a file, its last lines in memory.
 
     The file of a step that failed stays, with those of the last failures before it; others go.  What is in
-    `secrets` is in none of them.
+    `secrets` is in none of them.  What a full disk has no room for is missing in the file.
     """
 
     def __init__(self, root: str, step: Step, secrets: Iterable[bytes] = ()) -> None:
         self._step = step
         self._redactor = Redactor(secrets)
         folder = os.path.join(root, "logs")
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
         for old in sorted(os.listdir(folder))[:-KEPT_LOGS]:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(folder, old))
@@ -48,7 +48,9 @@ class StepLog:
         self._write(self._redactor.flush())
 
     def _write(self, data: bytes) -> None:
-        write_all(self._file, data)
+        # The step, and what is said of it, do not end because its log finds no room.
+        with contextlib.suppress(OSError):
+            write_all(self._file, data)
         self._step.output(data)
         self._tail = (self._tail + data)[-(1 << 14) :]
 

@@ -226,10 +226,6 @@ class Worker:
         """Hash a finished tree and give it to the store."""
         packed = pack(tree)
         self._store.layers.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
-        if os.path.exists(tree):
-            from wherry.layers.remove import remove_tree
-
-            remove_tree(tree)
         return packed.diff_id
 
 

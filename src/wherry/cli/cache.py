@@ -103,8 +103,8 @@ def _export(store: Store, name: str, file: str) -> None:
 
 def _import(store: Store, name: str, file: str) -> None:
     """Is atomic: the folder is the new one or the old one."""
+    from wherry import linux
     from wherry.layers.compress import decompressed
-    from wherry.layers.remove import remove_tree
     from wherry.layers.unpack import unpack
 
     with store.using(), store.temp() as temporary:
@@ -113,15 +113,13 @@ def _import(store: Store, name: str, file: str) -> None:
         with open(0 if file == "-" else file, "rb", closefd=file != "-") as stream:
             unpack(decompressed(stream), fresh, name=file, markers=False)
         with store.cache_mounts.use(name, "locked") as path:
-            if os.path.isdir(path):
-                os.rename(path, os.path.join(temporary, "old"))
-            os.rename(fresh, path)
-        remove_tree(os.path.join(temporary, "old"))
+            try:
+                linux.exchange(fresh, path)
+            except FileNotFoundError:
+                os.rename(fresh, path)
 
 
 def _remove(store: Store, name: str) -> None:
-    from wherry.store.prune import remove_mount
-
-    if not remove_mount(_find(store, name).path):
+    if not store.cache_mounts.remove(_find(store, name).path):
         raise ConflictError(f"cache mount {name} is in use", hint="wait for the build that uses it")
     print(name)

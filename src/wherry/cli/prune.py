@@ -46,7 +46,10 @@ def run(options: Options) -> int:
         return 1
     enter_if_needed()  # the files of layers belong to a plain user's subordinate ids
     store = Store.open()
-    with store.alone(lambda: print("waiting for running builds to end", file=sys.stderr)):
+    with (
+        store.freeing(),
+        store.alone(lambda: print("waiting for running builds to end", file=sys.stderr)),
+    ):
         gone = remove(store, chosen(reclaimable(store, everything=everything), before=before, keep=keep))
     if gone:
         print(_table(gone))

@@ -35,4 +35,5 @@ def run(options: Options) -> int:
         remove(store, lookup(store, name), force=force)
         print(name)
 
-    return each(options.args, act)
+    with store.freeing():
+        return each(options.args, act)

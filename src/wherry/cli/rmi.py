@@ -31,4 +31,5 @@ def run(options: Options) -> int:
         for line in remove_image(store, name, force=options.flag("force")):
             print(line)
 
-    return each(options.args, remove)
+    with store.freeing():
+        return each(options.args, remove)

@@ -20,5 +20,6 @@ def run(options: Options) -> int:
 
     store = Store.open()
     target = parse(options.args[1])
-    store.names.set(target.canonical(), named(store, options.args[0]))
+    with store.database.transaction():
+        store.names.set(target.canonical(), named(store, options.args[0]))
     return 0

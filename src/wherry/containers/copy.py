@@ -12,6 +12,7 @@ import os
 import shutil
 
 from wherry import linux
+from wherry.containers.state import held_still
 from wherry.errors import ContextError, NotFoundError, WherryError
 from wherry.layers.entry import Entry
 from wherry.layers.tarread import TarReader
@@ -136,11 +137,12 @@ def _writing(
         _child(lambda: _enter_running(record.pid), act, pump, path, record, reading=False)
         return
     choice = choose()
-    snapshot = choice.snapshots.open(_layers(store, record), store.containers.dir(record.id))
-    try:
-        _child(lambda: os.chroot(snapshot.root), act, pump, path, record, reading=False)
-    finally:
-        snapshot.close()
+    with held_still(store, record):
+        snapshot = choice.snapshots.open(_layers(store, record), store.containers.dir(record.id))
+        try:
+            _child(lambda: os.chroot(snapshot.root), act, pump, path, record, reading=False)
+        finally:
+            snapshot.close()
 
 
 def _runs(record: ContainerRecord) -> bool:

@@ -48,26 +48,33 @@ class CreateOptions(NamedTuple):
 
 
 def create(store: Store, options: CreateOptions) -> ContainerRecord:
-    """Make and record a container.  Raises NotFoundError, ConflictError, UsageError."""
-    import sqlite3
+    """Make and record a container.  Raises NotFoundError, ConflictError, UsageError.
 
+    Is atomic: who removes the image at the same moment is earlier, or finds that it is used.
+    """
     image = _image(store, options.image)
     container = new_id()
     name = check_name(options.name) if options.name else _free_name(store)
-    record = ContainerRecord(
-        container, name, image.id, options.image, time.time(), _config(image, options, container)
-    )
+    config = _config(image, options, container)
+    record = ContainerRecord(container, name, image.id, options.image, time.time(), config)
+    with store.using():
+        _add(store, record)
+    return record
+
+
+def _add(store: Store, record: ContainerRecord) -> None:
+    import sqlite3
+
     try:
         store.containers.add(record)
     except sqlite3.IntegrityError:
-        owner = store.containers.by_name(name)
+        owner = store.containers.by_name(record.name)
         raise ConflictError(
-            f'Conflict. The container name "/{name}" is already in use by container '
+            f'Conflict. The container name "/{record.name}" is already in use by container '
             f'"{owner.id if owner else "?"}". You have to remove (or rename) that container to be able '
             "to reuse that name.",
-            hint=f"wherry rm {name}, or choose another --name",
+            hint=f"wherry rm {record.name}, or choose another --name",
         ) from None
-    return record
 
 
 def _image(store: Store, name: str) -> Image:

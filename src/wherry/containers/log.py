@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 POLL = 0.05
 LONGEST_LINE = 1 << 14
+DROPPED = b"wherry: %d bytes of output are missing here: there was no room for them\n"
 
 
 class LogLine(NamedTuple):
@@ -32,11 +34,17 @@ def log_path(store: Store, container: str) -> str:
 
 
 class LogWriter:
-    """Splits what comes in pieces into lines.  One write(2) a batch: a reader never sees half a batch."""
+    """Splits what comes in pieces into lines.  One write(2) a batch: a reader never sees half a batch.
+
+    Nothing is raised: what cannot be written is dropped, and how much that was is said in the log when
+    there is room again.
+    """
 
     def __init__(self, path: str) -> None:
-        self._file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        self._file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC, 0o600)
         self._partial = {"stdout": b"", "stderr": b""}
+        self._dropped = 0
+        self._mend()
 
     def write(self, stream: str, data: bytes) -> None:
         *lines, rest = (self._partial[stream] + data).split(b"\n")
@@ -50,41 +58,71 @@ class LogWriter:
 
     def close(self) -> None:
         for stream, rest in self._partial.items():
-            if rest:
-                self._put(stream, [rest])
+            self._put(stream, [rest] if rest else [])
         os.close(self._file)
 
     def _put(self, stream: str, lines: list[bytes]) -> None:
+        if self._dropped and self._append(_row("stderr", DROPPED % self._dropped)):
+            self._dropped = 0
         if not lines:
             return
-        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
-        rows = [
-            json.dumps(
-                {"log": line.decode("utf-8", "replace"), "stream": stream, "time": now}, ensure_ascii=False
-            )
-            for line in lines
-        ]
-        os.write(self._file, ("\n".join(rows) + "\n").encode())
+        if self._dropped or not self._append(b"".join(_row(stream, line) for line in lines)):
+            self._dropped += sum(map(len, lines))
+
+    def _append(self, rows: bytes) -> bool:
+        """Write all of it or nothing of it; whether it was written."""
+        size = os.fstat(self._file).st_size
+        try:
+            if os.write(self._file, rows) == len(rows):
+                return True
+        except OSError:
+            pass
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file, size)
+        return False
+
+    def _mend(self) -> None:
+        """A line that a kill cut short shall not spoil the next one."""
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            self._append(b"\n")
+
+
+def _row(stream: str, line: bytes) -> bytes:
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
+    value = {"log": line.decode("utf-8", "replace"), "stream": stream, "time": now}
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
 
 
 def read_log(store: Store, container: str, *, follow: bool) -> Iterator[LogLine]:
-    """The lines so far; with `follow` those to come, until the container ends."""
+    """The lines so far; with `follow` those to come, until the container ends.
+
+    A line that a kill or a power cut damaged is left out.
+    """
     try:
-        file = open(log_path(store, container), encoding="utf-8", errors="replace")  # noqa: SIM115
+        file = open(log_path(store, container), "rb")  # noqa: SIM115
     except FileNotFoundError:
         return
     with file:
-        pending = ""
         while True:
             running = follow and is_locked(store, container)
+            begin = file.tell()
             piece = file.readline()
-            if piece.endswith("\n"):
-                row = json.loads(pending + piece)
-                pending = ""
-                yield LogLine(row["stream"], row["log"], row["time"])
-            elif piece:
-                pending += piece
+            if piece.endswith(b"\n"):
+                line = _line(piece)
+                if line is not None:
+                    yield line
             elif not running:
                 return
             else:
+                # Half a batch may be taken back: its place is read again.
+                file.seek(begin)
                 time.sleep(POLL)
+
+
+def _line(piece: bytes) -> LogLine | None:
+    try:
+        row = json.loads(piece)
+        return LogLine(row["stream"], row["log"], row["time"])
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
 import time
 
 from wherry.containers.log import LogWriter, log_path
-from wherry.containers.state import take_lock
+from wherry.containers.state import last_words, reserve_last_words, take_lock
 from wherry.containers.volumes import container_mounts
-from wherry.errors import ConflictError, SandboxError, WherryError
+from wherry.errors import ConflictError, SandboxError, StorageError, WherryError
 from wherry.oci.config import DEFAULT_PATH
 from wherry.sandbox.choose import choose
 from wherry.sandbox.process import Process
 from wherry.sandbox.users import read_below, resolve_user
+from wherry.store import locks
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ FORWARDED = (
 )
 # As docker: who presses ctrl-C three times means it.
 PATIENCE = 3
+UNSTARTED = 125
 
 
 def run_here(
@@ -53,47 +56,76 @@ def run_here(
     lock = take_lock(store, record.id)
     if lock is None:
         raise ConflictError(f"container {record.id[:12]} is already running")
+    code = UNSTARTED
     try:
-        return _run(store, record, attached=attached, started=started)
+        reserve_last_words(lock)
+        _remove_bundles(store.containers.dir(record.id))
+        code = _run(store, record, attached=attached, started=started)
+    except WherryError as error:
+        code = error.exit_code
+        raise
     finally:
-        os.close(lock)
+        finished = time.time()
+        last_words(lock, code, finished)
+        _write_down(store, record, status="exited", exit_code=code, finished=finished, pid=0)
+        locks.release(lock)
+    return code
+
+
+def _remove_bundles(folder: str) -> None:
+    """What runs of this container that were killed left of theirs (sandbox.oci)."""
+    from wherry.layers.remove import remove_tree
+
+    for name in os.listdir(folder):
+        if name.startswith("bundle-"):
+            remove_tree(os.path.join(folder, name))
+
+
+def _write_down(store: Store, record: ContainerRecord, **fields: object) -> None:
+    """Where the disk is full, the last words stand for the record (state.refreshed)."""
+    with contextlib.suppress(StorageError):
+        store.containers.update(record.id, **fields)
 
 
 def _run(store: Store, record: ContainerRecord, *, attached: bool, started: Callable[[], None]) -> int:
     choice = choose()
     layers = [store.layers.link(diff_id) for diff_id in record.config["layers"]]
-    code = 125
     network: Network | None = None
+    snapshot = choice.snapshots.open(layers, store.containers.dir(record.id))
     try:
-        snapshot = choice.snapshots.open(layers, store.containers.dir(record.id))
+        streams = _Streams(store, record, attached=attached)
         try:
-            streams = _Streams(store, record, attached=attached)
-            try:
-                network = _connect(store, record)
-                process = make_process(store, record, snapshot, network)
-                running = choice.isolation.start(
-                    snapshot.root,
-                    process,
-                    stdin=streams.stdin,
-                    stdout=streams.stdout,
-                    stderr=streams.stderr,
-                )
-                streams.close_inner()
-                _begun(store, record, running)
-                started()
-                code = _stand_by(running, streams)
-            finally:
-                streams.close()
+            network = _connect(store, record)
+            process = make_process(store, record, snapshot, network)
+            running = choice.isolation.start(
+                snapshot.root, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr
+            )
+            return _watch(store, record, running, streams, started)
         finally:
-            if network is not None:
-                network.close()
-            snapshot.close()
-    except WherryError as error:
-        code = error.exit_code
-        raise
+            streams.close()
     finally:
-        store.containers.update(record.id, status="exited", exit_code=code, finished=time.time(), pid=0)
-    return code
+        if network is not None:
+            network.close()
+        snapshot.close()
+
+
+def _watch(
+    store: Store,
+    record: ContainerRecord,
+    running: Running,
+    streams: _Streams,
+    started: Callable[[], None],
+) -> int:
+    """Stand by what was started until nothing of it runs any more, whatever happens.  Its exit code."""
+    try:
+        streams.close_inner()
+        _begun(store, record, running)
+        started()
+        return _stand_by(running, streams)
+    except BaseException:
+        running.kill()
+        running.wait()
+        raise
 
 
 def _connect(store: Store, record: ContainerRecord) -> Network | None:
@@ -207,10 +239,17 @@ class _Streams:
         while view:
             try:
                 view = view[os.write(file, view) :]
-            except BrokenPipeError:
-                # Who read our output went away: the container runs on, and its log goes on.
+            except OSError as error:
+                # Who read our output went away, or has no room: the container runs on, and its log goes on.
                 self.attached = False
+                if not isinstance(error, BrokenPipeError):
+                    self._say(f"the output cannot be shown any more: {error.strerror}")
                 return
+
+    @staticmethod
+    def _say(text: str) -> None:
+        with contextlib.suppress(OSError):
+            os.write(2, f"warning: {text}; wherry logs has it\n".encode())
 
     def close(self) -> None:
         self.close_inner()

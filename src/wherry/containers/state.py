@@ -5,17 +5,22 @@ A monitor that was killed let go of its lock; everything in the container went w
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import os
 import time
 
-from wherry.errors import NotFoundError, nearest
+from wherry.errors import ConflictError, NotFoundError, StorageError, nearest
+from wherry.store import locks
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wherry.store import ContainerRecord, Store
 
 KILLED = 137
+WORDS = 32  # bytes
+PATIENCE = 10  # seconds
 
 
 def lock_path(store: Store, container: str) -> str:
@@ -23,27 +28,68 @@ def lock_path(store: Store, container: str) -> str:
 
 
 def take_lock(store: Store, container: str) -> int | None:
-    """The monitor's lock, held until the descriptor is closed; None if another monitor has it."""
-    lock = os.open(lock_path(store, container), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    """The monitor's lock, held until it is released; None if another monitor has it.
+
+    Raises NotFoundError for a container that is removed meanwhile, or whose files are.
+    """
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
+        lock = locks.attempt(lock_path(store, container))
+    except FileNotFoundError:
+        raise NotFoundError(f"No such container: {container[:12]}") from None
+    if lock is not None and store.containers.get(container) is None:
+        locks.release(lock)
+        raise NotFoundError(f"No such container: {container[:12]}")
     return lock
+
+
+@contextlib.contextmanager
+def held_still(store: Store, record: ContainerRecord) -> Iterator[None]:
+    """Let nobody start a container that does not run, or write to it.  Raises ConflictError if it runs."""
+    if not os.path.isdir(store.containers.dir(record.id)):
+        yield
+        return
+    wait_unlocked(store, record.id, PATIENCE)
+    lock = take_lock(store, record.id)
+    if lock is None:
+        raise ConflictError(
+            f"container {record.id[:12]} was started meanwhile", hint="see wherry ps, and try it again"
+        )
+    try:
+        yield
+    finally:
+        locks.release(lock)
+
+
+def reserve_last_words(lock: int) -> None:
+    """Take the room on the disk that last_words() will need."""
+    os.pwrite(lock, b" " * WORDS, 0)
+
+
+def last_words(lock: int, code: int, finished: float) -> None:
+    """Leave how the container ended in its lock file, which needs no room on a full disk."""
+    words = f"{code} {finished:.6f}".ljust(WORDS)
+    with contextlib.suppress(OSError):
+        os.pwrite(lock, words.encode(), 0)
+
+
+def _last_words(store: Store, container: str) -> tuple[int, float]:
+    """The exit code and the moment; of a monitor that was killed, its kill and now."""
+    try:
+        with open(lock_path(store, container), encoding="ascii") as file:
+            code, finished = file.read().split()
+        return int(code), float(finished)
+    except (OSError, ValueError):
+        return KILLED, time.time()
 
 
 def is_locked(store: Store, container: str) -> bool:
     try:
-        lock = os.open(lock_path(store, container), os.O_RDWR | os.O_CLOEXEC)
+        lock = locks.attempt_existing(lock_path(store, container), locks.TOGETHER)
     except FileNotFoundError:
         return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if lock is None:
         return True
-    finally:
-        os.close(lock)
+    locks.release(lock)
     return False
 
 
@@ -58,19 +104,29 @@ def wait_unlocked(store: Store, container: str, seconds: float) -> bool:
 
 
 def refreshed(store: Store, record: ContainerRecord) -> ContainerRecord | None:
-    """The record as it really is.  None if it was a `--rm` container whose monitor was killed."""
+    """The record as it really is.  None if it was a `--rm` container whose monitor was killed.
+
+    What turns out is written down if that is possible: nobody's reading fails because it is not.
+    """
     if record.status != "running" or is_locked(store, record.id):
         return record
     # The monitor may have written its last words between our reading and our look at the lock.
     current = store.containers.get(record.id)
     if current is None or current.status != "running" or is_locked(store, record.id):
         return current
-    if record.config.get("rm"):
-        store.containers.remove(record.id)
+    code, finished = _last_words(store, record.id)
+    try:
+        if record.config.get("rm"):
+            store.containers.remove(record.id)
+            return None
+        store.containers.update(record.id, status="exited", exit_code=code, finished=finished, pid=0)
+    except NotFoundError:
         return None
-    changed = {"status": "exited", "exit_code": KILLED, "finished": time.time(), "pid": 0}
-    store.containers.update(record.id, **changed)
-    return store.containers.get(record.id)
+    except (StorageError, OSError):
+        pass
+    if record.config.get("rm"):
+        return None
+    return record._replace(status="exited", exit_code=code, finished=finished, pid=0)
 
 
 def all_containers(store: Store) -> list[ContainerRecord]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from wherry.containers.state import refreshed, wait_unlocked
+from wherry.containers.state import held_still, refreshed, wait_unlocked
 from wherry.errors import ConflictError
 from wherry.oci.signals import parse_signal
 from wherry.typed import TYPE_CHECKING
@@ -66,4 +66,5 @@ def remove(store: Store, record: ContainerRecord, *, force: bool) -> None:
                 hint=f"wherry rm -f {record.name}",
             )
         kill(store, record)
-    store.containers.remove(record.id)
+    with held_still(store, record):
+        store.containers.remove(record.id)

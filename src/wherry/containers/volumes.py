@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 import re
@@ -45,7 +46,7 @@ def container_mounts(store: Store, container: str, config: dict[str, Any], root:
             # As docker -v: a folder that is not there is made.
             os.makedirs(source)
         if not os.path.exists(source):
-            _fill(source, place, target)
+            _fill(store, source, place, target)
         mounts.append(Mount("bind", source, target, volume["readonly"]))
     return tuple(mounts)
 
@@ -79,26 +80,28 @@ def folder_name(place: str) -> str:
     return "%%" + hashlib.sha256(os.fsencode(place)).hexdigest()
 
 
-def _fill(folder: str, image_folder: str, target: str) -> None:
-    """A new volume begins as a copy of the image's folder, as with Docker.  Is atomic."""
+def _fill(store: Store, folder: str, image_folder: str, target: str) -> None:
+    """A new volume begins as a copy of the image's folder, as with Docker.
+
+    Is atomic: of several that make it at once the first one's is kept.
+    """
+    from wherry import linux
     from wherry.layers.copied import copy_view
     from wherry.layers.copying import finish
-    from wherry.layers.tree import entry_of
+    from wherry.layers.tree import ROOT_MODE, entry_of
     from wherry.layers.view import View
 
     if os.path.lexists(image_folder) and not os.path.isdir(image_folder):
         raise SandboxError(f"cannot mount volume over existing file, file exists {target}")
-    # No name of a volume begins so.
-    temporary = os.path.join(os.path.dirname(folder), f"%new.{os.getpid()}-{os.urandom(4).hex()}")
-    os.makedirs(temporary)
-    if os.path.isdir(image_folder):
-        copy_view(View([image_folder]), temporary)
-        entry = entry_of(b"", os.fsencode(image_folder), os.stat(image_folder), {})
-        assert entry is not None  # noqa: S101
-        finish(temporary, entry, image_folder)
-    try:
-        os.rename(temporary, folder)
-    except OSError:
-        from wherry.layers.remove import remove_tree
-
-        remove_tree(temporary)
+    os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
+    with store.temp() as temporary:
+        fresh = os.path.join(temporary, "volume")
+        os.mkdir(fresh)
+        os.chmod(fresh, ROOT_MODE)
+        if os.path.isdir(image_folder):
+            copy_view(View([image_folder]), fresh)
+            entry = entry_of(b"", os.fsencode(image_folder), os.stat(image_folder), {})
+            assert entry is not None  # noqa: S101
+            finish(fresh, entry, image_folder)
+        with contextlib.suppress(FileExistsError):
+            linux.rename_new(fresh, folder)

@@ -16,8 +16,17 @@ def remove_image(store: Store, text: str, *, force: bool = False) -> list[str]:
     """Remove a name, or an image by its id.  The lines that Docker prints.
 
     An image goes with its last name.  Layers that the build cache knows stay: the next build is quick.
+    Is atomic: who names or uses the image at the same moment is earlier or later.
     Raises NotFoundError; ConflictError where a container uses the image and `force` is not given.
     """
+    with store.database.transaction():
+        lines = _remove(store, text, force=force)
+    if any(line.startswith("Deleted: ") for line in lines):
+        store.collect()
+    return lines
+
+
+def _remove(store: Store, text: str, *, force: bool) -> list[str]:
     image = lookup(store, text)
     name = _as_name(store, text)
     target = store.names.get(name) if name is not None else None
@@ -41,7 +50,6 @@ def remove_image(store: Store, text: str, *, force: bool = False) -> list[str]:
     if not _users(store, image):
         store.images.remove(image.id)
         lines.append(f"Deleted: {image.id}")
-        store.collect()
     return lines
 
 
@@ -56,7 +64,6 @@ def _remove_index(store: Store, name: str, digest: str, text: str, *, force: boo
     lines = [f"Untagged: {from_canonical(name).familiar()}"]
     if last:
         lines += [f"Deleted: {image}" for image in remove_index(store, digest)]
-        store.collect()
     return lines
 
 

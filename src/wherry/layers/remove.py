@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -9,20 +10,20 @@ import stat
 def remove_tree(path: str) -> None:
     """Remove a folder and everything in it, never following a symlink, whatever its modes.  Idempotent.
 
+    Two processes may remove one tree at once.  Raises OSError where others still write to it.
     Iterative: a hostile tree may be deeper than Python's stack.
     """
-    try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISDIR(mode):
-        os.unlink(path)
-        return
-    parent = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    os.fchmod(parent, 0o700)
-    _empty(parent)
-    os.close(parent)
-    os.rmdir(path)
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            os.unlink(path)
+            return
+        top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchmod(top, 0o700)
+            _empty(top)
+        finally:
+            os.close(top)
+        os.rmdir(path)
 
 
 def _empty(top: int) -> None:
@@ -34,14 +35,18 @@ def _empty(top: int) -> None:
         while folders or trail:
             if folders:
                 name = folders.pop()
-                deeper = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=current)
+                try:
+                    deeper = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=current)
+                except FileNotFoundError:
+                    continue
                 os.fchmod(deeper, 0o700)
                 trail.append((name, folders))
                 folders = _unlink_files(deeper)
             else:
                 deeper = os.open("..", os.O_RDONLY | os.O_DIRECTORY, dir_fd=current)
                 name, folders = trail.pop()
-                os.rmdir(name, dir_fd=deeper)
+                with contextlib.suppress(FileNotFoundError):
+                    os.rmdir(name, dir_fd=deeper)
             os.close(current)
             current = deeper
     finally:
@@ -54,5 +59,6 @@ def _unlink_files(folder: int) -> list[str]:
         names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, is_folder in names:
         if not is_folder:
-            os.unlink(name, dir_fd=folder)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
     return [name for name, is_folder in names if is_folder]

@@ -20,6 +20,7 @@ from wherry.sandbox.beginning import limits, settle
 from wherry.sandbox.furnish import Furnished
 from wherry.sandbox.programs import find_program
 from wherry.sandbox.supervise import Supervised, close_streams, exit_code, in_pid_namespace, take_streams
+from wherry.store.locks import held
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _run(root: str, process: Process, program: str, files: tuple[int, int, int])
         except BaseException as error:
             os.write(2, f"error: {error}\n".encode(errors="replace"))
         os._exit(126)
-    close_streams()
+    close_streams(keep=held())
     while True:
         if signal.sigwait({signal.SIGTERM, signal.SIGCHLD}) == signal.SIGTERM:
             os.kill(child, signal.SIGKILL)

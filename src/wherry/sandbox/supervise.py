@@ -1,7 +1,9 @@
 """A process that stands between wherry and what it started, so that nothing outlives wherry.
 
-The supervisor is PID 1's parent in a PID namespace of its own where that is possible: when it goes (it is
-killed when wherry goes, however wherry goes), the kernel ends every process in the namespace.
+The supervisor is the parent of PID 1 of a PID namespace, where that is possible: the kernel ends every
+process in the namespace before PID 1 can be waited for.  When wherry goes, however it goes, the supervisor
+is sent ENDING, ends PID 1 and waits for that.  Until then it keeps wherry's locks, so that nobody takes
+away the folders that a process in the container still writes to.
 """
 
 from __future__ import annotations
@@ -11,16 +13,22 @@ import signal
 
 from wherry import linux
 from wherry.sandbox.beginning import settle
+from wherry.store.locks import held
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+
+# Not one of those that a terminal, a shell or an orchestrator sends to a whole process group.
+ENDING = signal.SIGRTMIN
+HIGHEST = 0xFFFFFFFF  # descriptor, close_range(2)
 
 
 class Supervised:
     """A started process, seen through its supervisor's pid.  Implements sandbox.process.Running."""
 
-    def __init__(self, supervisor: int, depth: int, kill: int = signal.SIGKILL) -> None:
+    def __init__(self, supervisor: int, depth: int, kill: int = ENDING) -> None:
         self.pid = supervisor
         self._kill_signal = kill
         self._depth = depth
@@ -41,7 +49,7 @@ class Supervised:
                 pass
 
     def kill(self) -> None:
-        """The kernel ends what is in the supervisor's namespace with it; a chroot's supervisor does it."""
+        """Let the supervisor end everything; wait() returns when that is done."""
         try:
             os.kill(self.pid, self._kill_signal)
         except ProcessLookupError:
@@ -96,7 +104,8 @@ def in_pid_namespace(
     if supervisor:
         return supervisor
     try:
-        _die_with(parent)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {ENDING, signal.SIGCHLD})
+        _end_with(parent)
         _ignore_signals()
         if join is not None:
             join()
@@ -112,15 +121,25 @@ def in_pid_namespace(
             prepare()  # may itself become the program
             take_streams(files)
             os.execvpe(argv[0], list(argv), env)  # noqa: S606
-        close_streams()
-        os._exit(exit_code(os.waitpid(first, 0)[1]))
+        close_streams(keep=held())
+        os._exit(_stand_by(first))
     except BaseException as error:
         os.write(files[2], f"error: the sandbox could not be made: {error}\n".encode(errors="replace"))
     os._exit(125)
 
 
-def _die_with(parent: int) -> None:
-    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+def _stand_by(first: int) -> int:
+    """Wait for the namespace's first process, and end it when that is asked for.  Its exit code."""
+    while True:
+        if signal.sigwait({ENDING, signal.SIGCHLD}) == ENDING:
+            os.kill(first, signal.SIGKILL)
+        done, status = os.waitpid(first, os.WNOHANG)
+        if done:
+            return exit_code(status)
+
+
+def _end_with(parent: int) -> None:
+    linux.prctl(linux.PR_SET_PDEATHSIG, ENDING)
     # It may have gone before the kernel was told.
     if os.getppid() != parent:
         os._exit(137)
@@ -136,6 +155,8 @@ def _ignore_signals() -> None:
         signal.SIGUSR2,
     ):
         signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGPIPE, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def take_streams(files: tuple[int, int, int]) -> None:
@@ -146,17 +167,25 @@ def take_streams(files: tuple[int, int, int]) -> None:
     _close_others()
 
 
-def close_streams() -> None:
+def close_streams(keep: Iterable[int] = ()) -> None:
     """Close every file: a supervisor must not keep a pipe open that its reader waits to see closed."""
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
-    _close_others()
+    _close_others(keep)
 
 
-def _close_others() -> None:
-    """Every descriptor but the standard streams, however high its number."""
+def _close_others(keep: Iterable[int] = ()) -> None:
+    """Every descriptor but the standard streams and those of `keep`, however high its number."""
+    first = 3
+    for number in (*sorted(keep), HIGHEST + 1):
+        if first < number:
+            _close_range(first, number - 1)
+        first = number + 1
+
+
+def _close_range(first: int, last: int) -> None:
     try:
-        linux.close_range(3)
+        linux.close_range(first, last)
     except OSError:  # a filter of system calls that is older than this one
-        os.closerange(3, 1 << 16)
+        os.closerange(first, min(last, 1 << 16) + 1)

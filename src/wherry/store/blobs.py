@@ -6,7 +6,7 @@ import hashlib
 import os
 
 from wherry.errors import CorruptError, NotFoundError
-from wherry.store.temporary import create_locked
+from wherry.store import locks
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class BlobWriter:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._path = os.path.join(blobs._temporary, f"{os.getpid()}-{os.urandom(6).hex()}.blob")
-        self._file = create_locked(self._path)
+        self._file = locks.take(self._path)
         self._hash = hashlib.sha256()
         self.size = 0
 
@@ -112,7 +112,7 @@ class BlobWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._file)
+        locks.release(self._file)
         try:
             os.unlink(self._path)
         except FileNotFoundError:

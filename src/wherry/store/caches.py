@@ -8,18 +8,20 @@ caches/<mark>.json   {"id": its name, "used": when a step last used it}
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import time
 
+from wherry.store import locks
+from wherry.store.temporary import discard, write_file
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_PRIVATE = 100
+ENDINGS = (".json", ".lock")
 
 
 class CacheMount(NamedTuple):
@@ -32,23 +34,15 @@ class CacheMount(NamedTuple):
 
 
 class CacheMounts:
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, temporary: str) -> None:
         self._folder = os.path.join(root, "caches")
+        self._temporary = temporary
 
     def all(self) -> list[CacheMount]:
         """By their names; of a private one there may be several."""
-        found = []
-        for name in os.listdir(self._folder) if os.path.isdir(self._folder) else ():
-            path = os.path.join(self._folder, name.removesuffix(".json"))
-            if not name.endswith(".json") or not os.path.isdir(path):
-                continue
-            try:
-                with open(path + ".json", encoding="utf-8") as file:
-                    value = json.load(file)
-                found.append(CacheMount(str(value["id"]), path, float(value["used"]), _busy(path)))
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
-        return sorted(found)
+        names = os.listdir(self._folder) if os.path.isdir(self._folder) else ()
+        paths = [os.path.join(self._folder, name) for name in names if not name.endswith(ENDINGS)]
+        return sorted(_read(path) for path in paths)
 
     def path(self, name: str) -> str:
         """Where the shared folder of a name lies, whether it exists or not."""
@@ -61,47 +55,63 @@ class CacheMounts:
         "locked" waits until nobody else uses it, "private" takes another where somebody does, "shared"
         goes beside others.  Whatever ends this process lets go of it.
         """
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        if not os.path.isdir(self._folder):
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
         path, lock = self._private(name) if sharing == "private" else self._one(name, sharing)
         try:
-            with open(path + ".json", "w", encoding="utf-8") as file:
-                json.dump({"id": name, "used": time.time()}, file)
+            said = json.dumps({"id": name, "used": time.time()})
+            with contextlib.suppress(OSError):  # who only reads it needs no room on the disk
+                write_file(self._temporary, path + ".json", said.encode())
             yield path
         finally:
-            os.close(lock)
+            locks.release(lock)
+
+    def remove(self, path: str) -> bool:
+        """Remove one by its folder.  False if somebody uses it."""
+        lock = locks.attempt(path + ".lock")
+        if lock is None:
+            return False
+        try:
+            discard(path, self._temporary)
+            for name in (path + ".json", path + ".lock"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name)
+        finally:
+            locks.release(lock)
+        return True
 
     def _one(self, name: str, sharing: str) -> tuple[str, int]:
-        path = os.path.join(self._folder, _mark(name))
-        lock = _open(path)
-        fcntl.flock(lock, fcntl.LOCK_EX if sharing == "locked" else fcntl.LOCK_SH)
-        return path, lock
+        path = self.path(name)
+        return path, locks.take(path + ".lock", locks.ALONE if sharing == "locked" else locks.TOGETHER)
 
     def _private(self, name: str) -> tuple[str, int]:
         for number in range(MOST_PRIVATE):
-            path = os.path.join(self._folder, _mark(f"{name}#{number}" if number else name))
-            lock = _open(path)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)
-                continue
-            return path, lock
+            path = self.path(f"{name}#{number}" if number else name)
+            lock = locks.attempt(path + ".lock")
+            if lock is not None:
+                return path, lock
         return self._one(name, "locked")
 
 
-def _busy(path: str) -> bool:
-    lock = _open(path)
+def _read(path: str) -> CacheMount:
+    """One of them; by its mark where a full disk or a kill took its name."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        with open(path + ".json", encoding="utf-8") as file:
+            value = json.load(file)
+        return CacheMount(str(value["id"]), path, float(value["used"]), _busy(path))
+    except (OSError, ValueError, KeyError, TypeError):
+        return CacheMount(os.path.basename(path), path, os.stat(path).st_mtime, _busy(path))
+
+
+def _busy(path: str) -> bool:
+    try:
+        lock = locks.attempt_existing(path + ".lock")
+    except FileNotFoundError:
+        return False
+    if lock is None:
         return True
-    finally:
-        os.close(lock)
+    locks.release(lock)
     return False
-
-
-def _open(path: str) -> int:
-    return os.open(path + ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
 
 def _mark(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from wherry.layers.remove import remove_tree
+from wherry.store.temporary import discard
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,11 +27,19 @@ def collect(store: Store) -> int:
         # A tree without a record: its process was killed between the rename and the record.
         path = os.path.join(store.layers.folder, name)
         if path not in known:
-            remove_tree(path)
+            discard(path, store.temporary)
+    _remove_unrecorded_containers(store)
     for name in os.listdir(store.blobs.folder):
         if "sha256:" + name not in keep_blobs:
             freed += store.blobs.remove("sha256:" + name)
     return freed
+
+
+def _remove_unrecorded_containers(store: Store) -> None:
+    """Not where all records are lost: then a container's files may be in such a folder."""
+    if store.images.all():
+        for container in store.containers.unrecorded():
+            discard(store.containers.dir(container), store.temporary)
 
 
 def _referred(store: Store) -> tuple[set[str], set[str]]:

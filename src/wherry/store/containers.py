@@ -1,18 +1,27 @@
-"""Records of containers, and the folder where each keeps its files."""
+"""Records of containers, and the folder where each keeps its files.
+
+While a container is made or removed, its mark ``tmp/container-<id>.lock`` is held: where a kill comes
+between folder and record, the next sweep finds the mark and removes the folder that has no record.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 
-from wherry.errors import NotFoundError
+from wherry.errors import NotFoundError, StorageError, WherryError
+from wherry.store import locks
+from wherry.store.temporary import discard
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from wherry.store.database import Database
 
+MARK = "container-"
 COLUMNS = "id, name, image_id, image_name, created, config, pid, started, finished, exit_code, status"
 
 
@@ -33,7 +42,8 @@ class ContainerRecord(NamedTuple):
 
 
 class Containers:
-    def __init__(self, root: str, database: Database) -> None:
+    def __init__(self, root: str, temporary: str, database: Database) -> None:
+        self._temporary = temporary
         self._folder = os.path.join(root, "containers")
         self._database = database
 
@@ -41,8 +51,25 @@ class Containers:
         return os.path.join(self._folder, container)
 
     def add(self, record: ContainerRecord) -> None:
-        """Raises sqlite3.IntegrityError when the id or the name is taken."""
-        os.makedirs(self.dir(record.id), mode=0o700, exist_ok=True)
+        """Record a container and make its folder.  Is atomic.
+
+        Raises sqlite3.IntegrityError when the id or the name is taken, NotFoundError where its image was
+        removed meanwhile.
+        """
+        with self._marked(record.id):
+            os.mkdir(self.dir(record.id), mode=0o700)
+            try:
+                with self._database.transaction():
+                    self._insert(record)
+            except BaseException:
+                os.rmdir(self.dir(record.id))
+                raise
+
+    def _insert(self, record: ContainerRecord) -> None:
+        if not self._database.execute("SELECT 1 FROM images WHERE id=?", record.image_id):
+            raise NotFoundError(
+                f"No such image: {record.image_name}", hint="another command has just removed it"
+            )
         self._database.execute(
             f"INSERT INTO containers ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             *record._replace(config=json.dumps(record.config)),  # type: ignore[arg-type]
@@ -75,11 +102,45 @@ class Containers:
             raise NotFoundError(f"No such container: {container[:12]}")
 
     def remove(self, container: str) -> None:
-        """Forget the record, then remove the files."""
-        from wherry.layers.remove import remove_tree
+        """Forget the record, then remove the files.  Is idempotent."""
+        with self._marked(container):
+            self._database.execute("DELETE FROM containers WHERE id=?", container)
+            discard(self.dir(container), self._temporary)
 
-        self._database.execute("DELETE FROM containers WHERE id=?", container)
-        remove_tree(self.dir(container))
+    def settle(self, mark: str) -> None:
+        """Take away the folder of a container that was being made or removed by a process that was killed.
+
+        `mark` is the name of any lock that nobody holds.  Raises OSError where that cannot be done now.
+        """
+        if not mark.startswith(MARK):
+            return
+        container = mark.removeprefix(MARK)
+        try:
+            if self.get(container) is None:
+                discard(self.dir(container), self._temporary)
+        except StorageError as error:
+            raise OSError(error.message) from error
+
+    def unrecorded(self) -> list[str]:
+        """The ids of folders without a record; they are nobody's if the store is held alone."""
+        known = {record.id for record in self.all()}
+        return [name for name in os.listdir(self._folder) if name not in known]
+
+    @contextlib.contextmanager
+    def _marked(self, container: str) -> Iterator[None]:
+        import sqlite3
+
+        path = os.path.join(self._temporary, f"{MARK}{container}.lock")
+        lock = locks.take(path)
+        try:
+            yield
+            os.unlink(path)
+        except (sqlite3.IntegrityError, WherryError):
+            os.unlink(path)
+            raise
+        finally:
+            # After any other error it stays, for the next sweep to look what became of the container.
+            locks.release(lock)
 
     def _select(self, where: str, *values: object) -> list[ContainerRecord]:
         rows = self._database.execute(

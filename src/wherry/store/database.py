@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMA_VERSION = 1
+# SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN (sqlite.org/rescode.html)
+UNWRITABLE = (8, 10, 13, 14)
 
 SCHEMA = """
 CREATE TABLE images (
@@ -47,6 +49,7 @@ class Database:
         self.path = path
         self._turn = RLock()
         self._connection: sqlite3.Connection | None = None
+        self._refusal: sqlite3.Error | None = None
 
     def execute(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """Run one statement and return all its rows.  Raises StorageError."""
@@ -58,19 +61,27 @@ class Database:
         except sqlite3.IntegrityError:
             raise
         except sqlite3.Error as error:
-            raise _storage_error(self.path, error) from error
+            raise _storage_error(self.path, self._refusal or error) from error
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, with other writers kept out."""
+        """All or nothing, with other writers kept out.  One inside another is a part of that."""
         with self._turn:
+            if self._connection is not None and self._connection.in_transaction:
+                yield
+                return
             self.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self.execute("COMMIT")
             except BaseException:
-                self.execute("ROLLBACK")
+                self._roll_back()
                 raise
-            self.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        """SQLite has done so itself after some errors, a full disk among them."""
+        if self._connection is not None and self._connection.in_transaction:
+            self.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the connection; the next statement opens another.
@@ -85,14 +96,21 @@ class Database:
         if self._connection is None:
             import sqlite3
 
+            self._refusal = None
             fresh = not os.path.exists(self.path)
+            if fresh:
+                # SQLite would make it with the umask's mode, and its other files with the mode of this one.
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
             # isolation_level None: no implicit transactions.  30 s: a disk that is slow for a while.
             self._connection = sqlite3.connect(
                 self.path, timeout=30, isolation_level=None, check_same_thread=False
             )
-            # NORMAL under WAL: a kill loses nothing; a power cut may lose the last transactions only.
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            try:
+                # NORMAL under WAL: a kill loses nothing; a power cut may lose the last transactions only.
+                self._connection.execute("PRAGMA synchronous=NORMAL")
+                version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            except sqlite3.OperationalError as error:
+                return self._only_read(error)
             if fresh or version == 0:
                 self._create(self._connection)
             elif version != SCHEMA_VERSION:
@@ -100,6 +118,20 @@ class Database:
                     f"{self.path} was written by another version of wherry (schema {version})",
                     hint="use that version, or give another folder with --root DIR",
                 )
+        return self._connection
+
+    def _only_read(self, error: sqlite3.OperationalError) -> sqlite3.Connection:
+        """Go on without writing where that is what failed; the first write that is tried raises `error`."""
+        from wherry.store.readonly import connect_to_read
+
+        assert self._connection is not None  # noqa: S101
+        self._connection.close()
+        self._connection = None
+        if error.sqlite_errorcode & 0xFF in UNWRITABLE:
+            self._connection = connect_to_read(self.path)
+        if self._connection is None:
+            raise error
+        self._refusal = error
         return self._connection
 
     def _create(self, connection: sqlite3.Connection) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 
+from wherry.errors import NotFoundError
+from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ class Images:
 
     def add(self, record: ImageRecord) -> None:
         """Is idempotent: an image that is there keeps the time at which it was added first."""
+        known = self.get(record.id)
+        if known is not None and known.manifest == record.manifest:
+            return
         self._database.execute(
             "INSERT INTO images VALUES (?,?,?) ON CONFLICT (id) DO UPDATE SET manifest=excluded.manifest",
             *record,
@@ -59,17 +64,30 @@ class Names:
     A name stands for an image by its id, or for an image index by the digest of that.
     """
 
-    def __init__(self, root: str, database: Database, blobs: Blobs) -> None:
+    def __init__(self, root: str, temporary: str, database: Database, blobs: Blobs) -> None:
         self._root = root
+        self._temporary = temporary
         self._database = database
         self._blobs = blobs
 
     def set(self, name: str, image: str) -> None:
-        """Let `name` stand for `image`, whatever it stood for before.  Is atomic."""
+        """Let `name` stand for `image`, whatever it stood for before.  Is atomic.
+
+        Raises NotFoundError where the image was removed meanwhile.
+        """
         if self.get(name) == image and os.path.exists(os.path.join(self._root, "index.json")):
             return
-        self._database.execute("INSERT OR REPLACE INTO names VALUES (?,?)", name, image)
-        self._write_index()
+        with self._database.transaction():
+            if not self._exists(image):
+                raise NotFoundError(f"No such image: {image}", hint="another command has just removed it")
+            self._database.execute("INSERT OR REPLACE INTO names VALUES (?,?)", name, image)
+            self._write_index()
+
+    def _exists(self, image: str) -> bool:
+        """Whether it is an image that is recorded, or an image index."""
+        if self._database.execute("SELECT 1 FROM images WHERE id=?", image):
+            return True
+        return self._blobs.has(image) and "manifests" in json.loads(self._blobs.read(image))
 
     def get(self, name: str) -> str | None:
         rows = self._database.execute("SELECT image FROM names WHERE name=?", name)
@@ -84,8 +102,9 @@ class Names:
         return {str(name): str(image) for name, image in rows}
 
     def remove(self, name: str) -> None:
-        self._database.execute("DELETE FROM names WHERE name=?", name)
-        self._write_index()
+        with self._database.transaction():
+            self._database.execute("DELETE FROM names WHERE name=?", name)
+            self._write_index()
 
     def show(self) -> None:
         """Write ``index.json`` again, after an image's manifest became another one."""
@@ -111,7 +130,5 @@ class Names:
                 for name, manifest, is_index in rows
                 if self._blobs.has(str(manifest))
             ]
-            path = os.path.join(self._root, "index.json")
-            with open(path + ".new", "w", encoding="ascii") as file:
-                json.dump({"schemaVersion": 2, "manifests": manifests}, file)
-            os.rename(path + ".new", path)
+            text = json.dumps({"schemaVersion": 2, "manifests": manifests})
+            write_file(self._temporary, os.path.join(self._root, "index.json"), text.encode())

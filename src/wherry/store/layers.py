@@ -6,9 +6,12 @@ which 127 full names would overflow.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
+from wherry.layers.remove import remove_tree
+from wherry.store.temporary import delete, discard, move_away
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -33,7 +36,8 @@ class LayerBlob(NamedTuple):
 
 
 class Layers:
-    def __init__(self, root: str, database: Database) -> None:
+    def __init__(self, root: str, temporary: str, database: Database) -> None:
+        self._temporary = temporary
         self.folder = os.path.join(root, "layers")
         self._links = os.path.join(root, "l")
         self._database = database
@@ -60,21 +64,23 @@ class Layers:
         ]
 
     def add(self, tree: str, info: LayerInfo) -> None:
-        """Take a finished tree over by renaming it.  Is atomic and idempotent.
+        """Take a finished tree over; its old name is gone afterwards.  Is atomic and idempotent.
 
-        A kill in the middle leaves a tree without a record, which is not a layer yet: the next add of
-        the same layer completes it, collect() removes it.
+        A tree that is there without a record is what a kill left of an add or a removal: it is never taken
+        for the layer, but moved away.  Of several that add one layer at once the first one's tree is kept.
         """
         path = self.path(info.diff_id)
-        if not self.has(info.diff_id):
-            try:
+        with self._database.transaction():
+            fresh = not self.has(info.diff_id)
+            if fresh:
+                stale = move_away(path, self._temporary)
                 os.rename(tree, path)
-            except OSError:
-                # There already, from another process or from one that was killed before its record.
-                if not os.path.isdir(path):
-                    raise
-            self._make_link(info.diff_id)
-            self._database.execute("INSERT OR IGNORE INTO layers VALUES (?,?,?,?)", *info, time.time())
+                self._make_link(info.diff_id)
+                self._database.execute("INSERT INTO layers VALUES (?,?,?,?)", *info, time.time())
+        if fresh:
+            delete(stale)
+        else:
+            remove_tree(tree)
 
     def _make_link(self, diff_id: str) -> None:
         target = os.path.join("..", "layers", diff_id.removeprefix("sha256:"))
@@ -94,12 +100,9 @@ class Layers:
 
     def remove(self, diff_id: str) -> None:
         """Forget a layer and remove its tree.  The record goes first: half a tree is never a layer."""
-        from wherry.layers.remove import remove_tree
-
-        self._database.execute("DELETE FROM layer_blobs WHERE diff_id=?", diff_id)
-        self._database.execute("DELETE FROM layers WHERE diff_id=?", diff_id)
-        try:
+        with self._database.transaction():
+            self._database.execute("DELETE FROM layer_blobs WHERE diff_id=?", diff_id)
+            self._database.execute("DELETE FROM layers WHERE diff_id=?", diff_id)
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(self.link(diff_id))
-        except FileNotFoundError:
-            pass
-        remove_tree(self.path(diff_id))
+        discard(self.path(diff_id), self._temporary)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 
+from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def listed(name: str, status: os.stat_result, mark: str) -> Listed:
 
 
 class Listings:
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, temporary: str) -> None:
+        self._temporary = temporary
         self.folder = os.path.join(root, "listings")
 
     def path(self, content: str) -> str:
@@ -47,12 +49,10 @@ class Listings:
         import zlib
 
         text = "".join([f"{name}\0{size}\0{_short(mark)}\0" for name, size, mark in files])
-        temporary = f"{path}.{os.getpid()}-{os.urandom(4).hex()}"
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            with open(temporary, "wb") as file:
-                file.write(zlib.compress(text.encode("utf-8", "surrogateescape"), 1))
-            os.rename(temporary, path)
+            packed = zlib.compress(text.encode("utf-8", "surrogateescape"), 1)
+            write_file(self._temporary, path, packed)
             self._bound()
         except OSError:
             pass
@@ -70,7 +70,7 @@ class Listings:
             return None
 
     def all(self) -> list[str]:
-        """The names of all files: content digests, and what a kill left of one."""
+        """The content digests of all that are kept."""
         try:
             return os.listdir(self.folder)
         except FileNotFoundError:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 
-from wherry.layers.remove import remove_tree
 from wherry.store.collect import collect, referred_by_images
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -68,7 +66,7 @@ def remove(store: Store, items: Sequence[Item]) -> list[Item]:
             for key in item.keys:
                 store.cache.forget(key)
         elif item.kind == "mount":
-            if not remove_mount(item.path):
+            if not store.cache_mounts.remove(item.path):
                 continue
         else:
             os.unlink(item.path)
@@ -130,19 +128,3 @@ def _files(folder: str, kind: str) -> Iterator[Item]:
     for entry in os.scandir(folder):
         status = entry.stat(follow_symlinks=False)
         yield Item(entry.name, kind, status.st_blocks * BLOCK, status.st_mtime, path=entry.path)
-
-
-def remove_mount(path: str) -> bool:
-    """Whether nobody used it, so that it is gone."""
-    lock = os.open(path + ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        remove_tree(path)
-        for name in (path + ".json", path + ".lock"):
-            if os.path.exists(name):
-                os.unlink(name)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(lock)
-    return True

@@ -6,8 +6,14 @@
     caches/<mark>/                          cache mounts of RUN steps
     contexts/<mark>                         what each file of a build context was
     builds/, listings/                      what builds did, and the files that they read, by name
-    tmp/                                    work in progress
+    volumes/<name>/                         named volumes
+    logs/                                   what steps printed
+    tmp/                                    work in progress, and what is on its way out
+    reserve                                 room for what removals write on a full disk
+    lock                                    held together by who uses the store, alone by who collects
     wherry.db                               names, images, layers, cache, containers
+
+It is private: its folder is 0700 (store.privacy).
 
 A kill at any instant loses nothing that was finished: everything appears by one rename or one
 transaction.  Any number of processes use it at once.
@@ -16,10 +22,10 @@ transaction.  Any number of processes use it at once.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 
 from wherry.errors import StorageError
+from wherry.store import locks
 from wherry.store.blobs import Blobs
 from wherry.store.cache import Cache
 from wherry.store.caches import CacheMounts
@@ -28,7 +34,7 @@ from wherry.store.database import Database
 from wherry.store.images import Images, Names
 from wherry.store.layers import Layers
 from wherry.store.location import default_root
-from wherry.store.temporary import sweep, temporary_folder
+from wherry.store.temporary import sweep, temporary_folder, write_file
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,8 +43,8 @@ if TYPE_CHECKING:
     from wherry.store.builds import Builds
     from wherry.store.listings import Listings
 
-LAYOUT = '{"imageLayoutVersion":"1.0.0"}'
-FOLDERS = ("blobs/sha256", "layers", "l", "containers", "tmp")
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+FOLDERS = ("blobs", "blobs/sha256", "layers", "l", "containers", "tmp")
 
 
 class Store:
@@ -47,13 +53,14 @@ class Store:
         database = Database(os.path.join(root, "wherry.db"))
         self.database = database
         self.temporary = os.path.join(root, "tmp")
+        self._lock = os.path.join(root, "lock")
         self.blobs = Blobs(root, self.temporary)
-        self.layers = Layers(root, database)
+        self.layers = Layers(root, self.temporary, database)
         self.images = Images(database)
-        self.names = Names(root, database, self.blobs)
+        self.names = Names(root, self.temporary, database, self.blobs)
         self.cache = Cache(database)
-        self.cache_mounts = CacheMounts(root)
-        self.containers = Containers(root, database)
+        self.cache_mounts = CacheMounts(root, self.temporary)
+        self.containers = Containers(root, self.temporary, database)
 
     @property
     def builds(self) -> Builds:
@@ -67,16 +74,16 @@ class Store:
         """The files that steps read, by name."""
         from wherry.store.listings import Listings
 
-        return Listings(self.root)
+        return Listings(self.root, self.temporary)
 
     @classmethod
     def open(cls, root: str | None = None) -> Store:
         """Open the store, making it when absent, and sweep what killed processes left in it."""
         store = cls(os.path.abspath(root) if root else default_root())
         try:
-            if not os.path.exists(os.path.join(store.root, "oci-layout")):
+            if not store._is_ready():
                 store._create()
-            sweep(store.temporary)
+            sweep(store.temporary, store.containers.settle)
         except PermissionError as error:
             raise StorageError(
                 f"the store cannot be used: {error.filename}: permission denied",
@@ -86,18 +93,28 @@ class Store:
             raise StorageError(f"the store cannot be made: {error.filename} is not a folder") from error
         return store
 
+    def _is_ready(self) -> bool:
+        """Whether it exists, and is its owner's alone."""
+        try:
+            open_to_others = os.stat(self.root).st_mode & 0o077
+        except FileNotFoundError:
+            return False
+        return not open_to_others and os.path.exists(os.path.join(self.root, "oci-layout"))
+
     def _create(self) -> None:
-        os.makedirs(self.root, mode=0o711, exist_ok=True)
+        """Make what is missing, and make all of it private.  Is idempotent."""
+        from wherry.store.privacy import make_private
+
+        os.makedirs(self.root, mode=0o700, exist_ok=True)
         for folder in FOLDERS:
             os.makedirs(os.path.join(self.root, folder), mode=0o700, exist_ok=True)
+        make_private(self.root)
         index = os.path.join(self.root, "index.json")
         if not os.path.exists(index):
-            with open(index, "w", encoding="ascii") as file:
-                file.write('{"schemaVersion":2,"manifests":[]}')
-        path = os.path.join(self.root, "oci-layout")
-        with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
-            file.write(LAYOUT)
-        os.rename(file.name, path)
+            write_file(self.temporary, index, b'{"schemaVersion":2,"manifests":[]}')
+        layout = os.path.join(self.root, "oci-layout")
+        if not os.path.exists(layout):
+            write_file(self.temporary, layout, LAYOUT)
 
     @contextlib.contextmanager
     def temp(self) -> Iterator[str]:
@@ -108,8 +125,20 @@ class Store:
     @contextlib.contextmanager
     def using(self) -> Iterator[None]:
         """Hold on to everything in the store: collect() in another process waits for another time."""
-        with self._lock(fcntl.LOCK_SH):
+        with _releasing(locks.take(self._lock, locks.TOGETHER)):
             yield
+
+    @contextlib.contextmanager
+    def freeing(self) -> Iterator[None]:
+        """To be entered before anything is looked up by who is going to remove things: on a full disk too
+        there is room then to write down what is gone."""
+        from wherry.store.reserve import given_up_if_full
+
+        with given_up_if_full(self.root, self.temporary):
+            try:
+                yield
+            finally:
+                self.database.close()  # SQLite's log gives its room back
 
     def collect(self) -> int:
         """Remove what no image, container or cache record refers to.  The bytes that were freed.
@@ -118,29 +147,26 @@ class Store:
         """
         from wherry.store.collect import collect
 
-        try:
-            with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
-                return collect(self)
-        except BlockingIOError:
+        lock = locks.attempt(self._lock)
+        if lock is None:
             return 0
+        with _releasing(lock):
+            return collect(self)
 
     @contextlib.contextmanager
     def alone(self, waiting: Callable[[], None]) -> Iterator[None]:
         """Hold the store when nobody uses it any more; `waiting` is told if that takes a while."""
-        try:
-            with self._lock(fcntl.LOCK_EX | fcntl.LOCK_NB):
-                yield
-            return
-        except BlockingIOError:
+        lock = locks.attempt(self._lock)
+        if lock is None:
             waiting()
-        with self._lock(fcntl.LOCK_EX):
+            lock = locks.take(self._lock)
+        with _releasing(lock):
             yield
 
-    @contextlib.contextmanager
-    def _lock(self, how: int) -> Iterator[None]:
-        lock = os.open(os.path.join(self.root, "lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, how)
-            yield
-        finally:
-            os.close(lock)
+
+@contextlib.contextmanager
+def _releasing(lock: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        locks.release(lock)

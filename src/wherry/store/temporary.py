@@ -1,70 +1,122 @@
-"""Work in progress: folders under ``tmp/`` that belong to one process and go with it.
+"""Work in progress, and what is on its way out: the folder ``tmp/``.
 
-Each has a lock file that its process holds.  Whoever opens the store next removes the folders whose lock
-is free: their process ended without doing so itself.
+    <pid>-<random>, <pid>-<random>.lock   a folder that belongs to a process, which holds the lock
+    <pid>-<random>.blob, .new             a file that is written before it is renamed to its place
+    key-<digest>.lock                     a step of a build that somebody makes
+    container-<id>.lock                   a container that is being made or removed
+    <pid>-<random>.gone                   what was removed: anybody may delete the rest of it
+
+Whoever opens the store sweeps it: what has a lock that nobody holds is what a killed process left.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 
 from wherry.layers.remove import remove_tree
+from wherry.store import locks
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+GONE = ".gone"
+LOCKED = (".lock", ".blob", ".new")
+
 
 @contextlib.contextmanager
 def temporary_folder(parent: str) -> Iterator[str]:
     """A fresh empty folder in `parent`, removed at the end, swept later if the process is killed."""
-    name = os.path.join(parent, f"{os.getpid()}-{os.urandom(6).hex()}")
+    name = _fresh(parent)
     # The lock exists, held, before the folder does: a sweep never sees a folder of a living process free.
-    lock = create_locked(name + ".lock")
+    lock = locks.take(name + ".lock")
     try:
         os.mkdir(name, 0o700)
         yield name
     finally:
-        remove_tree(name)
-        with contextlib.suppress(FileNotFoundError):
+        # What cannot be removed now, because something still writes to it, is left to the next sweep.
+        with contextlib.suppress(OSError):
+            remove_tree(name)
             os.unlink(name + ".lock")
-        os.close(lock)
+        locks.release(lock)
 
 
-def sweep(parent: str) -> None:
-    """Remove what killed processes left.  Costs one listing when there is nothing."""
-    for entry in os.listdir(parent):
-        if entry.endswith((".lock", ".blob")):
-            _sweep_one(os.path.join(parent, entry))
-
-
-def _sweep_one(path: str) -> None:
-    """Remove a file that no living process has locked, and the folder that it stands for."""
+def write_file(parent: str, path: str, data: bytes) -> None:
+    """Give a file these bytes.  Is atomic: whatever happens, it has the old ones or the new ones."""
+    name = _fresh(parent) + ".new"
+    lock = locks.take(name)
     try:
-        lock = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        remove_tree(path.removesuffix(".lock"))
-        os.unlink(path)
-    except (BlockingIOError, FileNotFoundError):
-        pass
+        view = memoryview(data)
+        while view:
+            view = view[os.write(lock, view) :]
+        os.rename(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
     finally:
-        os.close(lock)
+        locks.release(lock)
 
 
-def create_locked(path: str) -> int:
-    """Create a file that a sweep leaves alone for as long as it stays open.  Its descriptor."""
-    while True:
-        file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(file, fcntl.LOCK_EX)
-        # A sweep may have come between the creation and the lock, and taken the name away.
-        if os.fstat(file).st_nlink:
-            return file
-        os.close(file)
+def discard(path: str, parent: str) -> None:
+    """Remove a folder that others may look into: it is gone in one rename into `parent`, then deleted.
+
+    Is idempotent.  What a kill, or a process that still writes to it, leaves over is deleted by a sweep.
+    """
+    delete(move_away(path, parent))
+
+
+def move_away(path: str, parent: str) -> str:
+    """The first half of discard(): the new name, for delete()."""
+    gone = _fresh(parent) + GONE
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(path, gone)
+    return gone
+
+
+def delete(gone: str) -> None:
+    """Delete what nobody looks for any more; one process at a time does it, others do not wait."""
+    with contextlib.suppress(OSError):
+        lock = locks.attempt_existing(gone)
+        if lock is None:
+            return
+        try:
+            remove_tree(gone)
+        finally:
+            locks.release(lock)
+
+
+def sweep(parent: str, settle: Callable[[str], None] = lambda name: None) -> None:
+    """Remove what killed processes left.  Costs one listing when there is nothing.
+
+    What cannot be removed is left to the next sweep: nobody fails for what another left.  `settle` is told
+    the name of each lock that nobody holds any more, without ``.lock``, and may raise OSError to keep it.
+    """
+    for entry in os.listdir(parent):
+        path = os.path.join(parent, entry)
+        if entry.endswith(GONE):
+            delete(path)
+        elif entry.endswith(LOCKED):
+            _sweep_one(path, settle)
+
+
+def _sweep_one(path: str, settle: Callable[[str], None]) -> None:
+    """Remove a file that no living process has locked, and the folder that it stands for."""
+    with contextlib.suppress(OSError):
+        lock = locks.attempt_existing(path)
+        if lock is None:
+            return
+        try:
+            settle(os.path.basename(path).removesuffix(".lock"))
+            remove_tree(path.removesuffix(".lock"))
+            os.unlink(path)
+        finally:
+            locks.release(lock)
+
+
+def _fresh(parent: str) -> str:
+    return os.path.join(parent, f"{os.getpid()}-{os.urandom(6).hex()}")
 
 
 @contextlib.contextmanager
@@ -72,24 +124,11 @@ def hold(path: str, wait: Callable[[bool], None]) -> Iterator[None]:
     """Hold a lock file alone.  While another thread or process does, `wait` is called again and again, with
     True the first time; it may raise.  The file is gone afterwards, or swept if we are killed."""
     first = True
-    while (lock := _try_lock(path)) is None:
+    while (lock := locks.attempt(path)) is None:
         wait(first)
         first = False
     try:
         yield
     finally:
         os.unlink(path)
-        os.close(lock)
-
-
-def _try_lock(path: str) -> int | None:
-    lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Its last holder may have taken the name away between the opening and the lock.
-        if os.fstat(lock).st_nlink:
-            return lock
-    except BlockingIOError:
-        pass
-    os.close(lock)
-    return None
+        locks.release(lock)

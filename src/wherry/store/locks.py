@@ -1,0 +1,86 @@
+"""Locks of files (flock(2)): each says that somebody still uses what the file stands for.
+
+A lock belongs to the process that took it and to the supervisors that it forked meanwhile
+(sandbox.supervise), which keep it until the last process of their container has ended: who is killed lets
+go of its locks only when nothing that it started can write any more.  release() lets go for all of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ALONE, TOGETHER = fcntl.LOCK_EX, fcntl.LOCK_SH
+_held: set[int] = set()
+
+
+def take(path: str, how: int = ALONE) -> int:
+    """Lock a file, which is made where it is absent; wait while others have it.  Its descriptor."""
+    while (lock := _lock(path, how)) is None:
+        pass
+    return lock
+
+
+def attempt(path: str, how: int = ALONE) -> int | None:
+    """Like take(), without waiting: None while others have it."""
+    try:
+        return _lock(path, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+
+
+def attempt_existing(path: str, how: int = ALONE) -> int | None:
+    """Lock a file or a folder that exists; nothing is made or written.  Raises FileNotFoundError."""
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(file)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
+    _held.add(file)
+    return file
+
+
+def release(lock: int) -> None:
+    """Let go of a lock, also where a supervisor keeps it."""
+    _held.discard(lock)
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    os.close(lock)
+
+
+def held() -> Iterable[int]:
+    """The descriptors of the locks that this process has."""
+    return tuple(_held)
+
+
+def _lock(path: str, how: int) -> int | None:
+    """None where the file's name was taken away before we had the lock: it stands for nothing any more."""
+    file = _open(path)
+    try:
+        fcntl.flock(file, how)
+        if not os.fstat(file).st_nlink:
+            os.close(file)
+            return None
+    except BaseException:
+        os.close(file)
+        raise
+    _held.add(file)
+    return file
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+    # Where nothing can be written, nobody can take away what the lock is to keep; the folder stands for it.
+    return os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)
