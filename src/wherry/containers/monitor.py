@@ -11,6 +11,7 @@ from wherry.containers.log import LogWriter, log_path
 from wherry.containers.state import take_lock
 from wherry.containers.volumes import container_mounts
 from wherry.errors import ConflictError, SandboxError, WherryError
+from wherry.images.view import layer_paths
 from wherry.oci.config import DEFAULT_PATH
 from wherry.sandbox.choose import choose
 from wherry.sandbox.process import Process
@@ -61,10 +62,10 @@ def run_here(
 
 def _run(store: Store, record: ContainerRecord, *, attached: bool, started: Callable[[], None]) -> int:
     choice = choose()
-    layers = [store.layers.link(diff_id) for diff_id in record.config["layers"]]
     code = 125
     network: Network | None = None
     try:
+        layers = layer_paths(store, record.config["layers"], f"container {record.name}")
         snapshot = choice.snapshots.open(layers, store.containers.dir(record.id))
         try:
             streams = _Streams(store, record, attached=attached)

@@ -18,6 +18,11 @@ def remove_image(store: Store, text: str, *, force: bool = False) -> list[str]:
     An image goes with its last name.  Layers that the build cache knows stay: the next build is quick.
     Raises NotFoundError; ConflictError where a container uses the image and `force` is not given.
     """
+    dead = _dead_name(store, text)
+    if dead is not None:
+        store.names.remove(dead)
+        store.collect()
+        return [f"Untagged: {from_canonical(dead).familiar()}"]
     image = lookup(store, text)
     name = _as_name(store, text)
     target = store.names.get(name) if name is not None else None
@@ -67,6 +72,20 @@ def _as_name(store: Store, text: str) -> str | None:
     except InvalidReferenceError:
         return None
     return name if store.names.get(name) is not None and find(store, text) is not None else None
+
+
+def _dead_name(store: Store, text: str) -> str | None:
+    """The canonical name where `text` is that of an image index which is damaged or lost."""
+    from wherry.images.index import readable_members
+
+    try:
+        name = parse(text).canonical()
+    except InvalidReferenceError:
+        return None
+    target = store.names.get(name)
+    if target is None or store.images.get(target) is not None or readable_members(store, target):
+        return None
+    return name
 
 
 def _users(store: Store, image: Image) -> list[tuple[str, bool]]:

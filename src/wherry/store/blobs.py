@@ -35,11 +35,19 @@ class Blobs:
         except FileNotFoundError:
             raise _absent(digest) from None
 
+    def is_whole(self, digest: str) -> bool:
+        """Whether it is there with the bytes of its digest; all of it is read, with bounded memory."""
+        try:
+            with self.open(digest) as blob:
+                blob.finish()
+        except (NotFoundError, CorruptError):
+            return False
+        return True
+
     def put(self, data: bytes) -> str:
-        """Store `data` and return its digest.  Is atomic and idempotent."""
+        """Store `data` and return its digest.  Is atomic and idempotent; replaces a file of other bytes."""
         digest = "sha256:" + hashlib.sha256(data).hexdigest()
-        path = self.path(digest)
-        if not os.path.exists(path):
+        if not _has_bytes(self.path(digest), data):
             with self.writer() as blob:
                 blob.write(data)
                 blob.commit()
@@ -157,6 +165,16 @@ class Verified:
         self.close()
 
 
+def _has_bytes(path: str, data: bytes) -> bool:
+    try:
+        if os.stat(path).st_size != len(data):
+            return False
+        with open(path, "rb") as file:
+            return file.read() == data
+    except OSError:
+        return False
+
+
 def _absent(digest: str) -> NotFoundError:
     return NotFoundError(f"blob {digest} is not in the store", hint="load, import or build the image again")
 
@@ -164,5 +182,5 @@ def _absent(digest: str) -> NotFoundError:
 def _corrupt(digest: str) -> CorruptError:
     return CorruptError(
         f"blob {digest} does not have the bytes of its digest: it is damaged and is not used",
-        hint="remove the image with wherry rmi and load or build it again",
+        hint="load or build the image again, which replaces it; wherry system check shows what else is",
     )

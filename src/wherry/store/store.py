@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import sys
 
 from wherry.errors import StorageError
 from wherry.store.blobs import Blobs
@@ -44,11 +45,12 @@ FOLDERS = ("blobs/sha256", "layers", "l", "containers", "tmp")
 class Store:
     def __init__(self, root: str) -> None:
         self.root = root
+        self._warned: set[str] = set()
         database = Database(os.path.join(root, "wherry.db"))
         self.database = database
         self.temporary = os.path.join(root, "tmp")
         self.blobs = Blobs(root, self.temporary)
-        self.layers = Layers(root, database)
+        self.layers = Layers(root, database, self.blobs, self.temporary)
         self.images = Images(database)
         self.names = Names(root, database, self.blobs)
         self.cache = Cache(database)
@@ -74,8 +76,8 @@ class Store:
         """Open the store, making it when absent, and sweep what killed processes left in it."""
         store = cls(os.path.abspath(root) if root else default_root())
         try:
-            if not os.path.exists(os.path.join(store.root, "oci-layout")):
-                store._create()
+            if not store._is_laid_out():
+                store._lay_out()
             sweep(store.temporary)
         except PermissionError as error:
             raise StorageError(
@@ -86,18 +88,34 @@ class Store:
             raise StorageError(f"the store cannot be made: {error.filename} is not a folder") from error
         return store
 
-    def _create(self) -> None:
+    def _is_laid_out(self) -> bool:
+        """Whether every folder and file of the layout is there; costs a few looks."""
+        return (
+            all(os.path.isdir(f"{self.root}/{folder}") for folder in FOLDERS)
+            and _ends_an_object(f"{self.root}/oci-layout")
+            and _ends_an_object(f"{self.root}/index.json")
+        )
+
+    def _lay_out(self) -> None:
+        """Make the store, or what is missing of it; what it lists comes from the records.
+
+        The database is made before anything else is kept: a store that holds something always has one.
+        """
         os.makedirs(self.root, mode=0o711, exist_ok=True)
         for folder in FOLDERS:
             os.makedirs(os.path.join(self.root, folder), mode=0o700, exist_ok=True)
-        index = os.path.join(self.root, "index.json")
-        if not os.path.exists(index):
-            with open(index, "w", encoding="ascii") as file:
-                file.write('{"schemaVersion":2,"manifests":[]}')
+        if not _ends_an_object(os.path.join(self.root, "index.json")):
+            self.names.show()
         path = os.path.join(self.root, "oci-layout")
         with open(f"{path}.{os.getpid()}", "w", encoding="ascii") as file:
             file.write(LAYOUT)
         os.rename(file.name, path)
+
+    def warn(self, text: str) -> None:
+        """Say on stderr, once, that something in the store is damaged and what was done about it."""
+        if text not in self._warned:
+            self._warned.add(text)
+            print(f"warning: {text}", file=sys.stderr)
 
     @contextlib.contextmanager
     def temp(self) -> Iterator[str]:
@@ -144,3 +162,13 @@ class Store:
             yield
         finally:
             os.close(lock)
+
+
+def _ends_an_object(path: str) -> bool:
+    """Whether a JSON file is there and was written to its end; a power cut may leave it empty."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"}"
+    except OSError:
+        return False
