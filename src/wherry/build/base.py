@@ -7,7 +7,7 @@ from _thread import RLock
 from wherry.build.plan import Names
 from wherry.build.result import StageResult
 from wherry.dockerfile.lines import fail
-from wherry.errors import InvalidReferenceError, WherryError
+from wherry.errors import InvalidReferenceError, StorageError, WherryError
 from wherry.images.view import find, layer_paths
 from wherry.oci.platform import parse as parse_platform
 from wherry.typed import TYPE_CHECKING
@@ -137,6 +137,8 @@ class Bases:
                     image: Image | None = context.image()
             else:
                 image = find(self._store, name, platform)
+        except StorageError:
+            raise  # not the Dockerfile's fault
         except WherryError as error:
             raise fail(place, error.message, hint=error.hint) from None
         if image is not None:

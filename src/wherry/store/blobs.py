@@ -35,6 +35,10 @@ class Blobs:
         except FileNotFoundError:
             raise _absent(digest) from None
 
+    @staticmethod
+    def digest(data: bytes) -> str:
+        return "sha256:" + hashlib.sha256(data).hexdigest()
+
     def is_whole(self, digest: str) -> bool:
         """Whether it is there with the bytes of its digest; all of it is read, with bounded memory."""
         try:
@@ -46,7 +50,7 @@ class Blobs:
 
     def put(self, data: bytes) -> str:
         """Store `data` and return its digest.  Is atomic and idempotent; replaces a file of other bytes."""
-        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        digest = self.digest(data)
         if not _has_bytes(self.path(digest), data):
             with self.writer() as blob:
                 blob.write(data)

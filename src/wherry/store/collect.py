@@ -67,7 +67,7 @@ def referred_by_images(store: Store) -> Referred:
     found = Referred(set(), set(store.names.all().values()), [])  # image indexes, beside images
     for image in store.images.all():
         found.blobs.update((image.id, image.manifest))
-        config, manifest = _json(store, image.id), _json(store, image.manifest)
+        config, manifest = read_json(store, image.id), read_json(store, image.manifest)
         listed = manifest["layers"] if manifest is not None else []
         found.blobs.update(layer["digest"] for layer in listed)
         if config is not None:
@@ -82,11 +82,11 @@ def referred_by_images(store: Store) -> Referred:
     return found
 
 
-def _json(store: Store, digest: str) -> Any:
+def read_json(store: Store, digest: str) -> Any:
     """A blob's JSON, or None where it is damaged or lost."""
     try:
         return json.loads(store.blobs.read(digest))
-    except (NotFoundError, CorruptError):
+    except (NotFoundError, CorruptError, ValueError, RecursionError):
         return None
 
 

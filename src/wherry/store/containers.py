@@ -6,39 +6,24 @@ import json
 import os
 
 from wherry.errors import NotFoundError
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.store import containerrecord
+from wherry.store.containerrecord import ContainerRecord
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from wherry.store.database import Database
 
+__all__ = ["ContainerRecord", "Containers"]
 COLUMNS = "id, name, image_id, image_name, created, config, pid, started, finished, exit_code, status"
-
-
-class ContainerRecord(NamedTuple):
-    """Times are Unix seconds, 0 for never.  `status` is "created", "running" or "exited"."""
-
-    id: str
-    name: str
-    image_id: str
-    image_name: str
-    created: float
-    config: dict[str, Any]
-    pid: int = 0
-    started: float = 0
-    finished: float = 0
-    exit_code: int = 0
-    status: str = "created"
 
 
 class Containers:
     def __init__(self, root: str, database: Database) -> None:
-        self._folder = os.path.join(root, "containers")
+        self.folder = os.path.join(root, "containers")
         self._database = database
 
     def dir(self, container: str) -> str:
-        return os.path.join(self._folder, container)
+        return os.path.join(self.folder, container)
 
     def add(self, record: ContainerRecord) -> None:
         """Raises sqlite3.IntegrityError when the id or the name is taken."""
@@ -47,6 +32,7 @@ class Containers:
             f"INSERT INTO containers ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             *record._replace(config=json.dumps(record.config)),  # type: ignore[arg-type]
         )
+        containerrecord.write(self.dir(record.id), record)
 
     def get(self, container: str) -> ContainerRecord | None:
         return next(iter(self._select("id=?", container)), None)
@@ -73,6 +59,18 @@ class Containers:
         )
         if not rows:
             raise NotFoundError(f"No such container: {container[:12]}")
+        self.save(container)
+
+    def save(self, container: str) -> None:
+        """Write the record into the container's folder too, where it outlives a lost database."""
+        record = self.get(container)
+        if record is not None:
+            containerrecord.write(self.dir(container), record)
+
+    def saved(self, container: str) -> ContainerRecord | None:
+        """The record in the container's folder; None where it is missing or damaged."""
+        found = containerrecord.read(self.dir(container))
+        return found if found is not None and found.id == container else None
 
     def remove(self, container: str) -> None:
         """Forget the record, then remove the files."""

@@ -108,22 +108,46 @@ class Database:
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
-        import sqlite3
-
         if self._is_lost():
             raise RecordsLostError(f"the store's records are lost: {self.path} is missing or empty")
-        # isolation_level None: no implicit transactions.  30 s: a disk that is slow for a while.
-        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        read_only = not os.access(os.path.dirname(self.path), os.W_OK)
+        connection = self._copy() if read_only else self._opened()
         try:
-            # NORMAL under WAL: a kill loses nothing; a power cut may lose the last transactions only.
-            connection.execute("PRAGMA synchronous=NORMAL")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version != SCHEMA_VERSION:
                 self._bring_up(connection, version)
+            if read_only:
+                connection.execute("PRAGMA query_only=ON")
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _opened(self, path: str = "") -> sqlite3.Connection:
+        import sqlite3
+
+        # isolation_level None: no implicit transactions.  30 s: a disk that is slow for a while.
+        connection = sqlite3.connect(
+            path or self.path, timeout=30, isolation_level=None, check_same_thread=False
+        )
+        # NORMAL under WAL: a kill loses nothing; a power cut may lose the last transactions only.
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
+    def _copy(self) -> sqlite3.Connection:
+        """The database in memory, to be read where nothing can be written: WAL needs files beside it."""
+        import shutil
+        import tempfile
+
+        memory = self._opened(":memory:")
+        with tempfile.TemporaryDirectory(prefix="wherry-") as folder:
+            for end in ("", "-wal"):
+                if os.path.exists(self.path + end):
+                    shutil.copyfile(self.path + end, f"{folder}/wherry.db{end}")
+            copy = self._opened(f"{folder}/wherry.db")
+            copy.backup(memory)
+            copy.close()
+        return memory
 
     def _is_lost(self) -> bool:
         """Whether there is no database where there must be one.

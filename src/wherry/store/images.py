@@ -8,6 +8,8 @@ import os
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.store.blobs import Blobs
     from wherry.store.database import Database
 
@@ -91,27 +93,31 @@ class Names:
         """Write ``index.json`` again, after an image's manifest became another one."""
         self._write_index()
 
+    def index(self) -> dict[str, Any]:
+        """What ``index.json`` says: every name whose manifest is there."""
+        rows = self._database.execute(
+            "SELECT name, COALESCE(manifest, image), manifest IS NULL FROM names "
+            "LEFT JOIN images ON images.id=names.image ORDER BY name"
+        )
+        manifests = [
+            {
+                "mediaType": INDEX if is_index else MANIFEST,
+                "digest": manifest,
+                "size": self._blobs.size(str(manifest)),
+                "annotations": {"org.opencontainers.image.ref.name": name},
+            }
+            for name, manifest, is_index in rows
+            if self._blobs.has(str(manifest))
+        ]
+        return {"schemaVersion": 2, "manifests": manifests}
+
     def _write_index(self) -> None:
         """``index.json`` from the records, in one rename.
 
         Written inside a transaction, so that of two processes the last writer saw both changes.
         """
         with self._database.transaction():
-            rows = self._database.execute(
-                "SELECT name, COALESCE(manifest, image), manifest IS NULL FROM names "
-                "LEFT JOIN images ON images.id=names.image ORDER BY name"
-            )
-            manifests = [
-                {
-                    "mediaType": INDEX if is_index else MANIFEST,
-                    "digest": manifest,
-                    "size": self._blobs.size(str(manifest)),
-                    "annotations": {"org.opencontainers.image.ref.name": name},
-                }
-                for name, manifest, is_index in rows
-                if self._blobs.has(str(manifest))
-            ]
             path = os.path.join(self._root, "index.json")
             with open(path + ".new", "w", encoding="ascii") as file:
-                json.dump({"schemaVersion": 2, "manifests": manifests}, file)
+                json.dump(self.index(), file)
             os.rename(path + ".new", path)

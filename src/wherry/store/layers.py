@@ -125,7 +125,7 @@ class Layers:
             return os.path.isdir(self.link(diff_id))
         if not os.path.isdir(self.path(diff_id)):
             return False
-        self._make_link(diff_id)
+        self.make_link(diff_id)
         return True
 
     def _mended(self, diff_id: str) -> LayerRecord | None:
@@ -157,7 +157,7 @@ class Layers:
                 verdict = verdict._replace(whole=True)
         if verdict.whole:
             mark = self.present if verdict.again else mark_after(record.mark, self.present)
-            self._make_link(diff_id)
+            self.make_link(diff_id)
             self._database.execute(
                 "UPDATE layers SET mark=?, packed=? WHERE diff_id=?", mark, verdict.packed, diff_id
             )
@@ -190,15 +190,28 @@ class Layers:
             if record is not None and self._is_trusted(record) and self._is_there(info.diff_id):
                 return
             self._replace(tree, info.diff_id, temporary)
-            self._make_link(info.diff_id)
-            self._database.execute(
-                "INSERT OR REPLACE INTO layers (diff_id, size, tar_size, added, mark) VALUES (?,?,?,?,?)",
-                *info,
-                time.time(),
-                self.present,
-            )
+            self.make_link(info.diff_id)
+            self._record(info)
 
-    def _make_link(self, diff_id: str) -> None:
+    def record_found(self, info: LayerInfo) -> None:
+        """Record a tree that is in its place and was just found right."""
+        self.make_link(info.diff_id)
+        self._record(info)
+
+    def with_blobs(self) -> list[str]:
+        """The layers of which a blob is recorded, whether they are there or not."""
+        rows = self._database.execute("SELECT DISTINCT diff_id FROM layer_blobs ORDER BY diff_id")
+        return [str(row[0]) for row in rows]
+
+    def _record(self, info: LayerInfo) -> None:
+        self._database.execute(
+            "INSERT OR REPLACE INTO layers (diff_id, size, tar_size, added, mark) VALUES (?,?,?,?,?)",
+            *info,
+            time.time(),
+            self.present,
+        )
+
+    def make_link(self, diff_id: str) -> None:
         """Let the short link lead to the tree, whatever it led to.  Is atomic."""
         if self.linked(diff_id):
             return

@@ -33,6 +33,19 @@ def temporary_folder(parent: str) -> Iterator[str]:
         os.close(lock)
 
 
+@contextlib.contextmanager
+def scratch_folder(parent: str) -> Iterator[str]:
+    """As temporary_folder(); where nothing can be written in `parent`, a folder of the system's."""
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder(parent))
+        except OSError:
+            import tempfile
+
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wherry-"))
+        yield folder
+
+
 def sweep(parent: str) -> None:
     """Remove what killed processes left.  Costs one listing when there is nothing."""
     for entry in os.listdir(parent):
@@ -80,6 +93,21 @@ def hold(path: str, wait: Callable[[bool], None]) -> Iterator[None]:
     finally:
         os.unlink(path)
         os.close(lock)
+
+
+def is_held(path: str) -> bool:
+    """Whether a living process has a file locked."""
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def _try_lock(path: str) -> int | None:
