@@ -102,7 +102,7 @@ def _cache(store: Store) -> Iterator[Finding]:
 
 
 def _containers(store: Store, *, beside: bool) -> Iterator[Finding]:
-    records = sorted(store.containers.all())
+    records = sorted(store.containers.all(), key=lambda record: record.name)
     for record in records:
         folder = store.containers.dir(record.id)
         if not os.path.isdir(folder):

@@ -75,11 +75,16 @@ def index_file(store: Store) -> Iterator[Finding]:
 
 
 def users(store: Store, diff_id: str) -> list[str]:
-    """The images that have a layer, as people call them."""
-    return [
+    """The images and containers that have a layer, as people call them."""
+    found = [
         shown_name(store, record.id)
         for record in sorted(store.images.all())
         if diff_id in (_diff_ids(_json(store, record.id)) or ())
+    ]
+    return found + [
+        f"container {record.name}"
+        for record in sorted(store.containers.all(), key=lambda record: record.name)
+        if diff_id in record.config.get("layers", ())
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from wherry.store.check_images import users
 from wherry.store.finding import Finding
 from wherry.store.verify import verify
 from wherry.typed import TYPE_CHECKING
@@ -77,28 +78,31 @@ def _wrong(store: Store, record: LayerRecord, source: str) -> Finding:
             "layer", diff_id, problem, f"container {user} runs on it: stop it, then repair again"
         )
 
-    def mend() -> str:
-        if store.layers.verify(record).whole:
+    if source:
+
+        def unpack() -> str:
+            assert store.layers.verify(record).whole  # noqa: S101
             return f"unpacked again from blob {source[:19]}"
+
+        return Finding("layer", diff_id, problem, mend=unpack)
+    needed = users(store, diff_id)
+    if not needed:
+
+        def remove() -> str:
+            store.layers.remove(diff_id)
+            return "removed: only the build cache knows it, and a build makes it again"
+
+        return Finding("layer", diff_id, problem, mend=remove)
+
+    def doubt() -> str:
         store.layers.doubt(diff_id)  # nobody uses it, and a build makes it again
         return ""
 
-    if source:
-        return Finding("layer", diff_id, problem, mend=mend)
-    return Finding("layer", diff_id, problem, _remedy(store, diff_id), mend)
-
-
-def _remedy(store: Store, diff_id: str) -> str:
-    from wherry.store.check_images import users
-
-    found = users(store, diff_id)
-    if not found:
-        return "nothing needs it; a build makes it again"
-    return f"load or build again: {', '.join(found)}"
+    return Finding("layer", diff_id, problem, f"load or build again: {', '.join(needed)}", doubt)
 
 
 def _running_user(store: Store, diff_id: str) -> str:
-    for record in store.containers.all():
+    for record in sorted(store.containers.all(), key=lambda record: record.name):
         if record.status == "running" and diff_id in record.config.get("layers", ()):
             return record.name
     return ""
