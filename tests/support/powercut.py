@@ -121,11 +121,9 @@ class Machine:
         if number % 3 == 0:
             commands += [["rmi", f"img:{number}"], ["load", "-i", tar]]
         if number % 3 == 1:
-            commands += [
-                ["create", f"img:{number}", "/x"],
-                ["rmi", "-f", f"img:{number}"],
-                ["prune", "-af"],
-            ]
+            box = f"box{number}"
+            commands += [["create", "--name", box, f"img:{number}", "/x"], ["rmi", "-f", f"img:{number}"]]
+            commands += [["prune", "-af"], ["rm", box], ["prune", "-af"]]
         return commands
 
     def run(self, copies: int) -> None:
