@@ -112,6 +112,8 @@ class Machine:
                     return
                 if self.stop.is_set():
                     return
+            for image in wherry(store, "images", "-q", "-f", "dangling=true").stdout.split():
+                wherry(store, "rmi", "-f", image)
 
     def commands(self, number: int) -> list[list[str]]:
         context, tar = str(self.folder / f"c{number}"), str(self.folder / f"x{number}.tar")

@@ -18,8 +18,8 @@ DOUBT = "?"
 def present_mark(root: str) -> str:
     """The mark of what is written now into the store at `root`; a copy of a store has another one."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            boot = file.read().strip()
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+            boot = file.read().decode().strip()
     except OSError:
         return DOUBT
     status = os.stat(root)

@@ -1,4 +1,4 @@
-"""A container's record, and the file of it that lies beside its data.
+"""The record of a container that lies beside its data.
 
     containers/<id>/record.json   the record as JSON
 
@@ -11,28 +11,9 @@ from __future__ import annotations
 import json
 import os
 
-from wherry.typed import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from typing import Any
+from wherry.store.containers import ContainerRecord
 
 NAME = "record.json"
-
-
-class ContainerRecord(NamedTuple):
-    """Times are Unix seconds, 0 for never.  `status` is "created", "running" or "exited"."""
-
-    id: str
-    name: str
-    image_id: str
-    image_name: str
-    created: float
-    config: dict[str, Any]
-    pid: int = 0
-    started: float = 0
-    finished: float = 0
-    exit_code: int = 0
-    status: str = "created"
 
 
 def write(folder: str, record: ContainerRecord) -> None:

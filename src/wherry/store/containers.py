@@ -6,15 +6,30 @@ import json
 import os
 
 from wherry.errors import NotFoundError
-from wherry.store import containerrecord
-from wherry.store.containerrecord import ContainerRecord
-from wherry.typed import TYPE_CHECKING
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.store.database import Database
 
-__all__ = ["ContainerRecord", "Containers"]
 COLUMNS = "id, name, image_id, image_name, created, config, pid, started, finished, exit_code, status"
+
+
+class ContainerRecord(NamedTuple):
+    """Times are Unix seconds, 0 for never.  `status` is "created", "running" or "exited"."""
+
+    id: str
+    name: str
+    image_id: str
+    image_name: str
+    created: float
+    config: dict[str, Any]
+    pid: int = 0
+    started: float = 0
+    finished: float = 0
+    exit_code: int = 0
+    status: str = "created"
 
 
 class Containers:
@@ -32,7 +47,7 @@ class Containers:
             f"INSERT INTO containers ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             *record._replace(config=json.dumps(record.config)),  # type: ignore[arg-type]
         )
-        containerrecord.write(self.dir(record.id), record)
+        _write(self.dir(record.id), record)
 
     def get(self, container: str) -> ContainerRecord | None:
         return next(iter(self._select("id=?", container)), None)
@@ -65,11 +80,13 @@ class Containers:
         """Write the record into the container's folder too, where it outlives a lost database."""
         record = self.get(container)
         if record is not None:
-            containerrecord.write(self.dir(container), record)
+            _write(self.dir(container), record)
 
     def saved(self, container: str) -> ContainerRecord | None:
         """The record in the container's folder; None where it is missing or damaged."""
-        found = containerrecord.read(self.dir(container))
+        from wherry.store.containerrecord import read
+
+        found = read(self.dir(container))
         return found if found is not None and found.id == container else None
 
     def remove(self, container: str) -> None:
@@ -86,3 +103,9 @@ class Containers:
         )
         records = [ContainerRecord(*row) for row in rows]  # type: ignore[arg-type]
         return [r._replace(config=json.loads(r.config)) for r in records]  # type: ignore[arg-type]
+
+
+def _write(folder: str, record: ContainerRecord) -> None:
+    from wherry.store.containerrecord import write
+
+    write(folder, record)
