@@ -35,6 +35,7 @@ def damage(wherry: Wherry, folder: Path) -> None:
     (wherry.root / "tmp/123-abc").mkdir()
     (wherry.root / "caches").mkdir()
     (wherry.root / "caches/abcdef").mkdir()
+    (wherry.root / "caches/abcdef/kept").write_text("kept")
     (wherry.root / "index.json").write_text('{"schemaVersion":2,"manifests":[]}')
     box = wherry("ps", "-aq", "--no-trunc")
     (wherry.root / "containers" / box / "record.json").unlink()
@@ -48,7 +49,7 @@ def test_a_check_names_each_fault_and_changes_nothing(wherry: Wherry, tmp_path: 
     assert everything(wherry.root) == before
     kinds = [line.split(" ")[0] for line in first.stdout.splitlines()[:-1]]
     assert kinds == [
-        *("blob", "blob", "layer", "link", "leftover", "index", "container", "leftover", "leftover")
+        *("blob", "blob", "layer", "link", "leftover", "index", "container", "mount", "leftover")
     ]
     assert "\x1b" not in first.stdout
     assert first.stdout.splitlines()[-1].startswith("9 wrong")
@@ -64,6 +65,8 @@ def test_repair_mends_all_but_what_must_be_made_again_and_says_by_what(
     left = [line for line in done.stdout.splitlines() if "to do:" in line]
     assert len(left) == 1 and left[0].startswith("layer") and "load or build again: img" in left[0]
     assert done.stdout.splitlines()[-1] == "8 mended, 1 left"
+    assert (wherry.root / "caches/abcdef/kept").read_text() == "kept"
+    assert wherry("cache", "ls", "-q") == "lost-abcdef"
     build_two_layers(wherry, tmp_path / "c")
     assert wherry("system", "check", "--repair") == "nothing is wrong"
 

@@ -64,11 +64,15 @@ class CacheMounts:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         path, lock = self._private(name) if sharing == "private" else self._one(name, sharing)
         try:
-            with open(path + ".json", "w", encoding="utf-8") as file:
-                json.dump({"id": name, "used": time.time()}, file)
+            self.record(path, name)
             yield path
         finally:
             os.close(lock)
+
+    def record(self, path: str, name: str) -> None:
+        """Write down what the folder `path` is called, and that it was used now."""
+        with open(path + ".json", "w", encoding="utf-8") as file:
+            json.dump({"id": name, "used": time.time()}, file)
 
     def _one(self, name: str, sharing: str) -> tuple[str, int]:
         path = os.path.join(self._folder, _mark(name))

@@ -141,7 +141,12 @@ def _mounts(store: Store) -> Iterator[Finding]:
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         path = os.path.join(folder, name)
         if os.path.isdir(path) and path not in listed and not is_held(path + ".lock"):
-            yield _leftover(path, f"caches/{name}", "is a cache mount without a readable record")
+
+            def mend(path: str = path, name: str = name) -> str:
+                store.cache_mounts.record(path, f"lost-{name[:12]}")
+                return f"listed as lost-{name[:12]} until a step uses it again"
+
+            yield Finding("mount", name, "its record is missing or damaged", mend=mend)
 
 
 def _leftovers(store: Store) -> Iterator[Finding]:
