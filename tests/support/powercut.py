@@ -27,8 +27,9 @@ SIZE = 160 << 20
 STAGES = 4
 
 
-def cut_power(folder: Path, copies: int, seed: int = 1) -> dict[str, int]:
-    """Cut the power `copies` times, at instants that `seed` chooses; what was seen, counted.
+def cut_power(folder: Path, copies: int, seed: int = 1, seconds: float = 3600) -> dict[str, int]:
+    """Cut the power `copies` times, at instants that `seed` chooses, or until the time is over; what was
+    seen, counted.
 
     Raises AssertionError with what was wrong.  Needs root on a machine that may mount.
     """
@@ -42,6 +43,7 @@ def cut_power(folder: Path, copies: int, seed: int = 1) -> dict[str, int]:
             str(folder),
             str(copies),
             str(seed),
+            str(seconds),
         ],
         capture_output=True,
         text=True,
@@ -128,13 +130,16 @@ class Machine:
             commands += [["prune", "-af"], ["rm", box], ["prune", "-af"]]
         return commands
 
-    def run(self, copies: int) -> None:
+    def run(self, copies: int, seconds: float) -> None:
+        end = time.monotonic() + seconds
         for number in range(1, 7):
             write_context(self.folder / f"c{number}", number)
         worker = threading.Thread(target=self.work)
         worker.start()
         try:
             for each in range(copies):
+                if time.monotonic() > end:
+                    break
                 time.sleep(self.chance.uniform(0.05, 1.5))
                 if self.chance.random() < 0.3:
                     must("sync", "-f", str(self.folder / "mnt"))
@@ -235,7 +240,7 @@ if __name__ == "__main__":
     place = Path(sys.argv[1])
     machine = Machine(place, int(sys.argv[3]))
     try:
-        machine.run(int(sys.argv[2]))
+        machine.run(int(sys.argv[2]), float(sys.argv[4]))
     finally:
         shutil.rmtree(place / "mnt", ignore_errors=True)
     print(json.dumps(machine.seen))

@@ -98,7 +98,9 @@ def _wrong(store: Store, record: LayerRecord, source: str) -> Finding:
         store.layers.doubt(diff_id)  # nobody uses it, and a build makes it again
         return ""
 
-    return Finding("layer", diff_id, problem, f"load or build again: {', '.join(needed)}", doubt)
+    return Finding(
+        "layer", diff_id, problem, f"repair, then load or build again: {', '.join(needed)}", doubt
+    )
 
 
 def _running_user(store: Store, diff_id: str) -> str:
