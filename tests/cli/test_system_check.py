@@ -33,6 +33,8 @@ def damage(wherry: Wherry, folder: Path) -> None:
     (wherry.root / "blobs/sha256" / ("0" * 64)).write_bytes(b"nothing")
     (wherry.root / "blobs/sha256/x\x1b[31m").write_bytes(b"nothing")
     (wherry.root / "tmp/123-abc").mkdir()
+    os.mkfifo(wherry.root / "blobs/sha256" / ("1" * 64))
+    (wherry.root / "blobs/sha256" / ("2" * 64)).mkdir()
     (wherry.root / "caches").mkdir()
     (wherry.root / "caches/abcdef").mkdir()
     (wherry.root / "caches/abcdef/kept").write_text("kept")
@@ -49,10 +51,22 @@ def test_a_check_names_each_fault_and_changes_nothing(wherry: Wherry, tmp_path: 
     assert everything(wherry.root) == before
     kinds = [line.split(" ")[0] for line in first.stdout.splitlines()[:-1]]
     assert kinds == [
-        *("blob", "blob", "layer", "link", "leftover", "index", "container", "mount", "leftover")
+        *(
+            "blob",
+            "blob",
+            "blob",
+            "blob",
+            "layer",
+            "link",
+            "leftover",
+            "index",
+            "container",
+            "mount",
+            "leftover",
+        )
     ]
     assert "\x1b" not in first.stdout
-    assert first.stdout.splitlines()[-1].startswith("9 wrong")
+    assert first.stdout.splitlines()[-1].startswith("11 wrong")
     assert wherry.run("system", "check").stdout == first.stdout
 
 
@@ -64,7 +78,7 @@ def test_repair_mends_all_but_what_must_be_made_again_and_says_by_what(
     assert done.returncode == 1
     left = [line for line in done.stdout.splitlines() if "to do:" in line]
     assert len(left) == 1 and left[0].startswith("layer") and "load or build again: img" in left[0]
-    assert done.stdout.splitlines()[-1] == "8 mended, 1 left"
+    assert done.stdout.splitlines()[-1] == "10 mended, 1 left"
     assert (wherry.root / "caches/abcdef/kept").read_text() == "kept"
     assert wherry("cache", "ls", "-q") == "lost-abcdef"
     build_two_layers(wherry, tmp_path / "c")

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,6 +167,21 @@ def test_a_store_whose_making_was_cut_short_is_finished_by_the_next(tmp_path: Pa
         assert store.images.all() == []
         store.database.close()
         assert (tmp_path / "s/index.json").exists() and (tmp_path / "s/oci-layout").exists()
+
+
+def test_a_repair_that_is_killed_at_any_instant_is_done_by_the_next(wherry: Wherry, tmp_path: Path) -> None:
+    build_two_layers(wherry, tmp_path / "c")
+    wherry("create", "--name", "box", "img", "/one")
+    before = contents(wherry.root)
+    for instant in range(10):
+        lose(wherry.root, "gone" if instant % 2 else "garbage")
+        repair = wherry.start("system", "check", "--repair")
+        time.sleep(0.08 + 0.012 * instant)
+        repair.kill()
+        repair.wait()
+        wherry("system", "check", "--repair")
+        assert contents(wherry.root) == before
+        assert "img" in wherry("images") and "box" in wherry("ps", "-a")
 
 
 def old_store(folder: Path) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+from errno import EIO
 
 from wherry.errors import CorruptError, NotFoundError
 from wherry.store.temporary import create_locked
@@ -42,10 +44,16 @@ class Blobs:
     def is_whole(self, digest: str) -> bool:
         """Whether it is there with the bytes of its digest; all of it is read, with bounded memory."""
         try:
+            if not stat.S_ISREG(os.lstat(self.path(digest)).st_mode):
+                return False
             with self.open(digest) as blob:
                 blob.finish()
-        except (NotFoundError, CorruptError):
+        except (NotFoundError, CorruptError, FileNotFoundError):
             return False
+        except OSError as error:
+            if error.errno != EIO:
+                raise
+            return False  # the disk cannot give it back
         return True
 
     def put(self, data: bytes) -> str:

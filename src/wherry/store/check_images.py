@@ -68,7 +68,7 @@ def index_file(store: Store) -> Iterator[Finding]:
     except FileNotFoundError:
         yield Finding("index", "index.json", "is missing", mend=mend)
         return
-    except ValueError:
+    except (ValueError, RecursionError, OSError):
         found = None
     if found != store.names.index():
         yield Finding("index", "index.json", "does not say what the records say", mend=mend)

@@ -26,7 +26,7 @@ def blobs(store: Store) -> Iterator[Finding]:
         if not HEX.match(name):
             problem = "is no blob's name"
         elif not store.blobs.is_whole("sha256:" + name) and os.path.lexists(path):
-            problem = f"is damaged: its bytes ({os.lstat(path).st_size}) are not those of its digest"
+            problem = f"is damaged: its {os.lstat(path).st_size} bytes are not those of its digest"
         else:
             continue
 

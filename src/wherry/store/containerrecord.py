@@ -35,6 +35,6 @@ def read(folder: str) -> ContainerRecord | None:
     try:
         with open(os.path.join(folder, NAME), encoding="utf-8") as file:
             record = ContainerRecord(**json.load(file))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     return record if isinstance(record.config, dict) and isinstance(record.name, str) else None

@@ -100,10 +100,12 @@ def _layer_blob(store: Store, layers: Layers, digest: str, scratch: str) -> None
     from wherry.layers.compress import decompressed, kind_of
 
     path = store.blobs.path(digest)
+    if not store.blobs.is_whole(digest):
+        return
     with open(path, "rb") as file:
         start = file.read(512)
     media_type = TYPES.get(kind_of(start))
-    if media_type is None or start[:1] == b"{" or not store.blobs.is_whole(digest):
+    if media_type is None or start[:1] == b"{":
         return
     hashed = hashlib.sha256()
     try:
@@ -154,7 +156,7 @@ def _names(store: Store, database: Database) -> int:
         with open(os.path.join(store.root, "index.json"), "rb") as file:
             entries = json.load(file)["manifests"]
         found = [(str(e["annotations"][NOTE]), str(e["digest"])) for e in entries]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0
     count = 0
     for name, digest in found:

@@ -98,7 +98,7 @@ def hold(path: str, wait: Callable[[bool], None]) -> Iterator[None]:
 def is_held(path: str) -> bool:
     """Whether a living process has a file locked."""
     try:
-        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        lock = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:
