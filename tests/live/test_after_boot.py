@@ -52,7 +52,7 @@ def test_a_plain_users_cached_build_after_a_boot_verifies_its_layers_and_gives_t
     image = plain("build", "-q", "-t", "img", str(context))
     marks(plain, "another-boot 1 2")
     assert plain("build", "-q", "-t", "img", str(context)) == image
-    assert marks(plain) == {""}
+    assert all(mark.startswith("tree ") for mark in marks(plain))
     assert checked(plain) == "nothing is wrong"
     file = next((plain.root / "layers").glob("*/f"))
     marks(plain, "another-boot 1 2")

@@ -12,7 +12,7 @@ from support.image import build_two_layers, diff_ids, flip, tree
 from support.wherry import Wherry
 from wherry.layers.pack import pack
 from wherry.store import Store
-from wherry.store.boot import DOUBT, DURABLE, mark_after
+from wherry.store.boot import DOUBT, came_from_disk, tree_mark
 from wherry.store.layers import LayerBlob, LayerInfo
 
 
@@ -63,7 +63,7 @@ def test_what_this_boot_wrote_is_not_verified_and_what_another_wrote_is_once(
     later(store)
     assert store.layers.whole(info.diff_id) == info
     assert verified == [info.diff_id]
-    assert mark(store, info.diff_id) == DURABLE
+    assert mark(store, info.diff_id) == tree_mark(store.layers.path(info.diff_id))
     assert store.layers.whole(info.diff_id) == info
     assert verified == [info.diff_id]
 
@@ -146,9 +146,28 @@ def test_many_who_need_a_doubtful_layer_verify_it_once(tmp_path: Path, verified:
     assert verified == [info.diff_id]
 
 
+def test_a_record_from_before_a_removal_is_not_taken_for_the_tree_that_was_made_after_it(
+    tmp_path: Path, verified: list[str]
+) -> None:
+    store = Store.open(str(tmp_path / "s"))
+    info = add_layer(store, tmp_path / "t")
+    later(store)
+    assert store.layers.whole(info.diff_id) == info
+    rows = store.database.execute("SELECT * FROM layers")
+    store.layers.remove(info.diff_id)
+    add_layer(store, tmp_path / "again")
+    # The power goes: the database has lost its last seconds, the file system what was in the files.
+    store.database.execute("INSERT OR REPLACE INTO layers VALUES (?,?,?,?,?,?)", *rows[0])
+    (Path(store.layers.path(info.diff_id)) / "file").write_bytes(b"")
+    verified.clear()
+    assert store.layers.whole(info.diff_id) is None
+    assert verified == [info.diff_id]
+
+
 def test_only_what_came_from_the_disk_is_durable() -> None:
     now = "boot-2 fe01 99"
-    assert mark_after("boot-1 fe01 99", now) == DURABLE
-    assert mark_after("boot-2 fe01 77", now) == now  # another store's, copied in this boot
-    assert mark_after(DOUBT, now) == now
-    assert mark_after(now, now) == now
+    assert came_from_disk("boot-1 fe01 99", now)
+    assert not came_from_disk("boot-2 fe01 77", now)  # another store's, copied in this boot
+    assert not came_from_disk("tree 1f 2f", now)  # another tree than that
+    assert not came_from_disk(DOUBT, now)
+    assert not came_from_disk(now, now)

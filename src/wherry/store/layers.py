@@ -14,7 +14,7 @@ import os
 import time
 from errno import EACCES
 
-from wherry.store.boot import DOUBT, DURABLE, mark_after, present_mark
+from wherry.store.boot import DOUBT, came_from_disk, present_mark, tree_mark
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ class Layers:
         return self._present
 
     def _is_trusted(self, record: LayerRecord) -> bool:
-        return record.mark == DURABLE or (record.mark != DOUBT and record.mark == self.present)
+        if record.mark == self.present:
+            return record.mark != DOUBT
+        return record.mark == tree_mark(self.path(record.info.diff_id))
 
     def _is_there(self, diff_id: str) -> bool:
         """Whether the tree is there, and its link, which is made again where only that is missing."""
@@ -156,7 +158,8 @@ class Layers:
                 self._replace(verdict.again, diff_id, temporary)
                 verdict = verdict._replace(whole=True)
         if verdict.whole:
-            mark = self.present if verdict.again else mark_after(record.mark, self.present)
+            durable = not verdict.again and came_from_disk(record.mark, self.present)
+            mark = tree_mark(self.path(diff_id)) if durable else self.present
             self.make_link(diff_id)
             self._database.execute(
                 "UPDATE layers SET mark=?, packed=? WHERE diff_id=?", mark, verdict.packed, diff_id
