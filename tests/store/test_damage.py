@@ -285,23 +285,50 @@ def test_a_tree_without_a_record_is_not_taken_for_a_layer(tmp_path: Path) -> Non
     assert os.listdir(store.temporary) == []
 
 
-@pytest.mark.root
-def test_every_command_that_reads_works_on_a_read_only_store(bb: Wherry) -> None:
-    bb("create", "--name", "box", "bb", "true")
-    wal = bb.root / "wherry.db-wal"
-    script = (
-        "mount --bind $0 $0 && mount -o remount,ro,bind $0 && "
-        'for words in "images" "ps -a" "history bb" "inspect box" "system check"; '
-        'do "$@" $words || exit 1; done; '
-        '"$@" tag bb other && exit 2; exit 0'
-    )
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script, str(bb.root), *bb.prefix],
+READING = ("images", "ps -a", "history bb", "inspect box", "system check")
+
+
+def in_a_mount_namespace(wherry: Wherry, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script whose $0 is the store and whose arguments are the command."""
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", script, str(wherry.root), *wherry.prefix],
         capture_output=True,
         text=True,
-        env=bb.env,
+        env=wherry.env,
         check=False,
     )
-    assert done.returncode == 0, (done.stdout, done.stderr, wal.exists())
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("wal", [False, True])
+def test_every_command_that_reads_works_on_a_read_only_store(bb: Wherry, wal: bool) -> None:
+    bb("create", "--name", "box", "bb", "true")
+    store = Store(str(bb.root))
+    if wal:  # as a command that was killed leaves it
+        store.cache.put("key", "value", {})
+    read = "".join(f'"$@" {words}; ' for words in READING)
+    done = in_a_mount_namespace(
+        bb, f'mount --bind $0 $0; mount -o remount,ro,bind $0; {read} if "$@" tag bb other; then exit 2; fi'
+    )
+    assert (bb.root / "wherry.db-wal").exists() == wal
+    store.database.close()
+    assert done.returncode == 0, (done.stdout, done.stderr)
     assert "box" in done.stdout and "nothing is wrong" in done.stdout
     assert "other" not in bb("images")
+
+
+@pytest.mark.root
+def test_every_command_that_reads_works_on_a_full_disk_and_one_that_writes_says_so(bb: Wherry) -> None:
+    bb("create", "--name", "box", "bb", "true")
+    copy = bb.root.parent / "full"
+    copy.mkdir()
+    read = "".join(f'"$@" --root {copy}/s {words}; ' for words in READING)
+    tag = f'"$@" --root {copy}/s tag bb other'
+    done = in_a_mount_namespace(
+        bb,
+        f"mount -t tmpfs -o size=12m full {copy}; cp -a $0 {copy}/s; cat /dev/zero >{copy}/z || :; {read}"
+        f"if {tag}; then exit 2; fi; rm {copy}/z; {tag}",
+    )
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert "box" in done.stdout and "nothing is wrong" in done.stdout
+    assert done.stderr.count("the disk is full") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 from wherry.oci.manifest import CONFIG, LAYER, Descriptor, Manifest
 from wherry.store.finding import Finding
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from wherry.store.images import ImageRecord
     from wherry.store.store import Store
 
+LOOKS, PAUSE = 3, 0.1  # seconds
 AGAIN = "load or build it again, or remove it with wherry rmi"
 
 
@@ -56,22 +58,24 @@ def names(store: Store) -> Iterator[Finding]:
 
 
 def index_file(store: Store) -> Iterator[Finding]:
-    path = os.path.join(store.root, "index.json")
 
     def mend() -> str:
         store.names.show()
         return "written again from the database"
 
+    for _ in range(LOOKS):
+        if _index_json(store) == store.names.index():
+            return
+        time.sleep(PAUSE)  # a command beside us may be between the record and the file
+    yield Finding("index", "index.json", "does not say what the records say", mend=mend)
+
+
+def _index_json(store: Store) -> object:
     try:
-        with open(path, "rb") as file:
-            found = json.load(file)
-    except FileNotFoundError:
-        yield Finding("index", "index.json", "is missing", mend=mend)
-        return
+        with open(os.path.join(store.root, "index.json"), "rb") as file:
+            return json.load(file)
     except (ValueError, RecursionError, OSError):
-        found = None
-    if found != store.names.index():
-        yield Finding("index", "index.json", "does not say what the records say", mend=mend)
+        return None
 
 
 def users(store: Store, diff_id: str) -> list[str]:

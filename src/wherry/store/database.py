@@ -68,6 +68,7 @@ class Database:
         self.path = path
         self._turn = RLock()
         self._connection: sqlite3.Connection | None = None
+        self._full = False
 
     def execute(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """Run one statement and return all its rows.  Raises StorageError."""
@@ -75,7 +76,12 @@ class Database:
 
         try:
             with self._turn:
-                return self._open().execute(statement, values).fetchall()
+                if self._full:
+                    self.close()  # there may be room again
+                connection = self._open()
+                if self._full and not statement.startswith(("SELECT", "PRAGMA")):
+                    raise _disk_is_full(self.path)
+                return connection.execute(statement, values).fetchall()
         except sqlite3.IntegrityError:
             raise
         except sqlite3.Error as error:
@@ -89,7 +95,9 @@ class Database:
             try:
                 yield
             except BaseException:
-                self.execute("ROLLBACK")
+                # A full disk ends a transaction by itself.
+                if self._connection is not None and self._connection.in_transaction:
+                    self.execute("ROLLBACK")
                 raise
             self.execute("COMMIT")
 
@@ -110,13 +118,24 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         if self._is_lost():
             raise RecordsLostError(f"the store's records are lost: {self.path} is missing or empty")
-        read_only = not os.access(os.path.dirname(self.path), os.W_OK)
-        connection = self._copy() if read_only else self._opened()
+        self._full = False
+        if not os.access(os.path.dirname(self.path), os.W_OK):
+            return self._ready(self._copy(), writable=False)
+        try:
+            return self._ready(self._opened(), writable=True)
+        except _sqlite_error() as error:
+            if not _is_full(error) or _is_empty(self.path):
+                raise
+        self._full = True
+        return self._ready(self._copy(), writable=False)
+
+    def _ready(self, connection: sqlite3.Connection, *, writable: bool) -> sqlite3.Connection:
+        """A connection to a database of this version."""
         try:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version != SCHEMA_VERSION:
                 self._bring_up(connection, version)
-            if read_only:
+            if not writable:
                 connection.execute("PRAGMA query_only=ON")
         except BaseException:
             connection.close()
@@ -136,14 +155,21 @@ class Database:
 
     def _copy(self) -> sqlite3.Connection:
         """The database in memory, to be read where nothing can be written: WAL needs files beside it."""
+        memory = self._opened(":memory:")
+        if _is_empty(self.path):
+            return memory
+        if _is_empty(self.path + "-wal"):
+            with open(self.path, "rb") as file:
+                data = bytearray(file.read())
+            data[18:20] = b"\1\1"  # not WAL any more (SQLite's file format, "file format version numbers")
+            memory.deserialize(bytes(data))
+            return memory
         import shutil
         import tempfile
 
-        memory = self._opened(":memory:")
         with tempfile.TemporaryDirectory(prefix="wherry-") as folder:
             for end in ("", "-wal"):
-                if os.path.exists(self.path + end):
-                    shutil.copyfile(self.path + end, f"{folder}/wherry.db{end}")
+                shutil.copyfile(self.path + end, f"{folder}/wherry.db{end}")
             copy = self._opened(f"{folder}/wherry.db")
             copy.backup(memory)
             copy.close()
@@ -202,12 +228,26 @@ def _holds_something(folder: str) -> bool:
         return False
 
 
+def _sqlite_error() -> type[Exception]:
+    import sqlite3
+
+    return sqlite3.Error
+
+
+def _is_full(error: Exception) -> bool:
+    return "disk is full" in str(error) or "disk I/O" in str(error)
+
+
+def _disk_is_full(path: str) -> StorageError:
+    return StorageError(
+        f"the disk is full: writing {path}", hint="free some space and run it again; nothing was lost"
+    )
+
+
 def _storage_error(path: str, error: Exception) -> StorageError:
     text = str(error)
-    if "disk is full" in text or "disk I/O" in text:
-        return StorageError(
-            f"the disk is full: writing {path}", hint="free some space and run it again; nothing was lost"
-        )
+    if _is_full(error):
+        return _disk_is_full(path)
     if "readonly" in text or "unable to open" in text:
         return StorageError(
             f"the store cannot be written: {path}",

@@ -19,6 +19,7 @@ import contextlib
 import fcntl
 import os
 import sys
+from errno import ENOSPC, EROFS
 
 from wherry.errors import StorageError
 from wherry.store.blobs import Blobs
@@ -77,7 +78,7 @@ class Store:
         store = cls(os.path.abspath(root) if root else default_root())
         try:
             if not store._is_laid_out():
-                store._lay_out()
+                store._mend_layout()
             sweep(store.temporary)
         except PermissionError as error:
             raise StorageError(
@@ -95,6 +96,14 @@ class Store:
             and _ends_an_object(f"{self.root}/oci-layout")
             and _ends_an_object(f"{self.root}/index.json")
         )
+
+    def _mend_layout(self) -> None:
+        """Lay out what is missing; a store that is there is read even where nothing can be written."""
+        try:
+            self._lay_out()
+        except OSError as error:
+            if error.errno not in (EROFS, ENOSPC) or not os.path.exists(self.database.path):
+                raise
 
     def _lay_out(self) -> None:
         """Make the store, or what is missing of it; what it lists comes from the records.
