@@ -44,17 +44,17 @@ class Blobs:
     def is_whole(self, digest: str) -> bool:
         """Whether it is there with the bytes of its digest; all of it is read, with bounded memory."""
         try:
-            if not stat.S_ISREG(os.lstat(self.path(digest)).st_mode):
-                return False
-            with self.open(digest) as blob:
-                blob.finish()
-        except (NotFoundError, CorruptError, FileNotFoundError):
+            file = os.open(self.path(digest), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
             return False
+        try:
+            return stat.S_ISREG(os.fstat(file).st_mode) and _digest_of(file) == digest
         except OSError as error:
             if error.errno != EIO:
                 raise
             return False  # the disk cannot give it back
-        return True
+        finally:
+            os.close(file)
 
     def put(self, data: bytes) -> str:
         """Store `data` and return its digest.  Is atomic and idempotent; replaces a file of other bytes."""
@@ -175,6 +175,13 @@ class Verified:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _digest_of(file: int) -> str:
+    hashed = hashlib.sha256()
+    while data := os.read(file, CHUNK):
+        hashed.update(data)
+    return "sha256:" + hashed.hexdigest()
 
 
 def _has_bytes(path: str, data: bytes) -> bool:

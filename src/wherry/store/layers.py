@@ -65,7 +65,7 @@ class Layers:
 
     def link(self, diff_id: str) -> str:
         """The short name of a layer, for mount options: a symlink to its tree."""
-        return os.path.join(self._links, diff_id.removeprefix("sha256:")[:16])
+        return f"{self._links}/{diff_id.removeprefix('sha256:')[:16]}"
 
     def has(self, diff_id: str) -> bool:
         """Whether it can be used, as whole() says."""
@@ -257,4 +257,4 @@ class Layers:
 
 
 def _target(diff_id: str) -> str:
-    return os.path.join("..", "layers", diff_id.removeprefix("sha256:"))
+    return "../layers/" + diff_id.removeprefix("sha256:")

@@ -176,8 +176,12 @@ class Store:
 def _ends_an_object(path: str) -> bool:
     """Whether a JSON file is there and was written to its end; a power cut may leave it empty."""
     try:
-        with open(path, "rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) == b"}"
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
+    try:
+        return os.pread(file, 1, max(0, os.fstat(file).st_size - 1)) == b"}"
+    except OSError:
+        return False
+    finally:
+        os.close(file)
