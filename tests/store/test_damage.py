@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import shutil
@@ -198,6 +200,46 @@ def test_a_lost_or_changed_tree_of_a_loaded_image_is_unpacked_again(
     assert (tmp_path / "out/one").read_text() == "one" * 1000
     assert (tmp_path / "out/two").read_text() == "two" * 1000
     assert wherry("system", "check") == "nothing is wrong"
+
+
+@pytest.mark.parametrize("how", HURTS)
+def test_a_foreign_layer_whose_blob_is_damaged_stays_of_use_and_is_healed_by_loading_again(
+    wherry: Wherry, tmp_path: Path, how: str
+) -> None:
+    foreign_archive(tmp_path / "x.tar")
+    wherry("load", "-i", str(tmp_path / "x.tar"))
+    (layer,) = diff_ids(wherry, "foreign")
+    good = blob(wherry, layer).read_bytes()
+    HURTS[how](blob(wherry, layer))
+    assert layer in wherry.fails("save", "-o", str(tmp_path / "y.tar"), "foreign", code=1)
+    for words in (("system", "check"), ("system", "check", "--repair"), ("system", "check", "--repair")):
+        done = wherry.run(*words)
+        assert done.returncode == 1 and f"layer {layer}: cannot be verified" in done.stdout
+    wherry.build(tmp_path / "c", "FROM foreign\n", "-o", str(tmp_path / "out"))
+    assert (tmp_path / "out/z").read_text() == "z"
+    wherry("load", "-i", str(tmp_path / "x.tar"))
+    assert blob(wherry, layer).read_bytes() == good
+    assert wherry("system", "check") == "nothing is wrong"
+
+
+def foreign_archive(path: Path) -> None:
+    """A docker-archive whose layer is a tar that we would write otherwise."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in ("z", "a"):
+            member = tarfile.TarInfo(name)
+            member.size = 1
+            tar.addfile(member, io.BytesIO(name.encode()))
+    diff_id = "sha256:" + hashlib.sha256(layer.getvalue()).hexdigest()
+    rootfs = {"type": "layers", "diff_ids": [diff_id]}
+    config = {"architecture": "amd64", "os": "linux", "config": {}, "rootfs": rootfs}
+    manifest = [{"Config": "config.json", "RepoTags": ["foreign:latest"], "Layers": ["layer.tar"]}]
+    parts = {"config.json": json.dumps(config), "manifest.json": json.dumps(manifest)}
+    with tarfile.open(path, "w") as tar:
+        for name, data in [(n, t.encode()) for n, t in parts.items()] + [("layer.tar", layer.getvalue())]:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
 
 
 def test_a_lost_tree_without_a_blob_is_a_miss_for_a_build_and_an_error_for_save(

@@ -147,6 +147,12 @@ def write_layer_tar(store: Store, diff_id: str, sink: Callable[[bytes], object])
     layer_paths(store, [diff_id], "the image")
     packed = pack(store.layers.path(diff_id), sink)
     if packed.diff_id != diff_id:
+        if store.layers.blobs(diff_id):
+            raise CorruptError(
+                f"layer {diff_id} cannot leave: the blob in which it came is damaged or lost, "
+                "and its files packed again are other bytes",
+                hint="load the image again",
+            )
         store.layers.doubt(diff_id)
         raise CorruptError(
             f"layer {diff_id} was changed on disk: its files give {packed.diff_id}",

@@ -47,14 +47,15 @@ def layers(store: Store, scratch: str, *, beside: bool) -> Iterator[Finding]:
         record = store.layers.record(info.diff_id)
         if record is None:
             continue  # removed meanwhile
-        yield from _blob_records(store, info.diff_id)
         again = os.path.join(scratch, "layer")
         os.mkdir(again)
         found = store.layers.blobs(info.diff_id)
         tree = store.layers.path(info.diff_id)
         verdict = verify(tree, info.diff_id, record.packed, store.blobs, found, again)
         remove_tree(again)
-        if not verdict.whole and store.layers.record(info.diff_id) is not None:
+        if verdict.whole:
+            yield from _blob_records(store, info.diff_id)
+        elif store.layers.record(info.diff_id) is not None:
             yield _wrong(store, record, verdict.source)
     names = {store.layers.path(info.diff_id) for info in known}
     for name in _listed(store.layers.folder) if not beside else ():
@@ -86,6 +87,10 @@ def _wrong(store: Store, record: LayerRecord, source: str) -> Finding:
 
         return Finding("layer", diff_id, problem, mend=unpack)
     needed = users(store, diff_id)
+    if needed and there and not record.packed and store.layers.blobs(diff_id):
+        # A tar from elsewhere, which packing the tree again does not give: nobody can tell.
+        problem = "cannot be verified: the blob in which it came is damaged or lost"
+        return Finding("layer", diff_id, problem, f"load again: {', '.join(needed)}")
     if not needed:
 
         def remove() -> str:
