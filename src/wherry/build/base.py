@@ -7,8 +7,8 @@ from _thread import RLock
 from wherry.build.plan import Names
 from wherry.build.result import StageResult
 from wherry.dockerfile.lines import fail
-from wherry.errors import InvalidReferenceError, NotFoundError, WherryError
-from wherry.images.view import find
+from wherry.errors import InvalidReferenceError, StorageError, WherryError
+from wherry.images.view import find, layer_paths
 from wherry.oci.platform import parse as parse_platform
 from wherry.typed import TYPE_CHECKING
 
@@ -61,12 +61,7 @@ class Bases:
         if image is None:
             raise self._absent(planned)
         config = image.config
-        for diff_id in config.diff_ids:
-            if not self._store.layers.has(diff_id):
-                raise NotFoundError(
-                    f"layer {diff_id} of {planned.base} is not in the store",
-                    hint="load or make the image again",
-                )
+        layer_paths(self._store, config.diff_ids, f"image {planned.base}")
         return StageResult(
             config.diff_ids,
             config.history,
@@ -127,6 +122,7 @@ class Bases:
                 f"--from={name} is neither a stage before this one nor a local image",
                 hint="name a stage with FROM ... AS NAME, or see wherry images",
             )
+        layer_paths(self._store, image.config.diff_ids, f"image {name}")
         return image.config.diff_ids, f"image {name}"
 
     def _is_folder(self, name: str) -> bool:
@@ -141,6 +137,8 @@ class Bases:
                     image: Image | None = context.image()
             else:
                 image = find(self._store, name, platform)
+        except StorageError:
+            raise  # not the Dockerfile's fault
         except WherryError as error:
             raise fail(place, error.message, hint=error.hint) from None
         if image is not None:

@@ -45,18 +45,23 @@ def write_image(store: Store, result: StageResult, options: BuildOptions) -> Ima
         return _write_dated(store, timeless, result, options, options.epoch)
     key = keys.image_key(timeless.to_json())
     known = store.cache.get(key.digest)
-    if known is not None and store.blobs.has(known.value):
-        return store.images.get(known.value) or _again(store, known.value, result, options)
-    now = rfc3339(time.time())
+    if known is not None and store.blobs.is_whole(known.value):
+        image = store.images.get(known.value)
+        if image is not None and store.blobs.is_whole(image.manifest):
+            return image
+        return _again(store, known.value, result, options)
+    # Where its bytes are lost: made at the time at which it was made, it is the same image.
+    made = known.created if known is not None else time.time()
+    now = rfc3339(made)
     history = tuple(h if h.created else h._replace(created=now) for h in result.history)
     full = timeless._replace(created=now, history=history)
     record = create_image(store, full, base=_base_layers(store, result), keep=options.keep)
-    store.cache.put(key.digest, record.id, key.components)
+    store.cache.put(key.digest, record.id, key.components, made)
     return record
 
 
 def _again(store: Store, image: str, result: StageResult, options: BuildOptions) -> ImageRecord:
-    """An image that was made before and is none of the store's."""
+    """An image that was made before and is none of the store's, or has lost its manifest."""
     data = store.blobs.read(image)
     base = _base_layers(store, result)
     return create_image(store, parse_config(data), data, base=base, keep=options.keep)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 
+from wherry.images.view import whole_layer
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,14 +70,14 @@ class StageMemo:
         self._listings = {}
 
     def get(self, key: Key) -> CacheRecord | None:
-        """The record of a key whose layer is still there."""
+        """The record of a key whose layer is still there, and whole."""
         memo = self._memo
         if all(key.digest != known.digest for known in self.keys):
             self.keys.append(key)
         if self.why and key.digest not in memo.made:
             return None
         record = memo.store.cache.get(key.digest)
-        layer = memo.store.layers.info(record.value) if record is not None else None
+        layer = whole_layer(memo.store, record.value) if record is not None else None
         if record is None or layer is None:
             return None
         self.layer = layer

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "save": ("save", "Save images to a tar archive that docker load takes"),
     "start": ("start", "Start stopped containers"),
     "stop": ("stop", "Stop running containers"),
+    "system check": ("system_check", "Verify everything in the store, and mend it"),
     "tag": ("tag", "Give an image another name"),
     "version": ("version", "Show the version"),
 }

@@ -34,6 +34,10 @@ def run(options: Options) -> int:
 
     store = Store.open()
     listed = list_images(store, options.args[0] if options.args else None)
+    for row in listed:
+        damage = row.image.damage()
+        if damage is not None:
+            store.warn(f"image {row.image.id[7:19]} cannot be read: {damage}")
     listed = [row for row in listed if _kept(row, options.strings("filter"))]
     rows = [_row(row, full=options.flag("no-trunc")) for row in listed]
     if options.flag("quiet"):
@@ -56,7 +60,9 @@ def _row(listed: Listed, *, full: bool) -> dict[str, Any]:
     from wherry.cli.units import ago, docker_time, human_size, parse_time
 
     image = listed.image
-    created = parse_time(image.config.created)
+    damaged = image.damage() is not None
+    created = parse_time(image.config.created) if not damaged else 0.0
+    size = human_size(image.size()) if not damaged else "damaged"
     return {
         "Repository": listed.repository,
         "Tag": listed.tag,
@@ -64,8 +70,8 @@ def _row(listed: Listed, *, full: bool) -> dict[str, Any]:
         "Digest": image.record.manifest,
         "CreatedSince": ago(created, time.time()) if created else "N/A",
         "CreatedAt": docker_time(created),
-        "Size": human_size(image.size()),
-        "VirtualSize": human_size(image.size()),
+        "Size": size,
+        "VirtualSize": size,
         "Containers": "N/A",
         "SharedSize": "N/A",
         "UniqueSize": "N/A",
@@ -94,6 +100,8 @@ def _passes(listed: Listed, name: str, value: str) -> bool:
         return fnmatchcase(f"{listed.repository}:{listed.tag}", value) or fnmatchcase(
             listed.repository, value
         )
+    if listed.image.damage() is not None:
+        return False
     labels = listed.image.config.config.get("Labels") or {}
     key, equals, wanted = value.partition("=")
     return key in labels and (not equals or labels[key] == wanted)

@@ -14,6 +14,7 @@ import shutil
 from wherry import linux
 from wherry.containers.state import held_still
 from wherry.errors import ContextError, NotFoundError, WherryError
+from wherry.images.view import layer_paths
 from wherry.layers.entry import Entry
 from wherry.layers.tarread import TarReader
 from wherry.layers.unpack import Unpacker
@@ -150,7 +151,7 @@ def _runs(record: ContainerRecord) -> bool:
 
 
 def _layers(store: Store, record: ContainerRecord) -> list[str]:
-    return [store.layers.link(diff_id) for diff_id in record.config["layers"]]
+    return layer_paths(store, record.config["layers"], f"container {record.name}")
 
 
 def _absent(record: ContainerRecord, path: str) -> NotFoundError:

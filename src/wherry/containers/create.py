@@ -8,7 +8,7 @@ import time
 from wherry.containers.names import check_name, new_id, random_name
 from wherry.containers.volumes import clean
 from wherry.errors import ConflictError, NotFoundError, UsageError
-from wherry.images.view import lookup
+from wherry.images.view import layer_paths, lookup
 from wherry.store import ContainerRecord
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -53,6 +53,7 @@ def create(store: Store, options: CreateOptions) -> ContainerRecord:
     Is atomic: who removes the image at the same moment is earlier, or finds that it is used.
     """
     image = _image(store, options.image)
+    layer_paths(store, image.config.diff_ids, f"image {options.image}")
     container = new_id()
     name = check_name(options.name) if options.name else _free_name(store)
     config = _config(image, options, container)

@@ -12,6 +12,7 @@ from wherry.containers.log import LogWriter, log_path
 from wherry.containers.state import last_words, reserve_last_words, take_lock
 from wherry.containers.volumes import container_mounts
 from wherry.errors import ConflictError, SandboxError, StorageError, WherryError
+from wherry.images.view import layer_paths
 from wherry.oci.config import DEFAULT_PATH
 from wherry.sandbox.choose import choose
 from wherry.sandbox.process import Process
@@ -89,7 +90,7 @@ def _write_down(store: Store, record: ContainerRecord, **fields: object) -> None
 
 def _run(store: Store, record: ContainerRecord, *, attached: bool, started: Callable[[], None]) -> int:
     choice = choose()
-    layers = [store.layers.link(diff_id) for diff_id in record.config["layers"]]
+    layers = layer_paths(store, record.config["layers"], f"container {record.name}")
     network: Network | None = None
     snapshot = choice.snapshots.open(layers, store.containers.dir(record.id))
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 
+from wherry.errors import CorruptError
 from wherry.images.view import Image
 from wherry.oci.config import load_object
 from wherry.oci.manifest import INDEX, parse_index
@@ -62,8 +63,9 @@ def choose(store: Store, digest: str, platform: Platform | None) -> Image | None
     """The image of an index for a platform (this machine's where none is given), else its first one."""
     wanted = platform or of_machine(os.uname().machine)
     found = images(store, digest)
-    exact = [i for i in found if i.config.platform == wanted]
-    close = [i for i in found if i.config.platform[:2] == wanted[:2]]
+    platforms = [(i, i.config.platform) for i in found if i.damage() is None]
+    exact = [i for i, platform in platforms if platform == wanted]
+    close = [i for i, platform in platforms if platform[:2] == wanted[:2]]
     return next(iter([*exact, *close, *found]), None)
 
 
@@ -71,9 +73,18 @@ def indexes(store: Store) -> dict[str, list[str]]:
     """Every index that has a name, and its names (canonical)."""
     found: dict[str, list[str]] = {}
     for name, target in store.names.all().items():
-        if store.images.get(target) is None and members(store, target):
+        if store.images.get(target) is None and readable_members(store, target):
             found.setdefault(target, []).append(name)
     return found
+
+
+def readable_members(store: Store, digest: str) -> list[Member]:
+    """The images of an index; none, and a warning, where it is damaged: it must not hide the others."""
+    try:
+        return members(store, digest)
+    except CorruptError as error:
+        store.warn(error.message)
+        return []
 
 
 def inside(store: Store) -> set[str]:

@@ -186,7 +186,8 @@ class Layout:
             if not part.packed:
                 write_layer_tar(self._store, part.diff_id, out)
                 return
-            with self._store.blobs.open(part.blob.digest) as blob:
+            # Verified when it was chosen.
+            with open(self._store.blobs.path(part.blob.digest), "rb") as blob:
                 while data := blob.read(CHUNK):
                     out(data)
 

@@ -6,6 +6,7 @@ the diff ID that its config promises, and nothing is recorded before everything 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
@@ -180,6 +181,8 @@ class _Archive:
         for path, diff_id in zip(layers, config.diff_ids, strict=True):
             if not self._store.layers.has(diff_id):
                 self._layer(path, diff_id)
+            elif not all(self._store.blobs.is_whole(b.digest) for b in self._store.layers.blobs(diff_id)):
+                self._heal(path, diff_id)
         record = create_image(self._store, config, data)
         for name in names:
             self._store.names.set(name.canonical(), record.id)
@@ -194,10 +197,27 @@ class _Archive:
         with open(source, "rb") as file:
             packed = unpack(decompressed(file), tree, name=f"layer {diff_id[7:19]}")
         if packed.diff_id != diff_id:
-            raise CorruptError(
-                f"layer {path} is {packed.diff_id} where {diff_id} was promised",
-                hint="the archive is damaged",
-            )
+            raise _other_layer(path, packed.diff_id, diff_id)
+        self._keep(source, diff_id)
+        self._store.layers.add(tree, LayerInfo(diff_id, packed.size, packed.tar_size))
+
+    def _heal(self, path: str, diff_id: str) -> None:
+        """A layer of which a blob is damaged or lost: forget that, and keep the archive's."""
+        for blob in self._store.layers.blobs(diff_id):
+            if not self._store.blobs.is_whole(blob.digest):
+                self._store.layers.forget_blob(blob)
+        source = self._file(path)
+        with open(source, "rb") as file:
+            plain, hashed = decompressed(file), hashlib.sha256()
+            while data := plain.read(CHUNK):
+                hashed.update(data)
+        found = "sha256:" + hashed.hexdigest()
+        if found != diff_id:
+            raise _other_layer(path, found, diff_id)
+        self._keep(source, diff_id)
+
+    def _keep(self, source: str, diff_id: str) -> None:
+        """Keep the bytes of a layer, as they came, as a blob."""
         with open(source, "rb") as file, self._store.blobs.writer() as blob:
             start = file.read(CHUNK)
             data = start
@@ -208,7 +228,6 @@ class _Archive:
             if media_type is not None:
                 digest, size = blob.commit()
                 self._store.layers.add_blob(LayerBlob(diff_id, media_type, digest, size))
-        self._store.layers.add(tree, LayerInfo(diff_id, packed.size, packed.tar_size))
 
     def _blob(self, digest: str) -> bytes:
         data = self._read(_path(digest))
@@ -231,6 +250,12 @@ class _Archive:
         if not os.path.isfile(host):
             raise CorruptError(f"the archive has no {path}", hint="it is incomplete")
         return host
+
+
+def _other_layer(path: str, found: str, promised: str) -> CorruptError:
+    return CorruptError(
+        f"layer {path} is {found} where {promised} was promised", hint="the archive is damaged"
+    )
 
 
 def _path(digest: str) -> str:

@@ -73,7 +73,7 @@ def manifest_of(
 
 def _part(store: Store, diff_id: str, came: Descriptor, packing: Packing) -> Part:
     compression = compression_of(came.media_type)
-    if compression != "none" and not packing.force and store.blobs.has(came.digest):
+    if compression != "none" and not packing.force and _sound(store, diff_id, came.digest):
         return Part(diff_id, _described(came.digest, came.size, compression, packing), True)
     if packing.compression == "none":
         info = store.layers.info(diff_id)
@@ -99,7 +99,7 @@ def _compressed(store: Store, diff_id: str, packing: Packing) -> str:
     text = json.dumps(components, sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()
     known = store.cache.get(key)
-    if known is not None and store.blobs.has(known.value):
+    if known is not None and _sound(store, diff_id, known.value):
         return known.value
     digest = _compress(store, diff_id, packing)
     store.cache.put(key, digest, components)
@@ -121,22 +121,49 @@ def _compress(store: Store, diff_id: str, packing: Packing) -> str:
     return digest
 
 
-def write_layer_tar(store: Store, diff_id: str, sink: Callable[[bytes], object]) -> None:
-    """The uncompressed tar of a layer: from its blob where one was kept, else packed from its tree."""
-    for kept in store.layers.blobs(diff_id):
-        from wherry.layers.compress import decompressed
+def _sound(store: Store, diff_id: str, digest: str) -> bool:
+    """Whether a layer's blob is there and right.  One that is damaged is said, and is made again or done
+    without: it is looked at before any of its bytes leave, since what has left cannot be taken back."""
+    if not store.blobs.has(digest):
+        return False
+    if store.blobs.is_whole(digest):
+        return True
+    store.warn(f"blob {digest} of layer {diff_id[:19]} is damaged: its tree is used instead")
+    return False
 
-        with store.blobs.open(kept.digest) as blob:
-            plain = decompressed(blob)
-            while data := plain.read(CHUNK):
-                sink(data)
-            blob.finish()
-        return
+
+def write_layer_tar(store: Store, diff_id: str, sink: Callable[[bytes], object]) -> None:
+    """The uncompressed tar of a layer: from its blob where a sound one was kept, else packed from its tree.
+
+    Raises CorruptError where neither has the bytes of the diff ID, NotFoundError where there is no tree.
+    """
+    for kept in store.layers.blobs(diff_id):
+        if _sound(store, diff_id, kept.digest):
+            _write_unpacked(store.blobs.path(kept.digest), sink)
+            return
+    from wherry.images.view import layer_paths
     from wherry.layers.pack import pack
 
+    layer_paths(store, [diff_id], "the image")
     packed = pack(store.layers.path(diff_id), sink)
     if packed.diff_id != diff_id:
+        if store.layers.blobs(diff_id):
+            raise CorruptError(
+                f"layer {diff_id} cannot leave: the blob in which it came is damaged or lost, "
+                "and its files packed again are other bytes",
+                hint="load the image again",
+            )
+        store.layers.doubt(diff_id)
         raise CorruptError(
             f"layer {diff_id} was changed on disk: its files give {packed.diff_id}",
             hint="build or load the image again; nothing but wherry should write into the store",
         )
+
+
+def _write_unpacked(path: str, sink: Callable[[bytes], object]) -> None:
+    from wherry.layers.compress import decompressed
+
+    with open(path, "rb") as blob:
+        plain = decompressed(blob)
+        while data := plain.read(CHUNK):
+            sink(data)

@@ -20,10 +20,16 @@ def remove_image(store: Store, text: str, *, force: bool = False) -> list[str]:
     Raises NotFoundError; ConflictError where a container uses the image and `force` is not given.
     """
     with store.database.transaction():
-        lines = _remove(store, text, force=force)
-    if any(line.startswith("Deleted: ") for line in lines):
+        dead = _dead_name(store, text)
+        lines = _untag(store, dead) if dead is not None else _remove(store, text, force=force)
+    if dead is not None or any(line.startswith("Deleted: ") for line in lines):
         store.collect()
     return lines
+
+
+def _untag(store: Store, name: str) -> list[str]:
+    store.names.remove(name)
+    return [f"Untagged: {from_canonical(name).familiar()}"]
 
 
 def _remove(store: Store, text: str, *, force: bool) -> list[str]:
@@ -74,6 +80,20 @@ def _as_name(store: Store, text: str) -> str | None:
     except InvalidReferenceError:
         return None
     return name if store.names.get(name) is not None and find(store, text) is not None else None
+
+
+def _dead_name(store: Store, text: str) -> str | None:
+    """The canonical name where `text` is that of an image index which is damaged or lost."""
+    from wherry.images.index import readable_members
+
+    try:
+        name = parse(text).canonical()
+    except InvalidReferenceError:
+        return None
+    target = store.names.get(name)
+    if target is None or store.images.get(target) is not None or readable_members(store, target):
+        return None
+    return name
 
 
 def _users(store: Store, image: Image) -> list[tuple[str, bool]]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from wherry.errors import InvalidReferenceError, NotFoundError, nearest
+from wherry.errors import CorruptError, InvalidReferenceError, NotFoundError, nearest
 from wherry.oci import config as oci_config
 from wherry.oci import manifest as oci_manifest
 from wherry.oci.reference import from_canonical, parse
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wherry.oci.config import ImageConfig
     from wherry.oci.manifest import Manifest
     from wherry.oci.platform import Platform
-    from wherry.store import ImageRecord, Store
+    from wherry.store import ImageRecord, LayerInfo, Store
 
 HEX = frozenset("0123456789abcdef")
 
@@ -36,6 +38,14 @@ class Image:
             self._config = oci_config.parse(self.store.blobs.read(self.id), f"config of {self.id[:19]}")
         return self._config
 
+    def damage(self) -> str | None:
+        """Why its configuration cannot be read, or None where it can."""
+        try:
+            _ = self.config
+        except (CorruptError, NotFoundError) as error:
+            return error.message
+        return None
+
     def manifest(self) -> Manifest:
         return oci_manifest.parse(
             self.store.blobs.read(self.record.manifest), f"manifest of {self.id[:19]}"
@@ -43,7 +53,7 @@ class Image:
 
     def layer_paths(self) -> list[str]:
         """The trees of its layers, lowest first, by short names.  Raises NotFoundError."""
-        return layer_paths(self.store, self.config.diff_ids)
+        return layer_paths(self.store, self.config.diff_ids, f"image {self.id[7:19]}")
 
     def names(self) -> list[str]:
         """Familiar names: ``debian:bookworm``."""
@@ -55,14 +65,29 @@ class Image:
         return sum(info.size for info in infos if info is not None)
 
 
-def layer_paths(store: Store, diff_ids: tuple[str, ...] | list[str]) -> list[str]:
-    """The trees of some layers, lowest first.  Raises NotFoundError where one is gone."""
+def layer_paths(store: Store, diff_ids: Sequence[str], whose: str) -> list[str]:
+    """The trees of some layers, lowest first, each of them whole.
+
+    Raises NotFoundError, which says `whose` layer is lost or damaged and cannot be made again from a blob.
+    """
     for diff_id in diff_ids:
-        if not store.layers.has(diff_id):
+        if whole_layer(store, diff_id) is None:
             raise NotFoundError(
-                f"layer {diff_id} is not in the store", hint="load or build the image again"
+                f"layer {diff_id} of {whose} is lost or damaged, and no blob has it",
+                hint="load or build the image again; wherry system check shows what else is wrong",
             )
     return [store.layers.link(diff_id) for diff_id in diff_ids]
+
+
+def whole_layer(store: Store, diff_id: str) -> LayerInfo | None:
+    """As Layers.whole(); a plain user who has to verify the layer does it in the user namespace."""
+    try:
+        return store.layers.whole(diff_id)
+    except PermissionError:
+        from wherry.sandbox.userns import enter_if_needed
+
+        enter_if_needed()
+        raise
 
 
 def find(store: Store, text: str, platform: Platform | None = None) -> Image | None:

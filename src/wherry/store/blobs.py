@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+from errno import EIO
 
 from wherry.errors import CorruptError, NotFoundError
 from wherry.store import locks
@@ -35,11 +37,29 @@ class Blobs:
         except FileNotFoundError:
             raise _absent(digest) from None
 
+    @staticmethod
+    def digest(data: bytes) -> str:
+        return "sha256:" + hashlib.sha256(data).hexdigest()
+
+    def is_whole(self, digest: str) -> bool:
+        """Whether it is there with the bytes of its digest; all of it is read, with bounded memory."""
+        try:
+            file = os.open(self.path(digest), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            return stat.S_ISREG(os.fstat(file).st_mode) and _digest_of(file) == digest
+        except OSError as error:
+            if error.errno != EIO:
+                raise
+            return False  # the disk cannot give it back
+        finally:
+            os.close(file)
+
     def put(self, data: bytes) -> str:
-        """Store `data` and return its digest.  Is atomic and idempotent."""
-        digest = "sha256:" + hashlib.sha256(data).hexdigest()
-        path = self.path(digest)
-        if not os.path.exists(path):
+        """Store `data` and return its digest.  Is atomic and idempotent; replaces a file of other bytes."""
+        digest = self.digest(data)
+        if not _has_bytes(self.path(digest), data):
             with self.writer() as blob:
                 blob.write(data)
                 blob.commit()
@@ -157,6 +177,23 @@ class Verified:
         self.close()
 
 
+def _digest_of(file: int) -> str:
+    hashed = hashlib.sha256()
+    while data := os.read(file, CHUNK):
+        hashed.update(data)
+    return "sha256:" + hashed.hexdigest()
+
+
+def _has_bytes(path: str, data: bytes) -> bool:
+    try:
+        if os.stat(path).st_size != len(data):
+            return False
+        with open(path, "rb") as file:
+            return file.read() == data
+    except OSError:
+        return False
+
+
 def _absent(digest: str) -> NotFoundError:
     return NotFoundError(f"blob {digest} is not in the store", hint="load, import or build the image again")
 
@@ -164,5 +201,5 @@ def _absent(digest: str) -> NotFoundError:
 def _corrupt(digest: str) -> CorruptError:
     return CorruptError(
         f"blob {digest} does not have the bytes of its digest: it is damaged and is not used",
-        hint="remove the image with wherry rmi and load or build it again",
+        hint="load or build the image again, which replaces it; wherry system check shows what else is",
     )

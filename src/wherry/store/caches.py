@@ -59,9 +59,8 @@ class CacheMounts:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
         path, lock = self._private(name) if sharing == "private" else self._one(name, sharing)
         try:
-            said = json.dumps({"id": name, "used": time.time()})
             with contextlib.suppress(OSError):  # who only reads it needs no room on the disk
-                write_file(self._temporary, path + ".json", said.encode())
+                self.record(path, name)
             yield path
         finally:
             locks.release(lock)
@@ -79,6 +78,11 @@ class CacheMounts:
         finally:
             locks.release(lock)
         return True
+
+    def record(self, path: str, name: str) -> None:
+        """Write down what the folder `path` is called, and that it was used now."""
+        said = json.dumps({"id": name, "used": time.time()})
+        write_file(self._temporary, path + ".json", said.encode())
 
     def _one(self, name: str, sharing: str) -> tuple[str, int]:
         path = self.path(name)

@@ -5,16 +5,37 @@ from __future__ import annotations
 import json
 import os
 
+from wherry.errors import CorruptError, NotFoundError
 from wherry.store.temporary import discard
-from wherry.typed import TYPE_CHECKING
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.store.store import Store
 
 
+class Referred(NamedTuple):
+    """What images, containers and cache records refer to; `doubts` are the digests of blobs that would say
+    more and cannot be read: while there are any, nothing that may be theirs is removed."""
+
+    layers: set[str]
+    blobs: set[str]
+    doubts: list[str]
+
+
 def collect(store: Store) -> int:
-    """Remove layers and blobs without a referrer; the caller holds the store alone.  Bytes freed."""
-    keep_layers, keep_blobs = _referred(store)
+    """Remove layers and blobs without a referrer; the caller holds the store alone.  Bytes freed.
+
+    Removes nothing, and says so, while it cannot tell what an image consists of.
+    """
+    keep_layers, keep_blobs, doubts = _referred(store)
+    if doubts:
+        store.warn(
+            f"blob {doubts[0]} is damaged or lost, so nothing was collected: "
+            "load or build its image again, or remove it (wherry system check names it)"
+        )
+        return 0
     freed = 0
     for layer in store.layers.all():
         if layer.diff_id not in keep_layers:
@@ -28,6 +49,7 @@ def collect(store: Store) -> int:
         path = os.path.join(store.layers.folder, name)
         if path not in known:
             discard(path, store.temporary)
+    store.layers.drop_dangling()
     _remove_unrecorded_containers(store)
     for name in os.listdir(store.blobs.folder):
         if "sha256:" + name not in keep_blobs:
@@ -42,25 +64,41 @@ def _remove_unrecorded_containers(store: Store) -> None:
             discard(store.containers.dir(container), store.temporary)
 
 
-def _referred(store: Store) -> tuple[set[str], set[str]]:
-    """(diff IDs, blob digests) that images, containers and cache records refer to."""
-    layers, blobs = referred_by_images(store)
+def _referred(store: Store) -> Referred:
+    """What images, containers and cache records refer to."""
+    layers, blobs, doubts = referred_by_images(store)
     known = store.cache.values()  # a record's value is a layer, or the blob that a layer was compressed to
-    return layers | known, blobs | known
+    return Referred(layers | known, blobs | known, doubts)
 
 
-def referred_by_images(store: Store) -> tuple[set[str], set[str]]:
-    """(diff IDs, blob digests) that images and containers refer to."""
-    layers: set[str] = set()
-    blobs = set(store.names.all().values())  # image indexes, beside images
+def referred_by_images(store: Store) -> Referred:
+    """What images and containers refer to."""
+    found = Referred(set(), set(store.names.all().values()), [])  # image indexes, beside images
     for image in store.images.all():
-        blobs |= {image.id, image.manifest}
-        if store.blobs.has(image.id):
-            layers.update(json.loads(store.blobs.read(image.id))["rootfs"]["diff_ids"])
-        if store.blobs.has(image.manifest):
-            blobs.update(
-                layer["digest"] for layer in json.loads(store.blobs.read(image.manifest))["layers"]
-            )
+        found.blobs.update((image.id, image.manifest))
+        config, manifest = read_json(store, image.id), read_json(store, image.manifest)
+        listed = manifest["layers"] if manifest is not None else []
+        found.blobs.update(layer["digest"] for layer in listed)
+        if config is not None:
+            found.layers.update(config["rootfs"]["diff_ids"])
+        else:
+            diff_ids = [_layer_of(store, layer["digest"]) for layer in listed]
+            found.layers.update(diff_id for diff_id in diff_ids if diff_id is not None)
+            if manifest is None or None in diff_ids:
+                found.doubts.append(image.id)
     for container in store.containers.all():
-        layers.update(container.config.get("layers", ()))
-    return layers, blobs
+        found.layers.update(container.config.get("layers", ()))
+    return found
+
+
+def read_json(store: Store, digest: str) -> Any:
+    """A blob's JSON, or None where it is damaged or lost."""
+    try:
+        return json.loads(store.blobs.read(digest))
+    except (NotFoundError, CorruptError, ValueError, RecursionError):
+        return None
+
+
+def _layer_of(store: Store, digest: str) -> str | None:
+    """The layer that a manifest's blob holds: its plain tar, or one that was kept compressed."""
+    return digest if store.layers.info(digest) is not None else store.layers.of_blob(digest)

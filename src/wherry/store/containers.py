@@ -44,11 +44,11 @@ class ContainerRecord(NamedTuple):
 class Containers:
     def __init__(self, root: str, temporary: str, database: Database) -> None:
         self._temporary = temporary
-        self._folder = os.path.join(root, "containers")
+        self.folder = os.path.join(root, "containers")
         self._database = database
 
     def dir(self, container: str) -> str:
-        return os.path.join(self._folder, container)
+        return os.path.join(self.folder, container)
 
     def add(self, record: ContainerRecord) -> None:
         """Record a container and make its folder.  Is atomic.
@@ -62,7 +62,7 @@ class Containers:
                 with self._database.transaction():
                     self._insert(record)
             except BaseException:
-                os.rmdir(self.dir(record.id))
+                discard(self.dir(record.id), self._temporary)
                 raise
 
     def _insert(self, record: ContainerRecord) -> None:
@@ -70,6 +70,11 @@ class Containers:
             raise NotFoundError(
                 f"No such image: {record.image_name}", hint="another command has just removed it"
             )
+        self.restore(record)
+        self._keep(record)
+
+    def restore(self, record: ContainerRecord) -> None:
+        """Record a container whose folder is there.  Raises sqlite3.IntegrityError as add() does."""
         self._database.execute(
             f"INSERT INTO containers ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
             *record._replace(config=json.dumps(record.config)),  # type: ignore[arg-type]
@@ -100,6 +105,20 @@ class Containers:
         )
         if not rows:
             raise NotFoundError(f"No such container: {container[:12]}")
+        self.save(container)
+
+    def save(self, container: str) -> None:
+        """Write the record into the container's folder too, where it outlives a lost database."""
+        record = self.get(container)
+        if record is not None:
+            self._keep(record)
+
+    def saved(self, container: str) -> ContainerRecord | None:
+        """The record in the container's folder; None where it is missing or damaged."""
+        from wherry.store.containerrecord import read
+
+        found = read(self.dir(container))
+        return found if found is not None and found.id == container else None
 
     def remove(self, container: str) -> None:
         """Forget the record, then remove the files.  Is idempotent."""
@@ -124,7 +143,7 @@ class Containers:
     def unrecorded(self) -> list[str]:
         """The ids of folders without a record; they are nobody's if the store is held alone."""
         known = {record.id for record in self.all()}
-        return [name for name in os.listdir(self._folder) if name not in known]
+        return [name for name in os.listdir(self.folder) if name not in known]
 
     @contextlib.contextmanager
     def _marked(self, container: str) -> Iterator[None]:
@@ -149,3 +168,8 @@ class Containers:
         )
         records = [ContainerRecord(*row) for row in rows]  # type: ignore[arg-type]
         return [r._replace(config=json.loads(r.config)) for r in records]  # type: ignore[arg-type]
+
+    def _keep(self, record: ContainerRecord) -> None:
+        from wherry.store.containerrecord import write
+
+        write(self.dir(record.id), record, self._temporary)

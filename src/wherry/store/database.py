@@ -2,6 +2,9 @@
 
 Every statement is its own transaction unless `transaction()` says otherwise; a kill between two of them
 leaves each either done or not done.  Any number of processes use the file at once (WAL, busy timeout).
+
+A database that is missing or empty while the store holds something is never made anew: who did that would
+tell the next collect() that nothing is referred to.
 """
 
 from __future__ import annotations
@@ -10,14 +13,14 @@ import contextlib
 import os
 from _thread import RLock
 
-from wherry.errors import StorageError
+from wherry.errors import RecordsLostError, StorageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN (sqlite.org/rescode.html)
 UNWRITABLE = (8, 10, 13, 14)
 
@@ -27,8 +30,8 @@ CREATE TABLE images (
 CREATE TABLE names (
     name TEXT PRIMARY KEY, image TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE layers (
-    diff_id TEXT PRIMARY KEY, size INTEGER NOT NULL, tar_size INTEGER NOT NULL, added REAL NOT NULL
-    ) WITHOUT ROWID;
+    diff_id TEXT PRIMARY KEY, size INTEGER NOT NULL, tar_size INTEGER NOT NULL, added REAL NOT NULL,
+    mark TEXT NOT NULL DEFAULT '?', packed TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE TABLE layer_blobs (
     diff_id TEXT NOT NULL, media_type TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
     PRIMARY KEY (diff_id, media_type, digest)) WITHOUT ROWID;
@@ -41,9 +44,30 @@ CREATE TABLE containers (
     finished REAL NOT NULL, exit_code INTEGER NOT NULL, status TEXT NOT NULL) WITHOUT ROWID;
 """
 
+# What brings a store of each version to the next one.
+MIGRATIONS = {
+    1: (
+        "ALTER TABLE layers ADD COLUMN mark TEXT NOT NULL DEFAULT '?'",
+        "ALTER TABLE layers ADD COLUMN packed TEXT NOT NULL DEFAULT ''",
+    ),
+}
+# What only a store that is in use has something in.
+CONTENTS = ("blobs/sha256", "layers", "containers")
+DAMAGE = (
+    "malformed",
+    "not a database",
+    "no such table",
+    "no such column",
+    "has no column",
+    "file is encrypted",
+)
+
 
 class Database:
-    """A connection, opened at the first use.  Threads take turns; a transaction is one turn."""
+    """A connection, opened at the first use.  Threads take turns; a transaction is one turn.
+
+    Where nothing can be written it is read all the same, and what is written fails.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -57,6 +81,8 @@ class Database:
 
         try:
             with self._turn:
+                if self._refusal is not None and not statement.startswith(("SELECT", "PRAGMA")):
+                    self.close()  # it may be possible by now
                 return self._open().execute(statement, values).fetchall()
         except sqlite3.IntegrityError:
             raise
@@ -94,56 +120,106 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            import sqlite3
-
-            self._refusal = None
-            fresh = not os.path.exists(self.path)
-            if fresh:
-                # SQLite would make it with the umask's mode, and its other files with the mode of this one.
-                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-            # isolation_level None: no implicit transactions.  30 s: a disk that is slow for a while.
-            self._connection = sqlite3.connect(
-                self.path, timeout=30, isolation_level=None, check_same_thread=False
-            )
-            try:
-                # NORMAL under WAL: a kill loses nothing; a power cut may lose the last transactions only.
-                self._connection.execute("PRAGMA synchronous=NORMAL")
-                version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            except sqlite3.OperationalError as error:
-                return self._only_read(error)
-            if fresh or version == 0:
-                self._create(self._connection)
-            elif version != SCHEMA_VERSION:
-                raise StorageError(
-                    f"{self.path} was written by another version of wherry (schema {version})",
-                    hint="use that version, or give another folder with --root DIR",
-                )
+            self._connection = self._connect()
         return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        import sqlite3
+
+        if self._is_lost():
+            raise RecordsLostError(f"the store's records are lost: {self.path} is missing or empty")
+        self._refusal = None
+        try:
+            return self._ready(self._opened())
+        except sqlite3.OperationalError as error:
+            return self._only_read(error)
+
+    def _opened(self) -> sqlite3.Connection:
+        import sqlite3
+
+        if not os.path.exists(self.path):
+            # SQLite would make it with the umask's mode, and its other files with the mode of this one.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        # isolation_level None: no implicit transactions.  30 s: a disk that is slow for a while.
+        return sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+
+    def _ready(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        """A connection to a database of this version."""
+        try:
+            # NORMAL under WAL: a kill loses nothing; a power cut may lose the last transactions only.
+            connection.execute("PRAGMA synchronous=NORMAL")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version != SCHEMA_VERSION:
+                self._bring_up(connection, version)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _only_read(self, error: sqlite3.OperationalError) -> sqlite3.Connection:
         """Go on without writing where that is what failed; the first write that is tried raises `error`."""
-        from wherry.store.readonly import connect_to_read
+        from wherry.store.readonly import connect_to_read, copy_in_memory
 
-        assert self._connection is not None  # noqa: S101
-        self._connection.close()
-        self._connection = None
-        if error.sqlite_errorcode & 0xFF in UNWRITABLE:
-            self._connection = connect_to_read(self.path)
-        if self._connection is None:
+        if error.sqlite_errorcode & 0xFF not in UNWRITABLE or _is_empty(self.path):
             raise error
+        connection = connect_to_read(self.path, SCHEMA_VERSION)
+        if connection is None:
+            connection = self._ready(copy_in_memory(self.path))
+        connection.execute("PRAGMA query_only=ON")
         self._refusal = error
-        return self._connection
+        return connection
 
-    def _create(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
+    def _is_lost(self) -> bool:
+        """Whether there is no database where there must be one.
+
+        Asked twice: whoever has just made it may have filled the store between the two looks.
+        """
+        return _is_empty(self.path) and self._speaks_of_something() and _is_empty(self.path)
+
+    def _speaks_of_something(self) -> bool:
+        root = os.path.dirname(self.path)
+        return any(_holds_something(os.path.join(root, folder)) for folder in CONTENTS)
+
+    def _bring_up(self, connection: sqlite3.Connection, version: int) -> None:
+        """Create the tables, or bring them to this version; of several processes one does it."""
+        if not version:
+            connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("BEGIN IMMEDIATE")
-        # Another process may have created it while we waited for the lock.
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in SCHEMA.split(";"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        # Another process may have done it while we waited for the lock.
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0 and self._speaks_of_something():
+            raise RecordsLostError(f"the store's records are lost: {self.path} has none")
+        if version > SCHEMA_VERSION:
+            raise StorageError(
+                f"{self.path} was written by another version of wherry (schema {version})",
+                hint="use that version, or give another folder with --root DIR",
+            )
+        for statement in _statements(version):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute("COMMIT")
+
+
+def _statements(version: int) -> list[str]:
+    """What brings a database of a version (0: an empty one) to SCHEMA_VERSION."""
+    if version == 0:
+        return [statement for statement in SCHEMA.split(";") if statement.strip()]
+    return [statement for each in range(version, SCHEMA_VERSION) for statement in MIGRATIONS[each]]
+
+
+def _is_empty(path: str) -> bool:
+    try:
+        return os.stat(path).st_size == 0
+    except FileNotFoundError:
+        return True
+
+
+def _holds_something(folder: str) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _storage_error(path: str, error: Exception) -> StorageError:
@@ -157,7 +233,9 @@ def _storage_error(path: str, error: Exception) -> StorageError:
             f"the store cannot be written: {path}",
             hint="check the owner and the mode, or give a folder of your own with --root DIR",
         )
+    if any(word in text for word in DAMAGE):
+        return RecordsLostError(f"the store's records are damaged: {path}: {text}")
     return StorageError(
         f"the store's records cannot be read: {path}: {text}",
-        hint="give another folder with --root DIR, or remove this one and build again",
+        hint="give another folder with --root DIR, or see wherry system check",
     )

@@ -10,6 +10,8 @@ from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.store.blobs import Blobs
     from wherry.store.database import Database
 
@@ -110,25 +112,29 @@ class Names:
         """Write ``index.json`` again, after an image's manifest became another one."""
         self._write_index()
 
+    def index(self) -> dict[str, Any]:
+        """What ``index.json`` says: every name whose manifest is there."""
+        rows = self._database.execute(
+            "SELECT name, COALESCE(manifest, image), manifest IS NULL FROM names "
+            "LEFT JOIN images ON images.id=names.image ORDER BY name"
+        )
+        manifests = [
+            {
+                "mediaType": INDEX if is_index else MANIFEST,
+                "digest": manifest,
+                "size": self._blobs.size(str(manifest)),
+                "annotations": {"org.opencontainers.image.ref.name": name},
+            }
+            for name, manifest, is_index in rows
+            if self._blobs.has(str(manifest))
+        ]
+        return {"schemaVersion": 2, "manifests": manifests}
+
     def _write_index(self) -> None:
         """``index.json`` from the records, in one rename.
 
         Written inside a transaction, so that of two processes the last writer saw both changes.
         """
         with self._database.transaction():
-            rows = self._database.execute(
-                "SELECT name, COALESCE(manifest, image), manifest IS NULL FROM names "
-                "LEFT JOIN images ON images.id=names.image ORDER BY name"
-            )
-            manifests = [
-                {
-                    "mediaType": INDEX if is_index else MANIFEST,
-                    "digest": manifest,
-                    "size": self._blobs.size(str(manifest)),
-                    "annotations": {"org.opencontainers.image.ref.name": name},
-                }
-                for name, manifest, is_index in rows
-                if self._blobs.has(str(manifest))
-            ]
-            text = json.dumps({"schemaVersion": 2, "manifests": manifests})
+            text = json.dumps(self.index())
             write_file(self._temporary, os.path.join(self._root, "index.json"), text.encode())

@@ -2,6 +2,10 @@
 
 ``l/<short>`` links to each of them: overlay takes all its lower directories in one page of mount options,
 which 127 full names would overflow.
+
+A record alone is not a layer: whoever uses one asks for it by whole(), which looks whether the tree is
+there, verifies it where a power cut may have hurt it, and unpacks it again where it is lost and a blob was
+kept.
 """
 
 from __future__ import annotations
@@ -9,13 +13,17 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from errno import EACCES
 
 from wherry.layers.remove import remove_tree
+from wherry.store.boot import DOUBT, came_from_disk, present_mark, tree_mark
 from wherry.store.temporary import delete, discard, move_away
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from wherry.store.blobs import Blobs
     from wherry.store.database import Database
+    from wherry.store.verify import Verdict
 
 
 class LayerInfo(NamedTuple):
@@ -35,12 +43,24 @@ class LayerBlob(NamedTuple):
     size: int
 
 
+class LayerRecord(NamedTuple):
+    """`mark` says which boot wrote the tree (`store.boot`); `packed` is the digest of our own tar of it
+    where that is not the diff ID."""
+
+    info: LayerInfo
+    mark: str
+    packed: str
+
+
 class Layers:
-    def __init__(self, root: str, temporary: str, database: Database) -> None:
-        self._temporary = temporary
+    def __init__(self, root: str, temporary: str, database: Database, blobs: Blobs) -> None:
         self.folder = os.path.join(root, "layers")
+        self._root = root
         self._links = os.path.join(root, "l")
         self._database = database
+        self._blobs = blobs
+        self._temporary = temporary
+        self._present = ""
 
     def path(self, diff_id: str) -> str:
         """The tree of a layer, whether it exists or not."""
@@ -48,14 +68,114 @@ class Layers:
 
     def link(self, diff_id: str) -> str:
         """The short name of a layer, for mount options: a symlink to its tree."""
-        return os.path.join(self._links, diff_id.removeprefix("sha256:")[:16])
+        return f"{self._links}/{diff_id.removeprefix('sha256:')[:16]}"
 
     def has(self, diff_id: str) -> bool:
-        return self.info(diff_id) is not None
+        """Whether it can be used, as whole() says."""
+        return self.whole(diff_id) is not None
 
     def info(self, diff_id: str) -> LayerInfo | None:
-        rows = self._database.execute("SELECT size, tar_size FROM layers WHERE diff_id=?", diff_id)
-        return LayerInfo(diff_id, *rows[0]) if rows else None  # type: ignore[arg-type]
+        """What is recorded of a layer, whatever became of its tree."""
+        record = self.record(diff_id)
+        return record.info if record is not None else None
+
+    def record(self, diff_id: str) -> LayerRecord | None:
+        rows = self._database.execute(
+            "SELECT size, tar_size, mark, packed FROM layers WHERE diff_id=?", diff_id
+        )
+        for size, tar_size, mark, packed in rows:
+            return LayerRecord(LayerInfo(diff_id, size, tar_size), mark, packed)  # type: ignore[arg-type]
+        return None
+
+    def whole(self, diff_id: str) -> LayerInfo | None:
+        """A layer whose tree and link are there and right, or None.
+
+        Costs a row and two looks at the disk, but for once after a boot, when the tree is verified.  A tree
+        that is lost or wrong is unpacked again where a blob was kept.  Is atomic; any number may call it.
+        Raises PermissionError for a plain user outside of the user namespace who would have to verify it.
+        """
+        record = self.record(diff_id)
+        if record is None:
+            return None
+        if not self._is_trusted(record) or not self._is_there(diff_id):
+            record = self._mended(diff_id)
+        return record.info if record is not None else None
+
+    def doubt(self, diff_id: str) -> None:
+        """Somebody found the tree wrong: the next whole() verifies it."""
+        self._database.execute("UPDATE layers SET mark=? WHERE diff_id=?", DOUBT, diff_id)
+
+    def linked(self, diff_id: str) -> bool:
+        """Whether the short link of a layer leads to its tree."""
+        try:
+            return os.readlink(self.link(diff_id)) == _target(diff_id)
+        except OSError:
+            return False
+
+    @property
+    def present(self) -> str:
+        """The mark of what is written now."""
+        if not self._present:
+            self._present = present_mark(self._root)
+        return self._present
+
+    def _is_trusted(self, record: LayerRecord) -> bool:
+        if record.mark == self.present:
+            return record.mark != DOUBT
+        return record.mark == tree_mark(self.path(record.info.diff_id))
+
+    def _is_there(self, diff_id: str) -> bool:
+        """Whether the tree is there, and its link, which is made again where only that is missing."""
+        if self.linked(diff_id):
+            return os.path.isdir(self.link(diff_id))
+        if not os.path.isdir(self.path(diff_id)):
+            return False
+        self.make_link(diff_id)
+        return True
+
+    def _mended(self, diff_id: str) -> LayerRecord | None:
+        """Verify a layer, and mend it where that can be done; one process does it, others wait."""
+        from wherry.store.temporary import hold
+
+        if os.geteuid() != 0:
+            # Owners look otherwise from out here, and what others own may not be read.
+            raise PermissionError(EACCES, "the layer must be verified first", self.path(diff_id))
+        with hold(
+            os.path.join(self._temporary, f"verify-{diff_id[7:]}.lock"), lambda first: time.sleep(0.01)
+        ):
+            record = self.record(diff_id)
+            if record is None or (self._is_trusted(record) and self._is_there(diff_id)):
+                return record
+            return record if self.verify(record).whole else None
+
+    def verify(self, record: LayerRecord) -> Verdict:
+        """Compare a tree with its diff ID; a wrong one is replaced where a blob gives it again."""
+        from wherry.store.temporary import temporary_folder
+        from wherry.store.verify import verify
+
+        diff_id = record.info.diff_id
+        with temporary_folder(self._temporary) as temporary:
+            known = self.blobs(diff_id)
+            verdict = verify(self.path(diff_id), diff_id, record.packed, self._blobs, known, temporary)
+            if verdict.again:
+                delete(self._replace(verdict.again, diff_id))
+                verdict = verdict._replace(whole=True)
+        if verdict.whole:
+            durable = not verdict.again and came_from_disk(record.mark, self.present)
+            mark = tree_mark(self.path(diff_id)) if durable else self.present
+            self.make_link(diff_id)
+            self._database.execute(
+                "UPDATE layers SET mark=?, packed=? WHERE diff_id=?", mark, verdict.packed, diff_id
+            )
+        return verdict
+
+    def _replace(self, tree: str, diff_id: str) -> str:
+        """Put a right tree into the place of a wrong one or none; that one's new name, to be deleted."""
+        path = self.path(diff_id)
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        stale = move_away(path, self._temporary)
+        os.rename(tree, path)
+        return stale
 
     def all(self) -> list[LayerInfo]:
         return [
@@ -66,28 +186,55 @@ class Layers:
     def add(self, tree: str, info: LayerInfo) -> None:
         """Take a finished tree over; its old name is gone afterwards.  Is atomic and idempotent.
 
-        A tree that is there without a record is what a kill left of an add or a removal: it is never taken
-        for the layer, but moved away.  Of several that add one layer at once the first one's tree is kept.
+        A layer that is there and trusted stays, so of several that add one at once the first one's tree is
+        kept; any other tree of its name gives way.  A kill in the middle leaves a tree without a record,
+        which is no layer.
         """
-        path = self.path(info.diff_id)
         with self._database.transaction():
-            fresh = not self.has(info.diff_id)
-            if fresh:
-                stale = move_away(path, self._temporary)
-                os.rename(tree, path)
-                self._make_link(info.diff_id)
-                self._database.execute("INSERT INTO layers VALUES (?,?,?,?)", *info, time.time())
-        if fresh:
-            delete(stale)
-        else:
+            record = self.record(info.diff_id)
+            kept = record is not None and self._is_trusted(record) and self._is_there(info.diff_id)
+            if not kept:
+                stale = self._replace(tree, info.diff_id)
+                self.make_link(info.diff_id)
+                self._record(info)
+        if kept:
             remove_tree(tree)
+        else:
+            delete(stale)
 
-    def _make_link(self, diff_id: str) -> None:
-        target = os.path.join("..", "layers", diff_id.removeprefix("sha256:"))
-        try:
-            os.symlink(target, self.link(diff_id))
-        except FileExistsError:
-            pass
+    def record_found(self, info: LayerInfo) -> None:
+        """Record a tree that is in its place and was just found right."""
+        self.make_link(info.diff_id)
+        self._record(info)
+
+    def with_blobs(self) -> list[str]:
+        """The layers of which a blob is recorded, whether they are there or not."""
+        rows = self._database.execute("SELECT DISTINCT diff_id FROM layer_blobs ORDER BY diff_id")
+        return [str(row[0]) for row in rows]
+
+    def _record(self, info: LayerInfo) -> None:
+        self._database.execute(
+            "INSERT OR REPLACE INTO layers (diff_id, size, tar_size, added, mark) VALUES (?,?,?,?,?)",
+            *info,
+            time.time(),
+            self.present,
+        )
+
+    def make_link(self, diff_id: str) -> None:
+        """Let the short link lead to the tree, whatever it led to.  Is atomic."""
+        if self.linked(diff_id):
+            return
+        os.makedirs(self._links, mode=0o700, exist_ok=True)
+        temporary = f"{self.link(diff_id)}.{os.getpid()}-{os.urandom(4).hex()}"
+        os.symlink(_target(diff_id), temporary)
+        os.rename(temporary, self.link(diff_id))
+
+    def drop_dangling(self) -> None:
+        """Remove the links that lead to no tree, which a kill between link and record leaves."""
+        for name in os.listdir(self._links):
+            if not os.path.isdir(f"{self._links}/{name}"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(f"{self._links}/{name}")
 
     def blobs(self, diff_id: str) -> list[LayerBlob]:
         return [
@@ -95,8 +242,19 @@ class Layers:
             for row in self._database.execute("SELECT * FROM layer_blobs WHERE diff_id=?", diff_id)
         ]
 
+    def of_blob(self, digest: str) -> str | None:
+        """The layer that a blob holds."""
+        rows = self._database.execute("SELECT diff_id FROM layer_blobs WHERE digest=?", digest)
+        return str(rows[0][0]) if rows else None
+
     def add_blob(self, blob: LayerBlob) -> None:
         self._database.execute("INSERT OR REPLACE INTO layer_blobs VALUES (?,?,?,?)", *blob)
+
+    def forget_blob(self, blob: LayerBlob) -> None:
+        """A blob does not hold a layer any more: it is damaged or lost."""
+        self._database.execute(
+            "DELETE FROM layer_blobs WHERE diff_id=? AND digest=?", blob.diff_id, blob.digest
+        )
 
     def remove(self, diff_id: str) -> None:
         """Forget a layer and remove its tree.  The record goes first: half a tree is never a layer."""
@@ -106,3 +264,7 @@ class Layers:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.link(diff_id))
         discard(self.path(diff_id), self._temporary)
+
+
+def _target(diff_id: str) -> str:
+    return "../layers/" + diff_id.removeprefix("sha256:")

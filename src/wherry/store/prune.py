@@ -98,7 +98,10 @@ def disk_size(path: str) -> int:
 
 
 def _layers(store: Store, *, everything: bool) -> Iterator[Item]:
-    held, _ = referred_by_images(store)
+    referred = referred_by_images(store)
+    if referred.doubts:
+        return  # collect() says why
+    held = referred.layers
     keys: dict[str, list[str]] = {}
     used: dict[str, float] = {}
     for key, record, _ in store.cache.components():

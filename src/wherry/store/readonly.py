@@ -7,7 +7,6 @@ process has done so.
 from __future__ import annotations
 
 import os
-import urllib.parse
 
 from wherry.typed import TYPE_CHECKING
 
@@ -15,21 +14,21 @@ if TYPE_CHECKING:
     import sqlite3
 
 
-def connect_to_read(path: str) -> sqlite3.Connection | None:
-    """A connection that needs no room; None where there is none.  What is written through it fails."""
+def connect_to_read(path: str, version: int) -> sqlite3.Connection | None:
+    """A connection that needs no room, to a database of this version; None where there is none."""
     import sqlite3
+    import urllib.parse
 
     for query, pragma in _ways(path):
         uri = f"file:{urllib.parse.quote(path)}?{query}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
         try:
             connection.execute(pragma)
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if connection.execute("PRAGMA user_version").fetchone()[0] == version:
+                return connection
         except sqlite3.Error:
-            connection.close()
-            continue
-        connection.execute("PRAGMA query_only=1")
-        return connection
+            pass
+        connection.close()
     return None
 
 
@@ -43,3 +42,21 @@ def _ways(path: str) -> list[tuple[str, str]]:
     if not logged:
         return [("mode=ro&immutable=1", "PRAGMA locking_mode=NORMAL")]
     return [("mode=rw", "PRAGMA locking_mode=EXCLUSIVE"), ("mode=ro", "PRAGMA locking_mode=NORMAL")]
+
+
+def copy_in_memory(path: str) -> sqlite3.Connection:
+    """The database as it is, for whoever may change it for itself: a log without its index needs writing,
+    and so does one of another version."""
+    import shutil
+    import sqlite3
+    import tempfile
+
+    memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    with tempfile.TemporaryDirectory(prefix="wherry-") as folder:
+        for end in ("", "-wal"):
+            if os.path.exists(path + end):
+                shutil.copyfile(path + end, f"{folder}/wherry.db{end}")
+        copy = sqlite3.connect(f"{folder}/wherry.db")
+        copy.backup(memory)
+        copy.close()
+    return memory

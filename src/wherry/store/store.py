@@ -23,6 +23,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
+from errno import ENOSPC, EROFS
 
 from wherry.errors import StorageError
 from wherry.store import locks
@@ -50,12 +52,13 @@ FOLDERS = ("blobs", "blobs/sha256", "layers", "l", "containers", "tmp")
 class Store:
     def __init__(self, root: str) -> None:
         self.root = root
+        self._warned: set[str] = set()
         database = Database(os.path.join(root, "wherry.db"))
         self.database = database
         self.temporary = os.path.join(root, "tmp")
         self._lock = os.path.join(root, "lock")
         self.blobs = Blobs(root, self.temporary)
-        self.layers = Layers(root, self.temporary, database)
+        self.layers = Layers(root, self.temporary, database, self.blobs)
         self.images = Images(database)
         self.names = Names(root, self.temporary, database, self.blobs)
         self.cache = Cache(database)
@@ -81,8 +84,8 @@ class Store:
         """Open the store, making it when absent, and sweep what killed processes left in it."""
         store = cls(os.path.abspath(root) if root else default_root())
         try:
-            if not store._is_ready():
-                store._create()
+            if not store._is_laid_out():
+                store._mend_layout()
             sweep(store.temporary, store.containers.settle)
         except PermissionError as error:
             raise StorageError(
@@ -93,28 +96,50 @@ class Store:
             raise StorageError(f"the store cannot be made: {error.filename} is not a folder") from error
         return store
 
-    def _is_ready(self) -> bool:
-        """Whether it exists, and is its owner's alone."""
+    def _is_laid_out(self) -> bool:
+        """Whether every folder and file of the layout is there, its owner's alone; costs a few looks."""
         try:
             open_to_others = os.stat(self.root).st_mode & 0o077
         except FileNotFoundError:
             return False
-        return not open_to_others and os.path.exists(os.path.join(self.root, "oci-layout"))
+        return (
+            not open_to_others
+            and all(os.path.isdir(f"{self.root}/{folder}") for folder in FOLDERS)
+            and _ends_an_object(f"{self.root}/oci-layout")
+            and _ends_an_object(f"{self.root}/index.json")
+        )
 
-    def _create(self) -> None:
-        """Make what is missing, and make all of it private.  Is idempotent."""
+    def _mend_layout(self) -> None:
+        """Lay out what is missing; a store that is there is read even where nothing can be written."""
+        try:
+            self._lay_out()
+        except OSError as error:
+            if error.errno not in (EROFS, ENOSPC) or not os.path.exists(self.database.path):
+                raise
+
+    def _lay_out(self) -> None:
+        """Make the store, or what is missing of it, and make all of it private.  Is idempotent.
+
+        What index.json lists comes from the records.  The database is made before anything else is kept: a
+        store that holds something always has one.
+        """
         from wherry.store.privacy import make_private
 
         os.makedirs(self.root, mode=0o700, exist_ok=True)
         for folder in FOLDERS:
             os.makedirs(os.path.join(self.root, folder), mode=0o700, exist_ok=True)
         make_private(self.root)
-        index = os.path.join(self.root, "index.json")
-        if not os.path.exists(index):
-            write_file(self.temporary, index, b'{"schemaVersion":2,"manifests":[]}')
+        if not _ends_an_object(os.path.join(self.root, "index.json")):
+            self.names.show()
         layout = os.path.join(self.root, "oci-layout")
-        if not os.path.exists(layout):
+        if not _ends_an_object(layout):
             write_file(self.temporary, layout, LAYOUT)
+
+    def warn(self, text: str) -> None:
+        """Say on stderr, once, that something in the store is damaged and what was done about it."""
+        if text not in self._warned:
+            self._warned.add(text)
+            print(f"warning: {text}", file=sys.stderr)
 
     @contextlib.contextmanager
     def temp(self) -> Iterator[str]:
@@ -170,3 +195,17 @@ def _releasing(lock: int) -> Iterator[None]:
         yield
     finally:
         locks.release(lock)
+
+
+def _ends_an_object(path: str) -> bool:
+    """Whether a JSON file is there and was written to its end; a power cut may leave it empty."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.pread(file, 1, max(0, os.fstat(file).st_size - 1)) == b"}"
+    except OSError:
+        return False
+    finally:
+        os.close(file)

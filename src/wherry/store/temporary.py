@@ -42,6 +42,19 @@ def temporary_folder(parent: str) -> Iterator[str]:
         locks.release(lock)
 
 
+@contextlib.contextmanager
+def scratch_folder(parent: str) -> Iterator[str]:
+    """As temporary_folder(); where nothing can be written in `parent`, a folder of the system's."""
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(temporary_folder(parent))
+        except OSError:
+            import tempfile
+
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wherry-"))
+        yield folder
+
+
 def write_file(parent: str, path: str, data: bytes) -> None:
     """Give a file these bytes.  Is atomic: whatever happens, it has the old ones or the new ones."""
     name = _fresh(parent) + ".new"
@@ -132,3 +145,15 @@ def hold(path: str, wait: Callable[[bool], None]) -> Iterator[None]:
     finally:
         os.unlink(path)
         locks.release(lock)
+
+
+def is_held(path: str) -> bool:
+    """Whether a living process has a file locked."""
+    try:
+        lock = locks.attempt_existing(path, locks.TOGETHER)
+    except OSError:
+        return False
+    if lock is None:
+        return True
+    locks.release(lock)
+    return False

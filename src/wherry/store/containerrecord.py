@@ -1,0 +1,34 @@
+"""The record of a container that lies beside its data.
+
+    containers/<id>/record.json   the record as JSON
+
+The database is what commands ask.  The file is for the day on which that is lost: a container's data and
+volumes are the user's, and nothing else says what they belong to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+
+from wherry.store.containers import ContainerRecord
+from wherry.store.temporary import write_file
+
+NAME = "record.json"
+
+
+def write(folder: str, record: ContainerRecord, temporary: str) -> None:
+    """Is atomic.  Nothing is raised: it is a copy, and the database has the record."""
+    with contextlib.suppress(OSError):
+        write_file(temporary, os.path.join(folder, NAME), json.dumps(record._asdict()).encode())
+
+
+def read(folder: str) -> ContainerRecord | None:
+    """The record in a container's folder; None where there is none that is whole."""
+    try:
+        with open(os.path.join(folder, NAME), encoding="utf-8") as file:
+            record = ContainerRecord(**json.load(file))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    return record if isinstance(record.config, dict) and isinstance(record.name, str) else None

@@ -1,0 +1,237 @@
+"""A lost database is never taken for an empty store, and an old one is brought to this version."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.image import build_two_layers
+from support.wherry import Wherry
+from wherry.errors import StorageError
+from wherry.store import Store
+from wherry.store.database import SCHEMA_VERSION, Database
+
+FIXTURES = Path(__file__).parent / "fixtures"
+HINT = "wherry system check --repair"
+
+
+def half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def other_program(path: Path) -> None:
+    path.unlink()
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE songs (name TEXT)")
+    connection.commit()
+    connection.close()
+
+
+def without_a_table(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TABLE images")
+    connection.commit()
+    connection.close()
+
+
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "gone": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "half": half,
+    "garbage": lambda path: path.write_bytes(os.urandom(32768)),
+    "text": lambda path: path.write_bytes(b"this is no database" * 1000),
+    "another program's": other_program,
+    "without a table": without_a_table,
+}
+
+
+def contents(root: Path) -> dict[str, bytes | None]:
+    return {
+        str(p.relative_to(root)): p.read_bytes() if p.is_file() else None
+        for folder in ("blobs", "layers", "containers", "volumes")
+        for p in sorted((root / folder).rglob("*"))
+    }
+
+
+def lose(root: Path, how: str) -> None:
+    for end in ("-wal", "-shm"):
+        (root / f"wherry.db{end}").unlink(missing_ok=True)
+    LOSSES[how](root / "wherry.db")
+
+
+@pytest.mark.parametrize("how", [how for how in LOSSES if how != "without a table"])
+def test_with_its_database_lost_every_command_refuses_and_removes_nothing(
+    wherry: Wherry, tmp_path: Path, how: str
+) -> None:
+    build_two_layers(wherry, tmp_path / "c")
+    wherry("create", "--name", "box", "img", "/one")
+    lose(wherry.root, how)
+    before = contents(wherry.root)
+    words = [
+        "images",
+        "ps -a",
+        "prune -af",
+        "rmi img",
+        "history img",
+        "rm box",
+        "tag img b",
+        "create img x",
+    ]
+    for each in [*words, f"build {tmp_path}/c", f"build -t other {tmp_path}/c"]:
+        error = wherry.fails(*each.split(), code=1)
+        said = [line for line in error.splitlines() if line and not line.startswith("#")]
+        assert len(said) == 2 and HINT in said[1], error
+    assert contents(wherry.root) == before
+
+
+@pytest.mark.parametrize("how", LOSSES)
+def test_repair_makes_a_lost_database_again(wherry: Wherry, tmp_path: Path, how: str) -> None:
+    build_two_layers(wherry, tmp_path / "c")
+    wherry("tag", "img", "example.com/other:1")
+    wherry("create", "--name", "box", "-v", "/data", "img", "/one")
+    box = wherry("ps", "-aq", "--no-trunc")
+    upper = wherry.root / "containers" / box / "upper"
+    upper.mkdir()
+    (upper / "mine").write_text("mine")
+    names = wherry("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}} {{.Size}}", "--no-trunc")
+    lose(wherry.root, how)
+    before = contents(wherry.root)
+    found = wherry.run("system", "check")
+    assert found.returncode == 1 and "database wherry.db" in found.stdout
+    assert contents(wherry.root) == before
+    assert "2 names, 1 images, 2 layers, 1 containers" in wherry("system", "check", "--repair")
+    assert contents(wherry.root) == before
+    listed = wherry("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}} {{.Size}}", "--no-trunc")
+    assert sorted(listed.splitlines()) == sorted(names.splitlines())
+    assert wherry("ps", "-aq", "--no-trunc") == box
+    assert wherry("system", "check") == "nothing is wrong"
+    wherry("prune", "-af")
+    assert contents(wherry.root) == before
+    assert build_two_layers(wherry, tmp_path / "c")
+
+
+def test_files_of_a_container_without_any_record_are_set_aside_and_not_swept(
+    wherry: Wherry, tmp_path: Path
+) -> None:
+    build_two_layers(wherry, tmp_path / "c")
+    wherry("create", "--name", "box", "img", "/one")
+    box = wherry("ps", "-aq", "--no-trunc")
+    (wherry.root / "containers" / box / "record.json").unlink()
+    (wherry.root / "containers" / box / "data").write_text("mine")
+    lose(wherry.root, "gone")
+    done = wherry.run("system", "check", "--repair")
+    assert done.returncode == 0 and box[:12] in done.stderr
+    for words in (("system", "check", "--repair"), ("prune", "-af"), ("ps", "-a")):
+        wherry(*words)
+    assert (wherry.root / "lost" / box / "data").read_text() == "mine"
+
+
+def test_loaded_layers_come_back_from_their_blobs_where_trees_and_database_are_lost(
+    wherry: Wherry, tmp_path: Path
+) -> None:
+    other = Wherry(tmp_path / "other")
+    build_two_layers(other, tmp_path / "c")
+    other("save", "-o", str(tmp_path / "x.tar"), "img")
+    wherry("load", "-i", str(tmp_path / "x.tar"))
+    shutil.rmtree(wherry.root / "layers")
+    lose(wherry.root, "gone")
+    wherry("system", "check", "--repair")
+    wherry("save", "-o", str(tmp_path / "y.tar"), "img")
+    assert (tmp_path / "y.tar").read_bytes() == (tmp_path / "x.tar").read_bytes()
+
+
+def test_a_new_store_is_no_lost_one_whoever_of_many_makes_it(tmp_path: Path) -> None:
+    script = "import sys; from wherry.store import Store; s = Store.open(sys.argv[1]); s.blobs.put(b'x')"
+    script += "; s.images.all()"
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "s")], stderr=subprocess.PIPE)
+        for _ in range(8)
+    ]
+    assert [process.communicate()[1] for process in started] == [b""] * 8
+
+
+def test_a_store_whose_making_was_cut_short_is_finished_by_the_next(tmp_path: Path) -> None:
+    Store.open(str(tmp_path / "s")).database.close()
+    for name in ("wherry.db", "index.json", "oci-layout"):
+        (tmp_path / "s" / name).unlink()
+        store = Store.open(str(tmp_path / "s"))
+        assert store.images.all() == []
+        store.database.close()
+        assert (tmp_path / "s/index.json").exists() and (tmp_path / "s/oci-layout").exists()
+
+
+def test_a_repair_that_is_killed_at_any_instant_is_done_by_the_next(wherry: Wherry, tmp_path: Path) -> None:
+    build_two_layers(wherry, tmp_path / "c")
+    wherry("create", "--name", "box", "img", "/one")
+    before = contents(wherry.root)
+    for instant in range(10):
+        lose(wherry.root, "gone" if instant % 2 else "garbage")
+        repair = wherry.start("system", "check", "--repair")
+        time.sleep(0.08 + 0.012 * instant)
+        repair.kill()
+        repair.wait()
+        wherry("system", "check", "--repair")
+        assert contents(wherry.root) == before
+        assert "img" in wherry("images") and "box" in wherry("ps", "-a")
+
+
+def old_store(folder: Path) -> Path:
+    with tarfile.open(FIXTURES / "store-1.tar.gz") as tar:
+        tar.extractall(folder, filter="fully_trusted")
+    return folder / "store"
+
+
+def test_a_store_of_version_1_is_migrated_and_its_cache_used(tmp_path: Path) -> None:
+    wherry = Wherry(old_store(tmp_path))
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/hello").write_text("hello\n")
+    (tmp_path / "c/hello").chmod(0o644)
+    image = wherry("images", "-q", "--no-trunc")
+    dockerfile = 'FROM scratch\nCOPY hello /hello\nCMD ["/hello"]\n'
+    if os.geteuid() == 0:
+        assert wherry.build(tmp_path / "c", dockerfile) == image
+    connection = sqlite3.connect(wherry.root / "wherry.db")
+    assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    connection.close()
+
+
+def test_two_processes_migrate_one_store_at_once(tmp_path: Path) -> None:
+    root = old_store(tmp_path)
+    script = "import sys; from wherry.store import Store; print(len(Store.open(sys.argv[1]).layers.all()))"
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, str(root)], stdout=subprocess.PIPE)
+        for _ in range(6)
+    ]
+    assert [process.communicate()[0] for process in started] == [b"1\n"] * 6
+
+
+def test_a_newer_store_is_refused_by_name_every_time(tmp_path: Path) -> None:
+    root = old_store(tmp_path)
+    connection = sqlite3.connect(root / "wherry.db")
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    connection.close()
+    store = Store.open(str(root))
+    for _ in range(2):
+        with pytest.raises(
+            StorageError, match=rf"another version of wherry \(schema {SCHEMA_VERSION + 1}\)"
+        ):
+            store.images.all()
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = old_store(tmp_path)
+    statements = ("ALTER TABLE layers ADD COLUMN mark TEXT", "ALTER TABLE nonsense ADD COLUMN x TEXT")
+    with monkeypatch.context() as patch:
+        patch.setattr("wherry.store.database.MIGRATIONS", {1: statements})
+        with pytest.raises(StorageError):
+            Database(str(root / "wherry.db")).execute("SELECT 1")
+    assert len(Store.open(str(root)).layers.all()) == 1
