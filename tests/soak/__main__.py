@@ -1,0 +1,56 @@
+"""``python -m tests.soak [--minutes N] [--seed N] [--only PART[:SUBJECT[:NUMBER]]]``
+
+Progress and faults on stdout as they come, a table at the end; exits 1 where a fault was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+from tests.soak.apart import own_run_folder, run_apart
+from tests.soak.parts import PARTS, Session
+
+
+def main(words: list[str]) -> int:
+    arguments = _parser().parse_args(words)
+    if os.geteuid() != 0:
+        print("soak needs root: it kills, mounts and fills disks in namespaces of its own", file=sys.stderr)
+        return 1
+    if arguments.inside is None:
+        return run_apart(words)
+    own_run_folder()
+    seed = arguments.seed if arguments.seed is not None else random.randrange(1_000_000)
+    session = Session(Path(arguments.inside), seed)
+    print(f"soak: {arguments.minutes:g} minutes, seed {seed}", flush=True)
+    only = arguments.only.split(":") if arguments.only else []
+    chosen = [part for part in PARTS if not only or part.name == only[0]]
+    if not chosen:
+        print(
+            f"soak: no part {only[0]!r}; one of {', '.join(part.name for part in PARTS)}", file=sys.stderr
+        )
+        return 2
+    shares = sum(part.share for part in chosen)
+    for part in chosen:
+        seconds = arguments.minutes * 60 * part.share / shares
+        session.report.say(f"part {part.name}, {seconds:.0f} s")
+        part.run(session, time.monotonic() + seconds, only[1:])
+    print(session.report.table())
+    return 1 if session.report.faults else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description="wherry against the truth")
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--only", help="kills, kills:load, kills:load:147, …")
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

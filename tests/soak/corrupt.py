@@ -1,0 +1,210 @@
+"""Part 3: every damage in turn; no command may show or export what is wrong, or hide what is right.
+
+``ONLY=corrupt:wherry.db-empty`` does one of them.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.soak.archive import Wrong
+from tests.soak.command import Outcome, Wherry, Who, copy_store
+from tests.soak.damage import Damage, all_damages
+from tests.soak.model import RUNS, Broken, Model, must, save
+from tests.soak.report import Report
+from tests.soak.verify import wrong_contents, wrong_run
+
+WORKERS = 2
+IMAGES = ("bb", "other", "app", "packed")
+CONTAINER = {"logs": ("logs", "old"), "cp": ("cp", "old:/written", "-")}
+
+
+class Corrupt:
+    def __init__(self, model: Model, who: Who, folder: Path, report: Report, seed: int) -> None:
+        self.model, self.who, self.report = model, who, report
+        self.folder = folder
+        self.random = random.Random(f"{seed}:corrupt")
+        self._lock = threading.Lock()
+
+    def run(self, until: float, only: list[str]) -> None:
+        damages = all_damages()
+        self.random.shuffle(damages)
+        chosen = iter([each for each in damages if not only or each.name == only[0]])
+        threads = [threading.Thread(target=self._work, args=(n, chosen, until)) for n in range(WORKERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _work(self, worker: int, damages: Iterator[Damage], until: float) -> None:
+        place = self.folder / f"corrupt-{worker}"
+        place.mkdir()
+        os.chown(place, self.who.uid, self.who.uid)
+        while time.monotonic() < until:
+            with self._lock:
+                damage = next(damages, None)
+            if damage is None:
+                return
+            self.report.step(f"corrupt:{damage.name}:0", "", Case(self, damage, place).try_it())
+
+
+class Case:
+    """One damage, and what every command makes of it."""
+
+    def __init__(self, corrupt: Corrupt, damage: Damage, place: Path) -> None:
+        self.model, self.report, self.damage = corrupt.model, corrupt.report, damage
+        self.wherry = Wherry(copy_store(corrupt.model.template, place / "store"), corrupt.who)
+        self.trees = {name: {tree} for name, tree in self.model.trees.items()}
+
+    def try_it(self) -> list[str]:
+        self.damage.do(self.wherry.root)
+        faults = [*self._lists(), *self._images(), *self._container(), *self._build(), *self._others()]
+        faults += [f"after prune: {text}" for text in self._images()]
+        checked = self._check()
+        return faults + (self._heal() if checked is None else checked + self._heal())
+
+    def _hurt(self, name: str) -> bool:
+        return bool({name, "all"} & set(self.damage.hurts))
+
+    def _refused(self, done: Outcome) -> list[str]:
+        """A refusal is one that says why in a few lines."""
+        word = done.forbidden()
+        if word is not None:
+            return [f"says {word!r}: {done}"]
+        if "error:" not in done.err or len(done.err.splitlines()) > 6:
+            return [f"refuses in an odd way: {done}"]
+        return []
+
+    def _lists(self) -> list[str]:
+        """The lists show at least what is not hurt; a list that is short says why."""
+        faults = []
+        for words, known in ((("images",), IMAGES), (("ps", "-a"), ("old",))):
+            done = self.wherry.run(*words)
+            if done.code != 0:
+                faults += self._refused(done)
+                if "all" not in self.damage.hurts:
+                    faults.append(f"fails for what hurts {self.damage.hurts or 'nobody'}: {done}")
+                continue
+            missing = [name for name in known if name not in done.out]
+            if missing and not (done.err and all(map(self._hurt, missing))):
+                faults.append(f"{' '.join(words)} silently leaves out {', '.join(missing)}")
+        return faults
+
+    def _images(self) -> list[str]:
+        faults = []
+        for name in IMAGES:
+            faults += self._run(name) + self._save(name)
+        return faults
+
+    def _run(self, name: str) -> list[str]:
+        done = self.wherry.run("run", "--rm", name, "sh", "-c", RUNS[name][0])
+        if done.code == 0 and done.out == RUNS[name][1]:
+            return []
+        if not self._hurt(name):
+            return [f"{name} is not hurt, but {done}"]
+        if done.code == 0 or not done.err.startswith("error"):
+            return [] if self.damage.unseen else [f"run {name} shows wrong contents: {done}"]
+        return self._refused(done)
+
+    def _save(self, name: str) -> list[str]:
+        try:
+            saved = save(self.wherry, (name,))
+        except Wrong as error:
+            return [f"save {name} exports what is wrong: {error}"]
+        except Broken as error:
+            if not self._hurt(name):
+                return [f"{name} is not hurt, but {error}"]
+            return [f"save {name}: {error}"] if "Traceback" in str(error) else []
+        if saved[name].tree not in self.trees[name]:
+            return [f"save {name} exports other files"]
+        return []
+
+    def _container(self) -> list[str]:
+        expected = {"logs": "said\n", "cp": "written\n"}
+        faults = []
+        for name, words in CONTAINER.items():
+            done = self.wherry.run(*words)
+            if done.code == 0 and expected[name] in done.out:
+                continue
+            if not self._hurt("old"):
+                faults.append(f"old is not hurt, but {done}")
+            elif done.code == 0 and name == "cp":
+                faults.append(f"cp gives wrong contents: {done}")
+            else:
+                faults += self._refused(done) if done.code else []
+        return faults
+
+    def _build(self) -> list[str]:
+        """What comes from the cache is right, or made again."""
+        done = self.wherry.run("build", "-q", "-t", "again", self.model.inputs.context("app"))
+        if done.code != 0:
+            return self._refused(done) if self._hurt("app") else [f"app is not hurt, but {done}"]
+        if self.damage.unseen:
+            return []
+        faults = wrong_contents(self.wherry, ("again",), {"again": self.trees["app"]})
+        return faults + wrong_run(self.wherry, "again", like="app")
+
+    def _others(self) -> list[str]:
+        """Commands that only must not break; prune last."""
+        faults = []
+        context = self.model.inputs.context("app")
+        for words in (
+            ("history", "app"),
+            ("inspect", "app"),
+            ("inspect", "old"),
+            ("explain",),
+            ("context", context),
+            ("cache", "ls"),
+            ("info",),
+            ("tag", "bb", "copy"),
+            ("create", "--name", "fresh", "bb", "true"),
+            ("rm", "fresh"),
+            ("rmi", "copy"),
+            ("prune", "-f"),
+        ):
+            done = self.wherry.run(*words)
+            if done.code != 0:
+                faults += self._refused(done)
+                if not self.damage.hurts and words[0] != "explain":
+                    faults.append(f"nobody is hurt, but {done}")
+            elif done.forbidden():
+                faults.append(f"says {done.forbidden()!r}: {done}")
+        return faults
+
+    def _check(self) -> list[str] | None:
+        """``system check`` finds it, mends it, then finds nothing.  None where there is no such command."""
+        done = self.wherry.run("system", "check")
+        if "is not a wherry" in done.err:
+            self.report.note("system check is not there yet: damages are not checked and mended")
+            return None
+        faults = self._refused(done) if done.forbidden() else []
+        if done.code == 0 and not self.damage.harmless:
+            faults.append(f"system check finds nothing: {done}")
+        mended = self.wherry.run("system", "check", "--repair")
+        if mended.forbidden():
+            faults.append(f"says {mended.forbidden()!r}: {mended}")
+        last = self.wherry.run("system", "check")
+        if last.code != 0:
+            faults.append(f"system check still complains after --repair: {last}")
+        return faults
+
+    def _heal(self) -> list[str]:
+        """The way that told of it heals it."""
+        inputs = self.model.inputs
+        try:
+            must(self.wherry.run("import", inputs.bb, "bb"))
+            must(self.wherry.run("import", inputs.other, "other"))
+            must(self.wherry.run("load", "-q", "-i", inputs.archive))
+            must(self.wherry.run("build", "--no-cache", "-q", "-t", "app", inputs.context("app")))
+        except Broken as error:
+            return [f"does not heal: {error}"]
+        faults = [f"healed: {text}" for text in wrong_contents(self.wherry, IMAGES, self.trees)]
+        for name in IMAGES:
+            faults += [f"healed: {text}" for text in wrong_run(self.wherry, name)]
+        done = self.wherry.run("prune", "-af")
+        return faults + ([f"healed: {done}"] if done.code else [])

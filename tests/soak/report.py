@@ -1,0 +1,68 @@
+"""What a soak tried and found, as lines while it runs and as a table at its end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """`where` names the step so that ``ONLY=`` repeats it."""
+
+    where: str
+    text: str
+
+
+class Report:
+    """Safe for threads."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.tried: Counter[tuple[str, str]] = Counter()
+        self.faults: list[Fault] = []
+        self.notes: list[str] = []
+        self._lock = threading.Lock()
+        self._began = time.monotonic()
+
+    def step(self, where: str, detail: str, faults: list[str]) -> None:
+        """`where` is part:subject:number."""
+        part, subject, *_ = where.split(":")
+        with self._lock:
+            self.tried[part, subject] += 1
+            self.faults += [Fault(where, text) for text in faults]
+            for text in faults:
+                self._say(f"FAULT {where} ({detail}): {text}")
+
+    def note(self, text: str) -> None:
+        """Something that could not be tried here, once."""
+        with self._lock:
+            if text not in self.notes:
+                self.notes.append(text)
+                self._say(f"note: {text}")
+
+    def say(self, text: str) -> None:
+        with self._lock:
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        print(f"{time.monotonic() - self._began:7.1f} {text}", flush=True)
+
+    def table(self) -> str:
+        wrong = Counter(tuple(fault.where.split(":")[:2]) for fault in self.faults)
+        steps = Counter(tuple(where.split(":")[:2]) for where in {fault.where for fault in self.faults})
+        rows = [f"{'part':14}{'subject':26}{'tried':>7}{'failed':>8}{'faults':>8}"]
+        for key, count in sorted(self.tried.items()):
+            rows.append(f"{key[0]:14}{key[1]:26}{count:>7}{steps[key]:>8}{wrong[key]:>8}")
+        tried = sum(self.tried.values())
+        failed = sum(steps.values())
+        rows.append(f"{'all':40}{tried:>7}{failed:>8}{len(self.faults):>8}")
+        return "\n".join([*rows, *(f"note: {note}" for note in self.notes), *self._repeat()])
+
+    def _repeat(self) -> list[str]:
+        """How the first fault of each kind is repeated."""
+        first = {}
+        for fault in self.faults:
+            first.setdefault(tuple(fault.where.split(":")[:2]), fault.where)
+        return [f"again: make soak SEED={self.seed} ONLY={where}" for where in first.values()]
