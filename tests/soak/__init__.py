@@ -13,7 +13,10 @@
     crowd      part 2: 32 processes of all commands on one store
     damage     what can be wrong in a store, file by file
     corrupt    part 3: every damage in turn
-    disk       part 4: full disks, no inodes, a disk that fails
+    disk       part 4: full disks, no inodes, one call that fails
+    readonly   part 4, too: a disk that goes read-only in the middle
+    parts      the parts and their shares
+    report     what was tried and found
     logdisk    a disk that remembers each write and flush
     power      part 5: what a power cut leaves
 

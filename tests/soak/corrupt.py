@@ -66,7 +66,9 @@ class Case:
         faults = [*self._lists(), *self._images(), *self._container(), *self._build(), *self._others()]
         faults += [f"after prune: {text}" for text in self._images()]
         checked = self._check()
-        return faults + (self._heal() if checked is None else checked + self._heal())
+        if checked is None and "all" in self.damage.hurts:
+            return faults  # refused until it is repaired
+        return faults + (checked or []) + self._heal()
 
     def _hurt(self, name: str) -> bool:
         return bool({name, "all"} & set(self.damage.hurts))

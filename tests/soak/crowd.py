@@ -16,8 +16,9 @@ from pathlib import Path
 from tests.soak.archive import Wrong, read_archive
 from tests.soak.command import Outcome, Wherry, Who, copy_store
 from tests.soak.commands import SLEEP
-from tests.soak.kill import complaint, end_containers
+from tests.soak.kill import complaint
 from tests.soak.ledger import read_ledger
+from tests.soak.library import end_containers
 from tests.soak.model import RUNS, Broken, Model, must, save
 from tests.soak.report import Report
 from tests.soak.verify import left_behind, outside, still_running, wrong_contents, wrong_run

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from tests.soak.command import Outcome, Wherry, Who
 from tests.soak.commands import Command, all_commands
 from tests.soak.instants import failing, failing_always
-from tests.soak.kill import Kill, Kills, Known, complaint, end_containers
+from tests.soak.kill import Kill, complaint
 from tests.soak.ledger import read_ledger
+from tests.soak.library import end_containers
 from tests.soak.model import RUNS, Broken, Model, must
 from tests.soak.report import Report
 from tests.soak.verify import left_behind, outside, still_running, wrong_contents, wrong_run
@@ -53,17 +54,6 @@ class FailingDatabase(Kill):
     def try_it(self) -> tuple[str, list[str]]:
         detail, faults = super().try_it()
         return detail, self.said + faults
-
-
-class Errors(Kills):
-    """Failing calls in place of kills."""
-
-    def __init__(self, kind: type[Kill], part: str, *rest: object) -> None:
-        super().__init__(*rest)  # type: ignore[arg-type]
-        self.kind, self.part = kind, part
-
-    def _try(self, known: Known, number: int, place: Path) -> tuple[str, list[str]]:
-        return self.kind(self, known, number, place).try_it()
 
 
 class Disk(NamedTuple):

@@ -7,153 +7,47 @@ process group, or everything that has to do with the store.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
-import shutil
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from tests.soak.archive import Wrong, read_archive
-from tests.soak.command import Outcome, Wherry, Who, copy_store
-from tests.soak.commands import Command, all_commands
-from tests.soak.instants import Instant, find_instants, killing
+from tests.soak.command import Outcome, Wherry, copy_store
+from tests.soak.instants import killing
 from tests.soak.ledger import Ledger, read_ledger
-from tests.soak.model import Broken, Model, must, save
+from tests.soak.library import Known, Library, fresh_out, live, running_names
+from tests.soak.model import Broken
 from tests.soak.report import Report
-from tests.soak.verify import (
-    Trees,
-    left_behind,
-    mentions,
-    outside,
-    still_running,
-    wrong_contents,
-    wrong_run,
-)
+from tests.soak.verify import left_behind, mentions, outside, still_running, wrong_contents, wrong_run
 
 WORKERS = 2
 VICTIMS = ("leader", "group", "all")
 
 
-class Known(NamedTuple):
-    """A command as it goes when nothing disturbs it."""
-
-    command: Command
-    prepared: Path
-    before: Ledger
-    after: Ledger
-    trees: Trees
-    instants: list[Instant]
-    seconds: float
-
-
-class Kills:
-    """The kills of one user's commands, in a folder of their own."""
-
-    def __init__(self, model: Model, who: Who, folder: Path, report: Report, seed: int) -> None:
-        self.model, self.who, self.report, self.seed = model, who, report, seed
-        self.folder = folder
-        self.part = "kills" if who.name == "root" else f"kills-{who.name}"
-        self.known: dict[str, Known] = {}
-        self._lock = threading.Lock()
-
-    def run(self, until: float, only: list[str]) -> None:
-        """Round after round over all commands, by two threads; or only one kill."""
-        steps = self._steps(only)
-        threads = [threading.Thread(target=self._work, args=(n, steps, until)) for n in range(WORKERS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    def _steps(self, only: list[str]) -> Iterator[tuple[str, int]]:
-        names = [command.name for command in all_commands(self.model.inputs, "")]
-        if len(only) > 1:
-            yield only[0], int(only[1])
-            return
-        number = 0
-        while True:
-            for name in only or names:
-                yield name, number
-            number += 1
-
-    def _work(self, worker: int, steps: Iterator[tuple[str, int]], until: float) -> None:
-        place = self.folder / f"{self.part}-{worker}"
-        place.mkdir()
-        os.chown(place, self.who.uid, self.who.uid)
-        while True:
-            with self._lock:
-                step = next(steps, None)
-            if step is None or time.monotonic() > until:
-                return
-            where = f"{self.part}:{step[0]}:{step[1]}"
-            detail = ""
-            try:
-                known = self._know(step[0], worker, place)
-                detail, faults = self._try(known, step[1], place)
-            except Broken as error:
-                faults = [f"undisturbed: {error}"]
-            self.report.step(where, detail, faults)
-
-    def _try(self, known: Known, number: int, place: Path) -> tuple[str, list[str]]:
-        return Kill(self, known, number, place).try_it()
-
-    def _know(self, name: str, worker: int, place: Path) -> Known:
-        """Learnt by each worker for itself: what commands write has a folder of its own."""
-        key = f"{name}/{worker}"
-        if key not in self.known:
-            commands = all_commands(self.model.inputs, str(place / "out"))
-            self.known[key] = self._learn(next(c for c in commands if c.name == name), place)
-        return self.known[key]
-
-    def _learn(self, command: Command, place: Path) -> Known:
-        prepared = Wherry(copy_store(self.model.template, place / f"{command.name}"), self.who)
-        for words in command.before:
-            must(prepared.run(*words))
-        wherry = Wherry(copy_store(prepared.root, place / "store"), self.who)
-        _fresh_out(place, self.who)
-        live(wherry, command)
-        before = read_ledger(wherry.root)
-        began = time.monotonic()
-        must(wherry.run(*command.words))
-        seconds = time.monotonic() - began
-        after = read_ledger(wherry.root)
-        found = save(wherry, tuple(after.names))
-        trees = {name: {image.tree} for name, image in found.items()}
-        for name, tree in self.model.trees.items():
-            trees.setdefault(name, set()).add(tree)
-        if command.name == "tag":
-            trees["moved"] = {self.model.trees["bb"], self.model.trees["other"]}
-        end_containers(wherry)
-        wherry = Wherry(copy_store(prepared.root, place / "store"), self.who)
-        _fresh_out(place, self.who)
-        live(wherry, command)
-        instants, _ = find_instants(wherry, command.words, place / "trace")
-        end_containers(wherry)
-        return Known(command, prepared.root, before, after, trees, instants, seconds)
-
-
 class Kill:
     """One kill, and what is seen after it."""
 
-    def __init__(self, kills: Kills, known: Known, number: int, place: Path) -> None:
-        self.known, self.command, self.place = known, known.command, place
-        self.who, self.model = kills.who, kills.model
-        self.random = random.Random(f"{kills.seed}:{self.command.name}:{number}")
-        self.number = number
+    def __init__(
+        self, library: Library, known: Known, number: int, choose: random.Random, place: Path
+    ) -> None:
+        self.known, self.number, self.random, self.place = known, number, choose, place
+        self.who, self.model = library.who, library.model
+        self.command = library.command(known.name, place / "out")
 
     def try_it(self) -> tuple[str, list[str]]:
         """(what was done, faults)"""
         wherry = Wherry(copy_store(self.known.prepared, self.place / "store"), self.who)
-        _fresh_out(self.place, self.who)
+        fresh_out(self.place, self.who)
         live(wherry, self.command)
         detail = self._kill(wherry)
         faults = []
-        quiet = not read_containers(wherry.root)
+        quiet = not running_names(wherry.root)
         if quiet:
             faults += still_running(wherry.root)
         faults += self._next_command(wherry)
@@ -211,7 +105,7 @@ class Kill:
     def _again(self, wherry: Wherry) -> list[str]:
         """The same command must do what it would have done."""
         if self.command.writes:
-            _fresh_out(self.place, self.who)
+            fresh_out(self.place, self.who)
         done = wherry.run(*self.command.words)
         faults = complaint(done, self.command.again)
         if not faults and done.code == 0:
@@ -231,15 +125,51 @@ class Kill:
         return faults + left_behind(wherry.root) + outside(wherry)
 
 
-def live(wherry: Wherry, command: Command) -> None:
-    for words in command.live:
-        if words[0] != "KILLED":
-            must(wherry.run(*words))
-            continue
-        process = wherry.start(*words[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(0.25)
-        process.kill()
-        process.wait()
+class Kills:
+    """The kills of one user's commands, in a folder of their own."""
+
+    def __init__(self, library: Library, part: str, report: Report, seed: int, kind: type[Kill]) -> None:
+        self.library, self.part, self.report, self.seed, self.kind = library, part, report, seed, kind
+        self._lock = threading.Lock()
+
+    def run(self, until: float, only: list[str]) -> None:
+        """Round after round over all commands, by two threads; or only one kill."""
+        steps = self._steps(only)
+        threads = [threading.Thread(target=self._work, args=(n, steps, until)) for n in range(WORKERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _steps(self, only: list[str]) -> Iterator[tuple[str, int]]:
+        """Each round in another order: a short soak does not always end before the same commands."""
+        names = only[:1] or self.library.names()
+        if len(only) > 1:
+            yield only[0], int(only[1])
+            return
+        for number in itertools.count():
+            random.Random(f"{self.seed}:{self.part}:{number}").shuffle(names)
+            for name in names:
+                yield name, number
+
+    def _work(self, worker: int, steps: Iterator[tuple[str, int]], until: float) -> None:
+        place = self.library.folder / f"{self.part}-{worker}"
+        place.mkdir()
+        os.chown(place, self.library.who.uid, self.library.who.uid)
+        while True:
+            with self._lock:
+                step = next(steps, None)
+            if step is None or time.monotonic() > until:
+                return
+            name, number = step
+            detail = ""
+            try:
+                known = self.library.know(name)
+                choose = random.Random(f"{self.seed}:{name}:{number}")
+                detail, faults = self.kind(self.library, known, number, choose, place).try_it()
+            except Broken as error:
+                faults = [f"undisturbed: {error}"]
+            self.report.step(f"{self.part}:{name}:{number}", detail, faults)
 
 
 def kill(pid: int, victim: str, root: Path) -> None:
@@ -280,19 +210,6 @@ def wrong_containers(ledger: Ledger, allowed: tuple[Ledger, ...]) -> list[str]:
     return faults + [f"the container {name} is too much" for name in set(ledger.containers) - every]
 
 
-def read_containers(root: Path) -> list[str]:
-    """Names of those that may run."""
-    containers = read_ledger(root).containers
-    return [
-        name for name, container in containers.items() if name != "old" or container.status == "running"
-    ]
-
-
-def end_containers(wherry: Wherry) -> None:
-    for name in read_containers(wherry.root):
-        must(wherry.run("rm", "-f", name))
-
-
 def _old_is_whole(wherry: Wherry) -> list[str]:
     """The container that was there all the time has its file, its log and its volume."""
     faults = []
@@ -306,10 +223,3 @@ def _old_is_whole(wherry: Wherry) -> list[str]:
     if not volume.exists() or volume.read_text() != "volume\n":
         faults.append("the volume vol has lost its file")
     return faults
-
-
-def _fresh_out(place: Path, who: Who) -> None:
-    out = place / "out"
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir()
-    os.chown(out, who.uid, who.uid)

@@ -8,7 +8,8 @@ after it a power cut leaves any part: a drive writes its cache in the order that
     copy PATH SEED
 
 writes such a remainder to PATH, within a second, and answers with a line on stdout.  SEED chooses after how
-many more writes, and which part: nothing, all, a beginning, or any of it by 4 KiB.  The end of stdin ends it.
+many more writes, and which part: nothing, all, a beginning, or any of it by 4 KiB.  The end of stdin ends
+this process.
 
 Source: linux/fuse.h, protocol 7.31.
 """

@@ -9,10 +9,12 @@ from typing import NamedTuple
 from tests.soak.command import everyone
 from tests.soak.corrupt import Corrupt
 from tests.soak.crowd import Crowd
-from tests.soak.disk import Disks, Errors, Failing, FailingDatabase
+from tests.soak.disk import Disks, Failing, FailingDatabase
 from tests.soak.kill import Kill, Kills
+from tests.soak.library import Library
 from tests.soak.model import Inputs, Model, make_model, write_inputs
 from tests.soak.power import Power
+from tests.soak.readonly import ReadOnly
 from tests.soak.report import Report
 
 
@@ -26,70 +28,57 @@ class Session:
         self.users = everyone(folder)
         self.inputs: Inputs = write_inputs(folder / "inputs")
         self._models: dict[str, Model] = {}
+        self._libraries: dict[str, Library] = {}
 
     def model(self, user: str) -> Model:
         if user not in self._models:
             self._models[user] = make_model(self.folder / f"model-{user}", self.users[user], self.inputs)
         return self._models[user]
 
+    def library(self, user: str) -> Library:
+        if user not in self._libraries:
+            self._libraries[user] = Library(self.model(user), self.users[user], self.folder)
+        return self._libraries[user]
+
+
+Run = Callable[[Session, float, list[str]], None]
+
 
 class Part(NamedTuple):
-    """`share` of the minutes, beside those of the others."""
+    """`share` of the minutes, beside those of the others.  `run` is given the moment to end at, and the
+    words of ONLY= after the part's name."""
 
     name: str
     share: float
-    run: Callable[[Session, float, list[str]], None]
+    run: Run
 
 
-def _kills(user: str) -> Callable[[Session, float, list[str]], None]:
+def _kills(part: str, user: str, kind: type[Kill]) -> Run:
     def run(session: Session, until: float, only: list[str]) -> None:
-        who = session.users[user]
-        Kills(session.model(user), who, session.folder, session.report, session.seed).run(until, only)
+        Kills(session.library(user), part, session.report, session.seed, kind).run(until, only)
 
     return run
 
 
-def _crowd(user: str) -> Callable[[Session, float, list[str]], None]:
+def _whole(kind: type[Crowd | Corrupt | Disks | ReadOnly | Power], user: str = "root") -> Run:
     def run(session: Session, until: float, only: list[str]) -> None:
         who = session.users[user]
-        Crowd(session.model(user), who, session.folder, session.report, session.seed).run(until, only)
-
-    return run
-
-
-def _corrupt(session: Session, until: float, only: list[str]) -> None:
-    who = session.users["root"]
-    Corrupt(session.model("root"), who, session.folder, session.report, session.seed).run(until, only)
-
-
-def _disk(session: Session, until: float, only: list[str]) -> None:
-    who = session.users["root"]
-    Disks(session.model("root"), who, session.folder, session.report, session.seed).run(until, only)
-
-
-def _power(session: Session, until: float, only: list[str]) -> None:
-    who = session.users["root"]
-    Power(session.model("root"), who, session.folder, session.report, session.seed).run(until, only)
-
-
-def _errors(kind: type[Kill], part: str) -> Callable[[Session, float, list[str]], None]:
-    def run(session: Session, until: float, only: list[str]) -> None:
-        rest = (session.model("root"), session.users["root"], session.folder, session.report, session.seed)
-        Errors(kind, part, *rest).run(until, only)
+        kind(session.model(user), who, session.folder, session.report, session.seed).run(until, only)
 
     return run
 
 
 PARTS = (
-    Part("kills", 8, _kills("root")),
-    Part("kills-plain", 2, _kills("plain")),
-    Part("kills-chroot", 2, _kills("chroot")),
-    Part("crowd", 3, _crowd("root")),
-    Part("crowd-plain", 1, _crowd("plain")),
-    Part("crowd-chroot", 1, _crowd("chroot")),
-    Part("corrupt", 4, _corrupt),
-    Part("disk", 2, _disk),
-    Part("power", 3, _power),
-    Part("errors", 2, _errors(Failing, "errors")),
-    Part("errors-db", 1, _errors(FailingDatabase, "errors-db")),
+    Part("kills", 8, _kills("kills", "root", Kill)),
+    Part("kills-plain", 3, _kills("kills-plain", "plain", Kill)),
+    Part("kills-chroot", 3, _kills("kills-chroot", "chroot", Kill)),
+    Part("crowd", 3, _whole(Crowd)),
+    Part("crowd-plain", 1, _whole(Crowd, "plain")),
+    Part("crowd-chroot", 1, _whole(Crowd, "chroot")),
+    Part("corrupt", 5, _whole(Corrupt)),
+    Part("disk", 2, _whole(Disks)),
+    Part("errors", 3, _kills("errors", "root", Failing)),
+    Part("errors-db", 1, _kills("errors-db", "root", FailingDatabase)),
+    Part("readonly", 1, _whole(ReadOnly)),
+    Part("power", 3, _whole(Power)),
 )

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
 from typing import NamedTuple
+
+VARIES = (
+    (re.compile(r"/tmp/wherry-soak-[^ '\"]*/"), "…/"),
+    (re.compile(r"\b[0-9a-f]{12,64}\b"), "…"),
+    (re.compile(r"\b\d+(-[0-9a-f]+)?\b"), "N"),
+    (re.compile(r"(…, )+…"), "…"),
+)
 
 
 class Fault(NamedTuple):
@@ -58,11 +66,20 @@ class Report:
         tried = sum(self.tried.values())
         failed = sum(steps.values())
         rows.append(f"{'all':40}{tried:>7}{failed:>8}{len(self.faults):>8}")
-        return "\n".join([*rows, *(f"note: {note}" for note in self.notes), *self._repeat()])
+        return "\n".join([*rows, *(f"note: {note}" for note in self.notes), *self._kinds()])
 
-    def _repeat(self) -> list[str]:
-        """How the first fault of each kind is repeated."""
-        first = {}
+    def _kinds(self) -> list[str]:
+        """The kinds of faults, the most frequent first, and how the first of each is repeated."""
+        kinds: dict[str, list[str]] = {}
         for fault in self.faults:
-            first.setdefault(tuple(fault.where.split(":")[:2]), fault.where)
-        return [f"again: make soak SEED={self.seed} ONLY={where}" for where in first.values()]
+            kinds.setdefault(kind_of(fault), []).append(fault.where)
+        found = sorted(kinds.items(), key=lambda item: -len(item[1]))
+        return [f"{len(w):5} x {kind}\n        make soak SEED={self.seed} ONLY={w[0]}" for kind, w in found]
+
+
+def kind_of(fault: Fault) -> str:
+    """Its text without what differs from one time to the next."""
+    text = fault.text.partition("\nhint:")[0].replace("\n", " ")
+    for pattern, word in VARIES:
+        text = pattern.sub(word, text)
+    return f"{fault.where.split(':')[0]}: {text[:200]}"
