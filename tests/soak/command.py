@@ -7,12 +7,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 120.0
+PATIENCE = 90.0
 # What no command may say, whatever another one did or was killed in.
 NEVER = (
     "Traceback",
@@ -65,14 +66,18 @@ class Wherry:
         return [*self.who.prefix, "-m", "wherry", "--root", str(self.root), *words]
 
     def run(self, *words: str, under: Sequence[str] = (), **options: Any) -> Outcome:
-        """Its end; one that does not end in time is killed, and has the code -9 and says so."""
-        process = self.start(*words, under=under, **options)
-        try:
-            out, err = process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            end_group(process)
-            return Outcome(words, -9, "", f"Traceback: still running after {PATIENCE:.0f} s")
-        return Outcome(words, process.returncode, _text(out), _text(err))
+        """Its end; one that does not end in time is killed, and has the code -9 and says so.
+
+        Its output goes to files: what a killed command leaves running would keep pipes open.
+        """
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = self.start(*words, under=under, stdout=out, stderr=err, **options)
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                end_group(process)
+                return Outcome(words, -9, "", f"Traceback: still running after {PATIENCE:.0f} s")
+            return Outcome(words, process.returncode, _text(out), _text(err))
 
     def start(self, *words: str, under: Sequence[str] = (), **options: Any) -> subprocess.Popen[bytes]:
         options.setdefault("stdin", subprocess.DEVNULL)
@@ -90,8 +95,9 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
 
 
 def copy_store(source: Path, target: Path) -> Path:

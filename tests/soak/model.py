@@ -24,10 +24,12 @@ from tests.soak.command import Outcome, Wherry, Who
 from support.busybox import busybox_tar
 
 FILES, SIZE, NUMBERS = 40, 5000, 60
+# Without pipes and substitutions: whoever in a step is killed or has an error, the step fails.
 APP = f"""\
 FROM bb AS one
 COPY data /data
-RUN cat /data/* | wc -c > /count && for i in $(seq {NUMBERS}); do echo $i > /tmp/$i; done
+RUN cat /data/* > /all && wc -c < /all > /count && rm /all
+RUN seq {NUMBERS} > /seq && while read i; do echo $i > /tmp/$i || exit 1; done < /seq && rm /seq
 FROM bb
 COPY --from=one /tmp /tmp
 COPY --from=one /count /count
