@@ -34,9 +34,11 @@ def main(words: list[str]) -> int:
             f"soak: no part {only[0]!r}; one of {', '.join(part.name for part in PARTS)}", file=sys.stderr
         )
         return 2
-    shares = sum(part.share for part in chosen)
-    for part in chosen:
-        seconds = arguments.minutes * 60 * part.share / shares
+    end = time.monotonic() + arguments.minutes * 60
+    for number, part in enumerate(chosen):
+        # Of what is left: a part that took longer, because its last step did, takes from all that follow.
+        left = max(0.0, end - time.monotonic())
+        seconds = left * part.share / sum(each.share for each in chosen[number:])
         session.report.say(f"part {part.name}, {seconds:.0f} s")
         part.run(session, time.monotonic() + seconds, only[1:])
     print(session.report.table())
