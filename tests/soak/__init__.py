@@ -20,7 +20,7 @@
     logdisk    a disk that remembers each write and flush
     power      part 5: what a power cut leaves
 
-No test collects this package.
+The tests here are of the harness itself.
 """
 
 from __future__ import annotations

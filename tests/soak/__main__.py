@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -15,11 +16,14 @@ from pathlib import Path
 from tests.soak.apart import own_run_folder, run_apart
 from tests.soak.parts import PARTS, Session
 
+NEEDED = ("strace", "unshare", "setpriv", "mkfs.ext4", "e2fsck", "losetup", "busybox", "newuidmap")
+
 
 def main(words: list[str]) -> int:
     arguments = _parser().parse_args(words)
-    if os.geteuid() != 0:
-        print("soak needs root: it kills, mounts and fills disks in namespaces of its own", file=sys.stderr)
+    problem = _problem()
+    if problem:
+        print(f"soak: {problem}", file=sys.stderr)
         return 1
     if arguments.inside is None:
         return run_apart(words)
@@ -43,6 +47,16 @@ def main(words: list[str]) -> int:
         part.run(session, time.monotonic() + seconds, only[1:])
     print(session.report.table())
     return 1 if session.report.faults else 0
+
+
+def _problem() -> str | None:
+    """Why it cannot be done here."""
+    if os.geteuid() != 0:
+        return "needs root: it kills, mounts and fills disks in namespaces of its own"
+    lacking = [
+        name for name in NEEDED if shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin") is None
+    ]
+    return f"needs {', '.join(lacking)}; make setup installs them" if lacking else None
 
 
 def _parser() -> argparse.ArgumentParser:

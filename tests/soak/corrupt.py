@@ -16,7 +16,7 @@ from tests.soak.archive import Wrong
 from tests.soak.command import Outcome, Wherry, Who, copy_store
 from tests.soak.damage import Damage, all_damages
 from tests.soak.model import RUNS, Broken, Model, must, save
-from tests.soak.report import Report
+from tests.soak.report import Report, harness_failed
 from tests.soak.verify import wrong_contents, wrong_run
 
 WORKERS = 2
@@ -50,7 +50,11 @@ class Corrupt:
                 damage = next(damages, None)
             if damage is None:
                 return
-            self.report.step(f"corrupt:{damage.name}:0", "", Case(self, damage, place).try_it())
+            try:
+                faults = Case(self, damage, place).try_it()
+            except Exception as error:
+                faults = [harness_failed(error)]
+            self.report.step(f"corrupt:{damage.name}:0", "", faults)
 
 
 class Case:

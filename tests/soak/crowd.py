@@ -20,7 +20,7 @@ from tests.soak.kill import complaint
 from tests.soak.ledger import read_ledger
 from tests.soak.library import end_containers
 from tests.soak.model import RUNS, Broken, Model, must, save
-from tests.soak.report import Report
+from tests.soak.report import Report, harness_failed
 from tests.soak.verify import left_behind, outside, still_running, wrong_contents, wrong_run
 
 PROCESSES = 32
@@ -89,6 +89,13 @@ class Crowd:
         self._verify(wherry, f"{self.part}:round:{number}")
 
     def _verify(self, wherry: Wherry, where: str) -> None:
+        try:
+            faults = self._after(wherry)
+        except Exception as error:
+            faults = [harness_failed(error)]
+        self.report.step(where, "after all", faults)
+
+    def _after(self, wherry: Wherry) -> list[str]:
         faults: list[str] = []
         try:
             end_containers(wherry)
@@ -100,8 +107,7 @@ class Crowd:
         for image in RUNS:
             faults += wrong_run(wherry, image) if image in names else []
         faults += complaint(wherry.run("prune", "-af"))
-        faults += left_behind(wherry.root) + outside(wherry)
-        self.report.step(where, "after all", faults)
+        return faults + left_behind(wherry.root) + outside(wherry)
 
 
 class Member(threading.Thread):
@@ -122,7 +128,10 @@ class Member(threading.Thread):
         number = 0
         while time.monotonic() < self.until:
             words, check = self._choose()
-            faults = self._do(words, check)
+            try:
+                faults = self._do(words, check)
+            except Exception as error:
+                faults = [harness_failed(error)]
             self.crowd.report.step(
                 f"{self.crowd.part}:{words[0]}:{self.round}",
                 f"process {self.index}, command {number}",

@@ -25,7 +25,7 @@ class Damage(NamedTuple):
 
 
 def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
+    data = bytearray(path.read_bytes() or b"\0")
     data[len(data) // 2] ^= 1
     _write(path, bytes(data))
 
@@ -85,6 +85,9 @@ FILES: dict[str, tuple[Callable[[Path, Ledger], Path], tuple[str, ...]]] = {
     "listing": (lambda root, ledger: _first(root / "listings"), ()),
     "context-index": (lambda root, ledger: _first(root / "contexts"), ()),
     "cache-name": (lambda root, ledger: next((root / "caches").glob("*.json")), ()),
+    "shm": (lambda root, ledger: _touched(root / "wherry.db-shm"), ()),
+    "container-lock": (lambda root, ledger: _touched(_old(root, ledger) / "lock"), ()),
+    "volume": (lambda root, ledger: root / "volumes/vol/file", ()),
     "log": (lambda root, ledger: _old(root, ledger) / "log.json", ("old",)),
     "lock": (lambda root, ledger: _touched(root / "lock"), ()),
 }
@@ -103,7 +106,7 @@ FOLDERS = (
 HURT_BY_FOLDER = {"blobs": ALL, "layers": ALL, "l": ALL, "containers": ("old",), "volumes": ("vol",)}
 # Of these nothing is missed: the next command makes them, or they only make something quicker.
 HARMLESS = {"lock", "tmp", "builds", "listings", "contexts", "caches", "build-record", "listing"}
-HARMLESS |= {"context-index", "cache-name", "log", "wal", "volumes"}
+HARMLESS |= {"shm", "container-lock", "volume", "context-index", "cache-name", "log", "wal", "volumes"}
 
 
 def all_damages() -> list[Damage]:
@@ -115,7 +118,7 @@ def _files() -> Iterator[Damage]:
         for way, do in WAYS.items():
             if kind == "link" and way in ("flip", "truncate", "empty", "garbage"):
                 continue
-            if kind == "lock" and way in ("flip", "truncate"):
+            if kind.endswith("lock") and way in ("flip", "truncate", "empty"):
                 continue
             name = f"{kind}-{way}"
             yield Damage(name, hurts, _at(where, do), harmless=kind in HARMLESS)

@@ -17,7 +17,7 @@ from tests.soak.kill import Kill, complaint
 from tests.soak.ledger import read_ledger
 from tests.soak.library import end_containers
 from tests.soak.model import RUNS, Broken, Model, must
-from tests.soak.report import Report
+from tests.soak.report import Report, harness_failed
 from tests.soak.verify import left_behind, outside, still_running, wrong_contents, wrong_run
 
 MIB = 1 << 20
@@ -103,6 +103,8 @@ class Disks:
             detail = f"{command.name} with {level} left"
         except Broken as error:
             faults, detail = [f"undisturbed: {error}"], ""
+        except Exception as error:
+            faults, detail = [harness_failed(error)], ""
         finally:
             subprocess.run(["umount", "-l", str(mount)], check=True)
         self.report.step(f"disk:{disk.name}:{number}", detail, faults)

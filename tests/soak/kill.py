@@ -23,7 +23,7 @@ from tests.soak.instants import killing
 from tests.soak.ledger import Ledger, read_ledger
 from tests.soak.library import Known, Library, fresh_out, live, running_names
 from tests.soak.model import Broken
-from tests.soak.report import Report
+from tests.soak.report import Report, harness_failed
 from tests.soak.verify import left_behind, mentions, outside, still_running, wrong_contents, wrong_run
 
 WORKERS = 2
@@ -169,6 +169,8 @@ class Kills:
                 detail, faults = self.kind(self.library, known, number, choose, place).try_it()
             except Broken as error:
                 faults = [f"undisturbed: {error}"]
+            except Exception as error:
+                faults = [harness_failed(error)]
             self.report.step(f"{self.part}:{name}:{number}", detail, faults)
 
 

@@ -23,7 +23,7 @@ from tests.soak.command import ROOT, Wherry, Who
 from tests.soak.kill import complaint
 from tests.soak.ledger import read_ledger
 from tests.soak.model import RUNS, Broken, Model, must, save
-from tests.soak.report import Report
+from tests.soak.report import Report, harness_failed
 from tests.soak.verify import left_behind, wrong_contents, wrong_run
 
 MIB = 1 << 20
@@ -150,6 +150,8 @@ class Power:
             return [f"the file system does not mount: {done.stderr.decode().strip()}"]
         try:
             return self._faults(Wherry(mount / "store", self.who))
+        except Exception as error:
+            return [harness_failed(error)]
         finally:
             subprocess.run(["umount", "-l", str(mount)], check=False)
 

@@ -14,7 +14,7 @@ from tests.soak.commands import Command, all_commands
 from tests.soak.kill import complaint
 from tests.soak.ledger import read_ledger
 from tests.soak.model import Broken, Model, must, save
-from tests.soak.report import Report
+from tests.soak.report import Report, harness_failed
 from tests.soak.verify import left_behind, outside, still_running, wrong_contents
 
 MIB = 1 << 20
@@ -62,6 +62,8 @@ class ReadOnly:
             faults += self._mounted_again(wherry, command, image, mount)
         except Broken as error:
             faults = [f"undisturbed: {error}"]
+        except Exception as error:
+            faults = [harness_failed(error)]
         finally:
             subprocess.run(["umount", "-l", str(mount)], check=False)
             image.unlink()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import threading
 import time
+import traceback
 from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 VARIES = (
@@ -75,6 +77,12 @@ class Report:
             kinds.setdefault(kind_of(fault), []).append(fault.where)
         found = sorted(kinds.items(), key=lambda item: -len(item[1]))
         return [f"{len(w):5} x {kind}\n        make soak SEED={self.seed} ONLY={w[0]}" for kind, w in found]
+
+
+def harness_failed(error: Exception) -> str:
+    """A fault that is the harness's own, or a store that it can no longer read: with the place."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"the harness failed: {error!r} at {Path(last.filename).name}:{last.lineno}"
 
 
 def kind_of(fault: Fault) -> str:
