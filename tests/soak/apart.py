@@ -6,11 +6,13 @@ What a kill -9 of the outermost process leaves is one temporary folder.
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 # A shell as the first process: it waits for every orphan, as an init must.  Python would not.
 INIT = ("sh", "-c", '"$@"; exit $?', "sh")
@@ -28,6 +30,8 @@ PRIVATE = (
 
 def run_apart(words: Sequence[str]) -> int:
     """Run ``python -m tests.soak --inside FOLDER WORDS`` apart from everything else; its exit code."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
     folder = Path(tempfile.mkdtemp(prefix="wherry-soak-"))
     folder.chmod(0o755)
     inside = [sys.executable, "-m", "tests.soak", "--inside", str(folder), *words]
@@ -40,6 +44,10 @@ def run_apart(words: Sequence[str]) -> int:
         process.kill()
         process.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def own_run_folder() -> None:
