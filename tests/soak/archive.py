@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import json
 import tarfile
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import NamedTuple
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
+GZIP = b"\x1f\x8b"
 
 
 class Wrong(Exception):
@@ -52,10 +55,12 @@ def _image(tar: tarfile.TarFile, entry: dict[str, object]) -> Saved:
         raise Wrong(f"{len(layers)} layers where the config has {len(diff_ids)}")
     tree: Tree = {}
     for name, diff_id in zip(layers, diff_ids, strict=True):
-        found = "sha256:" + _digest(tar, tar.getmember(str(name)))
+        packed = _bytes(tar, str(name))
+        unpacked = gzip.decompress(packed) if packed.startswith(GZIP) else packed
+        found = "sha256:" + hashlib.sha256(unpacked).hexdigest()
         if found != diff_id:
             raise Wrong(f"layer {name} is {found} and not {diff_id}")
-        with tarfile.open(fileobj=tar.extractfile(str(name))) as layer:
+        with tarfile.open(fileobj=io.BytesIO(unpacked)) as layer:
             apply_layer(tree, layer)
     return Saved("sha256:" + hashlib.sha256(data).hexdigest(), tree)
 

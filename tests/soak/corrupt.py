@@ -20,6 +20,7 @@ from tests.soak.report import Report, harness_failed
 from tests.soak.verify import wrong_contents, wrong_run
 
 WORKERS = 2
+TO_DO = "to do:"  # what system check says that people must do
 IMAGES = ("bb", "other", "app", "packed")
 CONTAINER = {"logs": ("logs", "old"), "cp": ("cp", "old:/written", "-")}
 
@@ -194,10 +195,19 @@ class Case:
         mended = self.wherry.run("system", "check", "--repair")
         if mended.forbidden():
             faults.append(f"says {mended.forbidden()!r}: {mended}")
+        left = [
+            line for line in self.wherry.run("system", "check").out.splitlines()[:-1] if TO_DO not in line
+        ]
+        return faults + [f"--repair leaves what it gives no help for: {line}" for line in left]
+
+    def _check_again(self) -> list[str]:
+        """When what was lost was loaded and built again, and the container that needed it is gone."""
+        self.wherry.run("rm", "-f", "old")
+        done = self.wherry.run("prune", "-af")
         last = self.wherry.run("system", "check")
-        if last.code != 0:
-            faults.append(f"system check still complains after --repair: {last}")
-        return faults
+        known = "is not a wherry" not in last.err
+        faults = [f"healed: {done}"] if done.code else []
+        return faults + ([f"healed, but {last}"] if known and last.code else [])
 
     def _heal(self) -> list[str]:
         """The way that told of it heals it."""
@@ -212,5 +222,4 @@ class Case:
         faults = [f"healed: {text}" for text in wrong_contents(self.wherry, IMAGES, self.trees)]
         for name in IMAGES:
             faults += [f"healed: {text}" for text in wrong_run(self.wherry, name)]
-        done = self.wherry.run("prune", "-af")
-        return faults + ([f"healed: {done}"] if done.code else [])
+        return faults + self._check_again()

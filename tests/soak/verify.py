@@ -18,7 +18,17 @@ Trees = Mapping[str, Collection[str]]
 # What lies in a store between two commands.
 TOP = {
     *("oci-layout", "index.json", "blobs", "layers", "l", "containers", "caches", "contexts", "volumes"),
-    *("builds", "listings", "tmp", "wherry.db", "wherry.db-wal", "wherry.db-shm", "lock", "logs"),
+    *(
+        "builds",
+        "listings",
+        "tmp",
+        "wherry.db",
+        "wherry.db-wal",
+        "wherry.db-shm",
+        "lock",
+        "logs",
+        "reserve",
+    ),
 }
 DYING = 5.0
 
