@@ -68,12 +68,15 @@ class Case:
 
     def try_it(self) -> list[str]:
         self.damage.do(self.wherry.root)
-        faults = [*self._lists(), *self._images(), *self._container(), *self._build(), *self._others()]
+        checks = "is not a wherry" not in self.wherry.run("system", "check").err
+        faults = self._found() if checks else []
+        faults += [*self._lists(), *self._images(), *self._container(), *self._build(), *self._others()]
         faults += [f"after prune: {text}" for text in self._images()]
-        checked = self._check()
-        if checked is None and "all" in self.damage.hurts:
-            return faults  # refused until it is repaired
-        return faults + (checked or []) + self._heal()
+        if checks:
+            return faults + self._mended() + self._heal() + self._check_again()
+        self.report.note("system check is not there yet: damages are not checked and mended")
+        # Where the records are lost, everything is refused until they are repaired.
+        return faults if "all" in self.damage.hurts else faults + self._heal()
 
     def _hurt(self, name: str) -> bool:
         return bool({name, "all"} & set(self.damage.hurts))
@@ -183,31 +186,31 @@ class Case:
                 faults.append(f"says {done.forbidden()!r}: {done}")
         return faults
 
-    def _check(self) -> list[str] | None:
-        """``system check`` finds it, mends it, then finds nothing.  None where there is no such command."""
+    def _found(self) -> list[str]:
+        """``system check`` finds it, before other commands have healed it."""
         done = self.wherry.run("system", "check")
-        if "is not a wherry" in done.err:
-            self.report.note("system check is not there yet: damages are not checked and mended")
-            return None
-        faults = self._refused(done) if done.forbidden() else []
-        if done.code == 0 and not self.damage.harmless:
-            faults.append(f"system check finds nothing: {done}")
+        if done.forbidden():
+            return [f"says {done.forbidden()!r}: {done}"]
+        return [] if done.code or self.damage.harmless else [f"system check finds nothing: {done}"]
+
+    def _mended(self) -> list[str]:
+        """--repair mends it, or says what people must do."""
         mended = self.wherry.run("system", "check", "--repair")
-        if mended.forbidden():
-            faults.append(f"says {mended.forbidden()!r}: {mended}")
-        left = [
-            line for line in self.wherry.run("system", "check").out.splitlines()[:-1] if TO_DO not in line
-        ]
+        faults = [f"says {mended.forbidden()!r}: {mended}"] if mended.forbidden() else []
+        last = self.wherry.run("system", "check")
+        if last.err:
+            return [*faults, f"after --repair: {last}"]
+        left = [line for line in last.out.splitlines()[:-1] if TO_DO not in line]
         return faults + [f"--repair leaves what it gives no help for: {line}" for line in left]
 
     def _check_again(self) -> list[str]:
         """When what was lost was loaded and built again, and the container that needed it is gone."""
         self.wherry.run("rm", "-f", "old")
-        done = self.wherry.run("prune", "-af")
-        last = self.wherry.run("system", "check")
-        known = "is not a wherry" not in last.err
-        faults = [f"healed: {done}"] if done.code else []
-        return faults + ([f"healed, but {last}"] if known and last.code else [])
+        faults = []
+        for words in (("prune", "-af"), ("system", "check")):
+            done = self.wherry.run(*words)
+            faults += [f"healed, but {done}"] if done.code else []
+        return faults
 
     def _heal(self) -> list[str]:
         """The way that told of it heals it."""
@@ -222,4 +225,4 @@ class Case:
         faults = [f"healed: {text}" for text in wrong_contents(self.wherry, IMAGES, self.trees)]
         for name in IMAGES:
             faults += [f"healed: {text}" for text in wrong_run(self.wherry, name)]
-        return faults + self._check_again()
+        return faults
