@@ -164,9 +164,9 @@ def _write_archive(root: Path, who: Who, inputs: Inputs) -> None:
         raise Broken(err.decode())
 
 
-def save(wherry: Wherry, names: tuple[str, ...]) -> dict[str, Saved]:
-    """What ``save`` gives for these, verified.  Raises Broken, archive.Wrong."""
-    path = wherry.temporary / "saved.tar"
+def save(wherry: Wherry, names: tuple[str, ...], folder: Path | None = None) -> dict[str, Saved]:
+    """What ``save`` gives for these, verified; it writes into `folder`.  Raises Broken, archive.Wrong."""
+    path = (folder or wherry.temporary) / "saved.tar"
     try:
         must(wherry.run("save", "-o", str(path), *names))
         return {_short(name): image for name, image in read_archive(path).items()}

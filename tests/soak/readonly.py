@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.soak.kill import complaint
 from tests.soak.ledger import read_ledger
 from tests.soak.model import Broken, Model, must, save
 from tests.soak.report import Report, harness_failed
-from tests.soak.verify import left_behind, outside, still_running, wrong_contents
+from tests.soak.verify import left_behind, mentions, outside, still_running, wrong_contents
 
 MIB = 1 << 20
 SIZE = 96 * MIB
@@ -80,17 +81,17 @@ class ReadOnly:
         out, err = process.communicate(timeout=60)
         done = Outcome(command.words, process.returncode, out.decode(), err.decode("utf-8", "replace"))
         faults = [f"says {done.forbidden()!r}: {done}"] if done.forbidden() else []
-        faults += still_running(wherry.root)
         for words in READERS:
             faults += complaint(wherry.run(*words), ("No such image", "No such object"))
         try:
-            if save(wherry, ("bb",))["bb"].tree != self.model.trees["bb"]:
+            if save(wherry, ("bb",), self.place / "out")["bb"].tree != self.model.trees["bb"]:
                 faults.append("save bb exports other files")
         except (Broken, Wrong) as error:
             faults.append(f"save of what is there: {error}")
         return faults
 
     def _mounted_again(self, wherry: Wherry, command: Command, image: Path, mount: Path) -> list[str]:
+        _end_all(wherry.root)
         subprocess.run(["umount", str(mount)], check=True)
         checked = subprocess.run(["e2fsck", "-fy", str(image)], capture_output=True)
         if checked.returncode > FSCK_MENDED:
@@ -105,6 +106,16 @@ class ReadOnly:
             faults += complaint(wherry.run("rm", "-f", name))
         faults += complaint(wherry.run("prune", "-af"))
         return faults + left_behind(wherry.root) + outside(wherry)
+
+
+def _end_all(root: Path) -> None:
+    """As the machine goes down."""
+    for process in mentions(root):
+        try:
+            os.kill(int(process.split()[0]), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    still_running(root)
 
 
 def _mount(image: Path, mount: Path) -> None:
