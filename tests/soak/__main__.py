@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description="wherry against the truth")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--only", help="kills, kills:load, kills:load:147, …")
+    parser.add_argument("--only", help="kills, kills:load, kills:load:147, kills:load:rename:3, …")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     return parser
 

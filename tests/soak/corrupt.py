@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.soak.archive import Wrong
-from tests.soak.command import Outcome, Wherry, Who, copy_store
+from tests.soak.command import RAW, Outcome, Wherry, Who, copy_store
 from tests.soak.damage import Damage, all_damages
+from tests.soak.ledger import read_ledger
 from tests.soak.model import RUNS, Broken, Model, must, save
 from tests.soak.report import Report, harness_failed
 from tests.soak.verify import wrong_contents, wrong_run
@@ -68,8 +69,9 @@ class Case:
 
     def try_it(self) -> list[str]:
         self.damage.do(self.wherry.root)
-        checks = "is not a wherry" not in self.wherry.run("system", "check").err
-        faults = self._found() if checks else []
+        found = self.wherry.run("system", "check")
+        checks = "is not a wherry" not in found.err
+        faults = self._found(found) if checks else []
         faults += [*self._lists(), *self._images(), *self._container(), *self._build(), *self._others()]
         faults += [f"after prune: {text}" for text in self._images()]
         if checks:
@@ -83,7 +85,7 @@ class Case:
 
     def _refused(self, done: Outcome) -> list[str]:
         """A refusal is one that says why in a few lines."""
-        word = done.forbidden()
+        word = done.forbidden(RAW)
         if word is not None:
             return [f"says {word!r}: {done}"]
         if "error:" not in done.err or len(done.err.splitlines()) > 6:
@@ -182,21 +184,20 @@ class Case:
                 faults += self._refused(done)
                 if not self.damage.hurts and words[0] != "explain":
                     faults.append(f"nobody is hurt, but {done}")
-            elif done.forbidden():
-                faults.append(f"says {done.forbidden()!r}: {done}")
+            elif done.forbidden(RAW):
+                faults.append(f"says {done.forbidden(RAW)!r}: {done}")
         return faults
 
-    def _found(self) -> list[str]:
+    def _found(self, done: Outcome) -> list[str]:
         """``system check`` finds it, before other commands have healed it."""
-        done = self.wherry.run("system", "check")
-        if done.forbidden():
-            return [f"says {done.forbidden()!r}: {done}"]
+        if done.forbidden(RAW):
+            return [f"says {done.forbidden(RAW)!r}: {done}"]
         return [] if done.code or self.damage.harmless else [f"system check finds nothing: {done}"]
 
     def _mended(self) -> list[str]:
         """--repair mends it, or says what people must do."""
         mended = self.wherry.run("system", "check", "--repair")
-        faults = [f"says {mended.forbidden()!r}: {mended}"] if mended.forbidden() else []
+        faults = [f"says {mended.forbidden(RAW)!r}: {mended}"] if mended.forbidden(RAW) else []
         last = self.wherry.run("system", "check")
         if last.err:
             return [*faults, f"after --repair: {last}"]
@@ -206,7 +207,7 @@ class Case:
     def _check_again(self) -> list[str]:
         """When what was lost was loaded and built again, and the container that needed it is gone."""
         self.wherry.run("rm", "-f", "old")
-        faults = []
+        faults = remove_unnamed(self.wherry)
         for words in (("prune", "-af"), ("system", "check")):
             done = self.wherry.run(*words)
             faults += [f"healed, but {done}"] if done.code else []
@@ -226,3 +227,10 @@ class Case:
         for name in IMAGES:
             faults += [f"healed: {text}" for text in wrong_run(self.wherry, name)]
         return faults
+
+
+def remove_unnamed(wherry: Wherry) -> list[str]:
+    """Images without a name can be removed, whatever they have lost."""
+    ledger = read_ledger(wherry.root)
+    done = [wherry.run("rmi", "-f", image) for image in set(ledger.images) - set(ledger.names.values())]
+    return [str(each) for each in done if each.code]

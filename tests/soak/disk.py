@@ -33,7 +33,7 @@ class Failing(Kill):
 
     def _kill(self, wherry: Wherry) -> str:
         error = ERRORS[self.number % len(ERRORS)]
-        instant = self.known.instants[self.random.randrange(len(self.known.instants))]
+        instant = self._instant()
         done = wherry.run(*self.command.words, under=failing(instant, error))
         self.said = [f"{error} at {instant} says {done.forbidden()!r}: {done}"] if done.forbidden() else []
         return f"{error} at {instant}, exit {done.code}"

@@ -1,6 +1,7 @@
 """Part 1: each command killed at its writes and at random moments; then the store against the model.
 
-An instant is known by the seed, the command and a number: ``ONLY=kills:load:147`` tries that one again.
+An instant is known by the seed, the command and a number: ``ONLY=kills:load:147`` tries that one again, and
+``ONLY=kills:load:rename:3`` kills at the third rename, whatever the seed.
 Even numbers kill whoever comes to a chosen write, odd ones kill after a random time: the command alone, its
 process group, or everything that has to do with the store.
 """
@@ -19,8 +20,8 @@ from pathlib import Path
 
 from tests.soak.archive import Wrong, read_archive
 from tests.soak.command import Outcome, Wherry, copy_store
-from tests.soak.instants import killing
-from tests.soak.ledger import Ledger, read_ledger
+from tests.soak.instants import Instant, killing
+from tests.soak.ledger import Container, Ledger, read_ledger
 from tests.soak.library import Known, Library, fresh_out, live, running_names
 from tests.soak.model import Broken
 from tests.soak.report import Report, harness_failed
@@ -39,6 +40,7 @@ class Kill:
         self.known, self.number, self.random, self.place = known, number, choose, place
         self.who, self.model = library.who, library.model
         self.command = library.command(known.name, place / "out")
+        self.at: Instant | None = None
 
     def try_it(self) -> tuple[str, list[str]]:
         """(what was done, faults)"""
@@ -58,8 +60,8 @@ class Kill:
         return detail, faults
 
     def _kill(self, wherry: Wherry) -> str:
-        if self.number % 2 == 0 and self.known.instants:
-            instant = self.known.instants[self.random.randrange(len(self.known.instants))]
+        if self.number % 2 == 0:
+            instant = self._instant()
             done = wherry.run(*self.command.words, under=killing(instant))
             return f"{instant}, exit {done.code}"
         seconds = self.random.random() * self.known.seconds * 1.1
@@ -69,6 +71,9 @@ class Kill:
         kill(process.pid, victim, wherry.root)
         process.wait()
         return f"{victim} after {seconds * 1000:.0f} ms, exit {process.returncode}"
+
+    def _instant(self) -> Instant:
+        return self.at or self.random.choice(self.known.instants)
 
     def _next_command(self, wherry: Wherry) -> list[str]:
         """Another one, which sweeps."""
@@ -130,10 +135,12 @@ class Kills:
 
     def __init__(self, library: Library, part: str, report: Report, seed: int, kind: type[Kill]) -> None:
         self.library, self.part, self.report, self.seed, self.kind = library, part, report, seed, kind
+        self.at: Instant | None = None
         self._lock = threading.Lock()
 
     def run(self, until: float, only: list[str]) -> None:
         """Round after round over all commands, by two threads; or only one kill."""
+        self.at = Instant(only[1], int(only[2])) if len(only) > 2 else None
         steps = self._steps(only)
         threads = [threading.Thread(target=self._work, args=(n, steps, until)) for n in range(WORKERS)]
         for thread in threads:
@@ -145,7 +152,7 @@ class Kills:
         """Each round in another order: a short soak does not always end before the same commands."""
         names = only[:1] or self.library.names()
         if len(only) > 1:
-            yield only[0], int(only[1])
+            yield only[0], 0 if self.at else int(only[1])
             return
         for number in itertools.count():
             random.Random(f"{self.seed}:{self.part}:{number}").shuffle(names)
@@ -166,12 +173,14 @@ class Kills:
             try:
                 known = self.library.know(name)
                 choose = random.Random(f"{self.seed}:{name}:{number}")
-                detail, faults = self.kind(self.library, known, number, choose, place).try_it()
+                each = self.kind(self.library, known, number, choose, place)
+                each.at = self.at
+                detail, faults = each.try_it()
             except Broken as error:
                 faults = [f"undisturbed: {error}"]
             except Exception as error:
                 faults = [harness_failed(error)]
-            self.report.step(f"{self.part}:{name}:{number}", detail, faults)
+            self.report.step(f"{self.part}:{name}:{self.at or number}", detail, faults)
 
 
 def kill(pid: int, victim: str, root: Path) -> None:
@@ -209,7 +218,19 @@ def wrong_containers(ledger: Ledger, allowed: tuple[Ledger, ...]) -> list[str]:
     every = set().union(*(each.containers for each in allowed)) | {"cc"}
     always = set(allowed[0].containers).intersection(*(each.containers for each in allowed))
     faults = [f"the container {name} is lost" for name in always - set(ledger.containers)]
-    return faults + [f"the container {name} is too much" for name in set(ledger.containers) - every]
+    faults += [f"the container {name} is too much" for name in set(ledger.containers) - every]
+    return faults + (_wrong_status(ledger, allowed[0]) if len(allowed) == 1 else [])
+
+
+def _wrong_status(ledger: Ledger, right: Ledger) -> list[str]:
+    """Whether it was started; one that ends by itself may have ended or not."""
+
+    def begun(containers: dict[str, Container]) -> set[str]:
+        return {name for name, each in containers.items() if each.status != "created"}
+
+    there = set(ledger.containers) & set(right.containers)
+    wrong = (begun(ledger.containers) ^ begun(right.containers)) & there
+    return [f"the container {name} is {ledger.containers[name].status}" for name in wrong]
 
 
 def _old_is_whole(wherry: Wherry) -> list[str]:

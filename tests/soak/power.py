@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from tests.soak.archive import Wrong
 from tests.soak.command import ROOT, Wherry, Who
-from tests.soak.corrupt import TO_DO
+from tests.soak.corrupt import TO_DO, remove_unnamed
 from tests.soak.kill import complaint
 from tests.soak.ledger import read_ledger
 from tests.soak.model import RUNS, Broken, Model, must, save
@@ -209,7 +209,8 @@ class Power:
         except Broken as error:
             return [f"does not heal: {error}"]
         known = {name: {tree} for name, tree in self.model.trees.items()}
-        faults = [f"healed: {text}" for text in wrong_contents(wherry, known, known)]
+        faults = remove_unnamed(wherry)
+        faults += [f"healed: {text}" for text in wrong_contents(wherry, known, known)]
         for name in RUNS:
             faults += [f"healed: {text}" for text in wrong_run(wherry, name)]
         faults += complaint(wherry.run("prune", "-af"))
