@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tests.soak.command import Outcome, Wherry, Who
 from tests.soak.commands import Command, all_commands
-from tests.soak.instants import failing, failing_always
+from tests.soak.instants import Instant, failing, failing_always
 from tests.soak.kill import Kill, complaint
 from tests.soak.ledger import read_ledger
 from tests.soak.library import end_containers
@@ -30,6 +30,10 @@ PRINTS = ("bb", "sh", "-c", "while :; do echo 0123456789012345678901234567890123
 
 class Failing(Kill):
     """One call of a command fails; then the same is looked at as after a kill."""
+
+    def _instant(self) -> Instant:
+        """Not an opening: another process's of that number may only be for reading."""
+        return self.at or self.random.choice([i for i in self.known.instants if i.syscall != "openat"])
 
     def _kill(self, wherry: Wherry) -> str:
         error = ERRORS[self.number % len(ERRORS)]
