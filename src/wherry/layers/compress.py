@@ -71,7 +71,7 @@ class _Guarded:
     def read(self, size: int = -1, /) -> bytes:
         try:
             return self._file.read(size)
-        except (EOFError, OSError, ValueError, _errors(self._kind)) as error:
+        except _errors(self._kind) as error:
             raise CorruptError(
                 f"the {self._kind} data is damaged or incomplete: {error}", hint="fetch or make it again"
             ) from error
@@ -231,18 +231,21 @@ class _Raw(io.RawIOBase):
         return len(data)
 
 
-def _errors(kind: str) -> type[Exception]:
+def _errors(kind: str) -> tuple[type[Exception], ...]:
+    """What the libraries raise; asked for when something was raised."""
+    found: list[type[Exception]] = [EOFError, OSError, ValueError]
     if kind == "gzip":
         import zlib
 
-        return zlib.error
-    if kind == "xz":
+        from isal.igzip_lib import IsalError
+
+        found += [zlib.error, IsalError]
+    elif kind == "xz":
         import lzma
 
-        return lzma.LZMAError
-    if kind == "zstd":
+        found.append(lzma.LZMAError)
+    elif kind == "zstd":
         import zstandard
 
-        error: type[Exception] = zstandard.ZstdError
-        return error
-    return EOFError
+        found.append(zstandard.ZstdError)
+    return tuple(found)
