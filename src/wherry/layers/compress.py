@@ -239,7 +239,7 @@ def _errors(kind: str) -> tuple[type[Exception], ...]:
 
         from isal.igzip_lib import IsalError
 
-        found += [zlib.error, IsalError]
+        found += [zlib.error, IsalError]  # type: ignore[list-item]
     elif kind == "xz":
         import lzma
 
