@@ -29,7 +29,7 @@ from wherry.dockerfile.expand import ExpansionError, expand_document
 from wherry.dockerfile.lines import fail
 from wherry.errors import UsageError
 from wherry.layers.view import View
-from wherry.oci.config import DEFAULT_PATH, History
+from wherry.oci.config import DEFAULT_PATH, LARGEST_CONFIG, History
 from wherry.oci.digest import chain_id
 from wherry.typed import TYPE_CHECKING
 
@@ -40,8 +40,12 @@ if TYPE_CHECKING:
     from wherry.build.keys import Key
     from wherry.build.plan import PlannedStage
     from wherry.build.progress import Step
+    from wherry.build.state import Variables
     from wherry.dockerfile.ast import Heredoc, Instruction, Location
     from wherry.store.cache import CacheRecord
+
+LARGEST_BUILD = 1 << 28
+"""Characters of the configurations and histories of all stages of a build."""
 
 
 class StageBuilder:
@@ -62,6 +66,8 @@ class StageBuilder:
         self._meta = meta
         self._escape = build.dockerfile.escape
         self.state = State(base.config, base.author)
+        self._written = 0
+        build.written += self.state.inherited
         # Triggers are for whoever starts from the image, and not for those who start from that one.
         self.state.config.pop("OnBuild", None)
         self.state.args.update(base.args)
@@ -83,6 +89,7 @@ class StageBuilder:
             prefix = f"{number}/{total}" if only else f"{label} {number}/{total}"
             trigger = "ONBUILD " if number - 2 < self._triggers else ""
             self._step(instruction, number, f"[{prefix}] {trigger}{instruction.source}")
+            self._check_size(instruction.location)
         return StageResult(
             tuple(self.diff_ids),
             tuple(self.history),
@@ -184,10 +191,12 @@ class StageBuilder:
                 raise fail(place, f"failed to process <<{heredoc.name}: {error}") from None
         return text.encode("utf-8", "surrogateescape")
 
-    def variables(self) -> dict[str, str]:
-        return {**self.predefined, **self.state.variables()}
+    def variables(self) -> Variables:
+        return self.state.variables(self.predefined)
 
     def remember(self, created_by: str, created: float | None) -> None:
+        self._written += len(created_by)
+        self.build.written += len(created_by)
         self.history.append(
             History(
                 created="" if created is None else rfc3339(created),
@@ -196,6 +205,13 @@ class StageBuilder:
                 empty_layer=created is None,
             )
         )
+
+    def _check_size(self, place: Location) -> None:
+        """A few lines can double a value, and stages that are made of each other a whole configuration."""
+        if self._written > LARGEST_CONFIG:
+            raise fail(place, f"the history of the image has more than {LARGEST_CONFIG} characters")
+        if self.build.written > LARGEST_BUILD:
+            raise fail(place, f"the configurations of all stages have more than {LARGEST_BUILD} characters")
 
     # -- steps that make layers --------------------------------------------------------------------
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+LARGEST_CONFIG = 1 << 24
+"""Bytes of a configuration, or of another JSON document of an image, that is read."""
+
+
 class History(NamedTuple):
     """One instruction.  `created` is RFC 3339 text."""
 
