@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -345,7 +346,7 @@ def urls(data: bytes) -> None:
 
     found = shown(text(data))
     assert shown(found) == found
-    assert all(each in ("git@", "xxxxx:xxxxx@") for each in USERINFO.findall(found))
+    assert all(each in ("git@", "xxxxx:xxxxx@") for each in re.findall(USERINFO, found))
 
 
 HARNESSES: dict[str, Callable[[bytes], object]] = {

@@ -11,7 +11,7 @@ from wherry.build.progress import Silent
 from wherry.build.result import StageResult
 from wherry.build.run_step import run_step
 from wherry.build.sources import ViewSource
-from wherry.build.state import PREDEFINED, State
+from wherry.build.state import PREDEFINED, State, shown_arg
 from wherry.dockerfile.ast import (
     Arg,
     Copy,
@@ -31,6 +31,7 @@ from wherry.errors import UsageError
 from wherry.layers.view import View
 from wherry.oci.config import DEFAULT_PATH, LARGEST_CONFIG, History
 from wherry.oci.digest import chain_id
+from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class StageBuilder:
         for number, instruction in enumerate(self._stage.instructions, 2):
             prefix = f"{number}/{total}" if only else f"{label} {number}/{total}"
             trigger = "ONBUILD " if number - 2 < self._triggers else ""
-            self._step(instruction, number, f"[{prefix}] {trigger}{instruction.source}")
+            self._step(instruction, number, f"[{prefix}] {trigger}{shown(instruction.source)}")
             self._check_size(instruction.location)
         return StageResult(
             tuple(self.diff_ids),
@@ -144,7 +145,7 @@ class StageBuilder:
     def _arg(self, arg: Arg) -> None:
         """A value from the command line, else the default, else the value from before the first FROM."""
         given = self.build.options.args
-        shown = []
+        listed = []
         for written, default in arg.names:
             name = self.expand(written, arg.location)
             self.build.used_args.add(name)
@@ -156,8 +157,8 @@ class StageBuilder:
                 self.state.args[name] = self._meta[name]
             self.state.declared.setdefault(name)
             value = self.state.args.get(name)
-            shown.append(name if value is None else f"{name}={value}")
-        self.remember(f"ARG {' '.join(shown)}", None)
+            listed.append(name if value is None else f"{name}={shown_arg(name, value)}")
+        self.remember(f"ARG {' '.join(listed)}", None)
 
     def _expanded(self, instruction: Instruction) -> Instruction:
         """Variables replaced where Docker replaces them: never in RUN, CMD, ENTRYPOINT."""

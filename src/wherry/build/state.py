@@ -25,10 +25,11 @@ from wherry.dockerfile.ast import (
     Workdir,
 )
 from wherry.errors import UsageError
+from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from wherry.dockerfile.ast import Instruction
@@ -40,6 +41,11 @@ PREDEFINED = frozenset(
     for lower in ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
     for name in (lower, lower.upper())
 )
+
+
+def shown_arg(name: str, value: str) -> str:
+    """The value of an argument for histories and keys: a proxy's without who may use it."""
+    return shown(value) if name in PREDEFINED else value
 
 
 class Variables:
@@ -89,10 +95,10 @@ class State:
         """What `$name` means in an instruction: ENV wins over ARG, and both over what is `below`."""
         return Variables(self._env, self.args, below)
 
-    def run_env(self) -> list[str]:
-        """The environment of a RUN: the arguments first, so that ENV wins."""
+    def run_env(self, shown: Callable[[str, str], str] = lambda _, value: value) -> list[str]:
+        """The environment of a RUN: the arguments first, as `shown` gives them, so that ENV wins."""
         env = self.env
-        own = [f"{name}={value}" for name, value in sorted(self.args.items()) if name not in env]
+        own = [f"{n}={shown(n, value)}" for n, value in sorted(self.args.items()) if n not in env]
         return [*own, *(self.config.get("Env") or [])]
 
     @property

@@ -6,6 +6,7 @@ import os
 import sys
 
 from wherry.errors import ContextError, NotFoundError
+from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _parsed(place: str, root: str) -> Dockerfile:
 def origin(path: str, file: str | None, names: list[str]) -> tuple[str, str, tuple[str, ...]]:
     """What the build is of, as its record calls it: builds of the same files are compared."""
     local = path != "-" and os.path.isdir(path)
-    context = os.path.abspath(path) if local else path
+    context = os.path.abspath(path) if local else shown(path)
     dockerfile = os.path.abspath(file or f"{path}/Dockerfile") if local and file != "-" else file
     return context, dockerfile or "", tuple(names)
 

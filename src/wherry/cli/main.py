@@ -167,11 +167,16 @@ def report(error: WherryError) -> None:
                 lines.append("       | " + " " * before + "^")
     if error.hint:
         lines.append(f"hint: {printable(error.hint)}")
+    text = "\n".join(lines)
+    if "://" in text:
+        from wherry.remote.urls import shown
+
+        text = shown(text)
     try:
         sys.stdout.flush()
     except (OutputError, BrokenPipeError):
         pass  # said, or of no more use
-    print("\n".join(lines), file=sys.stderr)
+    print(text, file=sys.stderr)
 
 
 def _indented(message: str) -> str:

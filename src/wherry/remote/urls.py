@@ -10,13 +10,14 @@ import re
 
 MASK = "xxxxx"
 # Up to the last @ of what stands before the path, as urllib reads it.
-USERINFO = re.compile(r"(?<=://)[^/?#\s]*@")
+USERINFO = r"(?<=://)[^/?#\s]*@"
 SECRETS = (
     "access_?token|auth|auth_?token|api_?key|apikey|client_?secret|code|credential|jwt|key|pass|passwd"
     "|password|private_?token|secret|security_?token|sig|signature|token"
     "|x-amz-(?:credential|security-token|signature)|x-goog-(?:credential|signature)|awsaccesskeyid|policy"
 )
-PARAMETER = re.compile(rf"(?<=[?&;])({SECRETS})=[^&;#\s\"'<>]*", re.IGNORECASE)
+# Patterns are compiled when a text has a URL: a cached build is mostly interpreter start.
+PARAMETER = rf"(?i)(?<=[?&;])({SECRETS})=[^&;#\s\"'<>]*"
 
 
 def shown(text: str) -> str:
@@ -24,8 +25,8 @@ def shown(text: str) -> str:
     ``xxxxx`` for the values of parameters that are secrets.  Again it is the same."""
     if "://" not in text:
         return text
-    text = USERINFO.sub(_user, text)
-    return PARAMETER.sub(rf"\1={MASK}", text) if "=" in text else text
+    text = re.sub(USERINFO, _user, text)
+    return re.sub(PARAMETER, rf"\1={MASK}", text) if "=" in text else text
 
 
 def _user(match: re.Match[str]) -> str:
@@ -35,7 +36,7 @@ def _user(match: re.Match[str]) -> str:
 
 def without_user(url: str) -> str:
     """A URL to ask for, its user and password aside."""
-    return USERINFO.sub("", url, count=1)
+    return re.sub(USERINFO, "", url, count=1)
 
 
 def passwords(text: str) -> set[str]:
@@ -43,10 +44,10 @@ def passwords(text: str) -> set[str]:
     from urllib.parse import unquote
 
     found: set[str] = set()
-    for userinfo in USERINFO.findall(text):
+    for userinfo in re.findall(USERINFO, text):
         name, _, password = userinfo[:-1].partition(":")
         found.add(password or name)
-    for match in PARAMETER.finditer(text):
+    for match in re.finditer(PARAMETER, text):
         found.add(match[0].partition("=")[2])
     found.discard("git")
     return {form for each in found for form in (each, unquote(each)) if form}
