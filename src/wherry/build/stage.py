@@ -161,23 +161,7 @@ class StageBuilder:
         self.remember(f"ARG {' '.join(listed)}", None)
 
     def _expanded(self, instruction: Instruction) -> Instruction:
-        """Variables replaced where Docker replaces them: never in RUN, CMD, ENTRYPOINT."""
-        place = instruction.location
-        if isinstance(instruction, (Env, Label)):
-            pairs = tuple((self.expand(n, place), self.expand(v, place)) for n, v in instruction.pairs)
-            return instruction._replace(pairs=pairs)
-        if isinstance(instruction, Workdir):
-            return instruction._replace(path=self.expand(instruction.path, place))
-        if isinstance(instruction, User):
-            return instruction._replace(user=self.expand(instruction.user, place))
-        if isinstance(instruction, Stopsignal):
-            return instruction._replace(signal=self.expand(instruction.signal, place))
-        if isinstance(instruction, Volume):
-            return instruction._replace(paths=tuple(self.expand(p, place) for p in instruction.paths))
-        if isinstance(instruction, Expose):
-            words = [w for word in instruction.ports for w in self.expand(word, place).split()]
-            return instruction._replace(ports=tuple(words))
-        return instruction
+        return expand_instruction(instruction, lambda word: self.expand(word, instruction.location))
 
     def expand(self, word: str, place: Location) -> str:
         return expanded(word, self.variables(), self._escape, place)
@@ -303,6 +287,24 @@ class StageBuilder:
         return self.layer(
             key, created_by, lambda: self.build.worker().folder(view.resolve(path), view, owner)
         )
+
+
+def expand_instruction(instruction: Instruction, expand: Callable[[str], str]) -> Instruction:
+    """Variables replaced where Docker replaces them: never in RUN, CMD, ENTRYPOINT."""
+    if isinstance(instruction, (Env, Label)):
+        return instruction._replace(pairs=tuple((expand(n), expand(v)) for n, v in instruction.pairs))
+    if isinstance(instruction, Workdir):
+        return instruction._replace(path=expand(instruction.path))
+    if isinstance(instruction, User):
+        return instruction._replace(user=expand(instruction.user))
+    if isinstance(instruction, Stopsignal):
+        return instruction._replace(signal=expand(instruction.signal))
+    if isinstance(instruction, Volume):
+        return instruction._replace(paths=tuple(map(expand, instruction.paths)))
+    if isinstance(instruction, Expose):
+        ports = tuple(port for word in instruction.ports for port in expand(word).split())
+        return instruction._replace(ports=ports)
+    return instruction
 
 
 def rfc3339(seconds: float) -> str:
