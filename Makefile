@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 RUN := PATH=$(CURDIR)/$(VENV)/bin:$$PATH
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup lock check test test-cluster demo dist bench clean
+.PHONY: help setup lock check test test-cluster fuzz demo dist bench clean
 help:             ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -26,6 +26,10 @@ test: setup       ## all tests; live ones where this machine can; says what it s
 
 test-cluster: setup  ## the contract tests against a real etcd and kube-apiserver
 	$(VENV)/bin/pytest -m cluster -rs
+
+MINUTES ?= 10
+fuzz: setup       ## MINUTES=n (10): all parsers of outside bytes, by coverage; keeps what it finds in tests/fuzz/found/
+	@scripts/fuzz $(MINUTES)
 
 demo:             ## the article's Go web server, four ways, served; then nginx that follows it
 	@scripts/demo

@@ -11,11 +11,11 @@ import io
 import json
 import os
 import re
-import shutil
 import tempfile
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import WherryError
+from wherry.layers.remove import remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,6 @@ def text(data: bytes) -> str:
 
 def tar(data: bytes) -> None:
     """Members, and files of them in a folder that is removed again."""
-    from wherry.layers.remove import remove_tree
     from wherry.layers.unpack import unpack
 
     folder = tempfile.mkdtemp(prefix="fuzz-")
@@ -153,7 +152,7 @@ def archive(data: bytes) -> None:
     try:
         load_images(Store.open(root), io.BytesIO(_archive(data)))
     finally:
-        shutil.rmtree(root, ignore_errors=True)
+        remove_tree(root)
 
 
 def _archive(data: bytes) -> bytes:
@@ -194,7 +193,7 @@ def libraries(data: bytes) -> None:
         os.chmod(root + "/p", 0o755)
         problems(View([root]), Start(["/p"], {"PATH": "/"}, "/", 0, (), Platform("linux", "amd64")))
     finally:
-        shutil.rmtree(root)
+        remove_tree(root)
 
 
 def reference(data: bytes) -> None:
@@ -304,7 +303,7 @@ def response(data: bytes) -> None:
     finally:
         server.close()
         thread.join()
-        shutil.rmtree(folder)
+        remove_tree(folder)
 
 
 def lines(data: bytes) -> None:

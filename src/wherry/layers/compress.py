@@ -197,9 +197,12 @@ class _Xz:
         while True:
             if self._stream.eof:
                 # Zeros between streams, in fours, are padding (The .xz File Format, 2.2).
-                rest = (self._stream.unused_data or self._raw.read(PIECE)).lstrip(b"\0")
-                if not rest and not self._stream.unused_data:
-                    return b""
+                rest = self._stream.unused_data.lstrip(b"\0")
+                while not rest:
+                    piece = self._raw.read(PIECE)
+                    if not piece:
+                        return b""
+                    rest = piece.lstrip(b"\0")
                 self._stream = _xz_stream()
             else:
                 rest = self._raw.read(PIECE) if self._stream.needs_input else b""
