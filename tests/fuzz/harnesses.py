@@ -288,6 +288,7 @@ def response(data: bytes) -> None:
     def serve() -> None:
         try:
             peer, _ = server.accept()
+            server.close()  # nobody is there where a redirect leads
             with peer:
                 peer.settimeout(5)
                 peer.recv(1 << 16)

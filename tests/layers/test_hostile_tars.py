@@ -18,6 +18,7 @@ import zstandard
 from wherry.errors import CorruptError, HostileArchiveError
 from wherry.layers import unpack as unpacking
 from wherry.layers.compress import PIECE, decompressed
+from wherry.layers.remove import remove_tree
 from wherry.layers.unpack import unpack
 
 BLOCK = 512
@@ -88,8 +89,10 @@ WRONG = {
 @pytest.mark.root
 @pytest.mark.parametrize("data", WRONG.values(), ids=WRONG.keys())
 def test_what_no_file_system_takes_is_an_error_that_names_it(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "tree").mkdir()
     with pytest.raises((CorruptError, HostileArchiveError)) as caught:
-        unpack(io.BytesIO(data + bytes(2 * BLOCK)), str(tmp_path), name="the archive")
+        unpack(io.BytesIO(data + bytes(2 * BLOCK)), str(tmp_path / "tree"), name="the archive")
+    remove_tree(str(tmp_path / "tree"))  # which others cannot, who recurse
     assert "the archive" in str(caught.value)
     assert len(str(caught.value)) < 500
 

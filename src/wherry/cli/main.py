@@ -187,6 +187,10 @@ def _fault(error: Exception) -> WherryError:
     """What nobody thought of; and packages of a wing that was left out."""
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("wherry"):
         return missing_package(error.name or "?")
+    if isinstance(error, UnicodeEncodeError):
+        return WherryError(
+            f"{str(error.object)[:80]!r} is not UTF-8, as the names of images and containers are"
+        )
     if isinstance(error, MemoryError):
         return WherryError("out of memory")
     return WherryError(
