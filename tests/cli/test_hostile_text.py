@@ -183,9 +183,9 @@ def test_errors_that_quote_it(wherry: Wherry, words: list[str]) -> None:
 
 
 def test_a_programs_own_output_is_its_own(bb: Wherry) -> None:
-    done = bb.run("run", "--name", "c", "bb", "sh", "-c", "echo -e '\\033[31m\\033[0m'")
+    done = bb.run("run", "--name", "it", "bb", "sh", "-c", "echo -e '\\033[31m\\033[0m'")
     assert done.stdout == "\x1b[31m\x1b[0m\n", done.stderr
-    assert bb("logs", "c") == "\x1b[31m\x1b[0m"
+    assert bb("logs", "it") == "\x1b[31m\x1b[0m"
 
 
 @given(st.text())

@@ -42,6 +42,8 @@ GLOBAL = Command(
 )
 
 COLLECT_AFTER = 50_000
+LONGEST_LINE = 2000
+"""Characters of a line of an error."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -161,7 +163,7 @@ def report(error: WherryError) -> None:
         column = f":{error.column}" if error.column else ""
         lines[0] = f"error: {error.name}:{span}{column}: {message}"
         for number, text in enumerate(error.source, error.line):
-            lines.append(f"  {number:>4} | {text}")
+            lines.append(f"  {number:>4} | {_cut(text)}")
             if number == error.line and error.column and len(error.source) == 1:
                 before = width(printable(text[: error.column - 1].expandtabs(1)))
                 lines.append("       | " + " " * before + "^")
@@ -180,7 +182,12 @@ def report(error: WherryError) -> None:
 
 
 def _indented(message: str) -> str:
-    return "\n  ".join(map(printable, message.split("\n")))
+    return "\n  ".join(printable(_cut(line)) for line in message.split("\n"))
+
+
+def _cut(line: str) -> str:
+    """What quotes a line of megabytes is still read by people."""
+    return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
 
 
 def _fault(error: Exception) -> WherryError:
