@@ -60,9 +60,9 @@ DOUBLING = "".join(f"ARG A{n}=$A{n - 1}$A{n - 1}\n" for n in range(1, 40))
     ("text", "line", "said"),
     [
         ("ARG A0=" + "x" * 1000 + "\n" + DOUBLING + "FROM scratch\n", 15, "the values of all ARGs so far"),
-        ("FROM scratch\nARG A0=" + "x" * 1000 + "\n" + DOUBLING, 16, "its variables stand for more than"),
+        ("FROM scratch\nARG A0=" + "x" * 1000 + "\n" + DOUBLING, 16, "the history of the image has more"),
         ("FROM scratch\nENV A=" + "x" * 1_000_000 + "\n" + "LABEL x=$A\n" * 30, 18, "the history of the image has more"),
-        ("ARG A=" + "x" * 1_000_000 + "\n" + "".join(f"ARG B{n}=$A\n" for n in range(30)) + "FROM scratch\n", 18,
+        ("ARG A=" + "x" * 1_000_000 + "\n" + "".join(f"ARG B{n}=$A\n" for n in range(30)) + "FROM scratch\n", 17,
          "the values of all ARGs so far"),
         ("FROM scratch AS s0\nENV A=" + "x" * 8_000_000 + "\n" + "".join(f"FROM s{n} AS s{n + 1}\nENV B=1\n" for n in range(90)),
          None, "the configurations of all stages"),
