@@ -191,9 +191,12 @@ def _cut(line: str) -> str:
 
 
 def _fault(error: Exception) -> WherryError:
-    """What nobody thought of; and packages of a wing that was left out."""
+    """What nobody thought of; and an installation that is not whole."""
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("wherry"):
-        return missing_package(error.name or "?")
+        return WherryError(
+            f"the Python package {error.name} is not installed",
+            hint="pip install wherry brings it",
+        )
     if isinstance(error, UnicodeEncodeError):
         return WherryError(
             f"{str(error.object)[:80]!r} is not UTF-8, as the names of images and containers are"
@@ -202,13 +205,6 @@ def _fault(error: Exception) -> WherryError:
         return WherryError("out of memory")
     return WherryError(
         f"{type(error).__name__}: {error}", hint="this is a fault of wherry's own; --debug shows where"
-    )
-
-
-def missing_package(name: str) -> WherryError:
-    """A package that an optional wing needs."""
-    return WherryError(
-        f"the Python package {name} is not installed", hint="the proxy needs: pip install 'wherry[proxy]'"
     )
 
 

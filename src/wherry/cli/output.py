@@ -70,7 +70,6 @@ class shown_streams:  # noqa: N801 - as the context managers of contextlib, whic
     """In the block sys.stdout and sys.stderr show text, whatever is on the other side, if anything is."""
 
     def __enter__(self) -> None:
-        _open_closed()
         self._before = sys.stdout, sys.stderr
         for stream in self._before:
             # What the terminal's encoding lacks is shown by its number.
@@ -103,21 +102,3 @@ def _discard(stream: IO[str]) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     os.dup2(nowhere, number)
     os.close(nowhere)
-
-
-def _open_closed() -> None:
-    """Descriptors 0 to 2 that the caller closed must not become those of files that wherry opens.
-
-    Standard output then is one that takes nothing, which is an error only for who has something to say.
-    """
-    for number, mode in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, mode)
-    if sys.stdin is None:
-        sys.stdin = open(0, closefd=False)  # noqa: SIM115
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115

@@ -35,7 +35,6 @@ RENDER_FLAGS = (
     Flag("trusted-proxy", "list", "Network whose X-Forwarded-For and -Proto are believed", metavar="CIDR"),
     Flag("pools", "int", "Upstream blocks (kept connections, retries) at most", metavar="N", default=100),
 )
-PACKAGES = ("inotify_simple", "kubernetes", "prometheus_client", "yaml")
 METRICS_FLAG = Flag("metrics", "string", "Serve /metrics, /healthz, /readyz there", metavar="ADDRESS:PORT")
 NGINX_FLAGS = (
     Flag("nginx", "string", "The nginx to use", metavar="PROGRAM", default="nginx"),
@@ -52,7 +51,6 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
     """
     from wherry.cli.proxy_cluster import cluster, wanted
 
-    _need_packages()
     found: dict[str, Source] = {}
     folder = options.string("from-dir")
     if folder is not None:
@@ -68,17 +66,6 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
     if not found:
         raise UsageError("nothing to follow", hint="--from-dir DIR, --containers, or --cluster")
     return found
-
-
-def _need_packages() -> None:
-    """What is imported late, and in threads, is missed now.  Raises WherryError."""
-    from importlib.util import find_spec
-
-    from wherry.cli.main import missing_package
-
-    for package in PACKAGES:
-        if find_spec(package) is None:
-            raise missing_package(package)
 
 
 def route_options(options: Options, domain: str, *, local: bool) -> RouteOptions:
