@@ -188,7 +188,7 @@ def test_a_long_run_comes_out_piece_by_piece(kind: str) -> None:
         size += len(piece)
     assert size == 1 << 28
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown < PIECE // 4 * 128 + (64 << 10), "kilobytes: what a piece of zstd's may become, at most"
+    assert grown < 2 * PIECE // 4 * 128 + (64 << 10), "kilobytes: what a piece of zstd may become, twice"
 
 
 @pytest.mark.parametrize("kind", COMPRESSORS)

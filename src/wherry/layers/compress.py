@@ -20,7 +20,7 @@ MAGIC = {
     "zstd": b"\x28\xb5\x2f\xfd",
 }
 ZSTD_LEVEL = 3
-PIECE = 1 << 12
+PIECE = 1 << 10
 """Compressed bytes that zstd gets at once: each of them may become 32 KiB."""
 XZ_MEMORY = 1 << 29
 """Bytes that xz data may ask for; the tool's -9 wants 65 MiB."""
