@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 RUN := PATH=$(CURDIR)/$(VENV)/bin:$$PATH
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup lock check test test-cluster soak demo dist bench clean
+.PHONY: help setup lock check test test-cluster soak fuzz demo dist bench clean
 help:             ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -30,6 +30,9 @@ test-cluster: setup  ## the contract tests against a real etcd and kube-apiserve
 MINUTES := 10
 soak: setup       ## kills, crowds, damage, full disks and power cuts against the truth (MINUTES= SEED= ONLY=)
 	$(PY) -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
+
+fuzz: setup       ## MINUTES=n (10): all parsers of outside bytes, by coverage; keeps what it finds in tests/fuzz/found/
+	@scripts/fuzz $(MINUTES)
 
 demo:             ## the article's Go web server, four ways, served; then nginx that follows it
 	@scripts/demo

@@ -58,7 +58,7 @@ def test_what_names_one_wrongly(text: str) -> None:
 
 
 def test_a_password_is_not_shown() -> None:
-    assert shown("https://me:secret@h/x.git") == "https://h/x.git"
+    assert shown("https://me:secret@h/x.git") == "https://xxxxx:xxxxx@h/x.git"
 
 
 @given(st.text())

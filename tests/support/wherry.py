@@ -43,6 +43,7 @@ class Wherry:
         done = self.run(*args, **options)
         assert done.returncode != 0, f"wherry {' '.join(args)} succeeded\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
+        assert "a fault of wherry's own" not in done.stderr, done.stderr
         if code is not None:
             assert done.returncode == code, (done.returncode, done.stderr)
         return done.stderr

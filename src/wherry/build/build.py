@@ -53,6 +53,7 @@ class Build:
         self.record = Recorder(store, dockerfile, options)
         self.bases = Bases(store, dockerfile, options.contexts, options.platform)
         self.used_args: set[str] = set()
+        self.written = 0
         self._open_context = context
         self._context: Context | None = None
         self._context_lock = RLock()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _key(build: Build) -> str:
     ignore = build.ignore_patterns()
     results = [build.schedule[number] for number in build.plan.order]
     made = [(r.diff_ids[-1:], r.origin, str(r.platform), r.config) for r in results]
-    value = [VERSION, build.dockerfile.text, build.options.args, ignore, made]
+    value = [VERSION, shown(build.dockerfile.text), build.options.args, ignore, made]
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
 
 

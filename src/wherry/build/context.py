@@ -9,6 +9,7 @@ from _thread import RLock
 
 from wherry.build.fileindex import FileIndex, attributes
 from wherry.dockerfile import ignore
+from wherry.dockerfile.lines import LARGEST
 from wherry.errors import ContextError
 from wherry.layers.rootpath import resolve
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -150,8 +151,7 @@ def open_context(root: str, dockerfile: str, store_root: str | None) -> Context:
         beside = resolve(path, ".dockerignore")
     for name in (dockerfile + ".dockerignore", beside):
         try:
-            with open(name, encoding="utf-8", errors="surrogateescape") as file:
-                rules = ignore.parse(file.read())
+            rules = ignore.parse(_text(name, foreign=store_root is None))
             break
         except FileNotFoundError:
             continue
@@ -159,3 +159,14 @@ def open_context(root: str, dockerfile: str, store_root: str | None) -> Context:
         return Context(path, rules, None)
     mark = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
     return Context(path, rules, os.path.join(store_root, "contexts", mark))
+
+
+def _text(path: str, *, foreign: bool) -> str:
+    """The rules in a file.  One that came from elsewhere may be a pipe that nobody ever writes to."""
+    if foreign and os.path.lexists(path) and not os.path.isfile(path):
+        raise ContextError(f"{os.path.basename(path)} of the build context is no regular file")
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        text = file.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise ContextError(f"{path} has more than {LARGEST} characters")
+    return text

@@ -14,6 +14,7 @@ from wherry.errors import ContextError, SandboxError
 from wherry.layers.entry import NEW
 from wherry.layers.view import View
 from wherry.oci.digest import chain_id
+from wherry.remote import urls
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class Wish:
         flags = (("chown", self.owner), ("chmod", self.mode))
         shown = [f"--{name}={value}" for name, value in flags if value]
         documents = [f"<<{name}" for name in self.documents]
-        return " ".join([self.name, *parents, *shown, *self.words, *documents, self.dest])
+        words = map(urls.shown, self.words)
+        return " ".join([self.name, *parents, *shown, *words, *documents, self.dest])
 
     def flags(self) -> dict[str, Any]:
         """What else decides where files go, for a key: only what was given."""
@@ -158,7 +160,8 @@ def _copy_from(stage: StageBuilder, wish: Wish) -> bool:
 def by_whole(stage: StageBuilder, wish: Wish, whole: str, wanted: Sequence[Wanted]) -> bool:
     """With a quick key, by what the sources are as a whole."""
     chain = stage.chain_of(()) if wish.copy.link else stage.chain
-    quick = keys.copy_from_key(chain, whole, wish.words, wish.target, wish.owner, wish.mode, wish.flags())
+    words = [urls.shown(word) for word in wish.words]
+    quick = keys.copy_from_key(chain, whole, words, wish.target, wish.owner, wish.mode, wish.flags())
     record = stage.memo.get(quick)
     if record is not None:
         stage.add(record, wish.created_by())

@@ -28,11 +28,12 @@ class Documents:
 
     def __init__(self, contents: Mapping[str, bytes], folder: str) -> None:
         self._contents = contents
+        self._numbers = {name: str(number) for number, name in enumerate(contents)}
         self._folder = folder
 
     def find(self, pattern: str) -> list[Found]:
         # Not under its own name, which may be anything.
-        path = os.path.join(self._folder, str(list(self._contents).index(pattern)))
+        path = os.path.join(self._folder, self._numbers[pattern])
         os.makedirs(self._folder, exist_ok=True)
         file = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, 0o644)
         with open(file, "wb") as out:

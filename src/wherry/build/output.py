@@ -85,9 +85,7 @@ UNSAID = (None, None, False, None, ())
 
 def parse(text: str) -> Output:
     """``DIR``, ``-``, or ``type=TYPE[,KEY=VALUE…]``.  Raises UsageError, UnsupportedError."""
-    import csv
-
-    fields = next(csv.reader([text]), [])
+    fields = _fields(text)
     if fields == [text] and not text.startswith("type="):
         return Output("tar", STDOUT) if text == STDOUT else Output("local", text, folder=True)
     values: dict[str, str] = {}
@@ -227,3 +225,13 @@ def parse_annotation(text: str) -> Annotation:
             hint=f"did you mean {near}?" if near else f"one of {', '.join(ANNOTATION_KINDS)}",
         )
     return Annotation(name or "manifest", platform.rstrip("]"), key, value)
+
+
+def _fields(text: str) -> list[str]:
+    """What commas part, as in CSV.  Raises UsageError."""
+    import csv
+
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error as error:
+        raise UsageError(f"{text!r} for --output: {error}", hint="fields are parted by commas") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wherry.dockerfile.ast import Copy, Onbuild, Run
-from wherry.dockerfile.expand import ExpansionError, expand
+from wherry.dockerfile.expand import LARGEST, ExpansionError, expand
 from wherry.dockerfile.lines import fail
 from wherry.dockerfile.parser import parse_trigger
 from wherry.errors import NotFoundError, nearest
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from wherry.dockerfile.ast import Dockerfile, Instruction, Location, Stage
+    from wherry.dockerfile.expand import Values
 
 
 class PlannedStage(NamedTuple):
@@ -63,8 +64,8 @@ def make_plan(
         if number in wanted:
             planned[number] = _stage(names, dockerfile.stages[number], scope, onbuild)
             wanted.update(planned[number].needs)
-            order.insert(0, number)
-    return Plan(planned, tuple(order))
+            order.append(number)
+    return Plan(planned, tuple(reversed(order)))
 
 
 def meta_scope(
@@ -72,16 +73,20 @@ def meta_scope(
 ) -> dict[str, str]:
     """The arguments before the first FROM, and those of the platforms, as FROM lines see them."""
     scope = {name: args.get(name, value) for name, value in platforms.items()}
+    size = 0
     for arg in dockerfile.meta_args:
         for name, default in arg.names:
             if name in args:
                 scope[name] = args[name]
             elif default is not None:
                 scope[name] = expanded(default, scope, dockerfile.escape, arg.location)
+                size += len(scope[name])
+        if size > LARGEST:
+            raise fail(arg.location, f"the values of all ARGs so far have more than {LARGEST} characters")
     return scope
 
 
-def expanded(word: str, scope: Mapping[str, str], escape: str, place: Location) -> str:
+def expanded(word: str, scope: Values, escape: str, place: Location) -> str:
     """Expand a word; an error points at the instruction."""
     if "$" not in word and "'" not in word and '"' not in word and escape not in word:
         return word
@@ -91,27 +96,35 @@ def expanded(word: str, scope: Mapping[str, str], escape: str, place: Location) 
         raise fail(place, f"failed to process {word!r}: {error}") from None
 
 
-class Names(NamedTuple):
+class Names:
     """What names mean in a Dockerfile; those in `elsewhere` are no stages."""
 
-    dockerfile: Dockerfile
-    elsewhere: Container[str] = ()
+    def __init__(self, dockerfile: Dockerfile, elsewhere: Container[str] = ()) -> None:
+        self.dockerfile = dockerfile
+        self.elsewhere = elsewhere
+        self._stages: dict[str, list[int]] = {}
+        for stage in dockerfile.stages:
+            if stage.name is not None:
+                self._stages.setdefault(stage.name, []).append(stage.number)
 
     def stage(self, text: str, before: int) -> int | None:
-        """See find_stage()."""
+        """The number of the stage that a name or a number stands for in the stage `before`, or None."""
         if text.lower() in self.elsewhere:
             return None
-        return find_stage(self.dockerfile, text, before)
+        known = self._stages.get(text.lower(), ())
+        if known and known[0] < before:
+            from bisect import bisect_left
+
+            return known[bisect_left(known, before) - 1]
+        # No number of a stage has more digits, and int() takes only so many.
+        if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < before:
+            return int(text)
+        return None
 
 
 def find_stage(dockerfile: Dockerfile, text: str, before: int) -> int | None:
-    """See find_stage()."""
-    for stage in reversed(dockerfile.stages[:before]):
-        if stage.name is not None and stage.name == text.lower():
-            return stage.number
-    if text.isascii() and text.isdigit() and int(text) < before:
-        return int(text)
-    return None
+    """See Names.stage()."""
+    return Names(dockerfile).stage(text, before)
 
 
 def _target(dockerfile: Dockerfile, target: str | None) -> int:
@@ -179,7 +192,7 @@ def _reference(names: Names, text: str, stage: Stage, place: Location) -> set[in
         )
     if text.lower() in names.elsewhere:
         return set()
-    if text.isascii() and text.isdigit() and int(text) >= stage.number:
+    if text.isascii() and text.isdigit() and (len(text) > 9 or int(text) >= stage.number):
         raise fail(place, f"invalid stage index {text}: stages before this one are 0 to {stage.number - 1}")
     if stage.name is not None and text.lower() == stage.name:
         raise fail(place, f"invalid from flag value {text}: a stage cannot copy from itself")

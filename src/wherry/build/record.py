@@ -7,6 +7,7 @@ import os
 import time
 
 from wherry.oci.digest import chain_id
+from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Recorder:
             "stage": stage.number,
             "number": number,
             "label": place if self._alone else f"{name} {place}",
-            "source": source,
+            "source": shown(source),
             "why": "",
             "seconds": 0,
             "layer": "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wherry.build import keys
 from wherry.build.heredoc import resolved
 from wherry.build.platforms import runs_natively
+from wherry.build.state import shown_arg
 from wherry.sandbox.machine import machine
 from wherry.typed import TYPE_CHECKING
 
@@ -22,14 +23,13 @@ def run_step(stage: StageBuilder, run: Run) -> bool:
     state = stage.state
     command, scripts = resolved(run.command)
     argv = state.argv(command)
-    env = state.run_env()
     sandbox = stage.build.options.sandbox
     network = run.network if run.network not in (None, "default") else sandbox.network
     assert network is not None  # noqa: S101
     key = keys.run_key(
         stage.chain,
         argv,
-        env,
+        state.run_env(shown_arg),
         state.user,
         state.workdir,
         network,
@@ -44,7 +44,7 @@ def run_step(stage: StageBuilder, run: Run) -> bool:
         from wherry.build.worker import Task
 
         _check_platform(stage, run)
-        environment = [*(f"{n}={v}" for n, v in stage.predefined.items()), *env]
+        environment = [*(f"{n}={v}" for n, v in stage.predefined.items()), *state.run_env()]
         task = Task(run, argv, environment, state.user, state.workdir, network, mounts, scripts, sandbox)
         worker = stage.build.worker()
         return worker.run(task, stage.diff_ids, stage.build.context, stage.told, stage.scratch)
@@ -90,5 +90,5 @@ def _created_by(argv: Sequence[str], state: State) -> str:
     """As BuildKit writes it: the declared arguments with what they are in this step."""
     shown = " ".join(argv)
     values = state.variables()
-    known = [f"{name}={values.get(name, '')}" for name in state.declared]
+    known = [f"{name}={shown_arg(name, values.get(name) or '')}" for name in state.declared]
     return f"RUN |{len(known)} {' '.join(known)} {shown}" if known else f"RUN {shown}"

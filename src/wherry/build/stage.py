@@ -11,7 +11,7 @@ from wherry.build.progress import Silent
 from wherry.build.result import StageResult
 from wherry.build.run_step import run_step
 from wherry.build.sources import ViewSource
-from wherry.build.state import PREDEFINED, State
+from wherry.build.state import PREDEFINED, State, shown_arg
 from wherry.dockerfile.ast import (
     Arg,
     Copy,
@@ -29,8 +29,9 @@ from wherry.dockerfile.expand import ExpansionError, expand_document
 from wherry.dockerfile.lines import fail
 from wherry.errors import UsageError
 from wherry.layers.view import View
-from wherry.oci.config import DEFAULT_PATH, History
+from wherry.oci.config import DEFAULT_PATH, LARGEST_CONFIG, History
 from wherry.oci.digest import chain_id
+from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,8 +41,12 @@ if TYPE_CHECKING:
     from wherry.build.keys import Key
     from wherry.build.plan import PlannedStage
     from wherry.build.progress import Step
+    from wherry.build.state import Variables
     from wherry.dockerfile.ast import Heredoc, Instruction, Location
     from wherry.store.cache import CacheRecord
+
+LARGEST_BUILD = 1 << 28
+"""Characters of the configurations and histories of all stages of a build."""
 
 
 class StageBuilder:
@@ -62,6 +67,8 @@ class StageBuilder:
         self._meta = meta
         self._escape = build.dockerfile.escape
         self.state = State(base.config, base.author)
+        self._written = 0
+        build.written += self.state.inherited
         # Triggers are for whoever starts from the image, and not for those who start from that one.
         self.state.config.pop("OnBuild", None)
         self.state.args.update(base.args)
@@ -82,7 +89,8 @@ class StageBuilder:
         for number, instruction in enumerate(self._stage.instructions, 2):
             prefix = f"{number}/{total}" if only else f"{label} {number}/{total}"
             trigger = "ONBUILD " if number - 2 < self._triggers else ""
-            self._step(instruction, number, f"[{prefix}] {trigger}{instruction.source}")
+            self._step(instruction, number, f"[{prefix}] {trigger}{shown(instruction.source)}")
+            self._check_size(instruction.location)
         return StageResult(
             tuple(self.diff_ids),
             tuple(self.history),
@@ -137,7 +145,7 @@ class StageBuilder:
     def _arg(self, arg: Arg) -> None:
         """A value from the command line, else the default, else the value from before the first FROM."""
         given = self.build.options.args
-        shown = []
+        listed = []
         for written, default in arg.names:
             name = self.expand(written, arg.location)
             self.build.used_args.add(name)
@@ -149,27 +157,11 @@ class StageBuilder:
                 self.state.args[name] = self._meta[name]
             self.state.declared.setdefault(name)
             value = self.state.args.get(name)
-            shown.append(name if value is None else f"{name}={value}")
-        self.remember(f"ARG {' '.join(shown)}", None)
+            listed.append(name if value is None else f"{name}={shown_arg(name, value)}")
+        self.remember(f"ARG {' '.join(listed)}", None)
 
     def _expanded(self, instruction: Instruction) -> Instruction:
-        """Variables replaced where Docker replaces them: never in RUN, CMD, ENTRYPOINT."""
-        place = instruction.location
-        if isinstance(instruction, (Env, Label)):
-            pairs = tuple((self.expand(n, place), self.expand(v, place)) for n, v in instruction.pairs)
-            return instruction._replace(pairs=pairs)
-        if isinstance(instruction, Workdir):
-            return instruction._replace(path=self.expand(instruction.path, place))
-        if isinstance(instruction, User):
-            return instruction._replace(user=self.expand(instruction.user, place))
-        if isinstance(instruction, Stopsignal):
-            return instruction._replace(signal=self.expand(instruction.signal, place))
-        if isinstance(instruction, Volume):
-            return instruction._replace(paths=tuple(self.expand(p, place) for p in instruction.paths))
-        if isinstance(instruction, Expose):
-            words = [w for word in instruction.ports for w in self.expand(word, place).split()]
-            return instruction._replace(ports=tuple(words))
-        return instruction
+        return expand_instruction(instruction, lambda word: self.expand(word, instruction.location))
 
     def expand(self, word: str, place: Location) -> str:
         return expanded(word, self.variables(), self._escape, place)
@@ -184,10 +176,12 @@ class StageBuilder:
                 raise fail(place, f"failed to process <<{heredoc.name}: {error}") from None
         return text.encode("utf-8", "surrogateescape")
 
-    def variables(self) -> dict[str, str]:
-        return {**self.predefined, **self.state.variables()}
+    def variables(self) -> Variables:
+        return self.state.variables(self.predefined)
 
     def remember(self, created_by: str, created: float | None) -> None:
+        self._written += len(created_by)
+        self.build.written += len(created_by)
         self.history.append(
             History(
                 created="" if created is None else rfc3339(created),
@@ -196,6 +190,13 @@ class StageBuilder:
                 empty_layer=created is None,
             )
         )
+
+    def _check_size(self, place: Location) -> None:
+        """A few lines can double a value, and stages that are made of each other a whole configuration."""
+        if self._written > LARGEST_CONFIG:
+            raise fail(place, f"the history of the image has more than {LARGEST_CONFIG} characters")
+        if self.build.written > LARGEST_BUILD:
+            raise fail(place, f"the configurations of all stages have more than {LARGEST_BUILD} characters")
 
     # -- steps that make layers --------------------------------------------------------------------
 
@@ -286,6 +287,24 @@ class StageBuilder:
         return self.layer(
             key, created_by, lambda: self.build.worker().folder(view.resolve(path), view, owner)
         )
+
+
+def expand_instruction(instruction: Instruction, expand: Callable[[str], str]) -> Instruction:
+    """Variables replaced where Docker replaces them: never in RUN, CMD, ENTRYPOINT."""
+    if isinstance(instruction, (Env, Label)):
+        return instruction._replace(pairs=tuple((expand(n), expand(v)) for n, v in instruction.pairs))
+    if isinstance(instruction, Workdir):
+        return instruction._replace(path=expand(instruction.path))
+    if isinstance(instruction, User):
+        return instruction._replace(user=expand(instruction.user))
+    if isinstance(instruction, Stopsignal):
+        return instruction._replace(signal=expand(instruction.signal))
+    if isinstance(instruction, Volume):
+        return instruction._replace(paths=tuple(map(expand, instruction.paths)))
+    if isinstance(instruction, Expose):
+        ports = tuple(port for word in instruction.ports for port in expand(word).split())
+        return instruction._replace(ports=ports)
+    return instruction
 
 
 def rfc3339(seconds: float) -> str:

@@ -25,9 +25,11 @@ from wherry.dockerfile.ast import (
     Workdir,
 )
 from wherry.errors import UsageError
+from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from wherry.dockerfile.ast import Instruction
@@ -41,11 +43,41 @@ PREDEFINED = frozenset(
 )
 
 
+def shown_arg(name: str, value: str) -> str:
+    """The value of an argument for histories and keys: a proxy's without who may use it."""
+    return shown(value) if name in PREDEFINED else value
+
+
+class Variables:
+    """The values of names in several places, the first that has one; made without copying them."""
+
+    def __init__(self, *places: Mapping[str, str]) -> None:
+        self._places = places
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        for place in self._places:
+            if name in place:
+                return place[name]
+        return default
+
+
 class State:
-    """A stage's configuration while its instructions are applied, one after the other."""
+    """A stage's configuration while its instructions are applied, one after the other.
+
+    `inherited` is the number of characters of what it begins with.
+    """
 
     def __init__(self, config: dict[str, Any], author: str = "") -> None:
-        self.config: dict[str, Any] = json.loads(json.dumps(config))
+        text = json.dumps(config)
+        self.config: dict[str, Any] = json.loads(text)
+        self.inherited = len(text)
+        # Where each variable stands in Env, whose order is that of the first settings.
+        self._env: dict[str, str] = {}
+        self._places: dict[str, int] = {}
+        for place, entry in enumerate(self.config.get("Env") or []):
+            name, _, value = entry.partition("=")
+            self._env[name] = value
+            self._places.setdefault(name, place)
         self.author = author
         self.args: dict[str, str] = {}
         # The names that ARG declared, with and without a value, in their order.
@@ -55,18 +87,18 @@ class State:
     # -- what steps ask ----------------------------------------------------------------------------
 
     @property
-    def env(self) -> dict[str, str]:
-        """The image's environment."""
-        return dict(entry.partition("=")[::2] for entry in self.config.get("Env") or [])
+    def env(self) -> Mapping[str, str]:
+        """The image's environment; it changes with every ENV."""
+        return self._env
 
-    def variables(self) -> dict[str, str]:
-        """What `$name` means in an instruction: ENV wins over ARG."""
-        return {**self.args, **self.env}
+    def variables(self, below: Mapping[str, str] = {}) -> Variables:
+        """What `$name` means in an instruction: ENV wins over ARG, and both over what is `below`."""
+        return Variables(self._env, self.args, below)
 
-    def run_env(self) -> list[str]:
-        """The environment of a RUN: the arguments first, so that ENV wins."""
+    def run_env(self, shown: Callable[[str, str], str] = lambda _, value: value) -> list[str]:
+        """The environment of a RUN: the arguments first, as `shown` gives them, so that ENV wins."""
         env = self.env
-        own = [f"{name}={value}" for name, value in sorted(self.args.items()) if name not in env]
+        own = [f"{n}={shown(n, value)}" for n, value in sorted(self.args.items()) if n not in env]
         return [*own, *(self.config.get("Env") or [])]
 
     @property
@@ -135,17 +167,19 @@ class State:
 
     def set_env(self, name: str, value: str) -> None:
         """Replace in place or append: the order of the first setting stays, as in Docker."""
-        entries = list(self.config.get("Env") or [])
-        for index, entry in enumerate(entries):
-            if entry.partition("=")[0] == name:
-                entries[index] = f"{name}={value}"
-                break
-        else:
-            entries.append(f"{name}={value}")
-        self.config["Env"] = entries
+        entries = self._member("Env", [])
+        place = self._places.setdefault(name, len(entries))
+        entries[place : place + 1] = [f"{name}={value}"]
+        self._env[name] = value
 
     def _merge(self, key: str, values: dict[str, Any]) -> None:
-        self.config[key] = {**(self.config.get(key) or {}), **values}
+        self._member(key, {}).update(values)
+
+    def _member(self, key: str, empty: Any) -> Any:
+        """A list or an object of the configuration, to be changed where it is."""
+        if not self.config.get(key):
+            self.config[key] = empty
+        return self.config[key]
 
     def _program(self, instruction: Cmd | Entrypoint) -> str:
         argv = list(self.argv(instruction.command))

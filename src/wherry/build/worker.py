@@ -7,6 +7,7 @@ import itertools
 import os
 
 from wherry.build.result import Sandbox
+from wherry.build.state import PREDEFINED
 from wherry.build.steplog import StepLog, failed
 from wherry.dockerfile.lines import fail
 from wherry.errors import SandboxError
@@ -139,7 +140,7 @@ class Worker:
 
     def _changes(self, task: Task, links: Sequence[str], work: str, ready: Ready, step: Step) -> str:
         snapshot = self._snapshots.open(links, work, (*SYSTEM, *_places(ready.mounts, View(links))))
-        log = StepLog(self._store.root, step, ready.secrets)
+        log = StepLog(self._store.root, step, (*ready.secrets, *_proxy_passwords(task.env)))
         since = moment(self._temporary) if self._timeless else None
         code = 0
         try:
@@ -253,3 +254,14 @@ def _like_root(tree: str, view: View) -> None:
         return
     os.chown(tree, root.status.st_uid, root.status.st_gid)
     os.chmod(tree, root.status.st_mode & 0o7777)
+
+
+def _proxy_passwords(env: Sequence[str]) -> list[bytes]:
+    """What lets one use the proxies that a step was told of: its tools print their environment."""
+    pairs = (entry.partition("=") for entry in env)
+    proxies = [value for name, _, value in pairs if name in PREDEFINED and "@" in value]
+    if not proxies:
+        return []
+    from wherry.remote.urls import passwords
+
+    return [os.fsencode(word) for value in proxies for word in passwords(value)]

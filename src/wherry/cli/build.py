@@ -152,8 +152,9 @@ def run(options: Options) -> int:
     found = [] if quiet else build.findings()
     if found:
         from wherry.dockerfile.lint.show import short
+        from wherry.remote.urls import shown as shown_urls
 
-        print(f"\n{short(found)}", file=sys.stderr)
+        print(f"\n{shown_urls(short(found))}", file=sys.stderr)
     for name in build.unused_args():
         print(f"warning: [Warning] One or more build-args [{name}] were not consumed", file=sys.stderr)
     if quiet and wanted.gives_image and wanted.stdout_is_free:

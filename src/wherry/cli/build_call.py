@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from wherry.errors import UsageError, WherryError, nearest
+from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -73,10 +74,8 @@ def _check(build: Build, *, as_json: bool) -> int:
 
     build.context()  # for its .dockerignore
     found = check(build.dockerfile, known(build))
-    if as_json:
-        print(json.dumps(to_json(found, build.dockerfile), indent=2))
-    else:
-        print(whole(found, build.dockerfile))
+    dockerfile = build.dockerfile._replace(text=shown(build.dockerfile.text))
+    print(json.dumps(to_json(found, dockerfile), indent=2) if as_json else shown(whole(found, dockerfile)))
     return 1 if found else 0
 
 
@@ -126,7 +125,7 @@ def _outline(build: Build) -> dict[str, Any]:
                 known = args.get(name, {})
                 args[name] = {
                     "name": name,
-                    "value": value or known.get("value", ""),
+                    "value": shown(value or known.get("value", "")),
                     "description": said or known.get("description", ""),
                 }
         elif isinstance(instruction, Run):

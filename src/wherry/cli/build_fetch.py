@@ -62,7 +62,9 @@ def fetch(path: str, store: Store, temporary: str, given: Given | None) -> tuple
 def _unpacked(stream: IO[bytes], folder: str) -> tuple[str, bytes | None]:
     """A tar, compressed or not, is the context; anything else is the Dockerfile of an empty one."""
     if not _looks_like_tar(stream.peek(512)[:512]):  # type: ignore[attr-defined]
-        return folder, stream.read()
+        from wherry.dockerfile.lines import LARGEST
+
+        return folder, stream.read(LARGEST + 1)
     from wherry.layers.compress import decompressed
     from wherry.layers.unpack import unpack
 

@@ -23,12 +23,10 @@ def given(secrets: list[str], agents: list[str]) -> Given | None:
 
 def _secret(text: str) -> tuple[str, Secret]:
     """``id=ID[,type=file|env][,src=FILE][,env=NAME]``; with neither, the variable ID, else the file ID."""
-    import csv
-
     from wherry.build.mounting import Secret
 
     values: dict[str, str] = {}
-    for field in next(csv.reader([text]), []):
+    for field in _fields(text):
         key, equals, value = field.partition("=")
         key = {"source": "src"}.get(key.lower(), key.lower())
         if not equals or key not in ("id", "type", "src", "env"):
@@ -71,3 +69,13 @@ def _agent(text: str) -> tuple[str, str]:
             hint="load the key into an agent: eval $(ssh-agent); ssh-add KEY; and say --ssh default",
         )
     return name or "default", os.path.abspath(path)
+
+
+def _fields(text: str) -> list[str]:
+    """What commas part, as in CSV.  Raises UsageError."""
+    import csv
+
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error as error:
+        raise UsageError(f"{text!r} for --secret: {error}", hint="fields are parted by commas") from None

@@ -6,6 +6,7 @@ import os
 import sys
 
 from wherry.errors import ContextError, NotFoundError
+from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,12 +24,13 @@ def inputs(
     """The Dockerfile, and a way to open the context when a COPY first needs it."""
     from wherry.build.context import open_context
     from wherry.dockerfile import parse
+    from wherry.dockerfile.lines import LARGEST
 
     # A folder is the usual case, and the quick one.
     if path != "-" and os.path.isdir(path):
         place = file or os.path.join(path, "Dockerfile")
         if file == "-":
-            return parse(sys.stdin.buffer.read()), lambda: open_context(path, "", store.root)
+            return parse(sys.stdin.buffer.read(LARGEST + 1)), lambda: open_context(path, "", store.root)
         return _parsed(place, path), lambda: open_context(path, place, store.root)
     from wherry.cli.build_fetch import fetch, is_remote
 
@@ -46,19 +48,22 @@ def inputs(
     if inline is not None:
         return parse(inline), lambda: open_context(root, "", None)
     if file == "-":
-        return parse(sys.stdin.buffer.read()), lambda: open_context(root, "", None)
+        return parse(sys.stdin.buffer.read(LARGEST + 1)), lambda: open_context(root, "", None)
     from wherry.layers.rootpath import resolve
 
     place = resolve(root, file or "Dockerfile")
+    if os.path.lexists(place) and not os.path.isfile(place):
+        raise NotFoundError(f"failed to read dockerfile: {file or 'Dockerfile'} is no regular file")
     return _parsed(place, root), lambda: open_context(root, place, None)
 
 
 def _parsed(place: str, root: str) -> Dockerfile:
     from wherry.dockerfile import parse
+    from wherry.dockerfile.lines import LARGEST
 
     try:
         with open(place, "rb") as text:
-            data = text.read()
+            data = text.read(LARGEST + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise _no_dockerfile(place, root) from None
     except IsADirectoryError:
@@ -69,7 +74,7 @@ def _parsed(place: str, root: str) -> Dockerfile:
 def origin(path: str, file: str | None, names: list[str]) -> tuple[str, str, tuple[str, ...]]:
     """What the build is of, as its record calls it: builds of the same files are compared."""
     local = path != "-" and os.path.isdir(path)
-    context = os.path.abspath(path) if local else path
+    context = os.path.abspath(path) if local else shown(path)
     dockerfile = os.path.abspath(file or f"{path}/Dockerfile") if local and file != "-" else file
     return context, dockerfile or "", tuple(names)
 

@@ -131,7 +131,9 @@ def _context(
         return name.lower(), NamedContext(value, image=_image(rest, store))
     if separator and scheme == "oci-layout":
         return name.lower(), NamedContext(value, image=_layout(rest, store, temporary, number))
-    return name.lower(), NamedContext(value, folder=_folder(value, store, temporary, number, given))
+    from wherry.remote.urls import shown
+
+    return name.lower(), NamedContext(shown(value), folder=_folder(value, store, temporary, number, given))
 
 
 def _image(reference: str, store: Store) -> Callable[[], Image]:

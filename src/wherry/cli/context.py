@@ -7,6 +7,7 @@ import os
 import stat
 
 from wherry.cli.flags import Command, Flag, Options
+from wherry.cli.printable import printable
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _print(files: list[tuple[str, int]], left_out: list[LeftOut], *, every: bool
     print(f"{human_size(total)} in {len(files)} files")
     shown = files if every else files[:SHOWN]
     for name, size in shown:
-        print(f"{human_size(size):>9}  {name}")
+        print(f"{human_size(size):>9}  {printable(name)}")
     rest = files[len(shown) :]
     if rest:
         left = human_size(sum(size for _, size in rest))
@@ -99,9 +100,9 @@ def _print(files: list[tuple[str, int]], left_out: list[LeftOut], *, every: bool
             folders[name.partition("/")[0]] = folders.get(name.partition("/")[0], 0) + each
         print("\nby the top of their path")
         for name, each in sorted(folders.items(), key=lambda f: -f[1])[:SHOWN]:
-            print(f"{human_size(each):>9}  {name}")
+            print(f"{human_size(each):>9}  {printable(name)}")
     if left_out:
         print(f"\nleft out by .dockerignore: {human_size(sum(one.size for one in left_out))}")
         for one in left_out:
             what = f"{one.name}/ ({one.files} files)" if one.files != 1 or one.size == 0 else one.name
-            print(f"{human_size(one.size):>9}  {what}  line {one.line}: {one.pattern}")
+            print(f"{human_size(one.size):>9}  {printable(f'{what}  line {one.line}: {one.pattern}')}")

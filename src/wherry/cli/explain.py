@@ -6,6 +6,8 @@ import json
 import sys
 
 from wherry.cli.flags import Command, Flag, Options
+from wherry.cli.output import unescaped
+from wherry.cli.printable import printable
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -119,9 +121,10 @@ def _print(build: BuildRecord, found: Sequence[Explained]) -> None:
         size = human_size(step.size) if step.layer else ""
         seconds = f"{step.seconds:.2f}s" if step.outcome != "base" else ""
         mark, end = (bold, plain) if step.missed else ("", "")
-        print(f"{mark}{word:<8}{seconds:>9}{size:>9}  [{step.label}] {_line(step.source)}{end}")
+        line = f"{word:<8}{seconds:>9}{size:>9}  [{step.label}] {_line(step.source)}"
+        print(f"{mark}{printable(line)}{end}", file=unescaped(sys.stdout))
         for reason in reasons:
-            print(f"{'':28}{reason.text}")
+            print(f"{'':28}{printable(reason.text)}")
 
 
 def _line(source: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from wherry.cli.flags import Command, Flag, Options
 from wherry.errors import NotFoundError, UsageError
 from wherry.typed import TYPE_CHECKING
@@ -20,6 +22,12 @@ COMMAND = Command(
     min_args=1,
     max_args=2,
 )
+
+# Docker's.
+CHANGES = {
+    *("cmd", "entrypoint", "env", "expose", "healthcheck", "label", "onbuild", "stopsignal", "user"),
+    *("volume", "workdir"),
+}
 
 
 def run(options: Options) -> int:
@@ -50,15 +58,30 @@ def run(options: Options) -> int:
 
 def _config(changes: list[str]) -> dict[str, Any]:
     """``CMD ["sh"]``, ``ENV A=b``, …: what a Dockerfile's instructions do to an empty configuration."""
+    from wherry.build.plan import expanded
+    from wherry.build.stage import expand_instruction
     from wherry.build.state import State
     from wherry.dockerfile import parse
-    from wherry.dockerfile.ast import Copy, Run
+    from wherry.dockerfile.ast import Onbuild
+    from wherry.dockerfile.lines import fail
 
     state = State({})
     for change in changes:
-        stage = parse("FROM scratch\n" + change, "--change").stages[0]
-        for instruction in stage.instructions:
-            if isinstance(instruction, (Run, Copy)):
-                raise UsageError(f"{change!r} is not a change of the configuration")
-            state.apply(instruction)
+        dockerfile = parse("FROM scratch\n" + change, "--change")
+        instructions = dockerfile.stages[0].instructions
+        kinds = {type(instruction).__name__.lower() for instruction in instructions}
+        if kinds - CHANGES or len(dockerfile.stages) > 1:
+            raise UsageError(
+                f"{change!r} is not a valid change command", hint=f"one of {', '.join(sorted(CHANGES))}"
+            )
+        for instruction in instructions:
+            place = instruction.location
+            if isinstance(instruction, Onbuild):
+                state.config.setdefault("OnBuild", []).append(instruction.text)
+                continue
+            try:
+                expand = partial(expanded, scope=state.variables(), escape=dockerfile.escape, place=place)
+                state.apply(expand_instruction(instruction, expand))
+            except UsageError as error:
+                raise fail(place, error.message, hint=error.hint) from None
     return state.config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from wherry.cli.flags import Command, Flag, Options
+from wherry.cli.output import unescaped
 from wherry.errors import UsageError
 
 COMMAND = Command(
@@ -33,7 +34,7 @@ def run(options: Options) -> int:
     stamps = options.flag("timestamps")
 
     def show(line: LogLine) -> None:
-        out = sys.stderr if line.stream == "stderr" else sys.stdout
+        out = unescaped(sys.stderr if line.stream == "stderr" else sys.stdout)
         out.write(f"{line.time} {line.text}" if stamps else line.text)
 
     skip = 0

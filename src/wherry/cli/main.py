@@ -12,8 +12,10 @@ import sys
 
 from wherry.cli.commands import COMMANDS
 from wherry.cli.flags import Command, Flag, help_text, parse
+from wherry.cli.output import OutputError, settle, shown_streams
+from wherry.cli.printable import printable, width
 from wherry.cli.surroundings import fix_surroundings
-from wherry.errors import DockerfileError, UsageError, WherryError, nearest
+from wherry.errors import DockerfileError, StepError, UsageError, WherryError, nearest
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ GLOBAL = Command(
 )
 
 COLLECT_AFTER = 50_000
+LONGEST_LINE = 2000
+"""Characters of a line of an error."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(COLLECT_AFTER)
     if argv is None:
         fix_surroundings()
-    words = list(sys.argv[1:] if argv is None else argv)
+    with shown_streams():
+        try:
+            return _main(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            settle()
+
+
+def _main(words: list[str]) -> int:
     debug = os.environ.get("WHERRY_DEBUG", "") not in ("", "0")
     try:
         options = parse(GLOBAL, words)
@@ -76,12 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader of our output went away (`wherry images | head -1`): not an error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
-    except OSError as error:
+    except Exception as error:
         if debug:
             raise
-        report(_os_error(error))
+        report(_os_error(error) if isinstance(error, OSError) else _fault(error))
         return 1
 
 
@@ -145,19 +155,57 @@ def _overview(names: Sequence[str] = ()) -> str:
 
 def report(error: WherryError) -> None:
     """Print an error as people read it: what happened, where in the Dockerfile, what to do next."""
-    lines = [f"error: {error.message}"]
+    # A name with a line end in it could not be told from our own next line.
+    message = error.message if isinstance(error, StepError) else _indented(error.message)
+    lines = [f"error: {message}"]
     if isinstance(error, DockerfileError) and error.line:
         span = f"{error.line}" if error.end_line == error.line else f"{error.line}-{error.end_line}"
         column = f":{error.column}" if error.column else ""
-        lines[0] = f"error: {error.name}:{span}{column}: {error.message}"
+        lines[0] = f"error: {error.name}:{span}{column}: {message}"
         for number, text in enumerate(error.source, error.line):
-            lines.append(f"  {number:>4} | {text}")
+            lines.append(f"  {number:>4} | {_cut(text)}")
             if number == error.line and error.column and len(error.source) == 1:
-                lines.append("       | " + " " * (error.column - 1) + "^")
+                before = width(printable(text[: error.column - 1].expandtabs(1)))
+                lines.append("       | " + " " * before + "^")
     if error.hint:
-        lines.append(f"hint: {error.hint}")
-    sys.stdout.flush()
-    print("\n".join(lines), file=sys.stderr)
+        lines.append(f"hint: {printable(error.hint)}")
+    text = "\n".join(lines)
+    if "://" in text:
+        from wherry.remote.urls import shown
+
+        text = shown(text)
+    try:
+        sys.stdout.flush()
+    except (OutputError, BrokenPipeError):
+        pass  # said, or of no more use
+    print(text, file=sys.stderr)
+
+
+def _indented(message: str) -> str:
+    return "\n  ".join(printable(_cut(line)) for line in message.split("\n"))
+
+
+def _cut(line: str) -> str:
+    """What quotes a line of megabytes is still read by people."""
+    return line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + "…"
+
+
+def _fault(error: Exception) -> WherryError:
+    """What nobody thought of; and an installation that is not whole."""
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("wherry"):
+        return WherryError(
+            f"the Python package {error.name} is not installed",
+            hint="pip install wherry brings it",
+        )
+    if isinstance(error, UnicodeEncodeError):
+        return WherryError(
+            f"{str(error.object)[:80]!r} is not UTF-8, as the names of images and containers are"
+        )
+    if isinstance(error, MemoryError):
+        return WherryError("out of memory")
+    return WherryError(
+        f"{type(error).__name__}: {error}", hint="this is a fault of wherry's own; --debug shows where"
+    )
 
 
 def _os_error(error: OSError) -> WherryError:

@@ -7,6 +7,8 @@ import sys
 import time
 from _thread import RLock
 
+from wherry.cli.output import unescaped
+from wherry.cli.printable import printable
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,10 +29,10 @@ def make_progress(kind: str) -> Progress:
     if kind == "quiet":
         return Silent()
     if kind == "plain":
-        return Plain(sys.stderr)
+        return Plain(unescaped(sys.stderr))
     from wherry.cli.terminal import Terminal
 
-    return Terminal(sys.stderr)
+    return Terminal(unescaped(sys.stderr))
 
 
 class Deferred:
@@ -105,12 +107,12 @@ class Plain:
         self._number = 0
 
     def note(self, text: str) -> None:
-        self.write(f"#0 {text}\n")
+        self.write(f"#0 {printable(text)}\n")
 
     def begin(self, label: str) -> Step:
         with self._turn:
             self._number += 1
-            self.write(f"#{self._number} {label}\n")
+            self.write(f"#{self._number} {printable(label)}\n")
             return _PlainStep(self, self._number)
 
     def close(self) -> None: ...

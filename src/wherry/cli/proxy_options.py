@@ -7,6 +7,7 @@ import re
 import sys
 
 from wherry.cli.flags import Flag
+from wherry.cli.printable import printable
 from wherry.cli.proxy_cluster import CLUSTER_FLAGS
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
@@ -179,4 +180,4 @@ def serve_metrics(options: Options, monitor: Monitor) -> None:
 
 def say(line: str) -> None:
     """A line for people: stderr."""
-    print(line, file=sys.stderr, flush=True)
+    print(printable(line), file=sys.stderr, flush=True)

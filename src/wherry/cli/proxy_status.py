@@ -7,6 +7,8 @@ import os
 import time
 
 from wherry.cli.flags import Command, Flag, Options
+from wherry.cli.printable import printable
+from wherry.cli.table import columns
 from wherry.errors import NotFoundError
 from wherry.typed import TYPE_CHECKING
 
@@ -81,7 +83,7 @@ def _table(folder: str, routes: Written | None, outcome: dict[str, Any] | None) 
             f"generation   {outcome['generation']} ({outcome['kind']}, {_ago(outcome['written'])})"
         )
         if outcome.get("message"):
-            lines.append(f"last fault   {outcome['message']}")
+            lines.append(f"last fault   {printable(outcome['message'])}")
     aside = [tuple(r) for r in outcome.get("set_aside", ())] if outcome else []
     away = {r[0] for r in aside}
     if routes is not None:
@@ -98,11 +100,7 @@ def _table(folder: str, routes: Written | None, outcome: dict[str, Any] | None) 
 
 
 def _columns(rows: list[Any]) -> list[str]:
-    widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]) - 1)]
-    return [
-        "   ".join([*(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=False)), str(row[-1])])
-        for row in rows
-    ]
+    return columns([[str(cell) for cell in row] for row in rows]).split("\n")
 
 
 def _ago(when: float) -> str:

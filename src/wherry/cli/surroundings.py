@@ -34,12 +34,15 @@ def _speak_utf8() -> None:
 
 
 def _open_streams() -> None:
-    """A descriptor that the caller closed would be the next file's, and messages would go into that."""
+    """A descriptor that the caller closed would be the next file's, and messages would go into that.
+
+    A standard output that was closed takes nothing: an error for who has something to say.
+    """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.open(os.devnull, os.O_RDONLY if number == 1 else os.O_RDWR)  # the lowest number that is free
             os.set_inheritable(number, True)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from wherry.cli.printable import printable, width
 from wherry.cli.template import Template
 from wherry.typed import TYPE_CHECKING
 
@@ -15,12 +16,13 @@ GAP = 3
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
-    """Rows, the heading first, with three spaces between columns and none at the end."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        (" " * GAP).join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+    """Rows, the heading first, with three spaces between columns and none at the end; cells printable."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(width(row[i]) for row in shown) for i in range(len(shown[0]))]
+    padded = (
+        [cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True)] for row in shown
     )
+    return "\n".join((" " * GAP).join(row).rstrip() for row in padded)
 
 
 def show(rows: Sequence[dict[str, Any]], fields: Sequence[tuple[str, str]], form: str | None) -> str:
@@ -43,5 +45,5 @@ def show(rows: Sequence[dict[str, Any]], fields: Sequence[tuple[str, str]], form
     names = {name for row in rows for name in row}
     head = {name: headings.get(name, name.upper()) for name in names | set(headings)}
     cells = [template.render(row).split("\t") for row in (head, *rows)]
-    width = max(len(row) for row in cells)
-    return columns([row + [""] * (width - len(row)) for row in cells])
+    most = max(len(row) for row in cells)
+    return columns([row + [""] * (most - len(row)) for row in cells])

@@ -32,20 +32,31 @@ _WORD = re.compile(
 )
 
 
+WORDS = {"true": True, "false": False, "nil": None}
+# What a template of the user's can do wrong with a value.
+FAULTS = (TypeError, ValueError, LookupError, ArithmeticError, RecursionError, MemoryError)
+
+
 class Template:
     """A parsed template.  Raises UsageError where the text is none."""
 
     def __init__(self, text: str) -> None:
         self._tokens = _split(text)
         self._at = 0
-        self._nodes, stopped = self._block(())
+        try:
+            self._nodes, stopped = self._block(())
+        except RecursionError:
+            raise UsageError("template parsing error: nested too deep") from None
         if stopped:
             raise UsageError(f"template parsing error: unexpected {{{{{stopped}}}}}")
 
     def render(self, value: Any) -> str:
         """The text for one value.  Raises UsageError for a field that it does not have."""
         out: list[str] = []
-        _render(self._nodes, value, {"$": value}, out)
+        try:
+            _render(self._nodes, value, {"$": value}, out)
+        except FAULTS as error:
+            raise UsageError(f"template: {error}") from None
         return "".join(out)
 
     def _block(self, stops: tuple[str, ...]) -> tuple[list[Any], str]:
@@ -192,14 +203,14 @@ def _evaluate(pipeline: list[list[Any]], dot: Any, scope: Scope) -> Any:
     for index, command in enumerate(pipeline):
         piped = [value] if index else []
         kind, text = command[0]
-        if kind == "name" and text not in ("true", "false", "nil"):
+        if kind == "name" and text not in WORDS:
             function = FUNCTIONS.get(text)
             if function is None:
                 raise UsageError(f'template parsing error: function "{text}" not defined')
             arguments = [_operand(word, dot, scope) for word in command[1:]] + piped
             try:
                 value = function(*arguments)
-            except (TypeError, ValueError, IndexError, KeyError) as error:
+            except FAULTS as error:
                 raise UsageError(f"template: {text}: {error}") from None
         else:
             value = _operand(command[0], dot, scope)
@@ -215,7 +226,9 @@ def _operand(word: Any, dot: Any, scope: Scope) -> Any:
     if kind == "number":
         return int(text)
     if kind == "name":
-        return {"true": True, "false": False, "nil": None}[text]
+        if text not in WORDS:
+            raise UsageError(f'template parsing error: function "{text}" not defined')
+        return WORDS[text]
     if kind == "variable":
         name, *path = text.split(".")
         if name not in scope:
@@ -256,6 +269,8 @@ def _text(value: Any) -> str:
 
 
 def _printf(form: str, *values: Any) -> str:
+    if re.search(r"%[-+ #0]*[0-9.]{5}", form):
+        raise ValueError(f"a width in {form!r}")
     form = re.sub(r"%([-0-9.]*)[vsq]", lambda m: f"%{m[1]}s" if m[0][-1] != "q" else '"%s"', form)
     return form % tuple(v if isinstance(v, (int, float)) and "%d" in form else _text(v) for v in values)
 

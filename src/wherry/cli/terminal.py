@@ -10,6 +10,8 @@ import os
 import threading
 import time
 
+from wherry.cli.printable import printable
+from wherry.cli.printable import width as columns
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class Terminal:
         self._clock: threading.Thread | None = None
 
     def note(self, text: str) -> None:
-        self.above(f"{DIM}{text}{RESET}")
+        self.above(f"{DIM}{printable(text)}{RESET}")
 
     def begin(self, label: str) -> TerminalStep:
         step = TerminalStep(self, label)
@@ -50,7 +52,7 @@ class Terminal:
     def done(self, step: TerminalStep, colour: str, word: str) -> None:
         """A step is finished: its line moves above those that run."""
         width = self._size()[0]
-        line = f" => {_cut(step.label, width - 16):<{width - 14}}{word:>9}"
+        line = f" => {_padded(_cut(step.label, width - 16), width - 14)}{word:>9}"
         with self._turn:
             self._running.remove(step)
             self.above(f"{colour}{line}{RESET}")
@@ -86,10 +88,10 @@ class Terminal:
         rows = []
         for step in steps:
             head = f" => {_cut(step.label, width - 16)}  {step.seconds():.1f}s"
-            rows.append((len(head), head))
+            rows.append((columns(head), head))
             for line in step.tail(tail):
                 shown = f" => => # {_cut(line, width - 10)}"
-                rows.append((len(shown), f"{DIM}{shown}{RESET}"))
+                rows.append((columns(shown), f"{DIM}{shown}{RESET}"))
         return rows
 
     def _erase(self, width: int) -> str:
@@ -141,8 +143,18 @@ class TerminalStep:
 
 
 def _cut(text: str, width: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "…"
+    """One line of at most `width` columns, printable."""
+    text = printable(" ".join(text.split()))
+    if columns(text) <= width:
+        return text
+    text = text[: width - 1]
+    while columns(text) > width - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - columns(text))
 
 
 def _printable(line: bytes) -> str:

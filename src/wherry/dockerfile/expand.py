@@ -5,33 +5,42 @@ Source: the Dockerfile reference, "Environment replacement"; where it is silent,
 
 from __future__ import annotations
 
-from wherry.dockerfile.glob import ends, shell_pattern
-from wherry.typed import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from wherry.dockerfile.glob import shell_pattern
+from wherry.dockerfile.substring import pieces, prefix, search
+from wherry.typed import Protocol
 
 DEEPEST = 64
+LARGEST = 1 << 24
+"""Characters that the variables of one word, or of one here-document, may stand for: an image's whole
+configuration has no more bytes."""
+LONGEST_PATTERN = 4096
+"""Characters of the pattern in ``${v#pattern}``: times a value's length it is what matching may cost."""
 SPECIAL_PARAMETERS = frozenset("@*#?-$!0")
+
+
+class Values(Protocol):
+    """What variables stand for: a mapping, as far as a lookup goes."""
+
+    def get(self, name: str, /) -> str | None: ...
 
 
 class ExpansionError(ValueError):
     """A word that cannot be expanded; the caller knows the line."""
 
 
-def expand(word: str, env: Mapping[str, str], escape: str = "\\") -> str:
+def expand(word: str, env: Values, escape: str = "\\") -> str:
     """The word with its variables replaced and its quotes removed.  Raises ExpansionError."""
     return "".join(_Lexer(word, env, escape).read(""))
 
 
-def expand_words(text: str, env: Mapping[str, str], escape: str = "\\") -> list[str]:
+def expand_words(text: str, env: Values, escape: str = "\\") -> list[str]:
     """Like expand(), but split at unquoted white space, also where a variable's value has it."""
     lexer = _Lexer(text, env, escape, split=True)
     lexer.read("")
     return lexer.words()
 
 
-def expand_document(text: str, env: Mapping[str, str], escape: str = "\\") -> str:
+def expand_document(text: str, env: Values, escape: str = "\\") -> str:
     """A here-document: variables are replaced, quotes stay."""
     return "".join(_Lexer(text, env, escape, raw=True).read(""))
 
@@ -57,7 +66,7 @@ class _Recorder(dict[str, str]):
 
 class _Lexer:
     def __init__(
-        self, text: str, env: Mapping[str, str], escape: str, *, split: bool = False, raw: bool = False
+        self, text: str, env: Values, escape: str, *, split: bool = False, raw: bool = False
     ) -> None:
         self._text = text
         self._env = env
@@ -66,6 +75,7 @@ class _Lexer:
         self._raw = raw
         self._at = 0
         self._depth = 0
+        self._grown = 0
         self._words: list[str] = []
         self._word: list[str] | None = None
 
@@ -119,7 +129,9 @@ class _Lexer:
         if not self._split or self._depth > 1:
             return
         if quoted:
-            self._word = [*(self._word or []), text]
+            if self._word is None:
+                self._word = []
+            self._word.append(text)
             return
         for char in text:
             if char in " \t\r\n\v\f":
@@ -188,7 +200,9 @@ class _Lexer:
         return text[start : self._at]
 
     def _value(self, name: str) -> str | None:
-        return self._env.get(name)
+        value = self._env.get(name)
+        self._count(len(value or ""))
+        return value
 
     def _braces(self) -> str:
         name = self._name()
@@ -238,29 +252,31 @@ class _Lexer:
         tokens = shell_pattern(self._pattern("}"))
         if operator == "%":
             tokens, value = tuple(reversed(tokens)), value[::-1]
-        lengths = ends(tokens, value)
-        cut = (max if longest else min)(lengths, default=0)
-        rest = value[cut:]
+        rest = value[prefix(pieces(tokens), value, longest=longest) or 0 :]
         return rest[::-1] if operator == "%" else rest
 
     def _replace(self, value: str) -> str:
         everywhere = self._text[self._at : self._at + 1] == "/"
         self._at += everywhere
-        tokens = shell_pattern(self._pattern("/"))
+        pattern = pieces(shell_pattern(self._pattern("/")))
         replacement = "".join(self._nested("}"))
         out: list[str] = []
         at = 0
         while at < len(value):
-            length = max(ends(tokens, value[at:]), default=0)
-            if length:
-                out.append(replacement)
-                at += length
-                if not everywhere:
-                    break
-            else:
-                out.append(value[at])
-                at += 1
+            found = search(pattern, value, at)
+            if found is None or found[0] == found[1]:
+                break
+            out += [value[at : found[0]], replacement]
+            self._count(len(replacement))
+            at = found[1]
+            if not everywhere:
+                break
         return "".join(out) + value[at:]
+
+    def _count(self, size: int) -> None:
+        self._grown += size
+        if self._grown > LARGEST:
+            raise ExpansionError(f"its variables stand for more than {LARGEST} characters")
 
     def _pattern(self, stop: str) -> str:
         """The text up to `stop`, its variables replaced, its escapes kept for the pattern."""
@@ -270,7 +286,10 @@ class _Lexer:
             char = text[self._at]
             if char == stop:
                 self._at += 1
-                return "".join(out)
+                pattern = "".join(out)
+                if len(pattern) > LONGEST_PATTERN:
+                    raise ExpansionError(f"a pattern of more than {LONGEST_PATTERN} characters")
+                return pattern
             if char == "$":
                 self._depth += 1
                 out.append(self._dollar())

@@ -17,6 +17,9 @@ _HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]*)\Z")
 KNOWN_DIRECTIVES = ("escape", "syntax", "check")
 WITH_HEREDOCS = ("RUN", "COPY", "ADD", "ONBUILD")
 SPACES = " \t\v\f\r"
+LARGEST = 1 << 24
+"""Bytes of a Dockerfile or a .dockerignore."""
+MOST_INSTRUCTIONS = 1 << 18
 
 
 class LogicalLine(NamedTuple):
@@ -105,6 +108,8 @@ def _join(lines: list[str], start: int, escape: str, name: str) -> list[LogicalL
         if words and words[0].upper() in WITH_HEREDOCS and "<<" in text:
             index = _heredocs(lines, begin, index, text, escape, name, heredocs)
         location = Location(name, begin + 1, index, tuple(lines[begin:index]))
+        if len(result) == MOST_INSTRUCTIONS:
+            raise fail(location, f"more than {MOST_INSTRUCTIONS} instructions")
         result.append(LogicalLine(text.rstrip(SPACES), location, tuple(heredocs)))
     return result
 

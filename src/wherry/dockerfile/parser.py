@@ -29,7 +29,7 @@ from wherry.dockerfile.ast import (
     Workdir,
 )
 from wherry.dockerfile.flags import Flags, boolean, duration, one, parse_mount, take_flags
-from wherry.dockerfile.lines import LogicalLine, fail, heredoc_word, shell_words, split
+from wherry.dockerfile.lines import LARGEST, LogicalLine, fail, heredoc_word, shell_words, split
 from wherry.errors import DockerfileError, nearest
 from wherry.typed import TYPE_CHECKING
 
@@ -45,6 +45,10 @@ _SECURITY = ("sandbox", "insecure")
 
 def parse(data: bytes | str, name: str = "Dockerfile") -> Dockerfile:
     """Read a Dockerfile.  Whatever the bytes are: a Dockerfile or a DockerfileError.  Linear time."""
+    if len(data) > LARGEST:
+        raise DockerfileError(
+            f"{name} has more than {LARGEST} bytes", name=name, hint="is this a Dockerfile?"
+        )
     text = data.decode("utf-8", "surrogateescape") if isinstance(data, bytes) else data
     directives, lines = split(text, name)
     escape = directives.get("escape", "\\")

@@ -18,6 +18,7 @@ from wherry.layers.tree import ROOT_MODE
 from wherry.layers.unpack import unpack
 from wherry.oci import config as oci_config
 from wherry.oci import manifest as oci_manifest
+from wherry.oci.config import LARGEST_CONFIG
 from wherry.oci.digest import digest_of
 from wherry.oci.manifest import Descriptor
 from wherry.oci.reference import Reference, parse
@@ -38,7 +39,8 @@ MANIFESTS = (oci_manifest.MANIFEST, oci_manifest.DOCKER_MANIFEST)
 INDEXES = (oci_manifest.INDEX, oci_manifest.DOCKER_INDEX)
 IMAGE_NAME = "io.containerd.image.name"
 REF_NAME = "org.opencontainers.image.ref.name"
-LARGEST_JSON = 1 << 24
+MOST_NAMED = 10_000
+"""Images, and names of them, in one archive."""
 CHUNK = 1 << 20
 
 
@@ -98,12 +100,18 @@ class _Archive:
             raise CorruptError(f"manifest.json is not JSON: {error}") from None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise CorruptError("manifest.json is not a list of objects")
-        loaded = []
+        _check_number(
+            "manifest.json", len(entries) + sum(len(entry.get("RepoTags") or "") for entry in entries)
+        )
+        loaded: list[Loaded] = []
+        named = 0
         for entry in entries:
             layers = entry.get("Layers") or []
             tags = entry.get("RepoTags") or []
             if not isinstance(layers, list) or not isinstance(tags, list):
                 raise CorruptError("manifest.json: Layers and RepoTags are lists")
+            named += 1 + len(tags)
+            _check_number("manifest.json", named)
             data = self._read(str(entry.get("Config")))
             # Docker names the file by its digest; a config of other bytes is another image.
             stem = os.path.basename(str(entry.get("Config"))).removesuffix(".json")
@@ -116,7 +124,9 @@ class _Archive:
     def layout(self) -> list[Loaded]:
         """index.json of an OCI layout, and the image indexes that it names."""
         loaded = []
-        for descriptor in oci_manifest.parse_index(self._read("index.json"), "index.json"):
+        found = oci_manifest.parse_index(self._read("index.json"), "index.json")
+        _check_number("index.json", len(found))
+        for descriptor in found:
             notes = descriptor.annotations
             name = notes.get(IMAGE_NAME) or notes.get(REF_NAME)
             names = (parse(name),) if name else ()
@@ -144,6 +154,7 @@ class _Archive:
         """All its images that the archive has."""
         data = self._blob(descriptor.digest)
         found = oci_manifest.parse_index(data, "index")
+        _check_number("an index", len(found))
         there = [d for d in found if d.media_type in MANIFESTS and self._has(d.digest)]
         if not there:
             raise CorruptError(f"the archive has none of the images of index {descriptor.digest[:19]}")
@@ -239,8 +250,9 @@ class _Archive:
 
     def _read(self, path: str) -> bytes:
         file = self._file(path)
-        if os.path.getsize(file) > LARGEST_JSON:
-            raise CorruptError(f"{path} is too large")
+        size = os.path.getsize(file)
+        if size > LARGEST_CONFIG:
+            raise CorruptError(f"{path} has {size} bytes; at most {LARGEST_CONFIG} are read")
         with open(file, "rb") as data:
             return data.read()
 
@@ -256,6 +268,11 @@ def _other_layer(path: str, found: str, promised: str) -> CorruptError:
     return CorruptError(
         f"layer {path} is {found} where {promised} was promised", hint="the archive is damaged"
     )
+
+
+def _check_number(where: str, number: int) -> None:
+    if number > MOST_NAMED:
+        raise CorruptError(f"{where} names {number} images; at most {MOST_NAMED} are read")
 
 
 def _path(digest: str) -> str:

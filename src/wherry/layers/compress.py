@@ -8,6 +8,7 @@ from wherry.errors import CorruptError
 from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from lzma import LZMADecompressor
     from typing import IO
 
     from wherry.layers.tarread import Reader
@@ -19,7 +20,10 @@ MAGIC = {
     "zstd": b"\x28\xb5\x2f\xfd",
 }
 ZSTD_LEVEL = 3
-CHUNK = 1 << 17
+PIECE = 1 << 10
+"""Compressed bytes that zstd gets at once: each of them may become 32 KiB."""
+XZ_MEMORY = 1 << 29
+"""Bytes that xz data may ask for; the tool's -9 wants 65 MiB."""
 
 
 class Writer(Protocol):
@@ -67,7 +71,7 @@ class _Guarded:
     def read(self, size: int = -1, /) -> bytes:
         try:
             return self._file.read(size)
-        except (EOFError, OSError, ValueError, _errors(self._kind)) as error:
+        except _errors(self._kind) as error:
             raise CorruptError(
                 f"the {self._kind} data is damaged or incomplete: {error}", hint="fetch or make it again"
             ) from error
@@ -95,9 +99,7 @@ def decompressed(stream: Reader) -> Reader:
 
         return _Guarded(bz2.BZ2File(raw), kind)
     if kind == "xz":
-        import lzma
-
-        return _Guarded(lzma.LZMAFile(raw), kind)
+        return _Guarded(_Xz(raw), kind)
     return _Guarded(_Zstd(raw), kind)
 
 
@@ -164,22 +166,57 @@ class _Zstd:
         self._frame: zstandard.ZstdDecompressionObj | None = None
         self._input = b""
         self._output = b""
+        self._given = 0
 
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes, and at least one until the end.  Raises EOFError, ZstdError."""
-        while not self._output:
-            self._input = self._input or self._raw.read(CHUNK)
+        while self._given == len(self._output):
+            self._input = self._input or self._raw.read(PIECE)
             if not self._input:
                 if self._frame is not None:
                     raise EOFError("it ends in the middle of a frame")
                 return b""
             frame = self._frame or self._decompressor.decompressobj()
-            self._output = frame.decompress(self._input)
+            self._output, self._given = frame.decompress(self._input), 0
             self._input = frame.unused_data if frame.eof else b""
             self._frame = None if frame.eof else frame
-        data = self._output if size < 0 else self._output[:size]
-        self._output = self._output[len(data) :]
+        data = self._output[self._given :] if size < 0 else self._output[self._given : self._given + size]
+        self._given += len(data)
         return data
+
+
+class _Xz:
+    """Streams one after the other, in bounded memory."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._stream = _xz_stream()
+        self._raw = raw
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes, and at least one until the end.  Raises EOFError, LZMAError."""
+        while True:
+            if self._stream.eof:
+                # Zeros between streams, in fours, are padding (The .xz File Format, 2.2).
+                rest = self._stream.unused_data.lstrip(b"\0")
+                while not rest:
+                    piece = self._raw.read(PIECE)
+                    if not piece:
+                        return b""
+                    rest = piece.lstrip(b"\0")
+                self._stream = _xz_stream()
+            else:
+                rest = self._raw.read(PIECE) if self._stream.needs_input else b""
+                if not rest and self._stream.needs_input:
+                    raise EOFError("it ends in the middle of a stream")
+            data = self._stream.decompress(rest, size)
+            if data:
+                return data
+
+
+def _xz_stream() -> LZMADecompressor:
+    import lzma
+
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
 
 
 class _Raw(io.RawIOBase):
@@ -197,18 +234,21 @@ class _Raw(io.RawIOBase):
         return len(data)
 
 
-def _errors(kind: str) -> type[Exception]:
+def _errors(kind: str) -> tuple[type[Exception], ...]:
+    """What the libraries raise; asked for when something was raised."""
+    found: list[type[Exception]] = [EOFError, OSError, ValueError]
     if kind == "gzip":
         import zlib
 
-        return zlib.error
-    if kind == "xz":
+        from isal.igzip_lib import IsalError
+
+        found += [zlib.error, IsalError]  # type: ignore[list-item]
+    elif kind == "xz":
         import lzma
 
-        return lzma.LZMAError
-    if kind == "zstd":
+        found.append(lzma.LZMAError)
+    elif kind == "zstd":
         import zstandard
 
-        error: type[Exception] = zstandard.ZstdError
-        return error
-    return EOFError
+        found.append(zstandard.ZstdError)
+    return tuple(found)

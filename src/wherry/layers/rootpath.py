@@ -16,6 +16,8 @@ def resolve(root: str, path: str, *, follow_last: bool = True) -> str:
     between this and the use of its result is the caller's risk: containers that run are reached through
     ``openat2(RESOLVE_IN_ROOT)`` instead.  Raises ContextError for a loop of symlinks.
     """
+    if "\0" in path:
+        raise ContextError(f"a NUL byte in the path {path!r}")
     root = root.rstrip("/") or "/"
     parts = [part for part in reversed(path.split("/")) if part not in ("", ".")]
     done: list[str] = []

@@ -6,6 +6,8 @@ error.  What a name may do is `unpack`'s business.
 
 from __future__ import annotations
 
+import os
+
 from wherry.errors import CorruptError
 from wherry.layers.entry import FILE, FOLDER, Entry
 from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
@@ -15,8 +17,18 @@ if TYPE_CHECKING:
 
 BLOCK_SIZE = 512
 CHUNK = 1 << 18
-# pax and GNU name headers are names and attributes; a megabyte of them is an attack on our memory.
 LARGEST_EXTENSION = 1 << 20
+"""Bytes of all extended headers of one member: names and attributes; more is an attack on our memory."""
+LARGEST_ID = (1 << 32) - 2
+"""The kernel's: (uid_t) -1 means "leave it"."""
+LARGEST_DEVICE = (1 << 12) - 1, (1 << 20) - 1
+"""Linux' major and minor numbers."""
+MOST_SEGMENTS = 1 << 19
+"""Of one sparse file."""
+XATTR = b"SCHILY.xattr."
+# What is read of a global header: the rest is about one file, or about nothing here.
+GLOBAL = (b"uid", b"gid", b"mtime")
+PAX = (b"path", b"linkpath", b"size", *GLOBAL)
 
 
 class Reader(Protocol):
@@ -43,6 +55,7 @@ class TarReader:
         self._name = name
         self._left = 0
         self._pad = 0
+        self._extended = 0
         self._global: dict[bytes, bytes] = {}
 
     def __iter__(self) -> Iterator[Member]:
@@ -57,6 +70,7 @@ class TarReader:
             if kind in b"xg":
                 records = _pax(self._extension(size), self._name)
                 if kind == b"g":
+                    records = {key: records[key] for key in GLOBAL if key in records}
                     self._global.update(records)
                 pax.update(records)
             elif kind == b"L":
@@ -66,6 +80,7 @@ class TarReader:
             else:
                 member = self._member(kind, entry, size, pax, long_name, long_target, block)
                 yield member
+                self._extended = 0
                 pax = dict(self._global)
                 long_name = long_target = None
 
@@ -121,7 +136,7 @@ class TarReader:
             entry = entry._replace(size=size)
         if segments is not None:
             self._check(segments, entry.size)
-        return Member(entry._replace(type=kind), self._left, segments)
+        return Member(_checked(entry._replace(type=kind), self._name), self._left, segments)
 
     def _begin(self, size: int) -> None:
         self._left = size
@@ -135,8 +150,12 @@ class TarReader:
             self._pad = 0
 
     def _extension(self, size: int) -> bytes:
-        if size > LARGEST_EXTENSION:
-            raise CorruptError(f"{self._name}: an extended header of {size} bytes")
+        self._extended += size
+        if self._extended > LARGEST_EXTENSION:
+            raise CorruptError(
+                f"{self._name}: extended headers of {self._extended} bytes for one file",
+                hint=f"at most {LARGEST_EXTENSION} are read",
+            )
         self._begin(size)
         data = b"".join(self.data())
         self._skip()
@@ -168,6 +187,8 @@ class TarReader:
         while more:
             extra = self._must(BLOCK_SIZE)
             segments += _sparse_fields(extra[:504], self._name)
+            if len(segments) > MOST_SEGMENTS:
+                raise CorruptError(f"{self._name}: a sparse map of more than {MOST_SEGMENTS} segments")
             more = extra[504]
         return tuple(segments), real
 
@@ -196,7 +217,7 @@ class TarReader:
             numbers.append(_decimal(word, self._name))
             if len(numbers) == 1:
                 wanted = 1 + 2 * numbers[0]
-                if wanted > LARGEST_EXTENSION:
+                if numbers[0] > MOST_SEGMENTS:
                     raise CorruptError(f"{self._name}: a sparse map of {numbers[0]} segments")
         return tuple(zip(numbers[1::2], numbers[2::2], strict=False))
 
@@ -245,12 +266,10 @@ def _number(field: bytes, name: str, *, signed: bool = False) -> int:
             raise CorruptError(f"{name}: a number in a header is out of range")
         return value
     text = field.split(b"\0", 1)[0].strip(b" ")
-    if not text:
-        return 0
-    try:
-        return int(text, 8)
-    except ValueError:
-        raise CorruptError(f"{name} is not a tar archive, or is damaged (a header's number)") from None
+    # int() would take a sign and underscores.
+    if text.strip(b"01234567"):
+        raise CorruptError(f"{name} is not a tar archive, or is damaged (a header's number)")
+    return int(text, 8) if text else 0
 
 
 def _decimal(text: bytes, name: str) -> int:
@@ -259,15 +278,26 @@ def _decimal(text: bytes, name: str) -> int:
     return int(text)
 
 
+def _checked(entry: Entry, name: str) -> Entry:
+    """Numbers and names that the kernel takes.  Raises CorruptError, which names the member."""
+    if entry.uid > LARGEST_ID or entry.gid > LARGEST_ID:
+        wrong = f"the owner {entry.uid}:{entry.gid} is out of range"
+    elif entry.device[0] > LARGEST_DEVICE[0] or entry.device[1] > LARGEST_DEVICE[1]:
+        wrong = f"the device {entry.device[0]}:{entry.device[1]} is out of range"
+    elif not -(1 << 63) <= entry.mtime < 1 << 63:
+        wrong = f"the time {entry.mtime} is out of range"
+    elif b"\0" in entry.target or any(b"\0" in key or not key for key, _ in entry.xattrs):
+        wrong = "a NUL byte in the name of its target or of an attribute"
+    else:
+        return entry
+    raise CorruptError(f"{name}: {os.fsdecode(entry.name)}: {wrong}", hint="the archive is damaged")
+
+
 def _apply(entry: Entry, pax: dict[bytes, bytes], name: str) -> Entry:
     """What a pax header says instead of the fields."""
     if not pax:
         return entry
-    xattrs = [
-        (key.removeprefix(b"SCHILY.xattr."), value)
-        for key, value in pax.items()
-        if key.startswith(b"SCHILY.xattr.")
-    ]
+    xattrs = [(key.removeprefix(XATTR), value) for key, value in pax.items() if key.startswith(XATTR)]
     mtime = pax.get(b"mtime")
     return entry._replace(
         name=pax.get(b"path", entry.name),
@@ -302,7 +332,8 @@ def _pax(data: bytes, name: str) -> dict[bytes, bytes]:
         # pax sparse 0.0 repeats these two keys, once a segment.
         if key in (b"GNU.sparse.offset", b"GNU.sparse.numbytes"):
             sparse.append(value)
-        records[key] = value
+        elif key in PAX or key.startswith((XATTR, b"GNU.sparse.")):
+            records[key] = value
         position = end
     if sparse:
         records[b"GNU.sparse.map"] = b",".join(sparse)

@@ -6,16 +6,18 @@ entry that tries is an error.  OCI image-spec, layer.md: whiteouts apply to lowe
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 
 from wherry.errors import CorruptError, HostileArchiveError
 from wherry.layers.entry import BLOCK, CHARACTER, FILE, FOLDER, LINK, OPAQUE, WHITEOUT, Entry, kept_xattr
 from wherry.layers.pack import Packed, disk_size
+from wherry.layers.remove import remove_tree
 from wherry.layers.tarread import TarReader
 from wherry.layers.tree import ROOT_MODE
 from wherry.layers.whiteout import make_opaque, make_whiteout
-from wherry.layers.writefile import ZEROS, is_folder, make_special, set_metadata, write_bytes
+from wherry.layers.writefile import is_folder, make_special, set_metadata, write_bytes, write_segments
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +26,14 @@ if TYPE_CHECKING:
     from wherry.layers.tarread import Member, Reader
 
 LONGEST_NAME = 4096
+"""Bytes."""
+MOST_MEMBERS = 20_000_000
+"""Of one archive: the inodes of a whole disk."""
+MOST_FOLDER_ATTRIBUTES = 1 << 26
+"""Bytes of the extended attributes of all folders, which are kept until the end."""
+# What says that this machine cannot go on; every other refusal of the kernel is about the member.
+MACHINE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE,
+                     errno.ENOMEM, errno.EACCES, errno.EPERM))  # fmt: skip
 
 
 class _Counted:
@@ -67,19 +77,30 @@ class Unpacker:
         self._markers = markers
         # Folders that this archive made, and their metadata: set last, since filling them changes it.
         self._folders: dict[bytes, Entry | None] = {b"": None}
+        self._attributes = 0
+        self._room_for_holes: int | None = None
         self.size = 0
         self.count = 0
 
     def add(self, member: Member, data: Iterator[bytes]) -> None:
+        """Raises HostileArchiveError and CorruptError, which name the member."""
+        try:
+            self._add(member, data)
+        except OSError as error:
+            raise self._refusal(member.entry.name, error) from None
+
+    def _add(self, member: Member, data: Iterator[bytes]) -> None:
         path = self._checked(member.entry.name)
         entry = member.entry._replace(
             name=path,
             xattrs=tuple(x for x in member.entry.xattrs if kept_xattr(os.fsdecode(x[0]))),
         )
         self.count += 1
+        if self.count > MOST_MEMBERS:
+            raise CorruptError(f"{self._name}: more than {MOST_MEMBERS} members")
         if not path:
             if entry.type == FOLDER:
-                self._folders[b""] = entry
+                self._keep(entry)
             return
         parent, _, base = path.rpartition(b"/")
         self._make_parents(parent)
@@ -95,7 +116,19 @@ class Unpacker:
         for path in sorted(self._folders, reverse=True):
             entry = self._folders[path]
             if entry is not None:
-                set_metadata(self._host(path), entry)
+                try:
+                    set_metadata(self._host(path), entry)
+                except OSError as error:
+                    raise self._refusal(path, error) from None
+
+    def _keep(self, folder: Entry) -> None:
+        """The metadata of a folder is set at the end."""
+        self._attributes += sum(len(name) + len(value) for name, value in folder.xattrs)
+        if self._attributes > MOST_FOLDER_ATTRIBUTES:
+            raise self._corrupt(
+                folder.name, f"attributes of folders of more than {MOST_FOLDER_ATTRIBUTES} bytes"
+            )
+        self._folders[folder.name] = folder
 
     def _host(self, path: bytes) -> bytes:
         return self._dest + b"/" + path if path else self._dest
@@ -112,11 +145,16 @@ class Unpacker:
         return b"/".join(parts)
 
     def _hostile(self, name: bytes, why: str) -> HostileArchiveError:
-        shown = os.fsdecode(name[:200]).encode("utf-8", "backslashreplace").decode()
         return HostileArchiveError(
-            f"{self._name}: {shown!r}: {why}",
+            f"{self._name}: {os.fsdecode(name[:200])!r}: {why}",
             hint="nothing of this archive is used; do not trust its source",
         )
+
+    def _refusal(self, name: bytes, error: OSError) -> Exception:
+        return error if error.errno in MACHINE else self._corrupt(name, error.strerror or str(error))
+
+    def _corrupt(self, name: bytes, why: str) -> CorruptError:
+        return CorruptError(f"{self._name}: {os.fsdecode(name[:200])!r}: {why}")
 
     def _make_parents(self, parent: bytes) -> None:
         if parent in self._folders:
@@ -152,34 +190,50 @@ class Unpacker:
     def _make(self, entry: Entry, member: Member, data: Iterator[bytes]) -> None:
         host = self._host(entry.name)
         if entry.type == FOLDER and is_folder(host):
-            self._folders[entry.name] = entry
+            self._keep(entry)
             return
         self._make_way(entry.name, host)
         self.size += disk_size(entry)
         if entry.type == FILE:
-            write_bytes(host, _expanded(member, data), entry.size)
+            self._write(host, member, data)
         elif entry.type == LINK:
             self._link(entry, host)
             return
         elif entry.type not in (b"2", FOLDER, b"6", CHARACTER, BLOCK):
-            raise CorruptError(f"{self._name}: {os.fsdecode(entry.name)}: unknown type {entry.type!r}")
+            raise self._corrupt(entry.name, f"unknown type {entry.type!r}")
         elif not make_special(host, entry):
             return
         if entry.type == FOLDER:
-            self._folders[entry.name] = entry
+            self._keep(entry)
         else:
             set_metadata(host, entry)
+
+    def _write(self, host: bytes, member: Member, data: Iterator[bytes]) -> None:
+        size = member.entry.size
+        if member.segments is None:
+            write_bytes(host, data, size)
+            return
+        # Holes cost nothing here, but they are hashed and written as zeros when the layer leaves.
+        if self._room_for_holes is None:
+            disk = os.statvfs(self._dest)
+            self._room_for_holes = disk.f_bavail * disk.f_frsize
+        self._room_for_holes -= size - member.stored
+        if self._room_for_holes < 0:
+            raise self._corrupt(
+                member.entry.name,
+                f"a sparse file of {size} bytes, whose holes are more than the disk has free",
+            )
+        write_segments(host, member.segments, data, size)
 
     def _make_way(self, name: bytes, host: bytes) -> None:
         """A later entry of the same name replaces the earlier one, as in every tar."""
         if not os.path.lexists(host):
             return
         if is_folder(host):
-            import shutil
-
-            shutil.rmtree(host)
-            for path in [p for p in self._folders if p == name or p.startswith(name + b"/")]:
-                del self._folders[path]
+            # As many as are there: to look through all that are known would be quadratic.
+            for path in _folders_below(host):
+                self._folders.pop(name + path[len(host) :], None)
+            remove_tree(os.fsdecode(host))
         else:
             os.unlink(host)
 
@@ -190,31 +244,16 @@ class Unpacker:
         try:
             os.link(self._host(target), host, follow_symlinks=False)
         except (FileNotFoundError, PermissionError):
-            raise CorruptError(
-                f"{self._name}: {os.fsdecode(entry.name)} links to {os.fsdecode(target)}, which is absent"
+            raise self._corrupt(
+                entry.name, f"links to {os.fsdecode(target[:200])!r}, which is absent"
             ) from None
 
 
-def _expanded(member: Member, data: Iterator[bytes]) -> Iterator[bytes]:
-    """The bytes of a file, the holes of a sparse one filled in with zeros."""
-    if member.segments is None:
-        yield from data
-        return
-    position, held = 0, b""
-    for offset, length in member.segments:
-        yield from _zeros(offset - position)
-        left = length
-        while left:
-            if not held:
-                held = next(data)
-            yield held[:left]
-            taken = min(left, len(held))
-            held, left = held[taken:], left - taken
-        position = offset + length
-    yield from _zeros(member.entry.size - position)
-
-
-def _zeros(count: int) -> Iterator[bytes]:
-    while count > 0:
-        yield ZEROS[:count]
-        count -= min(count, len(ZEROS))
+def _folders_below(top: bytes) -> Iterator[bytes]:
+    """A folder and all folders below it."""
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        yield folder
+        with os.scandir(folder) as entries:
+            waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]

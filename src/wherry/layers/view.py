@@ -6,6 +6,7 @@ merge down to the first opaque one.  Symlinks are resolved inside the view.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -120,6 +121,12 @@ class View:
                 status = os.lstat(path)
             except (FileNotFoundError, NotADirectoryError):
                 continue
+            except ValueError:
+                return None  # no name holds a NUL byte
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                return None
             if is_whiteout(path, status):
                 break
             if not stat.S_ISDIR(status.st_mode):

@@ -10,7 +10,7 @@ from wherry.layers.tree import TYPES
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 # Runs of zeros of this size and alignment become holes.
 HOLE = 1 << 16
@@ -29,6 +29,25 @@ def write_bytes(path: str | bytes, pieces: Iterable[bytes], size: int) -> None:
         position = 0
         for piece in pieces:
             position = _write_sparse(file, piece, position)
+        os.ftruncate(file, size)
+    finally:
+        os.close(file)
+
+
+def write_segments(
+    path: str | bytes, segments: Iterable[tuple[int, int]], pieces: Iterator[bytes], size: int
+) -> None:
+    """Create `path` (which must not exist) of `size` bytes: `pieces`, cut at the (offset, length) of
+    `segments`, and holes between them.  `pieces` are as many bytes as the segments."""
+    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        held = b""
+        for position, left in segments:
+            while left:
+                held = held or next(pieces)
+                part, held = held[:left], held[left:]
+                _write_sparse(file, part, position)
+                position, left = position + len(part), left - len(part)
         os.ftruncate(file, size)
     finally:
         os.close(file)

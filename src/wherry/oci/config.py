@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from wherry.errors import CorruptError
 from wherry.oci.digest import is_digest
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 # Where programs are looked for when an image does not say (as Docker's engine).
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+LARGEST_CONFIG = 1 << 24
+"""Bytes of a configuration, or of another JSON document of an image, that is read."""
 
 
 class History(NamedTuple):
@@ -70,9 +75,12 @@ class ImageConfig(NamedTuple):
         value["os"] = self.os
         value["rootfs"] = {"type": "layers", "diff_ids": list(self.diff_ids)}
         value.update(self.extra)
-        return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(
-            "utf-8", "surrogateescape"
-        )
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            # Bytes of a Dockerfile that are no UTF-8: as Go writes them.
+            return LONE.sub("\ufffd", text).encode()
 
 
 KNOWN = {"architecture", "variant", "author", "config", "created", "history", "os", "rootfs"}
@@ -107,6 +115,9 @@ def parse(data: bytes, name: str = "image config") -> ImageConfig:
 
 LISTS = ("Env", "Cmd", "Entrypoint", "Shell", "OnBuild")
 OBJECTS = ("Labels", "ExposedPorts", "Volumes")
+STRINGS = ("User", "WorkingDir", "StopSignal")
+LONE = re.compile("[\ud800-\udfff]")
+HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def check_run_config(config: dict[str, Any], name: str) -> None:
@@ -118,9 +129,13 @@ def check_run_config(config: dict[str, Any], name: str) -> None:
     for key in OBJECTS:
         if config.get(key) is not None and not isinstance(config[key], dict):
             raise CorruptError(f"{name}: config.{key} is not an object")
-    for key in ("User", "WorkingDir", "StopSignal"):
+    for key in STRINGS:
         if config.get(key) is not None and not isinstance(config[key], str):
             raise CorruptError(f"{name}: config.{key} is not a string")
+    for key in (*LISTS, *OBJECTS, *STRINGS):
+        value = config.get(key) or ()
+        if "\0" in value if isinstance(value, str) else any("\0" in each for each in value):
+            raise CorruptError(f"{name}: config.{key} has a NUL byte in it, which no program can be given")
 
 
 def load_object(data: bytes, name: str) -> dict[str, Any]:
@@ -131,6 +146,17 @@ def load_object(data: bytes, name: str) -> dict[str, Any]:
         raise CorruptError(f"{name} is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise CorruptError(f"{name} is not a JSON object")
+    return _whole(value) if HALF.search(data) else value
+
+
+def _whole(value: Any) -> Any:
+    """With U+FFFD for halves of characters, as Go reads JSON: what no encoding can write."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(each) for key, each in value.items()}
     return value
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import re
 import subprocess
 
 from wherry.errors import ContextError
 from wherry.layers.remove import remove_tree
 from wherry.layers.rootpath import resolve
 from wherry.remote.gitref import COMMIT
+from wherry.remote.urls import shown, without_user
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ class Repository:
     """One remote repository."""
 
     def __init__(self, ref: GitRef, access: Access = Access()) -> None:  # noqa: B008
-        self._ref = ref
+        # git is given the user and the password in its environment: its own files, which --keep-git-dir
+        # makes files of the image, and the URLs of submodules would keep them.
         self._env = _environment(ref.url, access)
+        self._ref = ref if ref.url.startswith("ssh://") else ref._replace(url=without_user(ref.url))
 
     def commit(self) -> str:
         """What the reference points to now.  Raises ContextError."""
@@ -124,19 +126,12 @@ class Repository:
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             reason = next((line for line in said if "fatal:" in line or "error:" in line), "")
-            reason = shown(
-                reason.replace(self._ref.url, shown(self._ref.url)) or f"exit code {done.returncode}"
-            )
+            reason = shown(reason) or f"exit code {done.returncode}"
             raise ContextError(
                 f"git {words[0]} of {shown(self._ref.url)} failed: {reason}",
                 hint="for a private repository: --secret id=GIT_AUTH_TOKEN,env=... or --ssh default",
             )
         return done.stdout.decode("utf-8", "surrogateescape")
-
-
-def shown(url: str) -> str:
-    """Without the name and password that it may carry."""
-    return re.sub(r"(?<=://)[^/@\s]*@", "", url)
 
 
 def _environment(url: str, access: Access) -> dict[str, str]:
@@ -153,11 +148,22 @@ def _environment(url: str, access: Access) -> dict[str, str]:
     if access.agent:
         env["SSH_AUTH_SOCK"] = access.agent
     settings = dict(SETTINGS)
-    if access.token and url.startswith("https://"):
-        header = base64.b64encode(f"x-access-token:{access.token}".encode()).decode()
-        host = "/".join(url.split("/", 3)[:3])
+    who = _who(url, access)
+    if who:
+        header = base64.b64encode(who.encode("utf-8", "surrogateescape")).decode()
+        host = "/".join(without_user(url).split("/", 3)[:3])
         settings[f"http.{host}/.extraHeader"] = f"Authorization: Basic {header}"
     return env | _settings(settings)
+
+
+def _who(url: str, access: Access) -> str:
+    """``user:password`` of a URL; else what the token says; else "".  A token is for https alone."""
+    from urllib.parse import unquote, urlsplit
+
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https") and parts.username is not None:
+        return f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return f"x-access-token:{access.token}" if access.token and parts.scheme == "https" else ""
 
 
 def _settings(settings: Mapping[str, str]) -> dict[str, str]:

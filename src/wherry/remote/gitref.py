@@ -10,6 +10,7 @@ import re
 from urllib.parse import parse_qsl, unquote
 
 from wherry.errors import ContextError
+from wherry.remote.urls import shown
 from wherry.typed import NamedTuple
 
 SCHEMES = ("https://", "http://", "ssh://", "git://")
@@ -77,7 +78,7 @@ def _queried(found: GitRef, query: str, text: str) -> GitRef:
             flag = value in TRUE
             found = found._replace(keep=flag) if name == "keep-git-dir" else found._replace(submodules=flag)
         else:
-            raise _wrong(text, f"unexpected {name}={value}")
+            raise _wrong(text, f"unexpected {name}")
     return found
 
 
@@ -99,4 +100,4 @@ def _inside(folder: str, text: str) -> str:
 
 
 def _wrong(text: str, why: str) -> ContextError:
-    return ContextError(f"invalid git reference {text!r}: {why}", hint="URL.git#REF:FOLDER")
+    return ContextError(f"invalid git reference {shown(text)!r}: {why}", hint="URL.git#REF:FOLDER")

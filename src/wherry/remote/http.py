@@ -10,7 +10,7 @@ import posixpath
 from urllib.parse import unquote, urlsplit
 
 from wherry.errors import ContextError
-from wherry.remote.git import shown
+from wherry.remote.urls import shown, without_user
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ class Downloads:
 
 
 def _key(url: str) -> str:
-    return hashlib.sha256(b"url\0" + url.encode("utf-8", "surrogateescape")).hexdigest()
+    # A digest of a password is a way to find it.
+    return hashlib.sha256(b"url\0" + shown(url).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _get(url: str, path: str, known: Known | None, before_body: Callable[[], object]) -> Known | None:
@@ -87,7 +88,8 @@ def _get(url: str, path: str, known: Known | None, before_body: Callable[[], obj
     headers = {"User-Agent": "wherry", "Accept-Encoding": "identity"}
     if known is not None and known.etag:
         headers["If-None-Match"] = known.etag
-    elif known is not None and known.last_modified:
+    elif known is not None and known.last_modified and shown(url) == url:
+        # A time alone does not tell what one user gets from what another one gets.
         headers["If-Modified-Since"] = known.last_modified
     auth = urlsplit(url).username
     if auth is not None:
@@ -95,18 +97,19 @@ def _get(url: str, path: str, known: Known | None, before_body: Callable[[], obj
         headers |= urllib3.make_headers(basic_auth=f"{unquote(auth)}:{unquote(password)}")
     try:
         with _manager(url) as pool:
-            answer = pool.request("GET", shown(url), headers=headers, preload_content=False)
+            answer = pool.request("GET", without_user(url), headers=headers, preload_content=False)
             if answer.status == 304 and known is not None:
                 return None
             if answer.status != 200:
+                reason = (answer.reason or "")[:80]
                 raise ContextError(
-                    f"{shown(url)}: the server answered {answer.status} {answer.reason or ''}".rstrip(),
+                    f"{shown(url)}: the server answered {answer.status} {reason}".rstrip(),
                     hint="open it in a browser, or with curl -v, to see why",
                 )
             before_body()
             return _save(answer, path)
     except (urllib3.exceptions.HTTPError, UnicodeError, ValueError) as error:
-        raise ContextError(f"{shown(url)} could not be fetched: {_reason(error)}") from None
+        raise ContextError(f"{shown(url)} could not be fetched: {shown(_reason(error))}") from None
 
 
 def _save(answer: BaseHTTPResponse, path: str) -> Known:
@@ -139,7 +142,14 @@ def _manager(url: str) -> PoolManager:
     parts = urlsplit(url)
     proxy = urllib.request.getproxies_environment().get(parts.scheme)
     if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
-        return urllib3.ProxyManager(proxy, retries=retries, timeout=timeout)
+        who = urlsplit(proxy)
+        headers = {}
+        if who.username is not None:
+            who_is = f"{unquote(who.username)}:{unquote(who.password or '')}"
+            headers = urllib3.make_headers(proxy_basic_auth=who_is)
+        return urllib3.ProxyManager(
+            without_user(proxy), proxy_headers=headers, retries=retries, timeout=timeout
+        )
     return urllib3.PoolManager(retries=retries, timeout=timeout)
 
 
