@@ -223,10 +223,35 @@ def test_half_a_wish_is_not_served(annotations: dict[str, str], reason: str) -> 
     assert [r.name for r in made.routes] == ["default/other:80"]
 
 
-def test_an_unknown_annotation_is_reported_and_the_route_is_served() -> None:
-    made = table(service(annotations={"hots": "a.example"}))
-    assert [r.name for r in made.routes] == ["default/web:80"]
-    assert "did you mean host?" in made.rejected[0].message
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("hosts", "did you mean host?"),
+        ("hots", "did you mean host?"),
+        ("Host", "did you mean host?"),
+        ("pth", "did you mean path?"),
+        ("read_timeout", "did you mean read-timeout?"),
+        ("auth", "is not an annotation of wherry"),
+        ("expose", "make it a label"),
+        ("", "is not an annotation of wherry"),
+        ("port.admin", "did you mean port?"),
+    ],
+)
+def test_a_name_that_is_not_known_is_not_served(name: str, hint: str) -> None:
+    """Somebody who mistypes the path, or asks for a password, must not find everything open."""
+    made = table(service(annotations={name: "a.example"}), service("other"))
+    if name != "port.admin":
+        assert [r.name for r in made.routes] == ["default/other:80"]
+    assert reasons(made) == ["unknown-annotation"] and hint in made.rejected[0].message
+
+
+def test_an_unknown_name_for_one_port_costs_that_port_only() -> None:
+    ports = [port(80, "http"), port(9000, "admin")]
+    wished = {"host": "a.example", "host.admin": "admin.example"}
+    made = table(service(ports=ports, annotations=wished | {"pth.admin": "/secret"}))
+    assert [r.host for r in made.routes] == ["a.example"] and reasons(made) == ["unknown-annotation"]
+    made = table(service(ports=ports, annotations=wished | {"pth": "/secret"}))
+    assert made.routes == () and reasons(made) == ["unknown-annotation"]
 
 
 @pytest.mark.parametrize(
