@@ -71,7 +71,9 @@ def route_options(options: Options, domain: str, *, local: bool) -> RouteOptions
     from wherry.proxy.routes import Options as RouteOptions
 
     checked = checked_domain(options.string("domain") or domain)
-    return RouteOptions(checked, options.flag("endpoints"), bool(resolvers(options)), local)
+    return RouteOptions(
+        checked, options.flag("endpoints"), bool(resolvers(options)), local=local, slices=not local
+    )
 
 
 def checked_domain(text: str) -> str:

@@ -19,12 +19,16 @@ ANNOTATION_PREFIX = "wherry.dev/"
 
 
 class Port(NamedTuple):
-    """One port of a Service (ServicePort).  `target` is a number, or the name of a container's port."""
+    """One port of a Service (ServicePort).  `target` is a number, or the name of a container's port.
+
+    `app_protocol` is what its pods speak, as written; "" where nothing is said.
+    """
 
     name: str
     port: int
     target: int | str
     protocol: str = "TCP"
+    app_protocol: str = ""
 
 
 class Service(NamedTuple):
@@ -55,10 +59,10 @@ class SlicePort(NamedTuple):
 
 
 class EndpointSlice(NamedTuple):
-    """What routing needs of an EndpointSlice: `addresses` are the ready ones only.
+    """What routing needs of an EndpointSlice: `addresses` are the ready ones.
 
-    `service` is the label ``kubernetes.io/service-name``.  An address that is terminating, or whose ready
-    condition is false, has been left out.
+    `service` is the label ``kubernetes.io/service-name``.  `terminating` are the addresses that end and still
+    serve: the last resort where a Service has no ready one (KEP-1669).  All others have been left out.
     """
 
     namespace: str
@@ -66,6 +70,7 @@ class EndpointSlice(NamedTuple):
     service: str
     ports: tuple[SlicePort, ...] = ()
     addresses: tuple[str, ...] = ()
+    terminating: tuple[str, ...] = ()
 
 
 class Rejected(NamedTuple):
