@@ -4,11 +4,12 @@
     wherry.dev/path             /api                     default /
     wherry.dev/port             a port's name or number  default: the one named http, else 80, else first
     wherry.dev/protocol         http | https             default: https for a port named https or 443
-    wherry.dev/connect-timeout  5s                       how long nginx waits (ms, s, m, h)
+    wherry.dev/connect-timeout  1s                       how long nginx waits (ms, s, m, h)
     wherry.dev/read-timeout     60s
     wherry.dev/send-timeout     60s
     wherry.dev/body-size        1m                       largest request body (k, m, g; 0: no limit)
     wherry.dev/websocket        true | false             default true
+    wherry.dev/buffering        true | false             default false: answers go out as they come
 
 A name with a port's name behind a dot (``wherry.dev/host.admin``) makes one more route, to that port.
 """
@@ -156,4 +157,5 @@ READERS: dict[str, Callable[[str], object]] = {
     "send-timeout": _time,
     "body-size": _size,
     "websocket": _flag,
+    "buffering": _flag,
 }

@@ -61,8 +61,8 @@ class SlicePort(NamedTuple):
 class EndpointSlice(NamedTuple):
     """What routing needs of an EndpointSlice: `addresses` are the ready ones.
 
-    `service` is the label ``kubernetes.io/service-name``.  `terminating` are the addresses that end and still
-    serve: the last resort where a Service has no ready one (KEP-1669).  All others have been left out.
+    `service` is the label ``kubernetes.io/service-name``.  `terminating` are the addresses that end and
+    still serve: the last resort where a Service has no ready one (KEP-1669).  All others are left out.
     """
 
     namespace: str
@@ -87,14 +87,19 @@ class Rejected(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """How nginx talks to one upstream.  Times in milliseconds, `body_size` in bytes (0: no limit)."""
+    """How nginx talks to one upstream.  Times in milliseconds, `body_size` in bytes (0: no limit).
+
+    A connection is short of time on purpose: the address of a Service that is new may lead nowhere until
+    kube-proxy knows it, and only another connection finds out that it does now.
+    """
 
     protocol: str = "http"
-    connect_timeout: int = 5_000
+    connect_timeout: int = 1_000
     read_timeout: int = 60_000
     send_timeout: int = 60_000
     body_size: int = 1 << 20
     websocket: bool = True
+    buffering: bool = False
 
 
 class Route(NamedTuple):

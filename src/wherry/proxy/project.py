@@ -92,8 +92,8 @@ def endpoint_slice(object_: Mapping[str, Any]) -> EndpointSlice:
 def last_resort(conditions: Mapping[str, Any]) -> bool:
     """Whether an endpoint that is not ready takes connections while its Service has none that is.
 
-    discovery/v1: without a word `ready` and `serving` are true and `terminating` is false.  One that is ready
-    is used whether it ends or not (publishNotReadyAddresses), as kube-proxy does.
+    discovery/v1: without a word `ready` and `serving` are true and `terminating` is false.  One that is
+    ready is used whether it ends or not (publishNotReadyAddresses), as kube-proxy does.
     """
     return conditions.get("serving") is not False and conditions.get("terminating") is True
 

@@ -28,9 +28,9 @@ class Options(NamedTuple):
     """How Services become routes.
 
     `domain` ends the default host.  With `endpoints` requests go to the ready addresses, otherwise to the
-    ClusterIP where there is one.  `slices` says that all EndpointSlices are known, so that a Service without
-    one has no pod.  `names` says that nginx can look names up (it has a resolver).  `local`
-    allows loopback addresses: for a folder on a laptop, never for a cluster.
+    ClusterIP where there is one.  `slices` says that all EndpointSlices are known, so that a Service
+    without one has no pod.  `names` says that nginx can look names up (it has a resolver).  `local` allows
+    loopback addresses: for a folder on a laptop, never for a cluster.
     """
 
     domain: str = "cluster.local"

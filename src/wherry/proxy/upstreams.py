@@ -73,7 +73,7 @@ def protocol_of(port: Port, wanted: str | None) -> str:
             said = names.shown(port.app_protocol)
             raise NoUpstream(
                 "bad-protocol",
-                f"appProtocol {said} is not passed on; wherry.dev/protocol: http sends HTTP/1.1 all the same",
+                f"appProtocol {said} is not passed on; wherry.dev/protocol: http sends HTTP/1.1 anyway",
             )
         return known
     return "https" if port.name == "https" or port.port == 443 else "http"
