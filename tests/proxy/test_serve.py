@@ -6,8 +6,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -165,6 +168,113 @@ def test_one_bad_route_is_set_aside_and_the_others_are_served(pod: Pod, backends
     answers(pod.port, "new.example", 200, "one")
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    ["listen       {0};", "listen\t127.0.0.1:{0};", "listen *:{0};", 'listen "{0}";', "listen\n{0};"],
+)
+def test_a_hand_written_file_gives_way_to_the_generators(
+    pod: Pod, backends: Backends, spelling: str
+) -> None:
+    """Whether it is the same socket, or one that is in the way of the other."""
+    pod.write(f'server{{{spelling.format(pod.port)} return 200 \'{{"name": "hand"}}\';}}')
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    assert ask(pod.port, "one.example").json()["name"] == "hand"
+    for turn, name in enumerate(("one", "two")):
+        pod.publish(one=backends[name].port)
+        answers(pod.port, "one.example", 200, name)
+        pod.write(f'server{{{spelling.format(pod.port)} return 200 \'{{"name": "hand{turn}"}}\';}}')
+        answers(pod.port, "one.example", 200, f"hand{turn}")
+    assert "in use" not in proxy.said()
+    assert proxy.end() == 0
+    wait_until(lambda: proxy.nginx() == [])
+
+
+def test_requests_are_finished_by_the_nginx_that_makes_way(pod: Pod, backends: Backends) -> None:
+    backends["slow"] = Backend("slow", delay=1.0)
+    everywhere = pod.rendered(slow=backends["slow"].port).replace(
+        "127.0.0.1:" + str(pod.port), str(pod.port)
+    )
+    pod.write(everywhere)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    before = backends["slow"].connections
+    with ThreadPoolExecutor(1) as clients:
+        answer = clients.submit(ask, pod.port, "slow.example")
+        wait_until(lambda: backends["slow"].connections > before)
+        pod.publish(one=backends["one"].port)
+        answers(pod.port, "one.example", 200, "one")
+        assert answer.result().status == 200
+
+
+def test_what_cannot_be_applied_is_said_once_a_pause_and_everywhere(
+    pod: Pod, backends: Backends, tmp_path: Path
+) -> None:
+    """A port that somebody else has: no spinning, /readyz and status tell, what serves goes on."""
+    metrics = free_port()
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve("--metrics", f"127.0.0.1:{metrics}")
+    proxy.says("started: generation 1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wanted = pod.rendered(one=backends["two"].port)
+        port = taken.getsockname()[1]
+        pod.write(wanted.replace(str(pod.port), str(port)))
+        proxy.says("Address already in use")
+        time.sleep(2.5)
+        assert proxy.said().count("not applied") <= 3, proxy.said()
+        assert state(metrics, "/readyz")[0] == 503
+        assert f"cannot listen on 127.0.0.1:{port}" in state(metrics, "/readyz")[1]
+        assert state(metrics, "/serving")[0] == 200
+        command = [sys.executable, "-m", "wherry", "proxy", "status", "--dir", str(pod.folder)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert f"last fault   cannot listen on 127.0.0.1:{port}" in shown
+        assert ask(pod.port, "one.example").json()["name"] == "one"
+    answers(port, "one.example", 200, "two")
+    wait_until(lambda: state(metrics, "/readyz")[0] == 200)
+
+
+def state(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [("127.0.0.1:80", "ports below 1024 are root's"), ("192.0.2.7:8080", "an address of this machine")],
+)
+@pytest.mark.parametrize("command", ["serve", "run"])
+def test_an_address_that_cannot_be_had_is_the_end_with_a_hint(
+    tmp_path: Path, command: str, address: str, hint: str
+) -> None:
+    """As a plain user, in a network where ports below 1024 are root's."""
+    folder = Path(tempfile.mkdtemp(prefix="wp-"))
+    folder.chmod(0o777)
+    (folder / "default.conf").write_text(render([], RenderOptions(listen=(address,), access_log="")))
+    words = ["serve", "--dir", str(folder)]
+    if command == "run":
+        words = ["run", "--from-dir", str(folder), "--listen", address]
+    script = 'ip link set lo up; exec setpriv --reuid 65534 --clear-groups -- "$@"'
+    wherry = [sys.executable, "-m", "wherry", "proxy", *words]
+    try:
+        done = subprocess.run(
+            ["unshare", "--net", "sh", "-c", script, "sh", *wherry],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+            env={**os.environ, "XDG_RUNTIME_DIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+    finally:
+        shutil.rmtree(folder)
+    assert done.returncode == 1 and hint in done.stderr, done.stderr
+    assert f"cannot listen on {address}" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_the_last_good_configuration_survives_a_restart_with_a_bad_file(
     pod: Pod, backends: Backends
 ) -> None:
@@ -285,7 +395,9 @@ def test_health_readiness_and_metrics(pod: Pod, backends: Backends) -> None:
     ):
         assert line in text, text
     assert re.search(r'^wherry_proxy_last_event_age_seconds{source="file"} [0-9.e-]+$', text, re.MULTILINE)
-    assert get("/readyz")[0] == 200, "what was served still is"
+    assert get("/serving")[0] == 200, "what was served still is"
+    code, text = get("/readyz")
+    assert code == 503 and 'unknown directive "nonsense"' in text
     assert get("/nothing")[0] == 404
 
 

@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz`` and ``/metrics`` over HTTP, for probes and Prometheus."""
+"""``/healthz``, ``/readyz``, ``/serving`` and ``/metrics`` over HTTP, for probes and Prometheus."""
 
 from __future__ import annotations
 
@@ -61,8 +61,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._state(self.server.monitor.unhealthy())
         elif path == "/readyz":
             self._state(self.server.monitor.unready())
+        elif path == "/serving":
+            self._state(self.server.monitor.not_serving())
         else:
-            self._answer(404, b"there is /healthz, /readyz and /metrics\n")
+            self._answer(404, b"there is /healthz, /readyz, /serving and /metrics\n")
 
     do_HEAD = do_GET  # noqa: N815  http.server asks for this name
 

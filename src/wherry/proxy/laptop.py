@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import shutil
@@ -16,7 +17,7 @@ from wherry.proxy.news import News
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import report
 from wherry.proxy.reload.files import explained
-from wherry.proxy.reload.transaction import Candidate, Parts
+from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -128,6 +129,10 @@ class Laptop:
                 self._follow.gave_up(error)
             hint = f" ({error.hint})" if error.hint else ""
             self._say(f"{report.stamp(datetime.datetime.now())}, not applied: {error.message}{hint}")
+            with contextlib.suppress(ProxyError):
+                status.write_outcome(
+                    self._state, Outcome("failed", self._reloader.generation, error.message)
+                )
             raise
 
     def _apply(self, table: Table) -> None:
@@ -136,6 +141,8 @@ class Laptop:
 
         parts = Parts(table.routes, text)
         outcome = self._reloader.apply(Candidate(text(table.routes), lambda: parts))
+        if outcome.kind == "refused" and not self._reloader.running:
+            raise ProxyError(f"nginx refuses the configuration: {outcome.message}")
         self._monitor.applied(outcome)
         if outcome.kind != "unchanged":
             now = datetime.datetime.now()

@@ -159,7 +159,7 @@ def _pod(options: PodOptions) -> Manifest:
                 memory="512Mi",
                 ports=[("http", LISTEN), ("metrics", NGINX_HEALTH)],
                 lifecycle={"preStop": {"sleep": {"seconds": LEAVE}}},
-                readinessProbe=_probe("/readyz", NGINX_HEALTH, 2),
+                readinessProbe=_probe("/serving", NGINX_HEALTH, 2),
                 livenessProbe=_probe("/healthz", NGINX_HEALTH, 10),
             ),
             # It has no readiness probe: what was served goes on being served while it hears nothing.

@@ -70,7 +70,7 @@ def tree(routes: Sequence[Route], options: RenderOptions) -> list[Directive]:
         *chosen.blocks,
         *tables(routes, values),
         *_trust(options.trusted),
-        _log_format(),
+        *([_log_format()] if options.access_log else ()),
         _server(profiles, options),
     ]
 
