@@ -123,11 +123,13 @@ class Snapshot(NamedTuple):
 
     A source that follows EndpointSlices gives them always, with or without ``--endpoints``: a Service whose
     slices hold no ready address is answered with 503 either way, and a headless one has nothing else.
+    `urgent`: what is new since the last one lets requests be answered that could not be.
     """
 
     services: Sequence[Service] = ()
     slices: Sequence[EndpointSlice] = ()
     rejected: Sequence[Rejected] = ()
+    urgent: bool = False
 
 
 class Sink(Protocol):
