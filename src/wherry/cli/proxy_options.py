@@ -180,5 +180,7 @@ def serve_metrics(options: Options, monitor: Monitor) -> None:
 
 
 def say(line: str) -> None:
-    """A line for people: stderr."""
-    print(line, file=sys.stderr, flush=True)
+    """A line for people: stderr.  Names in it may be a stranger's."""
+    from wherry.proxy.names import visible
+
+    print(visible(line), file=sys.stderr, flush=True)

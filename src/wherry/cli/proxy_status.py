@@ -94,7 +94,9 @@ def _table(folder: str, routes: Written | None, outcome: dict[str, Any] | None) 
         aside += [tuple(r) for r in routes.table.rejected]
     if aside:
         lines += ["", *_columns([("NOT SERVED", "REASON", "WHY"), *aside])]
-    return "\n".join(lines)
+    from wherry.proxy.names import visible
+
+    return "\n".join(map(visible, lines))
 
 
 def _columns(rows: list[Any]) -> list[str]:

@@ -30,6 +30,11 @@ def shown(text: str) -> str:
     return ascii(cut)
 
 
+def visible(text: str) -> str:
+    """`text` for a terminal: what could move its cursor, or hide what stands there, is escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def dns_name(text: str) -> str:
     """A host name in lower case (RFC 1123 labels).  Raises Refused."""
     name = text.lower() if text.isascii() else ""
