@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -412,3 +413,26 @@ def test_nothing_in_a_manifest_reaches_the_terminal_but_text(laptop: Laptop) -> 
     assert "NOT SERVED" in shown
     for text in (laptop.proxy.said(), shown):
         assert all(c.isprintable() or c == "\n" for c in text), ascii(text)
+
+
+def test_nohup_and_usr1_do_not_end_it(start: Start, tmp_path: Path, backends: Backends) -> None:
+    """The terminal goes away; logs are rotated."""
+    logs = Path(tempfile.mkdtemp(prefix="wp-"))
+    logs.chmod(0o777)  # nginx's workers, which are nobody's, open it themselves
+    log = logs / "access.log"
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services/one.yaml").write_text(manifest("one", backends["one"].port))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a child inherits it, as from nohup(1)
+    try:
+        made = Laptop(start, tmp_path / "services", "--access-log", str(log))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    made.proxy.says("started: generation 1")
+    made.proxy.process.send_signal(signal.SIGHUP)
+    log.rename(logs / "rotated")
+    made.proxy.process.send_signal(signal.SIGUSR1)
+    wait_until(log.exists)
+    wait_until(lambda: ask(made.port, "one.example").status == 200 and '"route":"' in log.read_text())
+    assert made.proxy.process.poll() is None
+    assert made.proxy.end() == 0
+    shutil.rmtree(logs)

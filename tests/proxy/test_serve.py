@@ -500,3 +500,121 @@ def test_without_a_folder_it_says_what_is_missing(start: Start, tmp_path: Path) 
     proxy = start("serve", "--dir", str(tmp_path / "absent"))
     assert proxy.process.wait(PATIENCE) == 1
     assert f"{tmp_path}/absent is not a directory" in proxy.said()
+
+
+@pytest.mark.parametrize("address", ["[::1]", "127.0.0.1", ""])
+def test_metrics_are_served_on_either_family_and_on_both(pod: Pod, address: str) -> None:
+    port = free_port()
+    proxy = pod.serve("--metrics", f"{address}:{port}")
+    proxy.says("waiting for")
+    for host, meant in (("[::1]", address in ("[::1]", "")), ("127.0.0.1", address in ("127.0.0.1", ""))):
+        try:
+            with urllib.request.urlopen(f"http://{host}:{port}/healthz", timeout=PATIENCE) as answer:
+                assert meant and answer.status == 200
+        except OSError:
+            assert not meant
+
+
+def test_workers_are_as_many_as_cpus_are_allowed(pod: Pod) -> None:
+    one = min(os.sched_getaffinity(0))
+    pod.publish()
+    command = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(pod.folder)]
+    process = subprocess.Popen(["taskset", "-c", str(one), *command], stderr=subprocess.DEVNULL)
+    try:
+        answers(pod.port, "one.example", 404)
+        assert "worker_processes 1;" in (pod.folder / ".wherry/live/nginx.conf").read_text()
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def test_more_connections_than_the_soft_limit_of_descriptors(pod: Pod, backends: Backends) -> None:
+    """And where the hard limit is low, that is said."""
+    pod.publish(one=backends["one"].port)
+    wherry = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(pod.folder)]
+    for limits, told in (("-Sn 64", ""), ("-n 200", "only 200 files may be open")):
+        process = subprocess.Popen(
+            ["sh", "-c", f'ulimit {limits}; exec "$@"', "sh", *wherry, "--workers", "1"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            answers(pod.port, "one.example", 200, "one")
+            if not told:
+                held = [socket.create_connection(("127.0.0.1", pod.port)) for _ in range(150)]
+                assert ask(pod.port, "one.example").status == 200
+                for link in held:
+                    link.close()
+        finally:
+            process.terminate()
+            _, said = process.communicate(timeout=PATIENCE)
+        assert told in said and ("files may be open" in said) == bool(told)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "file", "null", "closed", "full", "tty"])
+def test_the_access_log_goes_to_any_standard_output(
+    pod: Pod, backends: Backends, tmp_path: Path, kind: str
+) -> None:
+    pod._options = pod._options._replace(access_log="/dev/stdout")
+    pod.publish(one=backends["one"].port)
+    wherry = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(pod.folder)]
+    ours, theirs = -1, subprocess.DEVNULL
+    if kind == "pipe":
+        ours, theirs = os.pipe()
+    elif kind == "tty":
+        ours, theirs = os.openpty()
+    elif kind == "socket":
+        left, right = socket.socketpair()
+        ours, theirs = left.detach(), right.detach()
+    elif kind in ("file", "full"):
+        path = "/dev/full" if kind == "full" else str(tmp_path / "out")
+        theirs = os.open(path, os.O_WRONLY | os.O_CREAT)
+        ours = os.open(path, os.O_RDONLY)
+    words = ["sh", "-c", 'exec "$@" >&-', "sh", *wherry] if kind == "closed" else wherry
+    process = subprocess.Popen(words, stdout=theirs, stderr=subprocess.PIPE, text=True)
+    try:
+        answers(pod.port, "one.example", 200, "one")
+        pod.publish(one=backends["two"].port)
+        answers(pod.port, "one.example", 200, "two")
+        process.send_signal(signal.SIGUSR1)
+        assert ask(pod.port, "one.example").status == 200
+        if kind in ("pipe", "socket", "tty", "file"):
+            said = b""
+            while said.count(b'"route":"default/one:80"') < 3:
+                part = os.read(ours, 1 << 16)
+                said += part
+    finally:
+        process.terminate()
+        _, complaints = process.communicate(timeout=PATIENCE)
+        for descriptor in {ours, theirs} - {-1, subprocess.DEVNULL}:
+            os.close(descriptor)
+    assert "emerg" not in complaints and "Traceback" not in complaints, complaints
+
+
+@pytest.mark.root
+def test_the_access_log_goes_to_a_file_of_another_user(pod: Pod, tmp_path: Path) -> None:
+    """As after `sudo -u www-data wherry … > log`: the shell of root opened it."""
+    folder = Path(tempfile.mkdtemp(prefix="wp-"))
+    folder.chmod(0o777)
+    port = free_port()
+    options = RenderOptions(listen=(f"127.0.0.1:{port}",), access_log="/dev/stdout")
+    (folder / "default.conf").write_text(render([], options))
+    out = tmp_path / "out"
+    out.touch(0o600)
+    wherry = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(folder)]
+    with out.open("ab") as file:
+        process = subprocess.Popen(
+            ["setpriv", "--reuid", "65534", "--clear-groups", "--", *wherry],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+    try:
+        answers(port, "one.example", 404)
+        wait_until(lambda: b'"status":404' in out.read_bytes())
+    finally:
+        process.terminate()
+        _, complaints = process.communicate(timeout=PATIENCE)
+        shutil.rmtree(folder)
+    assert "Permission denied" not in complaints, complaints

@@ -109,7 +109,9 @@ class Laptop:
             follow.wake()
 
         for number in (*ENDS, signal.SIGCHLD):
-            signal.signal(number, end)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup; a job in the background
+                signal.signal(number, end)
+        signal.signal(signal.SIGUSR1, self._open_logs)
         try:
             follow.run(stop)
         finally:
@@ -119,6 +121,11 @@ class Laptop:
         if self._ended:
             raise ProxyError("nginx ended by itself", hint="its own message stands above")
         return 0
+
+    def _open_logs(self, _number: int, _frame: object) -> None:
+        """As nginx does at this signal."""
+        if self._own.process is not None and self._own.process.alive():
+            self._own.process.send(signal.SIGUSR1)
 
     def _publish(self, table: Table) -> None:
         """Raises ProxyError, and then is called again; while nothing is served that is the end."""

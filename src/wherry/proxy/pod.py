@@ -130,7 +130,7 @@ def _deployment(options: PodOptions) -> Manifest:
 
 def _pod(options: PodOptions) -> Manifest:
     follow = [*_watched(options), *options.source, *options.rendering]
-    listing = [*follow, "--listen", f"0.0.0.0:{LISTEN}"]
+    listing = [*follow, "--listen", f":{LISTEN}"]
     return {
         "serviceAccountName": NAME,
         "automountServiceAccountToken": False,
@@ -155,7 +155,7 @@ def _pod(options: PodOptions) -> Manifest:
             _container(
                 "serve",
                 options,
-                ["--metrics", f"0.0.0.0:{NGINX_HEALTH}", "--grace", str(DRAIN)],
+                ["--metrics", f":{NGINX_HEALTH}", "--grace", str(DRAIN)],
                 memory="512Mi",
                 ports=[("http", LISTEN), ("metrics", NGINX_HEALTH)],
                 lifecycle={"preStop": {"sleep": {"seconds": LEAVE}}},
@@ -166,7 +166,7 @@ def _pod(options: PodOptions) -> Manifest:
             _container(
                 "generate",
                 options,
-                [*listing, "--metrics", f"0.0.0.0:{GENERATOR_HEALTH}"],
+                [*listing, "--metrics", f":{GENERATOR_HEALTH}"],
                 memory="256Mi",
                 token=True,
                 ports=[("gen-metrics", GENERATOR_HEALTH)],

@@ -6,9 +6,9 @@
     VIRTUAL_PROTO  http | https              default http
 
 Each as a label or an environment variable (the label wins); labels under ``wherry.dev/`` say the rest.
-Containers that ask for the same host and path share the requests, host by host.  The image wing is not known
-here: whoever makes the source brings a function that gives running containers as ``docker inspect`` shows
-them.
+Containers that ask for the same host and path share the requests, host by host.  The image wing is not
+known here: whoever makes the source brings a function that gives running containers as ``docker inspect``
+shows them.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def project(containers: Iterable[Mapping[str, Any]]) -> Snapshot:
             for host in found.hosts:
                 by_host.setdefault((host, found.rest), []).append(found)
     groups: dict[tuple[Pairs, tuple[_Found, ...]], list[str]] = {}
-    for (host, rest), those in by_host.items():
-        groups.setdefault((rest, tuple(those)), []).append(host)
+    for (host, rest), sharing in by_host.items():
+        groups.setdefault((rest, tuple(sharing)), []).append(host)
     services, slices = [], []
     for name, ((rest, those), hosts) in _named(groups.items()):
         first, annotations = those[0], (("host", ",".join(hosts)), *rest)
