@@ -84,13 +84,21 @@ def _labels() -> Manifest:
     return {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "wherry"}
 
 
+def _instance(options: PodOptions) -> Manifest:
+    """Labels of one installation's objects, wherever they lie: what is deleted with it."""
+    return {**_labels(), "app.kubernetes.io/instance": options.into}
+
+
 def _meta(options: PodOptions, **other: str) -> Manifest:
-    return {"name": NAME, "namespace": options.into, "labels": _labels(), **other}
+    return {"name": NAME, "namespace": options.into, "labels": _instance(options), **other}
 
 
 def _rights(options: PodOptions) -> Iterator[Manifest]:
-    """To list and watch what is followed: in all namespaces, or in each of those named."""
-    whole = {"name": f"wherry-{NAME}", "labels": _labels()}
+    """To list and watch what is followed: in all namespaces, or in each of those named.
+
+    They lie outside the pod's namespace, so its name is in theirs: two installations do not meet.
+    """
+    whole = {"name": f"wherry-{NAME}-{options.into}", "labels": _instance(options)}
     if not options.watched:
         yield _role("ClusterRole", whole)
         yield _binding("ClusterRole", whole, options)
