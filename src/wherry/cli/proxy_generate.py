@@ -48,7 +48,12 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    if os.getpid() == 1:
+        from wherry.proxy.supervise import in_child
+
+        in_child(say)
     from wherry.proxy.follow import Follow
+    from wherry.proxy.heartbeat import Heartbeat
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.publish import Publisher
 
@@ -75,6 +80,7 @@ def run(options: Options) -> int:
             signal.signal(number, end)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it says "open your logs again", and there is none
     say(f"following {', '.join(followed)}; writing {folder}/default.conf")
+    Heartbeat(folder, monitor).start()
     follow.run(stop)
     return 0
 

@@ -46,6 +46,7 @@ def run(options: Options) -> int:
     state = os.path.abspath(options.string("state") or os.path.join(folder, ".wherry"))
     nginx = Nginx.find(options.string("nginx") or "nginx")
     monitor = Monitor(("file",))
+    monitor.folder = folder
     serve_metrics(options, monitor)
     if options.flag("signal-only"):
         return _signal_only(options, nginx, folder, state, monitor)

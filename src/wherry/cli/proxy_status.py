@@ -13,7 +13,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-    from wherry.proxy.status import Written
+    from wherry.proxy.status import Heard, Written
 
 COMMAND = Command(
     "proxy status",
@@ -43,9 +43,9 @@ def run(options: Options) -> int:
         if routes is None and outcome is None:
             continue
         print(
-            _json(folder, routes, outcome)
+            _json(folder, routes, outcome, status.read_sources(folder))
             if options.string("format") == "json"
-            else _table(folder, routes, outcome)
+            else _table(folder, routes, outcome, status.read_sources(folder))
         )
         shown += 1
     if not shown:
@@ -59,13 +59,15 @@ def _folders(given: str | None) -> list[str]:
     return [given] if given is not None else [*running(), POD]
 
 
-def _json(folder: str, routes: Written | None, outcome: dict[str, Any] | None) -> str:
+def _json(folder: str, routes: Written | None, outcome: dict[str, Any] | None, heard: Heard | None) -> str:
     table = routes.table if routes else None
     return json.dumps(
         {
             "directory": folder,
             "generation": outcome["generation"] if outcome else None,
             "outcome": outcome,
+            "sources": heard.sources if heard else None,
+            "stale": _trouble(heard),
             "routes": [r._asdict() | {"settings": r.settings._asdict()} for r in table.routes]
             if table
             else [],
@@ -74,7 +76,13 @@ def _json(folder: str, routes: Written | None, outcome: dict[str, Any] | None) -
     )
 
 
-def _table(folder: str, routes: Written | None, outcome: dict[str, Any] | None) -> str:
+def _trouble(heard: Heard | None) -> list[str]:
+    from wherry.proxy.monitor import STALE
+
+    return heard.trouble(time.time(), STALE) if heard else []
+
+
+def _table(folder: str, routes: Written | None, outcome: dict[str, Any] | None, heard: Heard | None) -> str:
     lines = [f"directory    {folder}"]
     if outcome is not None:
         lines.append(
@@ -82,6 +90,13 @@ def _table(folder: str, routes: Written | None, outcome: dict[str, Any] | None) 
         )
         if outcome.get("message"):
             lines.append(f"last fault   {outcome['message']}")
+    if heard is not None:
+        known = ", ".join(
+            f"{name} ({_ago(last) if last is not None else 'never heard'})"
+            for name, last in heard.sources.items()
+        )
+        lines.append(f"sources      {known}")
+    lines += [f"stale        {trouble}" for trouble in _trouble(heard)]
     aside = [tuple(r) for r in outcome.get("set_aside", ())] if outcome else []
     away = {r[0] for r in aside}
     if routes is not None:

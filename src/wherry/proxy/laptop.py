@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from wherry.errors import ProxyError
 from wherry.proxy import status
 from wherry.proxy.follow import Follow
+from wherry.proxy.heartbeat import Heartbeat
 from wherry.proxy.news import News
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import report
@@ -112,9 +113,12 @@ class Laptop:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup; a job in the background
                 signal.signal(number, end)
         signal.signal(signal.SIGUSR1, self._open_logs)
+        heartbeat = Heartbeat(state, self._monitor)
+        heartbeat.start()
         try:
             follow.run(stop)
         finally:
+            heartbeat.stop()  # the folder is about to be removed
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if self._own.process is not None:
                 self._own.process.quit(GRACE)

@@ -48,6 +48,8 @@ class Monitor:
         self._build_seconds = 0.0
         self._outcome: Outcome | None = None
         self._error: str | None = None
+        self.folder: str | None = None
+        """Where another process writes routes.json and sources.json, for one that has no table itself."""
         self.durations: list[Callable[[str, float], None]] = []
 
     def heard(self, source: str) -> None:
