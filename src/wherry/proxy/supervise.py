@@ -1,8 +1,8 @@
 """A container's first process that outlives the program in it.
 
 A pod is Ready while all its containers run: a generator that is killed (out of memory) and takes its
-container with it would take an nginx that serves out of its Service.  So the work is a child, which is begun
-again.
+container with it would take an nginx that serves out of its Service.  So the work is a child, which is
+begun again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def in_child(say: Callable[[str], object]) -> None:
     """Return in a child that does the work; the parent never returns.  Call it before any thread exists.
 
     The parent begins another child where one was killed, or ended after SETTLED seconds; one that ends of
-    itself before has said what is wrong, and its exit code is the container's.  It passes ENDS on and reaps.
+    itself before has said what is wrong, and its exit code is the container's.  It passes ENDS on, and
+    reaps.
     """
     pause = FIRST_PAUSE
     while True:

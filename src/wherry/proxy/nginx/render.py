@@ -145,7 +145,7 @@ def _authority(trusted: Sequence[str]) -> Iterator[Directive]:
     yield _set("port", "80")
     yield where("$wherry_scheme", "=", "https", [_set("port", "443")])
     yield _set("named", "$http_host")
-    whole = r"^[^ ]+ [a-z]+://(?<wherry_uri_host>[^/?# ]*)"
+    whole = r"^[^ ]+ [a-z]+://(?<wherry_uri_host>[^/? ]*)"
     yield where("$request", "~*", whole, [_set("named", "$wherry_uri_host")])
     port = r":(?<wherry_named_port>[1-9][0-9]{0,4})\z"
     both = [_set("authority", "$host:$wherry_named_port"), _set("port", "$wherry_named_port")]
