@@ -87,6 +87,7 @@ def test_code_is_made_of_wherrys_own_text_only() -> None:
         "fallback",
         "fields",
         "target",
+        "again",
         "message",
         "value",
         "settings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -39,11 +40,19 @@ def addresses(text: str, included: Callable[[str], Iterable[str]], default: int 
     `included` gives the texts of the files that an ``include`` names; `default` is the port of a server
     that has no ``listen`` (80 for root, 8000 for others).
     """
-    ours = _OURS.findall(text)
-    emitted = len(_SERVER.findall(text)) == 1 and len(_LISTEN.findall(text)) == len(ours) > 0
-    if emitted and not _INCLUDE.search(text):
-        return list(dict.fromkeys(a for word in ours for a in _address(word, ())))
+    words = _emitted(text)
+    if words:
+        return list(dict.fromkeys(address for word in words for address in _address(word, ())))
     return list(dict.fromkeys(_Reader(included, default).read(text, "http", 0)))
+
+
+@functools.lru_cache(4)  # what is served, and what shall be, each asked for several times
+def _emitted(text: str) -> tuple[str, ...]:
+    """The words behind ``listen`` where the emitter wrote `text`, else none."""
+    ours = _OURS.findall(text)
+    if len(_SERVER.findall(text)) != 1 or len(_LISTEN.findall(text)) != len(ours):
+        return ()
+    return () if _INCLUDE.search(text) else tuple(ours)
 
 
 class _Reader:

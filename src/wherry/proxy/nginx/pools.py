@@ -26,7 +26,7 @@ from wherry.proxy.names import is_name
 from wherry.proxy.nginx.config import REMEMBERED, Directive, block, simple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from wherry.proxy.model import Route
 
@@ -64,34 +64,24 @@ def pools(routes: Sequence[Route], limit: int, keepalive: int) -> Pools:
 
     `keepalive` is the number of idle connections that one worker keeps to one block's addresses.
     """
-    blocks: dict[tuple[Key, bool], Directive] = {}
-
-    def named(key: Key, route: Route, kept: int) -> str:
-        """The name of the block, which is made if there is none."""
-        found = blocks.get((key, bool(kept)))
-        if found is None:
-            found = blocks[key, bool(kept)] = _block(_name(key, route.name, kept), key[2], kept)
-        return found.args[0]
-
-    places: dict[tuple[Key, str], Place] = {}
-    for route, key in _by_need(routes):
-        if route.addresses and (key, route.spare) not in places:
-            full = len(blocks) >= limit
-            places[key, route.spare] = _place(route, key, named, keepalive, full=full)
-    keys = [(_key(route), route.spare) for route in routes]
-    return Pools(tuple(places.get(key, NOWHERE) for key in keys), tuple(blocks.values()))
-
-
-def _place(
-    route: Route, key: Key, named: Callable[[Key, Route, int], str], keepalive: int, *, full: bool
-) -> Place:
-    alone = route.addresses[0] if len(route.addresses) == 1 else ""
-    shared = _many_names(route)
-    bare = alone if alone and (full or shared or is_name(alone)) else route.spare if full else ""
-    if bare:
-        return Place(bare, bare)
-    again = alone or named((key[0], "", key[2]), route, 0)
-    return Place(again, again, fresh=True) if shared else Place(named(key, route, keepalive), again)
+    blocks: dict[str, Directive] = {}
+    places = [NOWHERE] * len(routes)
+    known: dict[str | tuple[Key, str], Place] = {}
+    for index in _by_need(routes):
+        route = routes[index]
+        addresses = route.addresses
+        if not addresses:
+            continue
+        alone = len(addresses) == 1 and route.settings.protocol == "http"
+        key = addresses[0] if alone else (_key(route), route.spare)
+        place = known.get(key)
+        if place is None:
+            bare = _bare(route, full=len(blocks) >= limit)
+            place = known[key] = (
+                Place(bare, bare) if bare else _in_blocks(route, _key(route), keepalive, blocks)
+            )
+        places[index] = place
+    return Pools(tuple(places), tuple(blocks.values()))
 
 
 def _key(route: Route) -> Key:
@@ -100,24 +90,45 @@ def _key(route: Route) -> Key:
     return protocol, route.host if protocol == "https" else "", route.addresses
 
 
+def _bare(route: Route, *, full: bool) -> str:
+    """The address to use without a block, or "" where blocks are to be made."""
+    addresses = route.addresses
+    if len(addresses) == 1 and (full or _many_names(route) or is_name(addresses[0])):
+        return addresses[0]
+    return route.spare if full else ""
+
+
+def _in_blocks(route: Route, key: Key, keepalive: int, blocks: dict[str, Directive]) -> Place:
+    """A place in blocks of its own, which are put into `blocks` unless they are there."""
+    protocol, _, addresses = key
+    again = addresses[0]
+    if len(addresses) > 1:
+        again = _name((protocol, "", addresses), route.name, 0)
+        blocks.setdefault(again, _block(again, addresses, 0))
+    if _many_names(route):
+        return Place(again, again, fresh=True)
+    first = _name(key, route.name, keepalive)
+    blocks.setdefault(first, _block(first, addresses, keepalive))
+    return Place(first, again)
+
+
 def _many_names(route: Route) -> bool:
     """Whether one block would hold TLS connections for several server names."""
     return route.settings.protocol == "https" and route.host.startswith("*.")
 
 
-def _by_need(routes: Sequence[Route]) -> Iterable[tuple[Route, Key]]:
-    """Those first whose every new connection costs a TLS handshake; further hosts of theirs last."""
-    seen: set[tuple[str, ...]] = set()
-    ranked: tuple[list[tuple[Route, Key]], ...] = ([], [], [])
-    for route in routes:
-        key = _key(route)
-        if not key[1]:
-            rank = 1
-        else:
-            rank = 2 if route.addresses in seen else 0
-            seen.add(route.addresses)
-        ranked[rank].append((route, key))
-    return [pair for rank in ranked for pair in rank]
+def _by_need(routes: Sequence[Route]) -> Iterable[int]:
+    """Indices: those first whose every new connection costs a TLS handshake; their further hosts last."""
+    tls = [index for index, route in enumerate(routes) if route.settings.protocol == "https"]
+    if not tls:
+        return range(len(routes))
+    first: dict[tuple[str, ...], int] = {}
+    for index in tls:
+        first.setdefault(routes[index].addresses, index)
+    spoken = frozenset(tls)
+    plain = [index for index in range(len(routes)) if index not in spoken]
+    ahead = frozenset(first.values())
+    return [*first.values(), *plain, *(index for index in tls if index not in ahead)]
 
 
 @functools.lru_cache(REMEMBERED)

@@ -64,8 +64,11 @@ def tree(routes: Sequence[Route], options: RenderOptions) -> list[Directive]:
     values = []
     for route, place in zip(routes, chosen.places, strict=True):
         profile = (route.settings, place.fresh)
-        name = "503" if place is NOWHERE else profiles.setdefault(profile, f"p{len(profiles)}")
-        values.append(f"{name} {place.first} {route.name} {place.again}")
+        name = "503" if place is NOWHERE else profiles.get(profile)
+        if name is None:
+            name = profiles[profile] = f"p{len(profiles)}"
+        again = "" if place.again == place.first else " " + place.again
+        values.append(f"{name} {place.first} {route.name}{again}")
     return [
         *chosen.blocks,
         *tables(routes, values),
@@ -168,9 +171,13 @@ def _loggable() -> Iterator[Directive]:
 
 
 def _dispatch() -> Iterator[Directive]:
-    """A route's value is "<location> <target> <name> <again>": one lookup in the big maps gives all."""
-    fields = ("place", "target", "name", "again")
-    pattern = "^" + " ".join(f"(?<wherry_{field}>[^ ]+)" for field in fields) + r"\z"
+    """A route's value is "<location> <target> <name>[ <again>]": one lookup in the big maps gives all.
+
+    Without the last word it is the target that is tried again.
+    """
+    again = r"(?=(?:[^ ]+ [^ ]+ )?(?<wherry_again>[^ ]+)(?: [^ ]+)?\z)"
+    fields = r"(?<wherry_target>[^ ]+) (?<wherry_name>[^ ]+)(?: [^ ]+)?\z"
+    pattern = rf"^(?<wherry_place>[^ ]+) {again}{fields}"
     yield where("$wherry_route", "~", pattern, [_rewrite("/$wherry_place")])
     yield _rewrite("/404")
 
