@@ -73,7 +73,7 @@ def tree(routes: Sequence[Route], options: RenderOptions) -> list[Directive]:
         *chosen.blocks,
         *tables(routes, values),
         *_trust(options.trusted),
-        *([_log_format()] if options.access_log else ()),
+        *(_log_formats() if options.access_log else ()),
         _server(profiles, options),
     ]
 
@@ -82,6 +82,20 @@ def _trust(networks: Sequence[str]) -> Iterator[Directive]:
     if networks:
         entries = [simple("default", "0"), *(Directive(network, ("1",)) for network in networks)]
         yield block("geo", (Code("$realip_remote_addr"), Code("$wherry_trusted")), entries)
+
+
+def _log_formats() -> Iterator[Directive]:
+    """Two: a request that is refused before it is looked at (400) never comes to _loggable."""
+    pattern = rf"~^:(?<wherry_cut_request>{UTF_8})"
+    entries = [simple("default", ""), Directive(Code(pattern), ("1",))]
+    yield block("map", (Code("$wherry_logged:$request"), Code("$wherry_early")), entries)
+    fields = (
+        '{"time":"$time_iso8601","route":"","status":$status,"request":"$wherry_cut_request",'
+        '"client":"$remote_addr","bytes_in":$request_length,"bytes_out":$bytes_sent,'
+        '"seconds":$request_time,"request_id":"$request_id"}'
+    )
+    yield simple("log_format", "wherry_early", "escape=json", Code(fields))
+    yield _log_format()
 
 
 def _log_format() -> Directive:
@@ -164,6 +178,7 @@ def _loggable() -> Iterator[Directive]:
 
     nginx's own escaping passes such bytes on.  A text of ASCII is one look at each of its bytes.
     """
+    yield _set("logged", "1")
     for field, said in LOGGED:
         yield _set(f"log_{field}", said)
         cut = rf"^(?<wherry_cut_{field}>{UTF_8})[\x80-\xff]"
@@ -196,7 +211,8 @@ def _rewrite(to: str) -> Directive:
 
 def _behaviour(options: RenderOptions) -> Iterator[Directive]:
     if options.access_log:
-        yield simple("access_log", options.access_log, "wherry")
+        yield simple("access_log", options.access_log, "wherry", Code("if=$wherry_logged"))
+        yield simple("access_log", options.access_log, "wherry_early", Code("if=$wherry_early"))
     else:
         yield simple("access_log", "off")
     yield simple("server_tokens", "off")
