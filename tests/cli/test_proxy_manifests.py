@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fakes.apiserver import ApiServer
 from support.wherry import Wherry
 from wherry import __version__
 
@@ -111,3 +112,43 @@ def test_nonsense_is_refused_here_and_not_by_kubectl(
     wherry: Wherry, words: tuple[str, ...], says: str
 ) -> None:
     assert says in wherry.fails("proxy", "manifests", *words)
+
+
+def test_two_installations_do_not_meet(wherry: Wherry) -> None:
+    """What lies outside the pod's namespace is named after it, and labelled so that it can be removed."""
+    names: set[tuple[str, str, str]] = set()
+    for words in (
+        ("--into", "edge"),
+        ("--into", "other"),
+        ("--into", "edge", "-n", "shop"),
+        ("--into", "other", "-n", "shop"),
+    ):
+        for object_ in yaml.safe_load_all(wherry("proxy", "manifests", *words)):
+            meta = object_["metadata"]
+            if object_["kind"] == "Namespace":
+                continue
+            assert meta["labels"]["app.kubernetes.io/instance"] == words[1]
+            if meta.get("namespace") != words[1]:
+                name = (object_["kind"], meta.get("namespace", ""), meta["name"])
+                assert name not in names and words[1] in meta["name"]
+                names.add(name)
+            if "roleRef" in object_:
+                assert object_["roleRef"]["name"] == meta["name"]
+                assert object_["subjects"][0]["namespace"] == words[1]
+    assert len(names) == 8
+
+
+def test_a_namespace_that_is_not_there_is_refused_before_half_is_applied(
+    wherry: Wherry, tmp_path: Path
+) -> None:
+    api = ApiServer(tmp_path)
+    try:
+        env = {"KUBECONFIG": str(api.kubeconfig())}
+        said = wherry.fails("proxy", "manifests", "-n", "default", "-n", "nosuch", code=1, env=env)
+        assert "there is no namespace nosuch" in said and "kubectl create namespace nosuch" in said
+        found = wherry.run("proxy", "manifests", "-n", "default", env=env)
+        assert found.returncode == 0 and "namespace: default" in found.stdout
+    finally:
+        api.stop()
+    unknown = wherry.run("proxy", "manifests", "-n", "nosuch", env=env)
+    assert unknown.returncode == 0 and unknown.stderr == "", "who cannot be asked says nothing"

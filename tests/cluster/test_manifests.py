@@ -37,7 +37,7 @@ def kubectl(api: ApiServer) -> Iterator[Kubectl]:
     yield one
     # The namespace stays: there is no controller here that would end it.
     one("-n", "wherry", "delete", "deployment,service,poddisruptionbudget,serviceaccount", "--all")
-    one("delete", "clusterrolebinding,clusterrole", "wherry-nginx")
+    one("delete", "clusterrolebinding,clusterrole", "wherry-nginx-wherry")
 
 
 def test_kubectl_applies_the_folder_and_what_the_command_prints(
@@ -47,8 +47,8 @@ def test_kubectl_applies_the_folder_and_what_the_command_prints(
     assert {line.split()[0] for line in said} == {
         "namespace/wherry",
         "serviceaccount/nginx",
-        "clusterrole.rbac.authorization.k8s.io/wherry-nginx",
-        "clusterrolebinding.rbac.authorization.k8s.io/wherry-nginx",
+        "clusterrole.rbac.authorization.k8s.io/wherry-nginx-wherry",
+        "clusterrolebinding.rbac.authorization.k8s.io/wherry-nginx-wherry",
         "deployment.apps/nginx",
         "service/nginx",
         "poddisruptionbudget.policy/nginx",

@@ -85,6 +85,9 @@ class ApiServer:
 
     # -- what a test does --------------------------------------------------------------------------
 
+    namespaces: frozenset[str] = frozenset({"default"})
+    """Those that are there when somebody asks for one."""
+
     def create(self, object_: Object) -> None:
         self._put(object_)
 
@@ -266,6 +269,10 @@ class _Handler(BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(text, keep_blank_values=True))
         api = self.server.api
         api.requests.append((path, query))
+        if path.startswith("/api/v1/namespaces/") and path.count("/") == 4:
+            known = path.rpartition("/")[2] in api.namespaces
+            self._json({"kind": "Namespace"}) if known else self._status(404, "NotFound", "not found")
+            return
         found = _resource(path)
         verb = "watch" if query.get("watch") == "true" else "list"
         if found is None:

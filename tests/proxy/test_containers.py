@@ -76,6 +76,40 @@ def test_the_port_is_the_only_exposed_one_or_80(exposed: tuple[str, ...], port: 
     assert only(container(env=HOST, exposed=exposed)).addresses == (f"10.88.0.2:{port}",)
 
 
+def shares(*containers: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    made = table(*containers)
+    assert made.rejected == ()
+    return {route.host: route.addresses for route in made.routes}
+
+
+@pytest.mark.parametrize(("one", "two"), [("a,b", "b,a"), ("a, b", "B,a"), ("a,b,a", "b,a,b")])
+def test_the_order_of_hosts_says_nothing(one: str, two: str) -> None:
+    both = ("10.88.0.2:80", "10.88.0.3:80")
+    first = container("one", {"VIRTUAL_HOST": one}, ip="10.88.0.2")
+    second = container("two", {"VIRTUAL_HOST": two}, ip="10.88.0.3")
+    assert shares(first, second) == {"a": both, "b": both}
+
+
+def test_containers_share_host_by_host() -> None:
+    one = container("web", {"VIRTUAL_HOST": "a,b"}, ip="10.88.0.2")
+    two = container("web-2", {"VIRTUAL_HOST": "b,c"}, ip="10.88.0.3", created="2026-01-02T00:00:00Z")
+    three = container("x", {"VIRTUAL_HOST": "c"}, ip="10.88.0.4", created="2026-01-03T00:00:00Z")
+    assert shares(one, two, three) == {
+        "a": ("10.88.0.2:80",),
+        "b": ("10.88.0.2:80", "10.88.0.3:80"),
+        "c": ("10.88.0.3:80", "10.88.0.4:80"),
+    }
+
+
+def test_who_wants_a_host_with_other_settings_is_told_who_has_it() -> None:
+    one = container("one", {"VIRTUAL_HOST": "a,b"})
+    labels = {"wherry.dev/read-timeout": "2s"}
+    two = container("two", {"VIRTUAL_HOST": "b,c"}, labels=labels, created="2026-01-02T00:00:00Z")
+    made = table(one, two)
+    assert [r.host for r in made.routes] == ["a", "b", "c"]
+    assert [r.reason for r in made.rejected] == ["host-taken"]
+
+
 @pytest.mark.parametrize("port", ["0", "65536", "http", "80;", "-1", "8 0", "\u0668\u0660"])
 def test_a_port_that_is_none_is_said(port: str) -> None:
     (rejected,) = table(container(env={**HOST, "VIRTUAL_PORT": port})).rejected

@@ -103,6 +103,7 @@ def test_no_annotation_reaches_for_what_those_needed() -> None:
         "send-timeout",
         "body-size",
         "websocket",
+        "buffering",
     }
 
 

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -394,3 +395,44 @@ def test_a_reload_that_wants_a_port_in_use_keeps_what_is_served(laptop: Laptop) 
     shutil.copy(laptop.folder / "one.yaml", laptop.folder / "copy.yaml")  # the same Service twice
     laptop.proxy.says("there is another Service of that name")
     assert ask(laptop.port, "one.example").json()["name"] == "one"
+
+
+def test_nothing_in_a_manifest_reaches_the_terminal_but_text(laptop: Laptop) -> None:
+    """Not the names of Services, of files, of annotations; neither in the log nor in status."""
+    evil = "\\u001b[2J\\u009b1m\\u202egnp"
+    laptop.write("evil.yaml", f'{{"kind": "Service", "metadata": {{"name": "x{evil}"}}}}')
+    laptop.write("kind.yaml", f'{{"kind": "y{evil}"}}')
+    meta = f'{{"name": "z", "annotations": {{"wherry.dev/{evil}": 5}}}}'
+    laptop.write("number.yaml", f'{{"kind": "Service", "metadata": {meta}}}')
+    laptop.write("esc\x1b[2J.yaml", "kind: Service\n  half: saved\n")
+    for told in ("bad-name", "unknown-kind", "quote it", "esc\\x1b[2J.yaml:2"):
+        laptop.proxy.says(told)
+    command = [sys.executable, "-m", "wherry", "proxy", "status"]
+    env = {**os.environ, "XDG_RUNTIME_DIR": str(laptop.proxy.runtime)}
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
+    assert "NOT SERVED" in shown
+    for text in (laptop.proxy.said(), shown):
+        assert all(c.isprintable() or c == "\n" for c in text), ascii(text)
+
+
+def test_nohup_and_usr1_do_not_end_it(start: Start, tmp_path: Path, backends: Backends) -> None:
+    """The terminal goes away; logs are rotated."""
+    logs = Path(tempfile.mkdtemp(prefix="wp-"))
+    logs.chmod(0o777)  # nginx's workers, which are nobody's, open it themselves
+    log = logs / "access.log"
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services/one.yaml").write_text(manifest("one", backends["one"].port))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a child inherits it, as from nohup(1)
+    try:
+        made = Laptop(start, tmp_path / "services", "--access-log", str(log))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    made.proxy.says("started: generation 1")
+    made.proxy.process.send_signal(signal.SIGHUP)
+    log.rename(logs / "rotated")
+    made.proxy.process.send_signal(signal.SIGUSR1)
+    wait_until(log.exists)
+    wait_until(lambda: ask(made.port, "one.example").status == 200 and '"route":"' in log.read_text())
+    assert made.proxy.process.poll() is None
+    assert made.proxy.end() == 0
+    shutil.rmtree(logs)

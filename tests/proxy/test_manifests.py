@@ -34,12 +34,45 @@ def test_several_documents_lists_and_other_kinds() -> None:
     typed = {"kind": "ServiceList", "items": [{k: v for k, v in service("d").items() if k != "kind"}]}
     found = parse("x.yaml", yaml_of(service("a"), {"kind": "Deployment"}, service("b"), many, typed))
     assert names(found) == ["a", "b", "c", "d"] and [s.service for s in found.slices] == ["c"]
-    assert not found.broken and found.rejected == ()
+    assert not found.broken
+    others = "is not followed; Services and EndpointSlices are"
+    assert said(found) == [f"x.yaml:3: Deployment {others}", f"x.yaml:7: Secret {others}"]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "---\n---\n", "# nothing\n", "null", "[1, 2]", "just text", "kind: 7"]
+    ("head", "message"),
+    [
+        ("kind: Servcie", "Servcie is not followed; did you mean Service?"),
+        ("kind: service", "service is not followed; did you mean Service?"),
+        ("kind: Endpointslice", "Endpointslice is not followed; did you mean EndpointSlice?"),
+        ("kind: Ingress", "Ingress is not followed; Services and EndpointSlices are"),
+        ("metadata: {}", "an object without a kind is not followed; Services and EndpointSlices are"),
+        ("kind: 7", "7 is not followed; Services and EndpointSlices are"),
+        (
+            "apiVersion: serving.knative.dev/v1\nkind: Service",
+            "serving.knative.dev/v1 Service is not followed; did you mean Service?",
+        ),
+        ('kind: "a\\e[2Jb"', "a\\x1b[2Jb is not followed; Services and EndpointSlices are"),
+        (
+            "apiVersion: v1\nkind: EndpointSlice",
+            "v1 EndpointSlice is not followed; did you mean EndpointSlice?",
+        ),
+    ],
 )
+def test_a_kind_that_is_not_followed_is_said_once(head: str, message: str) -> None:
+    document = f"{head}\nspec: {{}}\n"
+    found = parse("x.yaml", f"{document}---\n{document}".encode())
+    assert not found.broken and not found.services and said(found) == [f"x.yaml:1: {message}"]
+
+
+@pytest.mark.parametrize("version", ["v1", None])
+def test_our_own_kinds_are_followed_with_or_without_their_group(version: str | None) -> None:
+    made = {k: v for k, v in service("a").items() if k != "apiVersion"}
+    found = parse("x.yaml", yaml_of(made if version is None else {**made, "apiVersion": version}))
+    assert names(found) == ["a"] and not said(found)
+
+
+@pytest.mark.parametrize("text", ["", "---\n---\n", "# nothing\n", "null", "[1, 2]", "just text"])
 def test_a_file_without_an_object_is_no_fault(text: str) -> None:
     assert parse("x.yaml", text.encode()) == Manifests()
 

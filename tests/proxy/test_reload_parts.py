@@ -78,3 +78,31 @@ def test_what_comes_while_an_action_runs_counts_from_when_it_came() -> None:
     debounce.acted(5.0)
     debounce.changed(5.3)  # the action took half a second: quiet for long when it is over
     assert debounce.due() == 5.3
+
+
+def test_an_urgent_change_acts_at_once_and_takes_the_others_with_it() -> None:
+    debounce = Debounce(window=0.1, longest=1.0)
+    debounce.changed(5.0)
+    debounce.acted(5.0)
+    debounce.changed(5.01)
+    assert debounce.due() == pytest.approx(5.11)
+    debounce.changed(5.02, urgent=True)
+    assert debounce.due() == 5.01
+    debounce.acted(5.02)
+    debounce.changed(5.03)
+    assert debounce.due() == pytest.approx(5.13), "it is over"
+
+
+def test_a_storm_of_urgent_changes_is_gathered_like_others() -> None:
+    """Each reload leaves workers that drain; 32 generations of them would hold up the next for seconds."""
+    debounce = Debounce(window=0.1, longest=1.0)
+    now, acted = 100.0, 0
+    while now < 110.0:
+        now += 0.02
+        debounce.changed(now, urgent=True)
+        due = debounce.due()
+        assert due is not None and due <= now + 1.0
+        if due <= now:
+            debounce.acted(now)
+            acted += 1
+    assert 50 <= acted <= 67

@@ -91,7 +91,7 @@ def test_with_endpoints_requests_go_to_the_ready_addresses_only() -> None:
             endpoint("10.1.0.2"),
             endpoint("10.1.0.1"),
             endpoint("10.1.0.3", ready=False),
-            endpoint("10.1.0.4", terminating=True),
+            endpoint("10.1.0.4", ready=False, serving=True, terminating=True),
             {"addresses": ["10.1.0.5"]},
         ),
         endpoints=True,
@@ -115,6 +115,79 @@ def test_several_slices_are_one_upstream() -> None:
     two["metadata"]["name"] = "web-two"
     made = table(service(), slice_of("web", endpoint("10.1.0.1")), two, endpoints=True)
     assert only(made).addresses == ("10.1.0.1:8080", "10.1.0.2:8080")
+
+
+@pytest.mark.parametrize("ready", [True, False, None])
+@pytest.mark.parametrize("serving", [True, False, None])
+@pytest.mark.parametrize("terminating", [True, False, None])
+@pytest.mark.parametrize("beside", [True, False])
+def test_every_combination_of_an_endpoints_conditions(
+    ready: bool | None, serving: bool | None, terminating: bool | None, beside: bool
+) -> None:
+    """Without a word ready and serving are true, terminating is false; the last resort only alone."""
+    conditions = {"ready": ready, "serving": serving, "terminating": terminating}
+    said = {k: v for k, v in conditions.items() if v is not None}
+    ends = [{"addresses": ["10.1.0.1"], "conditions": said}]
+    others = [slice_of("web", endpoint("10.1.0.9"))] if beside else []
+    made = table(service(), slice_of("web", *ends), *others, endpoints=True)
+    used = "10.1.0.1:8080" in only(made).addresses
+    if ready is not False:
+        assert used
+    else:
+        assert used == (serving is not False and terminating is True and not beside)
+    whole = table(service(), slice_of("web", *ends), *others, slices=True)
+    assert only(whole).addresses == (("10.0.0.1:80",) if used or beside else ())
+
+
+def test_the_last_resort_of_a_port_is_a_slice_of_that_port() -> None:
+    """A ready pod that does not have the port is no reason to leave the one that ends and has it."""
+    made = table(
+        service(),
+        slice_of("web", endpoint("10.1.0.1"), ports=[port(9000, "other")]),
+        slice_of("web", endpoint("10.1.0.2", ready=False, serving=True, terminating=True)),
+        endpoints=True,
+    )
+    assert only(made).addresses == ("10.1.0.2:8080",)
+
+
+def test_a_service_whose_slices_would_be_known_and_are_not_has_no_pod() -> None:
+    assert only(table(service(), slices=True)).addresses == ()
+    assert only(table(service())).addresses == ("10.0.0.1:80",), "a folder knows of no slices"
+
+
+@pytest.mark.parametrize(
+    ("said", "spoken"),
+    [
+        ("http", "http"),
+        ("HTTP", "http"),
+        ("www", "http"),
+        ("https", "https"),
+        ("HTTPS", "https"),
+        ("kubernetes.io/ws", "http"),
+        ("kubernetes.io/wss", "https"),
+        ("kubernetes.io/h2c", None),
+        ("grpc", None),
+        ("tcp", None),
+        ("redis", None),
+        ("example.com/own", None),
+        ("https; return 200", None),
+        ("\x1b[0m", None),
+    ],
+)
+def test_app_protocol_is_followed_or_reported(said: str, spoken: str | None) -> None:
+    made = table(service(ports=[port(80, "web", appProtocol=said)]))
+    if spoken is None:
+        assert made.routes == () and reasons(made) == ["bad-protocol"]
+        assert made.rejected[0].message.isprintable()
+        asked = service(ports=[port(80, "web", appProtocol=said)], annotations={"protocol": "http"})
+        assert only(table(asked)).settings.protocol == "http", "whoever asks for it gets it"
+    else:
+        assert only(made).settings.protocol == spoken
+
+
+def test_app_protocol_is_stronger_than_the_ports_name() -> None:
+    plain = table(service(ports=[port(443, "https", appProtocol="http")]))
+    assert only(plain).settings.protocol == "http"
 
 
 @pytest.mark.parametrize("ip", ["None", ""])
@@ -223,10 +296,35 @@ def test_half_a_wish_is_not_served(annotations: dict[str, str], reason: str) -> 
     assert [r.name for r in made.routes] == ["default/other:80"]
 
 
-def test_an_unknown_annotation_is_reported_and_the_route_is_served() -> None:
-    made = table(service(annotations={"hots": "a.example"}))
-    assert [r.name for r in made.routes] == ["default/web:80"]
-    assert "did you mean host?" in made.rejected[0].message
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("hosts", "did you mean host?"),
+        ("hots", "did you mean host?"),
+        ("Host", "did you mean host?"),
+        ("pth", "did you mean path?"),
+        ("read_timeout", "did you mean read-timeout?"),
+        ("auth", "is not an annotation of wherry"),
+        ("expose", "make it a label"),
+        ("", "is not an annotation of wherry"),
+        ("port.admin", "did you mean port?"),
+    ],
+)
+def test_a_name_that_is_not_known_is_not_served(name: str, hint: str) -> None:
+    """Somebody who mistypes the path, or asks for a password, must not find everything open."""
+    made = table(service(annotations={name: "a.example"}), service("other"))
+    if name != "port.admin":
+        assert [r.name for r in made.routes] == ["default/other:80"]
+    assert reasons(made) == ["unknown-annotation"] and hint in made.rejected[0].message
+
+
+def test_an_unknown_name_for_one_port_costs_that_port_only() -> None:
+    ports = [port(80, "http"), port(9000, "admin")]
+    wished = {"host": "a.example", "host.admin": "admin.example"}
+    made = table(service(ports=ports, annotations=wished | {"pth.admin": "/secret"}))
+    assert [r.host for r in made.routes] == ["a.example"] and reasons(made) == ["unknown-annotation"]
+    made = table(service(ports=ports, annotations=wished | {"pth": "/secret"}))
+    assert made.routes == () and reasons(made) == ["unknown-annotation"]
 
 
 @pytest.mark.parametrize(

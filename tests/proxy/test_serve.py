@@ -6,8 +6,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -165,6 +168,113 @@ def test_one_bad_route_is_set_aside_and_the_others_are_served(pod: Pod, backends
     answers(pod.port, "new.example", 200, "one")
 
 
+@pytest.mark.parametrize(
+    "spelling",
+    ["listen       {0};", "listen\t127.0.0.1:{0};", "listen *:{0};", 'listen "{0}";', "listen\n{0};"],
+)
+def test_a_hand_written_file_gives_way_to_the_generators(
+    pod: Pod, backends: Backends, spelling: str
+) -> None:
+    """Whether it is the same socket, or one that is in the way of the other."""
+    pod.write(f'server{{{spelling.format(pod.port)} return 200 \'{{"name": "hand"}}\';}}')
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    assert ask(pod.port, "one.example").json()["name"] == "hand"
+    for turn, name in enumerate(("one", "two")):
+        pod.publish(one=backends[name].port)
+        answers(pod.port, "one.example", 200, name)
+        pod.write(f'server{{{spelling.format(pod.port)} return 200 \'{{"name": "hand{turn}"}}\';}}')
+        answers(pod.port, "one.example", 200, f"hand{turn}")
+    assert "in use" not in proxy.said()
+    assert proxy.end() == 0
+    wait_until(lambda: proxy.nginx() == [])
+
+
+def test_requests_are_finished_by_the_nginx_that_makes_way(pod: Pod, backends: Backends) -> None:
+    backends["slow"] = Backend("slow", delay=1.0)
+    everywhere = pod.rendered(slow=backends["slow"].port).replace(
+        "127.0.0.1:" + str(pod.port), str(pod.port)
+    )
+    pod.write(everywhere)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    before = backends["slow"].connections
+    with ThreadPoolExecutor(1) as clients:
+        answer = clients.submit(ask, pod.port, "slow.example")
+        wait_until(lambda: backends["slow"].connections > before)
+        pod.publish(one=backends["one"].port)
+        answers(pod.port, "one.example", 200, "one")
+        assert answer.result().status == 200
+
+
+def test_what_cannot_be_applied_is_said_once_a_pause_and_everywhere(
+    pod: Pod, backends: Backends, tmp_path: Path
+) -> None:
+    """A port that somebody else has: no spinning, /readyz and status tell, what serves goes on."""
+    metrics = free_port()
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve("--metrics", f"127.0.0.1:{metrics}")
+    proxy.says("started: generation 1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wanted = pod.rendered(one=backends["two"].port)
+        port = taken.getsockname()[1]
+        pod.write(wanted.replace(str(pod.port), str(port)))
+        proxy.says("Address already in use")
+        time.sleep(2.5)
+        assert proxy.said().count("not applied") <= 3, proxy.said()
+        assert state(metrics, "/readyz")[0] == 503
+        assert f"cannot listen on 127.0.0.1:{port}" in state(metrics, "/readyz")[1]
+        assert state(metrics, "/serving")[0] == 200
+        command = [sys.executable, "-m", "wherry", "proxy", "status", "--dir", str(pod.folder)]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert f"last fault   cannot listen on 127.0.0.1:{port}" in shown
+        assert ask(pod.port, "one.example").json()["name"] == "one"
+    answers(port, "one.example", 200, "two")
+    wait_until(lambda: state(metrics, "/readyz")[0] == 200)
+
+
+def state(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [("127.0.0.1:80", "ports below 1024 are root's"), ("192.0.2.7:8080", "an address of this machine")],
+)
+@pytest.mark.parametrize("command", ["serve", "run"])
+def test_an_address_that_cannot_be_had_is_the_end_with_a_hint(
+    tmp_path: Path, command: str, address: str, hint: str
+) -> None:
+    """As a plain user, in a network where ports below 1024 are root's."""
+    folder = Path(tempfile.mkdtemp(prefix="wp-"))
+    folder.chmod(0o777)
+    (folder / "default.conf").write_text(render([], RenderOptions(listen=(address,), access_log="")))
+    words = ["serve", "--dir", str(folder)]
+    if command == "run":
+        words = ["run", "--from-dir", str(folder), "--listen", address]
+    script = 'ip link set lo up; exec setpriv --reuid 65534 --clear-groups -- "$@"'
+    wherry = [sys.executable, "-m", "wherry", "proxy", *words]
+    try:
+        done = subprocess.run(
+            ["unshare", "--net", "sh", "-c", script, "sh", *wherry],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
+            env={**os.environ, "XDG_RUNTIME_DIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+    finally:
+        shutil.rmtree(folder)
+    assert done.returncode == 1 and hint in done.stderr, done.stderr
+    assert f"cannot listen on {address}" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_the_last_good_configuration_survives_a_restart_with_a_bad_file(
     pod: Pod, backends: Backends
 ) -> None:
@@ -285,7 +395,9 @@ def test_health_readiness_and_metrics(pod: Pod, backends: Backends) -> None:
     ):
         assert line in text, text
     assert re.search(r'^wherry_proxy_last_event_age_seconds{source="file"} [0-9.e-]+$', text, re.MULTILINE)
-    assert get("/readyz")[0] == 200, "what was served still is"
+    assert get("/serving")[0] == 200, "what was served still is"
+    code, text = get("/readyz")
+    assert code == 503 and 'unknown directive "nonsense"' in text
     assert get("/nothing")[0] == 404
 
 
@@ -388,3 +500,121 @@ def test_without_a_folder_it_says_what_is_missing(start: Start, tmp_path: Path) 
     proxy = start("serve", "--dir", str(tmp_path / "absent"))
     assert proxy.process.wait(PATIENCE) == 1
     assert f"{tmp_path}/absent is not a directory" in proxy.said()
+
+
+@pytest.mark.parametrize("address", ["[::1]", "127.0.0.1", ""])
+def test_metrics_are_served_on_either_family_and_on_both(pod: Pod, address: str) -> None:
+    port = free_port()
+    proxy = pod.serve("--metrics", f"{address}:{port}")
+    proxy.says("waiting for")
+    for host, meant in (("[::1]", address in ("[::1]", "")), ("127.0.0.1", address in ("127.0.0.1", ""))):
+        try:
+            with urllib.request.urlopen(f"http://{host}:{port}/healthz", timeout=PATIENCE) as answer:
+                assert meant and answer.status == 200
+        except OSError:
+            assert not meant
+
+
+def test_workers_are_as_many_as_cpus_are_allowed(pod: Pod) -> None:
+    one = min(os.sched_getaffinity(0))
+    pod.publish()
+    command = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(pod.folder)]
+    process = subprocess.Popen(["taskset", "-c", str(one), *command], stderr=subprocess.DEVNULL)
+    try:
+        answers(pod.port, "one.example", 404)
+        assert "worker_processes 1;" in (pod.folder / ".wherry/live/nginx.conf").read_text()
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def test_more_connections_than_the_soft_limit_of_descriptors(pod: Pod, backends: Backends) -> None:
+    """And where the hard limit is low, that is said."""
+    pod.publish(one=backends["one"].port)
+    wherry = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(pod.folder)]
+    for limits, told in (("-Sn 64", ""), ("-n 200", "only 200 files may be open")):
+        process = subprocess.Popen(
+            ["sh", "-c", f'ulimit {limits}; exec "$@"', "sh", *wherry, "--workers", "1"],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            answers(pod.port, "one.example", 200, "one")
+            if not told:
+                held = [socket.create_connection(("127.0.0.1", pod.port)) for _ in range(150)]
+                assert ask(pod.port, "one.example").status == 200
+                for link in held:
+                    link.close()
+        finally:
+            process.terminate()
+            _, said = process.communicate(timeout=PATIENCE)
+        assert told in said and ("files may be open" in said) == bool(told)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "file", "null", "closed", "full", "tty"])
+def test_the_access_log_goes_to_any_standard_output(
+    pod: Pod, backends: Backends, tmp_path: Path, kind: str
+) -> None:
+    pod._options = pod._options._replace(access_log="/dev/stdout")
+    pod.publish(one=backends["one"].port)
+    wherry = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(pod.folder)]
+    ours, theirs = -1, subprocess.DEVNULL
+    if kind == "pipe":
+        ours, theirs = os.pipe()
+    elif kind == "tty":
+        ours, theirs = os.openpty()
+    elif kind == "socket":
+        left, right = socket.socketpair()
+        ours, theirs = left.detach(), right.detach()
+    elif kind in ("file", "full"):
+        path = "/dev/full" if kind == "full" else str(tmp_path / "out")
+        theirs = os.open(path, os.O_WRONLY | os.O_CREAT)
+        ours = os.open(path, os.O_RDONLY)
+    words = ["sh", "-c", 'exec "$@" >&-', "sh", *wherry] if kind == "closed" else wherry
+    process = subprocess.Popen(words, stdout=theirs, stderr=subprocess.PIPE, text=True)
+    try:
+        answers(pod.port, "one.example", 200, "one")
+        pod.publish(one=backends["two"].port)
+        answers(pod.port, "one.example", 200, "two")
+        process.send_signal(signal.SIGUSR1)
+        assert ask(pod.port, "one.example").status == 200
+        if kind in ("pipe", "socket", "tty", "file"):
+            said = b""
+            while said.count(b'"route":"default/one:80"') < 3:
+                part = os.read(ours, 1 << 16)
+                said += part
+    finally:
+        process.terminate()
+        _, complaints = process.communicate(timeout=PATIENCE)
+        for descriptor in {ours, theirs} - {-1, subprocess.DEVNULL}:
+            os.close(descriptor)
+    assert "emerg" not in complaints and "Traceback" not in complaints, complaints
+
+
+@pytest.mark.root
+def test_the_access_log_goes_to_a_file_of_another_user(pod: Pod, tmp_path: Path) -> None:
+    """As after `sudo -u www-data wherry … > log`: the shell of root opened it."""
+    folder = Path(tempfile.mkdtemp(prefix="wp-"))
+    folder.chmod(0o777)
+    port = free_port()
+    options = RenderOptions(listen=(f"127.0.0.1:{port}",), access_log="/dev/stdout")
+    (folder / "default.conf").write_text(render([], options))
+    out = tmp_path / "out"
+    out.touch(0o600)
+    wherry = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(folder)]
+    with out.open("ab") as file:
+        process = subprocess.Popen(
+            ["setpriv", "--reuid", "65534", "--clear-groups", "--", *wherry],
+            stdout=file,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+    try:
+        answers(port, "one.example", 404)
+        wait_until(lambda: b'"status":404' in out.read_bytes())
+    finally:
+        process.terminate()
+        _, complaints = process.communicate(timeout=PATIENCE)
+        shutil.rmtree(folder)
+    assert "Permission denied" not in complaints, complaints

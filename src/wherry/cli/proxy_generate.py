@@ -48,11 +48,16 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    if os.getpid() == 1:
+        from wherry.proxy.supervise import in_child
+
+        in_child(say)
     from wherry.proxy.follow import Follow
+    from wherry.proxy.heartbeat import Heartbeat
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.publish import Publisher
 
-    rendering = render_options(options, "0.0.0.0:8080")
+    rendering = render_options(options, ":8080")
     followed = sources(options, otherwise_cluster=True)
     routing = route_options(options, "cluster.local", local="cluster" not in followed)
     folder = os.path.abspath(options.string("dir") or ".")
@@ -71,8 +76,11 @@ def run(options: Options) -> int:
         follow.wake()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it says "open your logs again", and there is none
     say(f"following {', '.join(followed)}; writing {folder}/default.conf")
+    Heartbeat(folder, monitor).start()
     follow.run(stop)
     return 0
 

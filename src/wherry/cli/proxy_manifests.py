@@ -6,10 +6,11 @@ import sys
 
 from wherry.cli.flags import Command, Flag, Options
 from wherry.cli.proxy_cluster import check_namespace, checked_namespaces, checked_selector
-from wherry.errors import UsageError
+from wherry.errors import NotFoundError, ProxyError, UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wherry.proxy.kube.client import Client
     from wherry.proxy.pod import PodOptions
 
 EXPOSED = "wherry.dev/expose=true"
@@ -58,9 +59,9 @@ def run(options: Options) -> int:
         def ignore_aliases(self, data: object) -> bool:
             return True
 
-    yaml.dump_all(
-        manifests(pod_options(options)), sys.stdout, Dumper=Plain, sort_keys=False, width=100, indent=2
-    )
+    asked = pod_options(options)
+    _check_namespaces(asked.watched)
+    yaml.dump_all(manifests(asked), sys.stdout, Dumper=Plain, sort_keys=False, width=100, indent=2)
     return 0
 
 
@@ -92,6 +93,40 @@ def pod_options(options: Options) -> PodOptions:
         source=("--selector", selector) if selector else (),
         rendering=tuple(rendering),
     )
+
+
+def _check_namespaces(namespaces: tuple[str, ...]) -> None:
+    """Raises NotFoundError for one that the cluster of kubectl's configuration does not have.
+
+    kubectl would apply everything but what belongs into it.  Where there is no cluster to ask, or it does
+    not tell, nothing is known and nothing said: the manifests may be for another.
+    """
+    if not namespaces:
+        return
+    try:
+        from wherry.proxy.kube.access import Finder
+        from wherry.proxy.kube.client import Client
+        from wherry.proxy.kube.reflector import Policy
+
+        client = Client(Finder(), Policy(connect=2.0, page=5.0))
+    except (ImportError, ProxyError):
+        return
+    for name in namespaces:
+        if _is_missing(client, name):
+            raise NotFoundError(
+                f"there is no namespace {name} at {client.server}", hint=f"kubectl create namespace {name}"
+            )
+
+
+def _is_missing(client: Client, namespace: str) -> bool:
+    from wherry.proxy.kube import faults
+
+    asked = faults.Asked("get", "", "namespaces", namespace, client.server, client.origin)
+    try:
+        client.get(f"/api/v1/namespaces/{namespace}", {}, asked)
+    except faults.Failed as failed:
+        return failed.fault.kind == faults.NOT_FOUND
+    return False
 
 
 def _image(text: str) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wherry.cli.flags import Options
     from wherry.proxy.model import Source
     from wherry.proxy.monitor import Monitor
+    from wherry.proxy.nginx.main import MainOptions
     from wherry.proxy.nginx.render import RenderOptions
     from wherry.proxy.routes import Options as RouteOptions
 
@@ -72,7 +73,9 @@ def route_options(options: Options, domain: str, *, local: bool) -> RouteOptions
     from wherry.proxy.routes import Options as RouteOptions
 
     checked = checked_domain(options.string("domain") or domain)
-    return RouteOptions(checked, options.flag("endpoints"), bool(resolvers(options)), local)
+    return RouteOptions(
+        checked, options.flag("endpoints"), bool(resolvers(options)), local=local, slices=not local
+    )
 
 
 def checked_domain(text: str) -> str:
@@ -90,7 +93,9 @@ def render_options(options: Options, listen: str) -> RenderOptions:
     log = options.string("access-log") or "-"
     return RenderOptions(
         listen=tuple(
-            f"{host}:{port}" for host, port in map(address, options.strings("listen") or [listen])
+            f"{host}:{port}"
+            for text in options.strings("listen") or [listen]
+            for host, port in addresses(text)
         ),
         pools=max(0, options.integer("pools") or 0),
         access_log=_log_path(log),
@@ -99,15 +104,32 @@ def render_options(options: Options, listen: str) -> RenderOptions:
     )
 
 
+def addresses(text: str) -> list[tuple[str, int]]:
+    """As address(); ``:8080`` is every address of both families, as far as this machine has them."""
+    host, port = address(text)
+    if host:
+        return [(host, port)]
+    import socket
+
+    every = [("0.0.0.0", port)]  # noqa: S104  that is what it means
+    try:
+        socket.socket(socket.AF_INET6).close()
+    except OSError:
+        return every
+    return [*every, ("[::]", port)]
+
+
 def address(text: str) -> tuple[str, int]:
-    """``127.0.0.1:8080``, ``[::1]:8080``, ``:8080``; an IPv6 address comes back in brackets."""
+    """``127.0.0.1:8080``, ``[::1]:8080``, ``:8080``; IPv6 comes back in brackets, "" is every address."""
     host, _, port = text.rpartition(":")
     try:
-        ip = ipaddress.ip_address(host.strip("[]") or "0.0.0.0")  # noqa: S104
+        ip = ipaddress.ip_address(host.strip("[]")) if host else None
         if not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
             raise ValueError(port)
     except ValueError:
         raise UsageError(f'"{text}" is not ADDRESS:PORT', hint="say 127.0.0.1:8080") from None
+    if ip is None:
+        return "", int(port)
     return (f"[{ip}]" if ip.version == 6 else str(ip)), int(port)
 
 
@@ -159,6 +181,32 @@ def _log_path(text: str) -> str:
     except Unquotable as error:
         raise UsageError(f"--access-log: {error}") from None
     return path
+
+
+CONNECTIONS = 4096
+"""Connections of one worker, to clients and to pods."""
+
+
+def main_options(options: Options, state: str) -> MainOptions:
+    """How nginx itself runs in `state`, within what this process may use; says where that is little."""
+    from wherry.proxy.nginx.main import MainOptions
+    from wherry.proxy.reload.limits import SPARE, cpus, descriptors
+
+    allowed = descriptors(2 * CONNECTIONS)
+    connections = min(CONNECTIONS, max(SPARE, allowed - SPARE))
+    if connections < CONNECTIONS:
+        say(
+            f"only {allowed} files may be open (ulimit -Hn): a worker serves about "
+            f"{connections // 2} clients at a time"
+        )
+    workers = checked_workers(options)
+    return MainOptions(
+        state,
+        workers=str(cpus()) if workers == "auto" else workers,
+        connections=connections,
+        drain=max(1, options.integer("drain") or 0),
+        descriptors=allowed,
+    )
 
 
 def checked_workers(options: Options) -> str:

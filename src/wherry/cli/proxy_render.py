@@ -48,7 +48,7 @@ def run(options: Options) -> int:
     from wherry.proxy.publish import Publisher
     from wherry.proxy.routes import Router
 
-    rendering = render_options(options, "0.0.0.0:8080")
+    rendering = render_options(options, ":8080")
     followed = sources(options, otherwise_cluster=True)
     routing = route_options(options, "cluster.local", local="cluster" not in followed)
     folder = options.string("dir")

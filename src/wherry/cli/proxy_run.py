@@ -10,7 +10,7 @@ from wherry.cli.proxy_options import (
     RENDER_FLAGS,
     ROUTE_FLAGS,
     SOURCE_FLAGS,
-    checked_workers,
+    main_options,
     render_options,
     route_options,
     say,
@@ -33,7 +33,6 @@ COMMAND = Command(
 def run(options: Options) -> int:
     from wherry.proxy.laptop import Laptop, private_directory
     from wherry.proxy.monitor import Monitor
-    from wherry.proxy.nginx.main import MainOptions
     from wherry.proxy.reload.binary import Nginx
     from wherry.proxy.reload.own import Own
     from wherry.proxy.reload.transaction import Reloader
@@ -46,8 +45,7 @@ def run(options: Options) -> int:
     try:
         monitor = Monitor(tuple(followed))
         serve_metrics(options, monitor)
-        workers, drain = checked_workers(options), max(1, options.integer("drain") or 0)
-        own = Own(nginx, MainOptions(state, workers=workers, drain=drain))
+        own = Own(nginx, main_options(options, state))
         laptop = Laptop(own, Reloader(own), rendering, monitor, say)
         say(f"following {', '.join(followed)}; listening on {', '.join(rendering.listen)}")
         return laptop.run(followed, routing, state)

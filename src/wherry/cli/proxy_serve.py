@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from wherry.cli.flags import Command, Flag, Options
-from wherry.cli.proxy_options import NGINX_FLAGS, checked_workers, say, serve_metrics
+from wherry.cli.proxy_options import NGINX_FLAGS, main_options, say, serve_metrics
 from wherry.errors import ProxyError
 from wherry.typed import TYPE_CHECKING
 
@@ -46,6 +46,7 @@ def run(options: Options) -> int:
     state = os.path.abspath(options.string("state") or os.path.join(folder, ".wherry"))
     nginx = Nginx.find(options.string("nginx") or "nginx")
     monitor = Monitor(("file",))
+    monitor.folder = folder
     serve_metrics(options, monitor)
     if options.flag("signal-only"):
         return _signal_only(options, nginx, folder, state, monitor)
@@ -53,14 +54,12 @@ def run(options: Options) -> int:
 
 
 def _own(options: Options, nginx: Nginx, folder: str, state: str, monitor: Monitor) -> int:
-    from wherry.proxy.nginx.main import MainOptions
     from wherry.proxy.reload.lifecycle import Lifecycle
     from wherry.proxy.reload.own import Own
     from wherry.proxy.reload.transaction import Reloader
     from wherry.proxy.server import Server
 
-    workers, drain = checked_workers(options), max(1, options.integer("drain") or 0)
-    own = Own(nginx, MainOptions(state, workers=workers, drain=drain))
+    own = Own(nginx, main_options(options, state))
     with Lifecycle(lambda: own.process) as life:
         grace = float(options.integer("grace") or 0)
         try:

@@ -15,7 +15,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-    from wherry.proxy.status import Written
+    from wherry.proxy.status import Heard, Written
 
 COMMAND = Command(
     "proxy status",
@@ -45,9 +45,9 @@ def run(options: Options) -> int:
         if routes is None and outcome is None:
             continue
         print(
-            _json(folder, routes, outcome)
+            _json(folder, routes, outcome, status.read_sources(folder))
             if options.string("format") == "json"
-            else _table(folder, routes, outcome)
+            else _table(folder, routes, outcome, status.read_sources(folder))
         )
         shown += 1
     if not shown:
@@ -61,13 +61,15 @@ def _folders(given: str | None) -> list[str]:
     return [given] if given is not None else [*running(), POD]
 
 
-def _json(folder: str, routes: Written | None, outcome: dict[str, Any] | None) -> str:
+def _json(folder: str, routes: Written | None, outcome: dict[str, Any] | None, heard: Heard | None) -> str:
     table = routes.table if routes else None
     return json.dumps(
         {
             "directory": folder,
             "generation": outcome["generation"] if outcome else None,
             "outcome": outcome,
+            "sources": heard.sources if heard else None,
+            "stale": _trouble(heard),
             "routes": [r._asdict() | {"settings": r.settings._asdict()} for r in table.routes]
             if table
             else [],
@@ -76,7 +78,13 @@ def _json(folder: str, routes: Written | None, outcome: dict[str, Any] | None) -
     )
 
 
-def _table(folder: str, routes: Written | None, outcome: dict[str, Any] | None) -> str:
+def _trouble(heard: Heard | None) -> list[str]:
+    from wherry.proxy.monitor import STALE
+
+    return heard.trouble(time.time(), STALE) if heard else []
+
+
+def _table(folder: str, routes: Written | None, outcome: dict[str, Any] | None, heard: Heard | None) -> str:
     lines = [f"directory    {folder}"]
     if outcome is not None:
         lines.append(
@@ -84,6 +92,13 @@ def _table(folder: str, routes: Written | None, outcome: dict[str, Any] | None) 
         )
         if outcome.get("message"):
             lines.append(f"last fault   {printable(outcome['message'])}")
+    if heard is not None:
+        known = ", ".join(
+            f"{name} ({_ago(last) if last is not None else 'never heard'})"
+            for name, last in heard.sources.items()
+        )
+        lines.append(f"sources      {known}")
+    lines += [f"stale        {trouble}" for trouble in _trouble(heard)]
     aside = [tuple(r) for r in outcome.get("set_aside", ())] if outcome else []
     away = {r[0] for r in aside}
     if routes is not None:
@@ -96,7 +111,7 @@ def _table(folder: str, routes: Written | None, outcome: dict[str, Any] | None) 
         aside += [tuple(r) for r in routes.table.rejected]
     if aside:
         lines += ["", *_columns([("NOT SERVED", "REASON", "WHY"), *aside])]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _columns(rows: list[Any]) -> list[str]:

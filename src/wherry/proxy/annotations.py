@@ -4,11 +4,12 @@
     wherry.dev/path             /api                     default /
     wherry.dev/port             a port's name or number  default: the one named http, else 80, else first
     wherry.dev/protocol         http | https             default: https for a port named https or 443
-    wherry.dev/connect-timeout  5s                       how long nginx waits (ms, s, m, h)
+    wherry.dev/connect-timeout  1s                       how long nginx waits (ms, s, m, h)
     wherry.dev/read-timeout     60s
     wherry.dev/send-timeout     60s
     wherry.dev/body-size        1m                       largest request body (k, m, g; 0: no limit)
     wherry.dev/websocket        true | false             default true
+    wherry.dev/buffering        true | false             default false: answers go out as they come
 
 A name with a port's name behind a dot (``wherry.dev/host.admin``) makes one more route, to that port.
 """
@@ -48,35 +49,37 @@ class Wish(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One annotation that is not followed.  With `fatal` the Service's route is not served at all."""
+    """One annotation that is not followed, and costs its Service the route."""
 
     reason: str
     message: str
-    fatal: bool
 
 
 def read(pairs: tuple[tuple[str, str], ...]) -> tuple[list[Wish], list[Problem]]:
     """What the annotations ask for: the main wish first, then one for each ``name.port`` group.
 
-    A value that cannot be followed is fatal: half a wish served could open what was meant to be closed.
-    An unknown name is only reported.
+    What cannot be followed, a name or a value, costs the whole wish: half of it served could open what was
+    meant to be closed.  A fault in the main group is one in all of them, for they begin with it.
     """
     if not pairs:
         return [Wish()], []
     groups: dict[str, dict[str, str]] = {"": {}}
     problems: list[Problem] = []
+    unknown: set[str] = set()
     for key, value in pairs:
         name, _, port = key.partition(".")
-        if name not in READERS or (port and name == "port"):
-            problems.append(Problem("unknown-annotation", _unknown(key), fatal=False))
-            continue
         groups.setdefault(port, {})[name] = value
+        if name not in READERS or (port and name == "port"):
+            problems.append(Problem("unknown-annotation", _unknown(key)))
+            unknown.add(port)
+    if "" in unknown:
+        return [], problems
     wishes = []
-    for port, own in groups.items():
+    for port in [port for port in groups if port not in unknown]:
         try:
-            wishes.append(_wish(port, own if not port else {**groups[""], **own}))
+            wishes.append(_wish(port, groups[""] | groups[port]))
         except Refused as refused:
-            problems.append(Problem("bad-annotation", str(refused), fatal=True))
+            problems.append(Problem("bad-annotation", str(refused)))
     return wishes, problems
 
 
@@ -136,8 +139,11 @@ def _flag(text: str) -> bool:
 
 
 def _unknown(key: str) -> str:
-    near = nearest(key.partition(".")[0], list(READERS))
+    name = key.partition(".")[0]
+    near = nearest(name, list(READERS))
     meant = f"; did you mean {near}?" if near else ""
+    if name == "expose":
+        meant = "; make it a label"
     return f"wherry.dev/{names.shown(key)[1:-1]} is not an annotation of wherry{meant}"
 
 
@@ -151,4 +157,5 @@ READERS: dict[str, Callable[[str], object]] = {
     "send-timeout": _time,
     "body-size": _size,
     "websocket": _flag,
+    "buffering": _flag,
 }

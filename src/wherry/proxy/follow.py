@@ -85,7 +85,7 @@ class Follow:
         with self._lock:
             self._snapshots[name] = snapshot
             if len(self._snapshots) == len(self._sources):
-                self._debounce.changed(time.monotonic())
+                self._debounce.changed(time.monotonic(), urgent=snapshot.urgent)
         self.wake()
 
     def heard(self, name: str) -> None:

@@ -1,7 +1,9 @@
-"""``/healthz``, ``/readyz`` and ``/metrics`` over HTTP, for probes and Prometheus."""
+"""``/healthz``, ``/readyz``, ``/serving`` and ``/metrics`` over HTTP, for probes and Prometheus."""
 
 from __future__ import annotations
 
+import errno
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -17,14 +19,15 @@ PATIENCE = 10
 
 
 class HealthServer:
-    """Serves one monitor on ``address:port`` in a thread of its own."""
+    """Serves one monitor on ``address:port`` in a thread of its own; "" is every address there is."""
 
     def __init__(self, monitor: Monitor, address: str, port: int) -> None:
         try:
-            self._server = _Server((address, port), _Handler)
+            self._server = _server(address, port)
         except OSError as error:
             raise ProxyError(
-                f"cannot serve metrics on {address}:{port}: {error.strerror}",
+                f"cannot serve metrics on {f'[{address}]' if ':' in address else address or '*'}:{port}: "
+                f"{error.strerror}",
                 hint="choose another address with --metrics ADDRESS:PORT",
             ) from None
         self._server.monitor = monitor
@@ -43,10 +46,31 @@ class HealthServer:
         self._server.server_close()
 
 
+def _server(address: str, port: int) -> _Server:
+    if address:
+        return (_Server6 if ":" in address else _Server)((address, port), _Handler)
+    try:
+        return _Everywhere(("::", port), _Handler)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise
+        return _Server(("0.0.0.0", port), _Handler)  # noqa: S104  no IPv6 here, and every address is meant
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     monitor: Monitor
     metrics: Metrics
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Everywhere(_Server6):
+    def server_bind(self) -> None:
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -61,8 +85,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._state(self.server.monitor.unhealthy())
         elif path == "/readyz":
             self._state(self.server.monitor.unready())
+        elif path == "/serving":
+            self._state(self.server.monitor.not_serving())
         else:
-            self._answer(404, b"there is /healthz, /readyz and /metrics\n")
+            self._answer(404, b"there is /healthz, /readyz, /serving and /metrics\n")
 
     do_HEAD = do_GET  # noqa: N815  http.server asks for this name
 

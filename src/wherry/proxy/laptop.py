@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import shutil
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING
 from wherry.errors import ProxyError
 from wherry.proxy import status
 from wherry.proxy.follow import Follow
+from wherry.proxy.heartbeat import Heartbeat
 from wherry.proxy.news import News
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import report
 from wherry.proxy.reload.files import explained
-from wherry.proxy.reload.transaction import Candidate, Parts
+from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -108,16 +110,26 @@ class Laptop:
             follow.wake()
 
         for number in (*ENDS, signal.SIGCHLD):
-            signal.signal(number, end)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup; a job in the background
+                signal.signal(number, end)
+        signal.signal(signal.SIGUSR1, self._open_logs)
+        heartbeat = Heartbeat(state, self._monitor)
+        heartbeat.start()
         try:
             follow.run(stop)
         finally:
+            heartbeat.stop()  # the folder is about to be removed
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if self._own.process is not None:
                 self._own.process.quit(GRACE)
         if self._ended:
             raise ProxyError("nginx ended by itself", hint="its own message stands above")
         return 0
+
+    def _open_logs(self, _number: int, _frame: object) -> None:
+        """As nginx does at this signal."""
+        if self._own.process is not None and self._own.process.alive():
+            self._own.process.send(signal.SIGUSR1)
 
     def _publish(self, table: Table) -> None:
         """Raises ProxyError, and then is called again; while nothing is served that is the end."""
@@ -128,6 +140,10 @@ class Laptop:
                 self._follow.gave_up(error)
             hint = f" ({error.hint})" if error.hint else ""
             self._say(f"{report.stamp(datetime.datetime.now())}, not applied: {error.message}{hint}")
+            with contextlib.suppress(ProxyError):
+                status.write_outcome(
+                    self._state, Outcome("failed", self._reloader.generation, error.message)
+                )
             raise
 
     def _apply(self, table: Table) -> None:
@@ -136,6 +152,8 @@ class Laptop:
 
         parts = Parts(table.routes, text)
         outcome = self._reloader.apply(Candidate(text(table.routes), lambda: parts))
+        if outcome.kind == "refused" and not self._reloader.running:
+            raise ProxyError(f"nginx refuses the configuration: {outcome.message}")
         self._monitor.applied(outcome)
         if outcome.kind != "unchanged":
             now = datetime.datetime.now()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
+
+from wherry.proxy import status
+from wherry.proxy.monitor import STALE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,6 +16,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
     from wherry.proxy.monitor import Monitor
+    from wherry.proxy.routes import Table
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -47,6 +52,38 @@ class _Collector:
 
     def __init__(self, monitor: Monitor) -> None:
         self._monitor = monitor
+        self._identity: tuple[int, int] | None = None
+        self._table: Table | None = None
+
+    def _written(self) -> Table | None:
+        """The generator's table, read again when its file is another."""
+        folder = self._monitor.folder
+        if folder is None:
+            return None
+        try:
+            found = os.stat(os.path.join(folder, status.ROUTES))
+        except OSError:
+            return None
+        if (found.st_mtime_ns, found.st_ino) != self._identity:
+            written = status.read_routes(folder)
+            self._table = written.table if written else None
+            self._identity = (found.st_mtime_ns, found.st_ino)
+        return self._table
+
+    def _generator(self) -> Iterator[Metric]:
+        """How long the generator, and through it each source, has been silent."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        folder = self._monitor.folder
+        heard = status.read_sources(folder) if folder is not None else None
+        if heard is None:
+            return
+        now = time.time()
+        age = "wherry_proxy_generator_age_seconds"
+        yield GaugeMetricFamily(age, "Since the generator last said that it lives", value=now - heard.when)
+        trouble = "wherry_proxy_stale"
+        count = len(heard.trouble(now, STALE))
+        yield GaugeMetricFamily(trouble, "1 while what is served may be old", value=min(count, 1))
 
     def collect(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -58,14 +95,15 @@ class _Collector:
         for source, heard in facts.last_heard.items():
             age.add_metric([source], float("inf") if heard is None else now - heard)
         yield age
-        routes = len(facts.table.routes) if facts.table else 0
-        yield GaugeMetricFamily("wherry_proxy_routes", "Routes in the table", value=routes)
+        table = facts.table or self._written()
+        if table is not None:
+            routes = len(table.routes) - (0 if facts.table else len(facts.set_aside))
+            yield GaugeMetricFamily("wherry_proxy_routes", "Routes that are served", value=routes)
+        yield from self._generator()
         rejected = GaugeMetricFamily(
             "wherry_proxy_rejected_routes", "What is not served", labels=["reason"]
         )
-        reasons = Counter(
-            r.reason for r in (*(facts.table.rejected if facts.table else ()), *facts.set_aside)
-        )
+        reasons = Counter(r.reason for r in (*(table.rejected if table else ()), *facts.set_aside))
         for reason, count in sorted(reasons.items()):
             rejected.add_metric([reason], count)
         yield rejected

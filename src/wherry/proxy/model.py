@@ -19,12 +19,16 @@ ANNOTATION_PREFIX = "wherry.dev/"
 
 
 class Port(NamedTuple):
-    """One port of a Service (ServicePort).  `target` is a number, or the name of a container's port."""
+    """One port of a Service (ServicePort).  `target` is a number, or the name of a container's port.
+
+    `app_protocol` is what its pods speak, as written; "" where nothing is said.
+    """
 
     name: str
     port: int
     target: int | str
     protocol: str = "TCP"
+    app_protocol: str = ""
 
 
 class Service(NamedTuple):
@@ -55,10 +59,10 @@ class SlicePort(NamedTuple):
 
 
 class EndpointSlice(NamedTuple):
-    """What routing needs of an EndpointSlice: `addresses` are the ready ones only.
+    """What routing needs of an EndpointSlice: `addresses` are the ready ones.
 
-    `service` is the label ``kubernetes.io/service-name``.  An address that is terminating, or whose ready
-    condition is false, has been left out.
+    `service` is the label ``kubernetes.io/service-name``.  `terminating` are the addresses that end and
+    still serve: the last resort where a Service has no ready one (KEP-1669).  All others are left out.
     """
 
     namespace: str
@@ -66,6 +70,7 @@ class EndpointSlice(NamedTuple):
     service: str
     ports: tuple[SlicePort, ...] = ()
     addresses: tuple[str, ...] = ()
+    terminating: tuple[str, ...] = ()
 
 
 class Rejected(NamedTuple):
@@ -82,14 +87,19 @@ class Rejected(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """How nginx talks to one upstream.  Times in milliseconds, `body_size` in bytes (0: no limit)."""
+    """How nginx talks to one upstream.  Times in milliseconds, `body_size` in bytes (0: no limit).
+
+    A connection is short of time on purpose: the address of a Service that is new may lead nowhere until
+    kube-proxy knows it, and only another connection finds out that it does now.
+    """
 
     protocol: str = "http"
-    connect_timeout: int = 5_000
+    connect_timeout: int = 1_000
     read_timeout: int = 60_000
     send_timeout: int = 60_000
     body_size: int = 1 << 20
     websocket: bool = True
+    buffering: bool = False
 
 
 class Route(NamedTuple):
@@ -113,11 +123,13 @@ class Snapshot(NamedTuple):
 
     A source that follows EndpointSlices gives them always, with or without ``--endpoints``: a Service whose
     slices hold no ready address is answered with 503 either way, and a headless one has nothing else.
+    `urgent`: what is new since the last one lets requests be answered that could not be.
     """
 
     services: Sequence[Service] = ()
     slices: Sequence[EndpointSlice] = ()
     rejected: Sequence[Rejected] = ()
+    urgent: bool = False
 
 
 class Sink(Protocol):

@@ -48,6 +48,8 @@ class Monitor:
         self._build_seconds = 0.0
         self._outcome: Outcome | None = None
         self._error: str | None = None
+        self.folder: str | None = None
+        """Where another process writes routes.json and sources.json, for one that has no table itself."""
         self.durations: list[Callable[[str, float], None]] = []
 
     def heard(self, source: str) -> None:
@@ -93,13 +95,23 @@ class Monitor:
             )
 
     def unready(self) -> str | None:
-        """Why this process should get no traffic or trust yet; None when it is ready."""
+        """Why what is wanted is not what is served; None when it is."""
         facts, now = self.facts(), self._clock()
         for source, heard in facts.last_heard.items():
             if heard is None:
                 return f"{source}: nothing heard yet"
             if now - heard > STALE:
                 return f"{source}: nothing heard for {now - heard:.0f} s"
+        if facts.last_error is not None:
+            return f"what is wanted is not served: {facts.last_error}"
+        return self.not_serving()
+
+    def not_serving(self) -> str | None:
+        """Why nothing was brought into force yet; None once something was, whatever came after that.
+
+        For the probe that decides whether clients are sent here: what served before still does.
+        """
+        facts = self.facts()
         if not any(facts.reloads[kind] for kind in facts.reloads.keys() & GOOD):
             return facts.last_error or "no configuration yet"
         return None

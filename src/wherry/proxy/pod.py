@@ -84,13 +84,21 @@ def _labels() -> Manifest:
     return {"app.kubernetes.io/name": NAME, "app.kubernetes.io/part-of": "wherry"}
 
 
+def _instance(options: PodOptions) -> Manifest:
+    """Labels of one installation's objects, wherever they lie: what is deleted with it."""
+    return {**_labels(), "app.kubernetes.io/instance": options.into}
+
+
 def _meta(options: PodOptions, **other: str) -> Manifest:
-    return {"name": NAME, "namespace": options.into, "labels": _labels(), **other}
+    return {"name": NAME, "namespace": options.into, "labels": _instance(options), **other}
 
 
 def _rights(options: PodOptions) -> Iterator[Manifest]:
-    """To list and watch what is followed: in all namespaces, or in each of those named."""
-    whole = {"name": f"wherry-{NAME}", "labels": _labels()}
+    """To list and watch what is followed: in all namespaces, or in each of those named.
+
+    They lie outside the pod's namespace, so its name is in theirs: two installations do not meet.
+    """
+    whole = {"name": f"wherry-{NAME}-{options.into}", "labels": _instance(options)}
     if not options.watched:
         yield _role("ClusterRole", whole)
         yield _binding("ClusterRole", whole, options)
@@ -130,7 +138,7 @@ def _deployment(options: PodOptions) -> Manifest:
 
 def _pod(options: PodOptions) -> Manifest:
     follow = [*_watched(options), *options.source, *options.rendering]
-    listing = [*follow, "--listen", f"0.0.0.0:{LISTEN}"]
+    listing = [*follow, "--listen", f":{LISTEN}"]
     return {
         "serviceAccountName": NAME,
         "automountServiceAccountToken": False,
@@ -155,18 +163,18 @@ def _pod(options: PodOptions) -> Manifest:
             _container(
                 "serve",
                 options,
-                ["--metrics", f"0.0.0.0:{NGINX_HEALTH}", "--grace", str(DRAIN)],
+                ["--metrics", f":{NGINX_HEALTH}", "--grace", str(DRAIN)],
                 memory="512Mi",
                 ports=[("http", LISTEN), ("metrics", NGINX_HEALTH)],
                 lifecycle={"preStop": {"sleep": {"seconds": LEAVE}}},
-                readinessProbe=_probe("/readyz", NGINX_HEALTH, 2),
+                readinessProbe=_probe("/serving", NGINX_HEALTH, 2),
                 livenessProbe=_probe("/healthz", NGINX_HEALTH, 10),
             ),
             # It has no readiness probe: what was served goes on being served while it hears nothing.
             _container(
                 "generate",
                 options,
-                [*listing, "--metrics", f"0.0.0.0:{GENERATOR_HEALTH}"],
+                [*listing, "--metrics", f":{GENERATOR_HEALTH}"],
                 memory="256Mi",
                 token=True,
                 ports=[("gen-metrics", GENERATOR_HEALTH)],

@@ -66,27 +66,36 @@ def created(value: object) -> str:
 
 
 def endpoint_slice(object_: Mapping[str, Any]) -> EndpointSlice:
-    """Project a discovery.k8s.io/v1 EndpointSlice, ready addresses only.  Raises BadObject."""
+    """Project a discovery.k8s.io/v1 EndpointSlice: the addresses that may be used.  Raises BadObject."""
     meta = _mapping(object_, "metadata")
     labels = _mapping(meta, "metadata.labels")
     ready: list[str] = []
+    terminating: list[str] = []
     for index, endpoint in enumerate(_list(object_, "endpoints")):
         if not isinstance(endpoint, dict):
             raise BadObject(f"endpoints[{index}] is not a mapping")
-        if usable(_mapping(endpoint, f"endpoints[{index}].conditions")):
+        conditions = _mapping(endpoint, f"endpoints[{index}].conditions")
+        if conditions.get("ready") is not False:
             ready += _addresses(endpoint, index)
+        elif last_resort(conditions):
+            terminating += _addresses(endpoint, index)
     return EndpointSlice(
         namespace=_text(meta, "metadata.namespace", DEFAULT_NAMESPACE),
         name=_required(meta, "metadata.name"),
         service=str(labels.get(SERVICE_NAME_LABEL) or ""),
         ports=tuple(_slice_ports(_list(object_, "ports"))),
         addresses=tuple(ready),
+        terminating=tuple(terminating),
     )
 
 
-def usable(conditions: Mapping[str, Any]) -> bool:
-    """Whether an endpoint takes new connections: an absent `ready` means yes (discovery/v1)."""
-    return conditions.get("ready") is not False and conditions.get("terminating") is not True
+def last_resort(conditions: Mapping[str, Any]) -> bool:
+    """Whether an endpoint that is not ready takes connections while its Service has none that is.
+
+    discovery/v1: without a word `ready` and `serving` are true and `terminating` is false.  One that is
+    ready is used whether it ends or not (publishNotReadyAddresses), as kube-proxy does.
+    """
+    return conditions.get("serving") is not False and conditions.get("terminating") is True
 
 
 def _addresses(endpoint: Mapping[str, Any], index: int) -> list[str]:
@@ -106,7 +115,8 @@ def _port(value: object, where: str) -> Port:
     if isinstance(target, bool) or not isinstance(target, int | str):
         raise BadObject(f"{where}.targetPort is neither a number nor a name")
     protocol = _text(value, f"{where}.protocol", "TCP")
-    return Port(_text(value, f"{where}.name"), number, target, protocol)
+    spoken = _text(value, f"{where}.appProtocol")
+    return Port(_text(value, f"{where}.name"), number, target, protocol, spoken)
 
 
 def _slice_ports(values: list[Any]) -> Iterator[SlicePort]:

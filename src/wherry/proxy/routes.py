@@ -12,7 +12,7 @@ from wherry.proxy import names
 from wherry.proxy.annotations import read as read_annotations
 from wherry.proxy.model import Rejected, Route
 from wherry.proxy.names import Refused
-from wherry.proxy.upstreams import NoUpstream, choose_port, upstream
+from wherry.proxy.upstreams import NoUpstream, choose_port, protocol_of, upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,14 +28,16 @@ class Options(NamedTuple):
     """How Services become routes.
 
     `domain` ends the default host.  With `endpoints` requests go to the ready addresses, otherwise to the
-    ClusterIP where there is one.  `names` says that nginx can look names up (it has a resolver).  `local`
-    allows loopback addresses: for a folder on a laptop, never for a cluster.
+    ClusterIP where there is one.  `slices` says that all EndpointSlices are known, so that a Service
+    without one has no pod.  `names` says that nginx can look names up (it has a resolver).  `local` allows
+    loopback addresses: for a folder on a laptop, never for a cluster.
     """
 
     domain: str = "cluster.local"
     endpoints: bool = False
     names: bool = False
     local: bool = False
+    slices: bool = False
 
 
 class Table(NamedTuple):
@@ -160,7 +162,6 @@ def _routes_for(
 ) -> list[Route]:
     hosts = wish.host or (names.dns_name(f"{service.name}.{service.namespace}.{options.domain}"),)
     addresses, spare = upstream(service, slices, port, options)
-    protocol = wish.protocol or ("https" if port.name == "https" or port.port == 443 else "http")
-    settings = wish.settings._replace(protocol=protocol)
+    settings = wish.settings._replace(protocol=protocol_of(port, wish.protocol))
     name = f"{service.namespace}/{service.name}:{port.name or port.port}"
     return [Route(name, host, wish.path, addresses, settings, spare) for host in hosts]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 DEFAULT_CONF = "default.conf"
 LOOK_AGAIN = 5.0
 """Seconds between looks without any event."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds until what could not be applied is tried again, doubled each time."""
 PAIR = 2.0
 """Seconds that routes.json may come after the default.conf that was rendered from it."""
 
@@ -59,6 +61,9 @@ class Server:
         self._detected: str | None = None
         self._seen: str | None = None
         self._resting = 0.0  # seconds until another look, for the sake of earlier generations' requests
+        self._failed: str | None = None  # what could not be applied, for now
+        self._pause = 0.0
+        self._again = 0.0  # when to try it again (monotonic)
 
     def run(self, life: Lifecycle) -> None:
         """Until `life` ends.  Raises ProxyError when nginx cannot be started at all."""
@@ -68,22 +73,32 @@ class Server:
             if not self._reloader.running:
                 self._last_good()
             while life.going():
-                names = watch.wait(self._resting or LOOK_AGAIN, also=life.wakes)
+                due = time.monotonic() + self._patience()
+                names = watch.wait(self._patience(), also=life.wakes)
                 life.woken()
                 if life.reload_asked():
-                    self._seen = None
-                elif names and not names & {"", DEFAULT_CONF} and not self._resting:
-                    continue
+                    self._seen, self._again = None, 0.0
+                elif not names & {"", DEFAULT_CONF} and time.monotonic() < due:
+                    continue  # a child of ours ended, or another file changed
                 if life.going():
                     self.look()
         finally:
             watch.close()
 
+    def _patience(self) -> float:
+        """Seconds until another look without any event."""
+        if self._resting:
+            return self._resting
+        return min(LOOK_AGAIN, max(0.0, self._again - time.monotonic())) if self._pause else LOOK_AGAIN
+
     def look(self) -> None:
-        """Apply the file if it is another than the one last seen."""
+        """Apply the file if it is another than the one last seen, and not one that just failed."""
         self._resting = 0.0
+        text: str | None = None
         try:
             text = files.read(self._file)
+            if self._pause and text == self._failed and time.monotonic() < self._again:
+                return
             self._monitor.heard("file")
             if text is None or text == self._seen:
                 return
@@ -94,15 +109,24 @@ class Server:
             if self._resting:
                 return
             outcome = self._reloader.apply(self._candidate(text))
-            self._seen = text
+            self._seen, self._pause = text, 0.0
         except ProxyError as error:
             self._monitor.failed(error)
             if not self._reloader.running and not self._reloader.text:
                 raise
-            hint = f" ({error.hint})" if error.hint else ""
-            self._log(f"not applied, what was served before still is: {error.message}{hint}")
+            self._put_off(text, error)
             return
         self._report(outcome)
+
+    def _put_off(self, text: str | None, error: ProxyError) -> None:
+        """Say it, everywhere, and try again later."""
+        again = self._pause and text == self._failed
+        self._pause = min(self._pause * 2, LONGEST_PAUSE) if again else FIRST_PAUSE
+        self._failed, self._again = text, time.monotonic() + self._pause
+        hint = f" ({error.hint})" if error.hint else ""
+        said = f"{error.message}{hint}; trying again in {self._pause:.0f} s"
+        self._log(f"not applied, what was served before still is: {said}")
+        self._write(Outcome("failed", self._reloader.generation, error.message))
 
     def _last_good(self) -> None:
         """The file is missing or was refused, and nginx does not run yet."""
@@ -141,6 +165,9 @@ class Server:
         self._log(report.words(outcome))
         for rejected in outcome.set_aside:
             self._log(f"set aside {rejected.name}: {rejected.message}")
+        self._write(outcome)
+
+    def _write(self, outcome: Outcome) -> None:
         try:
             status.write_outcome(self._state, outcome, dict(self._monitor.facts().reloads))
         except ProxyError as error:

@@ -2,6 +2,7 @@
 
 routes.json   by the generator: the table, and what was rendered from it
 status.json   by the reloader: the generation in force, and what became of the last candidate
+sources.json  by the generator, every few seconds: when each source was last heard of
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 ROUTES = "routes.json"
 STATUS = "status.json"
+SOURCES = "sources.json"
+SILENT = 60.0
+"""Seconds without a sources.json that is newer after which its writer counts as dead."""
 
 
 def write_routes(folder: str, table: Table, options: RenderOptions | None = None) -> None:
@@ -71,6 +75,45 @@ def read_outcome(folder: str) -> dict[str, Any] | None:
     """What write_outcome wrote, or None."""
     document = _read(f"{folder}/{STATUS}")
     return document if document is not None and isinstance(document.get("generation"), int) else None
+
+
+class Heard(NamedTuple):
+    """sources.json: when each source was last heard of (None: never), and when it was written (Unix)."""
+
+    sources: dict[str, float | None]
+    fault: str | None
+    when: float
+
+    def trouble(self, now: float, stale: float) -> list[str]:
+        """What makes it doubtful that what is served is what is wanted."""
+        if now - self.when > SILENT:
+            return [f"the generator has been silent for {now - self.when:.0f} s"]
+        found = [f"not published: {self.fault}"] if self.fault else []
+        for name, heard in self.sources.items():
+            if heard is None:
+                found.append(f"{name}: nothing heard yet")
+            elif now - heard > stale:
+                found.append(f"{name}: nothing heard for {now - heard:.0f} s")
+        return found
+
+
+def write_sources(folder: str, heard: dict[str, float | None], fault: str | None) -> None:
+    """Write `folder`/sources.json atomically.  Raises ProxyError."""
+    document = {"written": time.time(), "sources": heard, "fault": fault}
+    files.write(f"{folder}/{SOURCES}", json.dumps(document).encode())
+
+
+def read_sources(folder: str) -> Heard | None:
+    """What write_sources wrote, or None."""
+    document = _read(f"{folder}/{SOURCES}")
+    try:
+        if document is None:
+            return None
+        sources = {str(k): None if v is None else float(v) for k, v in document["sources"].items()}
+        fault = document.get("fault")
+        return Heard(sources, None if fault is None else str(fault), float(document["written"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def write(folder: str, table: Table, outcome: Outcome) -> None:

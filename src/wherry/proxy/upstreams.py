@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 HEADLESS = ("", "None")
 TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+PROTOCOLS = {
+    "http": "http",
+    "www": "http",
+    "www-http": "http",
+    "http-alt": "http",
+    "ws": "http",
+    "kubernetes.io/ws": "http",
+    "https": "https",
+    "wss": "https",
+    "kubernetes.io/wss": "https",
+}
+"""appProtocol: IANA's names for what nginx speaks to pods, and those of KEP-3726.  Not h2c, not grpc."""
 
 
 class NoUpstream(Exception):
@@ -48,13 +60,32 @@ def choose_port(service: Service, wanted: str | None) -> Port:
     return by_name or by_number or ports[0]
 
 
+def protocol_of(port: Port, wanted: str | None) -> str:
+    """How to speak to the pods: what the annotation says, else appProtocol, else the port's name or number.
+
+    Raises NoUpstream where appProtocol names what nginx does not speak to them.
+    """
+    if wanted:
+        return wanted
+    if port.app_protocol:
+        known = PROTOCOLS.get(port.app_protocol.lower())
+        if known is None:
+            said = names.shown(port.app_protocol)
+            raise NoUpstream(
+                "bad-protocol",
+                f"appProtocol {said} is not passed on; wherry.dev/protocol: http sends HTTP/1.1 anyway",
+            )
+        return known
+    return "https" if port.name == "https" or port.port == 443 else "http"
+
+
 def upstream(
     service: Service, slices: Sequence[EndpointSlice], port: Port, options: Options
 ) -> tuple[tuple[str, ...], str]:
     """The addresses ("ip:port"), none for 503, and the one that can stand for them all or "".
 
-    Raises NoUpstream.  A Service without any slice is trusted to have pods: whoever does not follow slices
-    knows none.
+    Raises NoUpstream.  A Service without any slice has no pod where slices are followed (`options.slices`):
+    its address would leave a request hanging.  Elsewhere it is trusted to have some.
     """
     if service.type not in TYPES:
         raise NoUpstream("bad-type", f"{names.shown(service.type)} is not a type of Service")
@@ -66,7 +97,7 @@ def upstream(
         return _ready(service, slices, port, options), ""
     ip = _checked("bad-address", lambda t: names.address(t, local=options.local), service.cluster_ip)
     whole = f"{ip}:{port.port}"
-    if not slices and not options.endpoints:
+    if not slices and not (options.endpoints or options.slices):
         return (whole,), whole
     ready = _ready(service, slices, port, options)
     return (ready if options.endpoints or not ready else (whole,)), whole
@@ -84,16 +115,21 @@ def _external(service: Service, port: Port, options: Options) -> tuple[str, ...]
 def _ready(
     service: Service, slices: Sequence[EndpointSlice], port: Port, options: Options
 ) -> tuple[str, ...]:
-    """The ready addresses with the number that the port has there, sorted, each once."""
-    found = set()
+    """The ready addresses with the number that the port has there, sorted, each once.
+
+    Where none is ready, those that end and still serve.
+    """
+    ready: set[str] = set()
+    terminating: set[str] = set()
     for one in slices:
         number = next((p.port for p in one.ports if p.name == port.name and p.protocol == "TCP"), 0)
         if not number:
             continue
-        for text in one.addresses:
-            ip = _checked("bad-address", lambda t: names.address(t, local=options.local), text)
-            found.add(f"{ip}:{number}")
-    return tuple(sorted(found))
+        for texts, found in ((one.addresses, ready), (one.terminating, terminating)):
+            for text in texts:
+                ip = _checked("bad-address", lambda t: names.address(t, local=options.local), text)
+                found.add(f"{ip}:{number}")
+    return tuple(sorted(ready or terminating))
 
 
 def _checked(reason: str, check: Callable[[str], str], text: str) -> str:

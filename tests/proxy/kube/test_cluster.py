@@ -317,7 +317,7 @@ def test_render_waits_for_a_server_that_comes_up(wherry: Wherry, api: ApiServer)
     api.create(service("one"))
     config = api.kubeconfig()
     api.stop()
-    timer = threading.Timer(1.0, api.start)
+    timer = threading.Timer(6.0, api.start)  # the command's own start takes a second or two under load
     timer.start()
     done = wherry.run("proxy", "render", "--kubeconfig", str(config), "-A", "--wait", "30")
     timer.join()

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wherry.proxy.kube.faults import DROPPED, EXPIRED, FUTURE, SILENT, Fault
+from wherry.proxy.kube.faults import DROPPED, EXPIRED, FUTURE, SILENT, UNREACHABLE, Fault
 from wherry.proxy.kube.lines import Lines, TooLong
 from wherry.proxy.kube.reflector import Changes, Event, Item, List, Policy, Reflector, Watch
+from wherry.proxy.kube.resources import SERVICES, SLICES
 from wherry.proxy.kube.selector import BadSelector, Requirement, parse
+from wherry.proxy.model import EndpointSlice, Rejected, Service
 
 
 @pytest.mark.parametrize(
@@ -197,3 +199,44 @@ def test_in_whatever_order_and_however_often_events_come_the_end_is_the_servers(
         known = (known | set(changes.present)) - set(changes.gone)
     assert {k[1]: i.version for k, i in reflector.held().items()} == held
     assert known == set(reflector.held()), "who only listens to the changes knows the same"
+
+
+def test_a_list_after_a_410_does_not_wait_however_long_the_server_was_away() -> None:
+    reflector: Reflector[str] = Reflector(Policy(first_pause=1.0))
+    reflector.page([], 5, "")
+    reflector.accepted()
+    for _ in range(8):
+        assert reflector.ended(Fault(UNREACHABLE, ""), 0.999) <= 2.0
+    assert reflector.ended(Fault(EXPIRED, ""), 0.5) == 0.0
+    reflector.page([], 90, "")
+    assert reflector.ended(Fault(EXPIRED, ""), 0.0) == 0.5, (
+        "a server that always says so is not asked at once"
+    )
+    reflector.page([], 91, "")
+    assert reflector.ended(Fault(EXPIRED, ""), 0.0) == 1.0
+    reflector.page([], 92, "")
+    reflector.event(event("ADDED", "a", 93))
+    assert reflector.ended(Fault(EXPIRED, ""), 0.5) == 0.0
+
+
+def test_each_kind_of_fault_waits_for_itself() -> None:
+    """A server that starts says 503 and 403 before all is well: none inherits the others' patience."""
+    reflector: Reflector[str] = Reflector(Policy(first_pause=1.0))
+    for _ in range(9):
+        reflector.ended(Fault("5xx", ""), 0)
+    assert reflector.ended(Fault("5xx", ""), 0) == 15.0
+    assert reflector.ended(Fault("403", ""), 0) == 0.5
+
+
+def test_what_lets_requests_be_answered_is_urgent() -> None:
+    def came(before: object, now: object) -> bool:
+        return SLICES.answerable(before, now)
+
+    none, ready = EndpointSlice("d", "s", "web"), EndpointSlice("d", "s", "web", addresses=("10.0.0.1",))
+    ending = EndpointSlice("d", "s", "web", terminating=("10.0.0.1",))
+    assert came(None, ready) and came(none, ready) and came(none, ending)
+    assert not came(ready, none) and not came(ending, ready) and not came(None, none)
+    assert not came(ready, ready._replace(addresses=("10.0.0.1", "10.0.0.2")))
+    assert came(Rejected("d/s", "bad-object", ""), ready) and not came(ready, Rejected("d/s", "bad", ""))
+    assert SERVICES.answerable(None, Service("d", "web"))
+    assert not SERVICES.answerable(Service("d", "web"), Service("d", "web", uid="x"))

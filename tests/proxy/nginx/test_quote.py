@@ -86,6 +86,8 @@ def test_code_is_made_of_wherrys_own_text_only() -> None:
         "into",
         "fallback",
         "fields",
+        "target",
+        "again",
         "message",
         "value",
         "settings",

@@ -118,7 +118,7 @@ def slices(draw: st.DrawFn) -> dict[str, Any]:
 # What wherry writes, by the block it stands in: nothing else may ever appear, and nothing anywhere else.
 ALLOWED = {
     "": {"upstream", "map", "map_hash_bucket_size", "map_hash_max_size", "geo", "log_format", "server"},
-    "upstream": {"server", "keepalive"},
+    "upstream": {"server", "keepalive", "keepalive_time"},
     "server": {
         "listen",
         "server_name",
@@ -139,7 +139,7 @@ ALLOWED = {
         "rewrite",
         "location",
     },
-    "if": {"set", "rewrite"},
+    "if": {"set", "rewrite", "return"},
     "location": {
         "client_max_body_size",
         "return",
@@ -159,6 +159,12 @@ ALLOWED = {
         "proxy_ignore_headers",
         "proxy_next_upstream",
         "proxy_next_upstream_tries",
+        "proxy_buffering",
+        "proxy_ssl_protocols",
+        "proxy_ssl_session_reuse",
+        "error_page",
+        "set",
+        "if",
     },
 }
 
@@ -231,14 +237,14 @@ def test_a_port_of_another_protocol_shares_no_upstream() -> None:
     )
     text = render(made.routes, OPTIONS)
     names = re.findall(r"upstream [0-9a-f]{8}_(\S+)", text)
-    assert sorted(names) == ["http_default.a.x", "https_default.b.x"]
+    assert sorted(names) == ["http_default.a.x", "https_default.b.x_b.default.cluster.local"]
 
 
 def test_beyond_the_pools_a_route_is_one_line_of_the_map() -> None:
     made = table(*(service(f"s{i}", clusterIP=f"10.0.1.{i}") for i in range(20)))
     text = render(made.routes, OPTIONS._replace(pools=5))
     assert text.count("\nupstream ") + text.startswith("upstream ") == 5
-    assert text.count("10.0.1.") == 20
+    assert sum("10.0.1." in line for line in text.splitlines()) == 20 + 5
 
 
 def test_the_pools_are_for_tls_first_and_then_for_the_oldest() -> None:
@@ -250,7 +256,7 @@ def test_the_pools_are_for_tls_first_and_then_for_the_oldest() -> None:
         service("late", clusterIP="10.0.2.1", annotations={"protocol": "https"}),
     )
     text = render(made.routes, OPTIONS._replace(pools=3))
-    assert re.findall(r"upstream \w+?_https?_default\.(\w+)", text) == ["late", "s1", "s2"]
+    assert re.findall(r"upstream [0-9a-f]{8}_https?_default\.([a-z0-9]+)", text) == ["late", "s1", "s2"]
     assert "10.0.1.3:80 default/s3" in text
 
 

@@ -20,12 +20,13 @@ grow, KEP-5504):
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from wherry.proxy.kube.faults import EXPIRED, RELIST, Fault
+from wherry.proxy.kube.faults import EXPIRED, RELIST, UNREACHABLE, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -44,6 +45,8 @@ class Policy(NamedTuple):
     connect: float = 10.0
     first_pause: float = 0.1
     longest_pause: float = 30.0
+    longest_away: float = 2.0
+    """Between two tries to connect to a server that is not there: one that comes back is followed soon."""
 
 
 FRUITLESS = 2
@@ -79,10 +82,11 @@ class Event(NamedTuple, Generic[T]):
 
 
 class Changes(NamedTuple):
-    """Keys of what is new or different, and of what is gone."""
+    """Keys of what is new or different, and of what is gone; `urgent` as the reflector was told."""
 
     present: tuple[Key, ...] = ()
     gone: tuple[Key, ...] = ()
+    urgent: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.present or self.gone)
@@ -92,17 +96,25 @@ NONE = Changes()
 
 
 class Reflector(Generic[T]):
-    """The state of one resource, as a server has it."""
+    """The state of one resource, as a server has it.
 
-    def __init__(self, policy: Policy) -> None:
+    `urgent` says of an object's value before (None: there was none) and now whether that change shall not
+    wait for others.
+    """
+
+    def __init__(
+        self, policy: Policy, urgent: Callable[[T | None, T], bool] = lambda before, now: False
+    ) -> None:
         self._policy = policy
+        self._urgent = urgent
         self._held: dict[Key, Item[T]] = {}
         self._deleted: dict[Key, int] = {}
         self._floor = 0
         self._newest = 0
         self._request: List | Watch = List(policy.page_size)
         self._arriving: dict[Key, Item[T]] = {}
-        self._failures = 0
+        self._failures: Counter[str] = Counter()  # in a row, by kind
+        self._relists = 0  # in a row, without an event between
         self._expired_tokens = 0
         self._accepted = False
         self._fruitless = 0
@@ -142,7 +154,7 @@ class Reflector(Generic[T]):
     def event(self, event: Event[T]) -> Changes:
         """An event of a watch came."""
         self._progress()
-        self._fruitless = 0
+        self._fruitless = self._relists = 0
         self._newest = max(self._newest, event.version)
         if event.item is None:
             self._raise_floor(event.version)
@@ -157,20 +169,31 @@ class Reflector(Generic[T]):
             return Changes(gone=(key,)) if self._held.pop(key, None) else NONE
         self._deleted.pop(key, None)
         self._held[key] = event.item
-        return NONE if before and before.value == event.item.value else Changes(present=(key,))
+        if before and before.value == event.item.value:
+            return NONE
+        urgent = self._urgent(before.value if before else None, event.item.value)
+        return Changes(present=(key,), urgent=urgent)
 
     def ended(self, fault: Fault | None, jitter: float) -> float:
         """The request failed, or a watch ended (None: in order).  `jitter` is a random number in [0, 1).
 
-        Returns the seconds to wait.  After a page that was not the last there is nothing to report here.
+        Returns the seconds to wait: none before the first list that follows a 410, for nothing failed.
+        After a page that was not the last there is nothing to report here.
         """
         if isinstance(self._request, List):
             self._list_ended(fault)
         else:
             self._watch_ended(fault)
-        pause = min(self._policy.first_pause * float(1 << self._failures), self._policy.longest_pause)
-        self._failures = min(self._failures + 1, 32)
-        return max(pause * (0.5 + jitter / 2), fault.retry_after if fault else 0.0)
+        kind = fault.kind if fault else ""
+        if kind in RELIST:
+            self._relists += 1
+            times = self._relists - 2
+        else:
+            times = self._failures[kind]
+            self._failures[kind] += 1
+        pause = self._policy.first_pause * float(1 << min(times, 32)) if times >= 0 else 0.0
+        longest = self._policy.longest_away if kind == UNREACHABLE else self._policy.longest_pause
+        return max(min(pause, longest) * (0.5 + jitter / 2), fault.retry_after if fault else 0.0)
 
     def _list_ended(self, fault: Fault | None) -> None:
         """A page's token may have expired: then begin again, the second time with all at once."""
@@ -203,7 +226,7 @@ class Reflector(Generic[T]):
         self._deleted = {key: v for key, v in self._deleted.items() if v > self._floor}
 
     def _progress(self) -> None:
-        self._failures = 0
+        self._failures.clear()
 
 
 def _difference(before: Mapping[Key, Item[T]], now: Mapping[Key, Item[T]]) -> Changes:

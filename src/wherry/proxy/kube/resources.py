@@ -16,12 +16,17 @@ KINDS = ("ADDED", "MODIFIED", "DELETED")
 
 
 class Resource(NamedTuple, Generic[T]):
-    """A resource of the API; `group` is "" for the core."""
+    """A resource of the API; `group` is "" for the core.
+
+    `answerable` says whether a change from one value (None: nothing) to another lets requests be answered
+    that could not be.
+    """
 
     group: str
     version: str
     name: str
     project: Callable[[Mapping[str, Any]], T]
+    answerable: Callable[[object, object], bool]
 
     def path(self, namespace: str) -> str:
         """`namespace` "" means all."""
@@ -77,7 +82,19 @@ def item(resource: Resource[T], object_: Mapping[str, Any]) -> Item[T | Rejected
     return Item(key, int(meta["resourceVersion"]), value)
 
 
-SERVICES: Resource[Service] = Resource("", "v1", "services", project.service)
+def _service_came(before: object, _now: object) -> bool:
+    return before is None
+
+
+def _pods_came(before: object, now: object) -> bool:
+    return _has_pods(now) and not _has_pods(before)
+
+
+def _has_pods(slice_: object) -> bool:
+    return isinstance(slice_, EndpointSlice) and bool(slice_.addresses or slice_.terminating)
+
+
+SERVICES: Resource[Service] = Resource("", "v1", "services", project.service, _service_came)
 SLICES: Resource[EndpointSlice] = Resource(
-    "discovery.k8s.io", "v1", "endpointslices", project.endpoint_slice
+    "discovery.k8s.io", "v1", "endpointslices", project.endpoint_slice, _pods_came
 )

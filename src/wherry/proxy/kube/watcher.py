@@ -53,7 +53,7 @@ class Watcher(Generic[T]):
         self._resource = resource
         self._scope = scope
         self._policy = policy
-        self._reflector: Reflector[T | Rejected] = Reflector(policy)
+        self._reflector: Reflector[T | Rejected] = Reflector(policy, resource.answerable)
         self._values: list[T | Rejected] | None = None
         self._stream: Stream | None = None
         self._random = random.Random()  # noqa: S311  spreads load, hides nothing

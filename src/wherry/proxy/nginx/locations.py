@@ -1,4 +1,9 @@
-"""PURE: the internal locations: one for each set of settings, one for each answer of nginx's own."""
+"""PURE: the internal locations: two for each set of settings, one for each answer of nginx's own.
+
+A request is tried once in the first.  Where that fails it goes to the second, if it may: nothing of it was
+sent, or doing it twice is as good as once (RFC 9110, 9.2.2) and the pod did not take it and fall silent.
+There two more tries are left, each on a new connection, so that three tries are three.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ from wherry.proxy.nginx.config import Directive, block, simple
 from wherry.proxy.nginx.quote import Code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from wherry.proxy.model import Settings
 
@@ -17,7 +22,7 @@ HEADERS = (
     ("X-Real-IP", "$remote_addr"),
     ("X-Forwarded-For", "$remote_addr"),  # what a client claims is not passed on: see --trusted-proxy
     ("X-Forwarded-Host", "$wherry_authority"),
-    ("X-Forwarded-Port", "$server_port"),
+    ("X-Forwarded-Port", "$wherry_port"),
     ("X-Forwarded-Proto", "$wherry_scheme"),
     ("X-Request-Id", "$request_id"),
     ("Forwarded", ""),
@@ -25,9 +30,48 @@ HEADERS = (
 )
 
 
-def location(name: str, settings: Settings) -> Directive:
-    """Where the requests of all routes with these settings are passed on."""
-    return block("location", ("=", "/" + name), _proxy(settings))
+IDEMPOTENT = "(?:GET|HEAD|PUT|DELETE|OPTIONS|TRACE)"
+
+
+def locations(name: str, settings: Settings, *, fresh: bool) -> Iterator[Directive]:
+    """Where the requests of all routes with these settings are passed on, and where those that failed are.
+
+    `fresh`: no connection is kept (see pools.Place).
+    """
+    yield block(
+        "location",
+        ("=", "/" + name),
+        [
+            *_proxy(settings, "$wherry_target", fresh=fresh),
+            simple("proxy_next_upstream", "off"),
+            simple("error_page", 502, 504, "=", "@" + name),
+        ],
+    )
+    yield block(
+        "location",
+        ("@" + name,),
+        [
+            *_only_what_may(),
+            *_proxy(settings, "$wherry_again", fresh=True),
+            simple("proxy_next_upstream", "error", "timeout"),
+            simple("proxy_next_upstream_tries", 2),
+        ],
+    )
+
+
+def _only_what_may() -> Iterator[Directive]:
+    """Give up here unless the request may be sent again."""
+    yield simple(
+        "set", Code("$wherry_failed"), Code("$request_method $upstream_status $upstream_bytes_sent")
+    )
+    yield where("$wherry_failed", "~", "^[^ ]+ 504 [1-9]", [simple("return", 504)])
+    may = rf"^(?:[^ ]+ 50[24] 0|{IDEMPOTENT} 502 [0-9]+)\z"
+    yield where("$wherry_failed", "!~", may, [simple("return", 502)])
+
+
+def where(variable: str, operator: str, pattern: str, then: Sequence[Directive]) -> Directive:
+    """An ``if``, which nginx runs before it chooses a location, or first thing in one."""
+    return block("if", (Code("(" + variable), Code(operator), Code(pattern), Code(")")), then)
 
 
 def nothing_here(status: str, message: str) -> Directive:
@@ -39,30 +83,38 @@ def nothing_here(status: str, message: str) -> Directive:
     )
 
 
-def _proxy(settings: Settings) -> Iterator[Directive]:
+def _proxy(settings: Settings, target: str, *, fresh: bool) -> Iterator[Directive]:
     yield simple("client_max_body_size", settings.body_size)
-    yield simple("proxy_pass", Code(f"{settings.protocol}://$wherry_target$request_uri"))
+    yield simple("proxy_pass", Code(f"{settings.protocol}://{target}$request_uri"))
     yield simple("proxy_http_version", "1.1")
     yield simple("proxy_connect_timeout", f"{settings.connect_timeout}ms")
     yield simple("proxy_read_timeout", f"{settings.read_timeout}ms")
     yield simple("proxy_send_timeout", f"{settings.send_timeout}ms")
-    for header, value in (*HEADERS, *_upgrade(settings)):
+    for header, value in (*HEADERS, *_upgrade(settings, fresh=fresh)):
         yield simple("proxy_set_header", header, Code(value))
     if settings.protocol == "https":
         yield simple("proxy_ssl_server_name", "on")
         yield simple("proxy_ssl_name", Code("$host"))
-    yield from _buffers()
+        yield simple("proxy_ssl_protocols", "TLSv1.2", "TLSv1.3")
+        if fresh:
+            # A session that is resumed is one server name's too.
+            yield simple("proxy_ssl_session_reuse", "off")
+    yield from _buffers(settings)
 
 
-def _upgrade(settings: Settings) -> tuple[tuple[str, str], ...]:
-    """An empty Connection header is what lets a connection to the upstream be kept."""
+def _upgrade(settings: Settings, *, fresh: bool) -> tuple[tuple[str, str], ...]:
+    """An empty Connection header is what lets a connection to the upstream be kept.
+
+    nginx 1.29.7 and later keep connections in blocks that do not ask for it: there `close` prevents it.
+    """
     if settings.websocket:
-        return ("Upgrade", "$wherry_upgrade"), ("Connection", "$wherry_connection")
-    return ("Upgrade", ""), ("Connection", "")
+        return ("Upgrade", "$wherry_upgrade"), ("Connection", f"$wherry_{'fresh' if fresh else 'kept'}")
+    return ("Upgrade", ""), ("Connection", "close" if fresh else "")
 
 
-def _buffers() -> Iterator[Directive]:
-    """Headers up to 16 KiB; a slow client's answer waits in memory (128 KiB), never in a file."""
+def _buffers(settings: Settings) -> Iterator[Directive]:
+    """Headers up to 16 KiB; a buffered answer waits for its client in memory (128 KiB), never in a file."""
+    yield simple("proxy_buffering", "on" if settings.buffering else "off")
     yield simple("proxy_buffer_size", "16k")
     yield simple("proxy_buffers", 8, "16k")
     yield simple("proxy_busy_buffers_size", "32k")
@@ -70,5 +122,3 @@ def _buffers() -> Iterator[Directive]:
     yield simple("proxy_redirect", "off")
     # There is no other place to send a request: nginx would ask the same upstream again, ten times.
     yield simple("proxy_ignore_headers", "X-Accel-Redirect")
-    yield simple("proxy_next_upstream", "error", "timeout")
-    yield simple("proxy_next_upstream_tries", 3)

@@ -30,6 +30,9 @@ class Binary(NamedTuple):
 class MainOptions(NamedTuple):
     """`state` is the directory of all files, `user` who workers run as ("" leaves it to nginx).
 
+    `connections` of a worker count both sides; each takes one of its `descriptors` (0 leaves their number
+    to nginx), so no more are promised than there are.
+
     `drain` is how many seconds old workers may go on with requests and websockets after a reload;
     `linger` how many milliseconds idle client connections stay open meanwhile (nginx >= 1.27.4).
     """
@@ -38,6 +41,7 @@ class MainOptions(NamedTuple):
     user: str = ""
     workers: str = "auto"
     connections: int = 4096
+    descriptors: int = 0
     drain: int = 240
     linger: int = 5000
 
@@ -61,6 +65,8 @@ def _main(o: MainOptions, binary: Binary, default_conf: str, generation: int) ->
         yield simple("user", o.user)
     yield simple("worker_processes", o.workers)
     yield simple("worker_shutdown_timeout", f"{o.drain}s")
+    if o.descriptors:
+        yield simple("worker_rlimit_nofile", o.descriptors)
     yield block("events", (), [simple("worker_connections", o.connections)])
     yield block("http", (), _http(o, binary, default_conf, generation))
 

@@ -1,13 +1,19 @@
 """PURE: which routes get an ``upstream`` block.
 
-A block keeps connections open to its addresses and tries the next address when one fails; without one (a
-bare address in a map) each request connects anew.  Blocks are what makes a configuration slow to load:
-each holds the settings of all of nginx's modules.  Measured on nginx 1.22, 1,000 routes with 0, 100, 200
-and 500 blocks: ``nginx -t`` 12, 13, 15 and 21 ms, a reload 11, 14, 18 and 25 ms; 10,000 blocks add a
-second, for nginx compares every new name with all before.  nginx 1.30 keeps no connections without a
-block either.  So the first `limit` upstreams get one, those that speak TLS before all others and then the
-oldest Services; the rest go through the map, those with several addresses by their Service's own
-ClusterIP.  Several addresses without a ClusterIP always get a block.
+A block keeps connections open to its addresses; without one (a bare address in a map) each request
+connects anew.  Blocks are what makes a configuration slow to load: each holds the settings of all of
+nginx's modules.  Measured on nginx 1.22, 1,000 routes with 0, 100, 200 and 500 blocks: ``nginx -t`` 12, 13,
+15 and 21 ms, a reload 11, 14, 18 and 25 ms; 10,000 blocks add a second, for nginx compares every new name
+with all before.  nginx 1.30 keeps no connections without a block either.  So there are `limit` blocks, for
+upstreams that speak TLS before all others and then for the oldest Services; the rest go through the map,
+those with several addresses by their Service's own ClusterIP.  Several without one always get blocks.
+
+A request that failed goes to a place of its own (Place.again), where no connection is kept: nginx does
+not count a failure on a kept connection, and would deliver one request once for each that it holds.  For
+several addresses that is a block too.
+
+A TLS connection that is kept belongs to one server name (RFC 9110, 15.5.20: its pod would answer 421 to
+another), so each host has a block of its own there, and a wildcard has none that keeps any.
 """
 
 from __future__ import annotations
@@ -24,17 +30,32 @@ if TYPE_CHECKING:
 
     from wherry.proxy.model import Route
 
-Key = tuple[str, tuple[str, ...]]
-"""Protocol and addresses."""
+Key = tuple[str, str, tuple[str, ...]]
+"""Protocol, server name where that matters, and addresses."""
 
-NOWHERE = "-"
-"""The target of a route without addresses."""
+LIFE = "5s"
+"""A kept connection is replaced after that, so that new pods behind a ClusterIP get their share."""
+
+
+class Place(NamedTuple):
+    """Where a route's requests go: a block's name or an address; `again` is for one that failed.
+
+    `fresh` says that nothing must be kept there, although nginx could.
+    """
+
+    first: str
+    again: str
+    fresh: bool = False
+
+
+NOWHERE = Place("-", "-")
+"""The place of a route without addresses."""
 
 
 class Pools(NamedTuple):
-    """`targets[i]` is where route i goes: the name of a block of `blocks`, an address, or NOWHERE."""
+    """`places[i]` is where route i goes."""
 
-    targets: tuple[str, ...]
+    places: tuple[Place, ...]
     blocks: tuple[Directive, ...]
 
 
@@ -43,49 +64,88 @@ def pools(routes: Sequence[Route], limit: int, keepalive: int) -> Pools:
 
     `keepalive` is the number of idle connections that one worker keeps to one block's addresses.
     """
+    blocks: dict[str, Directive] = {}
+    places = [NOWHERE] * len(routes)
+    known: dict[str | tuple[Key, str], Place] = {}
+    for index in _by_need(routes):
+        route = routes[index]
+        addresses = route.addresses
+        if not addresses:
+            continue
+        alone = len(addresses) == 1 and route.settings.protocol == "http"
+        key = addresses[0] if alone else (_key(route), route.spare)
+        place = known.get(key)
+        if place is None:
+            bare = _bare(route, full=len(blocks) >= limit)
+            place = known[key] = (
+                Place(bare, bare) if bare else _in_blocks(route, _key(route), keepalive, blocks)
+            )
+        places[index] = place
+    return Pools(tuple(places), tuple(blocks.values()))
+
+
+def _key(route: Route) -> Key:
     # A plain connection that is kept must never be taken for a TLS one: the protocol is in the key.
-    keys = [(route.settings.protocol, route.addresses) for route in routes]
-    blocks: dict[Key, Directive] = {}
-    for route, key in _by_need(zip(routes, keys, strict=True)):
-        if route.addresses and not _bare(route, full=len(blocks) >= limit) and key not in blocks:
-            blocks[key] = _block(route.settings.protocol, route.name, route.addresses, keepalive)
-    names = {key: pool.args[0] for key, pool in blocks.items()}
-    targets = [
-        (names.get(key) or _bare(route, full=True)) if route.addresses else NOWHERE
-        for route, key in zip(routes, keys, strict=True)
-    ]
-    return Pools(tuple(targets), tuple(blocks.values()))
-
-
-def _by_need(routes: Iterable[tuple[Route, Key]]) -> Iterable[tuple[Route, Key]]:
-    """Those first whose every new connection costs a TLS handshake."""
-    return sorted(routes, key=lambda pair: pair[1][0] != "https")
+    protocol = route.settings.protocol
+    return protocol, route.host if protocol == "https" else "", route.addresses
 
 
 def _bare(route: Route, *, full: bool) -> str:
-    """The address to use without a block, or "" where a block is to be made."""
+    """The address to use without a block, or "" where blocks are to be made."""
     addresses = route.addresses
-    if len(addresses) == 1 and (full or is_name(addresses[0])):
+    if len(addresses) == 1 and (full or _many_names(route) or is_name(addresses[0])):
         return addresses[0]
     return route.spare if full else ""
 
 
+def _in_blocks(route: Route, key: Key, keepalive: int, blocks: dict[str, Directive]) -> Place:
+    """A place in blocks of its own, which are put into `blocks` unless they are there."""
+    protocol, _, addresses = key
+    again = addresses[0]
+    if len(addresses) > 1:
+        again = _name((protocol, "", addresses), route.name, 0)
+        blocks.setdefault(again, _block(again, addresses, 0))
+    if _many_names(route):
+        return Place(again, again, fresh=True)
+    first = _name(key, route.name, keepalive)
+    blocks.setdefault(first, _block(first, addresses, keepalive))
+    return Place(first, again)
+
+
+def _many_names(route: Route) -> bool:
+    """Whether one block would hold TLS connections for several server names."""
+    return route.settings.protocol == "https" and route.host.startswith("*.")
+
+
+def _by_need(routes: Sequence[Route]) -> Iterable[int]:
+    """Indices: those first whose every new connection costs a TLS handshake; their further hosts last."""
+    tls = [index for index, route in enumerate(routes) if route.settings.protocol == "https"]
+    if not tls:
+        return range(len(routes))
+    first: dict[tuple[str, ...], int] = {}
+    for index in tls:
+        first.setdefault(routes[index].addresses, index)
+    spoken = frozenset(tls)
+    plain = [index for index in range(len(routes)) if index not in spoken]
+    ahead = frozenset(first.values())
+    return [*first.values(), *plain, *(index for index in tls if index not in ahead)]
+
+
 @functools.lru_cache(REMEMBERED)
-def _block(protocol: str, route: str, addresses: tuple[str, ...], keepalive: int) -> Directive:
-    servers = [_server(a, alone=len(addresses) == 1) for a in addresses]
-    return block("upstream", (_name(protocol, route),), [*servers, simple("keepalive", keepalive)])
+def _block(name: str, addresses: tuple[str, ...], keepalive: int) -> Directive:
+    # No address is ever taken out of use: one request that pods drop would do that to all of them.
+    servers = [simple("server", address, "max_fails=0") for address in addresses]
+    kept = [simple("keepalive", keepalive), simple("keepalive_time", LIFE)] if keepalive else []
+    return block("upstream", (name,), [*servers, *kept])
 
 
-def _name(protocol: str, route: str) -> str:
+@functools.lru_cache(REMEMBERED)
+def _name(key: Key, route: str, keepalive: int) -> str:
     """Unique: one port of one Service has one set of addresses.  The underscore: never a host's name.
 
     nginx compares it with every name before it, letter by letter as long as they agree: the hash in front
     makes that one letter.
     """
-    name = route.replace("/", ".").replace(":", ".")
-    return f"{zlib.crc32(name.encode()):08x}_{protocol}_{name}"
-
-
-def _server(address: str, *, alone: bool) -> Directive:
-    # nginx never takes the only address of a block out of use.
-    return simple("server", address) if alone else simple("server", address, "fail_timeout=5s")
+    protocol, host, _ = key
+    name = route.replace("/", ".").replace(":", ".") + (f"_{host}" if host else "")
+    return f"{zlib.crc32(name.encode()):08x}_{protocol if keepalive else protocol + '-again'}_{name}"

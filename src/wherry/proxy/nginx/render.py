@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.proxy.model import Settings
 from wherry.proxy.nginx.config import Directive, block, simple, text
-from wherry.proxy.nginx.locations import location, nothing_here
+from wherry.proxy.nginx.locations import locations, nothing_here, where
 from wherry.proxy.nginx.pools import NOWHERE, pools
 from wherry.proxy.nginx.quote import Code
 from wherry.proxy.nginx.tables import tables
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wherry.proxy.model import Route
+
+
+LOGGED = (
+    ("host", "$host"),
+    ("uri", "$request_uri"),
+    ("referer", "$http_referer"),
+    ("agent", "$http_user_agent"),
+)
+UTF_8 = (
+    r"[\x00-\x7f]*+(?:(?:[\xc2-\xdf]|\xe0[\xa0-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]|\xed[\x80-\x9f]"
+    r"|\xf0[\x90-\xbf][\x80-\xbf]|[\xf1-\xf3][\x80-\xbf]{2}|\xf4[\x80-\x8f][\x80-\xbf])[\x80-\xbf]"
+    r"[\x00-\x7f]*+)*+"
+)
+"""Well-formed byte sequences (RFC 3629, 4), as long as they last."""
 
 
 class RenderOptions(NamedTuple):
@@ -45,17 +59,21 @@ def render(routes: Sequence[Route], options: RenderOptions) -> str:
 
 
 def tree(routes: Sequence[Route], options: RenderOptions) -> list[Directive]:
-    profiles = {s: f"p{i}" for i, s in enumerate(dict.fromkeys(r.settings for r in routes))}
     chosen = pools(routes, options.pools, options.keepalive)
-    values = [
-        f"{'503' if target == NOWHERE else profiles[route.settings]} {target} {route.name}"
-        for route, target in zip(routes, chosen.targets, strict=True)
-    ]
+    profiles: dict[tuple[Settings, bool], str] = {}
+    values = []
+    for route, place in zip(routes, chosen.places, strict=True):
+        profile = (route.settings, place.fresh)
+        name = "503" if place is NOWHERE else profiles.get(profile)
+        if name is None:
+            name = profiles[profile] = f"p{len(profiles)}"
+        again = "" if place.again == place.first else " " + place.again
+        values.append(f"{name} {place.first} {route.name}{again}")
     return [
         *chosen.blocks,
         *tables(routes, values),
         *_trust(options.trusted),
-        _log_format(),
+        *(_log_formats() if options.access_log else ()),
         _server(profiles, options),
     ]
 
@@ -66,19 +84,33 @@ def _trust(networks: Sequence[str]) -> Iterator[Directive]:
         yield block("geo", (Code("$realip_remote_addr"), Code("$wherry_trusted")), entries)
 
 
+def _log_formats() -> Iterator[Directive]:
+    """Two: a request that is refused before it is looked at (400) never comes to _loggable."""
+    pattern = rf"~^:(?<wherry_cut_request>{UTF_8})"
+    entries = [simple("default", ""), Directive(Code(pattern), ("1",))]
+    yield block("map", (Code("$wherry_logged:$request"), Code("$wherry_early")), entries)
+    fields = (
+        '{"time":"$time_iso8601","route":"","status":$status,"request":"$wherry_cut_request",'
+        '"client":"$remote_addr","bytes_in":$request_length,"bytes_out":$bytes_sent,'
+        '"seconds":$request_time,"request_id":"$request_id"}'
+    )
+    yield simple("log_format", "wherry_early", "escape=json", Code(fields))
+    yield _log_format()
+
+
 def _log_format() -> Directive:
     fields = (
         '{"time":"$time_iso8601","route":"$wherry_name","status":$status,"method":"$request_method",'
-        '"host":"$host","uri":"$request_uri","protocol":"$server_protocol","client":"$remote_addr",'
+        '"host":"$wherry_log_host","uri":"$wherry_log_uri","protocol":"$server_protocol","client":"$remote_addr",'
         '"bytes_in":$request_length,"bytes_out":$bytes_sent,"seconds":$request_time,'
         '"upstream":"$upstream_addr","upstream_status":"$upstream_status",'
         '"upstream_seconds":"$upstream_response_time","request_id":"$request_id",'
-        '"referer":"$http_referer","agent":"$http_user_agent"}'
+        '"referer":"$wherry_log_referer","agent":"$wherry_log_agent"}'
     )
     return simple("log_format", "wherry", "escape=json", Code(fields))
 
 
-def _server(profiles: dict[Settings, str], options: RenderOptions) -> Directive:
+def _server(profiles: dict[tuple[Settings, bool], str], options: RenderOptions) -> Directive:
     return block(
         "server",
         (),
@@ -87,51 +119,90 @@ def _server(profiles: dict[Settings, str], options: RenderOptions) -> Directive:
             simple("server_name", "_"),
             *_behaviour(options),
             *_client(options.trusted),
+            *(_loggable() if options.access_log else ()),
             *_dispatch(),
             nothing_here("404", "no route for this host and path"),
             nothing_here("503", "no endpoint is ready"),
-            *(location(name, settings) for settings, name in profiles.items()),
+            *(
+                directive
+                for (settings, fresh), name in profiles.items()
+                for directive in locations(name, settings, fresh=fresh)
+            ),
         ],
     )
 
 
 def _client(trusted: Sequence[str]) -> Iterator[Directive]:
     """What is passed on of what the client says about itself."""
-    # The host that was routed by, never another; the port as the client knows it.
-    yield _set("authority", "$host")
-    yield _where(
-        "$http_host", "~", r":(?<wherry_port>[0-9]{1,5})\z", [_set("authority", "$host:$wherry_port")]
-    )
+    yield from _scheme(trusted)
+    yield from _authority(trusted)
     # Only websockets are upgraded: an h2c upgrade would open a tunnel past the routes.
     yield _set("upgrade", "")
-    yield _set("connection", "")
-    upgraded = [_set("upgrade", "websocket"), _set("connection", "upgrade")]
-    yield _where("$http_upgrade", "~*", r"^websocket\z", upgraded)
+    yield _set("kept", "")
+    yield _set("fresh", "close")
+    upgraded = [_set("upgrade", "websocket"), _set("kept", "upgrade"), _set("fresh", "upgrade")]
+    yield where("$http_upgrade", "~*", r"^websocket\z", upgraded)
+
+
+def _scheme(trusted: Sequence[str]) -> Iterator[Directive]:
     yield _set("scheme", "$scheme")
     if trusted:
         yield _set("claim", "$wherry_trusted:$http_x_forwarded_proto")
         for scheme in ("http", "https"):
-            yield _where("$wherry_claim", "~*", rf"^1:{scheme}\z", [_set("scheme", scheme)])
+            # The first entry is the client's; each proxy on the way adds one.
+            yield where("$wherry_claim", "~*", rf"^1: *{scheme} *(?:,|\z)", [_set("scheme", scheme)])
+
+
+def _authority(trusted: Sequence[str]) -> Iterator[Directive]:
+    """The host that was routed by, never another; the port that the client used.
+
+    Where the request line has a whole URI, that counts and not the header (RFC 9112, 3.2.2).
+    """
+    yield _set("authority", "$host")
+    yield _set("port", "80")
+    yield where("$wherry_scheme", "=", "https", [_set("port", "443")])
+    yield _set("named", "$http_host")
+    whole = r"^[^ ]+ [a-z]+://(?<wherry_uri_host>[^/? ]*)"
+    yield where("$request", "~*", whole, [_set("named", "$wherry_uri_host")])
+    port = r":(?<wherry_named_port>[1-9][0-9]{0,4})\z"
+    both = [_set("authority", "$host:$wherry_named_port"), _set("port", "$wherry_named_port")]
+    yield where("$wherry_named", "~", port, both)
+    if trusted:
+        yield _set("claim", "$wherry_trusted:$http_x_forwarded_port")
+        said = r"^1: *(?<wherry_said_port>[1-9][0-9]{0,4}) *(?:,|\z)"
+        yield where("$wherry_claim", "~", said, [_set("port", "$wherry_said_port")])
+
+
+def _loggable() -> Iterator[Directive]:
+    """What a client says, as far as it is UTF-8, for JSON is; "?" stands for the first byte that is not.
+
+    nginx's own escaping passes such bytes on.  A text of ASCII is one look at each of its bytes.
+    """
+    yield _set("logged", "1")
+    for field, said in LOGGED:
+        yield _set(f"log_{field}", said)
+        cut = rf"^(?<wherry_cut_{field}>{UTF_8})[\x80-\xff]"
+        yield where(said, "~", cut, [_set(f"log_{field}", f"$wherry_cut_{field}?")])
 
 
 def _dispatch() -> Iterator[Directive]:
-    """A route's value is "<location> <target> <name>": one lookup in the big maps gives all three."""
-    pattern = r"^(?<wherry_place>[^ ]+) (?<wherry_target>[^ ]+) (?<wherry_name>[^ ]+)\z"
-    yield _where("$wherry_route", "~", pattern, [_rewrite("/$wherry_place")])
+    """A route's value is "<location> <target> <name>[ <again>]": one lookup in the big maps gives all.
+
+    Without the last word it is the target that is tried again.
+    """
+    again = r"(?=(?:[^ ]+ [^ ]+ )?(?<wherry_again>[^ ]+)(?: [^ ]+)?\z)"
+    fields = r"(?<wherry_target>[^ ]+) (?<wherry_name>[^ ]+)(?: [^ ]+)?\z"
+    pattern = rf"^(?<wherry_place>[^ ]+) {again}{fields}"
+    yield where("$wherry_route", "~", pattern, [_rewrite("/$wherry_place")])
     yield _rewrite("/404")
 
 
 def _set(variable: str, value: str) -> Directive:
-    """A variable of each request; of wherry's own text only."""
-    return simple("set", Code("$wherry_" + variable), Code(value))
+    """A variable of each request; of wherry's own text only.
 
-
-def _where(variable: str, operator: str, pattern: str, then: Sequence[Directive]) -> Directive:
-    """An ``if`` of the server's own, which nginx runs before it chooses a location.
-
-    Instead of a map: each of those costs half a millisecond at every load, however small it is.
+    With an ``if`` instead of a map: each of those costs half a millisecond at every load, however small.
     """
-    return block("if", (Code("(" + variable), Code(operator), Code(pattern), Code(")")), then)
+    return simple("set", Code("$wherry_" + variable), Code(value))
 
 
 def _rewrite(to: str) -> Directive:
@@ -140,7 +211,8 @@ def _rewrite(to: str) -> Directive:
 
 def _behaviour(options: RenderOptions) -> Iterator[Directive]:
     if options.access_log:
-        yield simple("access_log", options.access_log, "wherry")
+        yield simple("access_log", options.access_log, "wherry", Code("if=$wherry_logged"))
+        yield simple("access_log", options.access_log, "wherry_early", Code("if=$wherry_early"))
     else:
         yield simple("access_log", "off")
     yield simple("server_tokens", "off")

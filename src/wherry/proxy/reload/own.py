@@ -14,6 +14,7 @@ import contextlib
 import os
 import shutil
 import signal
+import time
 from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
@@ -32,6 +33,10 @@ PASS_THROUGH = 0o711
 """Workers, which may be another user's, reach temp/; nobody lists anything."""
 
 
+LET_GO = 5.0
+"""Seconds that an nginx which was told to end may take to stop listening."""
+
+
 class Own:
     """The directory `options.state` and the nginx in it (see target.Target).
 
@@ -45,6 +50,7 @@ class Own:
         self._candidate = ""
         self._previous = ""
         self._draining = Draining()
+        self._leaving: list[Process] = []
         self.process: Process | None = None
         if len(os.fsencode(socket_path(self._state))) > LONGEST_PATH:
             raise ProxyError(
@@ -76,6 +82,8 @@ class Own:
             _write(os.path.join(folder, "nginx.conf"), conf)
 
     def complaint(self) -> str | None:
+        """Raises ProxyError where somebody else has an address, or it may not be had."""
+        free_to_listen(self._text(self._candidate), held=self._text("live") if self.alive() else "")
         return self._nginx.complaint(self._conf(self._candidate), self._state)
 
     def swap(self) -> None:
@@ -86,13 +94,41 @@ class Own:
         wanted = self._text("live")
         if self.process is None or not self.process.alive():
             free_to_listen(wanted)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(socket_path(self._state))  # left by one that was killed: it could not be bound
-            self.process = Process(self._nginx.command(self._conf("live"), self._state))
-        else:
-            free_to_listen(wanted, held=self._text(self._previous))
+            self._start()
+        elif free_to_listen(wanted, held=self._text(self._previous)):
             self._draining.begin(self.process.workers())
             self.process.send(signal.SIGHUP)
+        else:
+            self._make_way(wanted)
+
+    def _start(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(socket_path(self._state))  # left by one that was killed: it could not be bound
+        self.process = Process(self._nginx.command(self._conf("live"), self._state))
+
+    def _make_way(self, wanted: str) -> None:
+        """A reload opens what is new before it closes what is old: start another nginx in place of it.
+
+        It stops listening at once and finishes its requests; for a moment nobody listens.
+        """
+        assert self.process is not None  # noqa: S101
+        leaving, self.process = self.process, None  # its end is no end of ours
+        self._draining = Draining()
+        leaving.send(signal.SIGQUIT)
+        self._leaving = [one for one in self._leaving if one.alive()] + [leaving]
+        end = time.monotonic() + LET_GO
+        try:
+            while True:
+                try:
+                    free_to_listen(wanted)
+                    break
+                except ProxyError:
+                    if time.monotonic() > end:
+                        self._point_to(self._previous)
+                        raise
+                time.sleep(0.005)
+        finally:
+            self._start()
 
     def proof(self, generation: int, timeout: float) -> Answer | None:
         return wait_for(socket_path(self._state), generation, timeout, self.alive, self._started)

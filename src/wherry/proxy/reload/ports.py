@@ -3,46 +3,73 @@
 from __future__ import annotations
 
 import errno
-import re
+import glob
+import os
 import socket
+from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
+from wherry.proxy.nginx.listens import Address, addresses
 
-# Begins with a word: looked for like one, where "^ *" would be tried at each of a hundred thousand lines.
-_LISTEN = re.compile(r"listen (?:(\[[0-9a-f:]+\]|[0-9.]+):)?([0-9]+)[ ;]")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LARGEST = 1 << 20
+"""Bytes of an included file that is looked into."""
 
 
-def free_to_listen(text: str, held: str = "") -> None:
-    """Raises ProxyError for the first address in `text` that is taken or not allowed.
+def free_to_listen(text: str, held: str = "") -> bool:
+    """Whether nginx can take the addresses in `text` beside those of `held`, which it listens on now.
 
-    `held` is the text that nginx serves now: its addresses are nginx's own.  ``nginx -t`` passes over an
-    address in use, and a running nginx tries for 2.5 seconds and then says it in its log.
+    False where one of its own is in the way (``*:80`` now and ``127.0.0.1:80`` wanted): it has to let go of
+    that first.  Raises ProxyError for the first address that somebody else has, or that is not allowed:
+    ``nginx -t`` passes over an address in use, and a running nginx tries for 2.5 seconds and then says it
+    in its log.
     """
-    own = _addresses(held)
-    for host, port in _addresses(text):
-        if (host, port) in own:
+    own = _listens(held) if held else []
+    taken = {(address.host, address.port) for address in own}
+    for address in _listens(text):
+        if (address.host, address.port) in taken:
             continue
-        family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+        error = _bind(address)
+        if error is None:
+            continue
+        if error.errno == errno.EADDRINUSE and any(one.port == address.port for one in own):
+            return False
+        raise ProxyError(f"cannot listen on {address}: {error.strerror}", hint=_hint(error.errno))
+    return True
+
+
+def _listens(text: str) -> list[Address]:
+    return addresses(text, _included, 80 if os.geteuid() == 0 else 8000)
+
+
+def _included(pattern: str) -> Iterator[str]:
+    """The texts of files; nginx looks for those without a / at the front in a folder of our own."""
+    for path in sorted(glob.glob(pattern)) if pattern.startswith("/") else ():
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                yield file.read(LARGEST)
+        except OSError:
+            continue
+
+
+def _bind(address: Address) -> OSError | None:
+    """What is against it; a name is left to nginx."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        socket.inet_pton(family, address.host or "0.0.0.0")  # noqa: S104  what nginx will do
+    except OSError:
+        return None
+    try:
         with socket.socket(family) as link:
             link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
-                link.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as nginx does
-            try:
-                link.bind((host.strip("[]") or "0.0.0.0", int(port)))  # noqa: S104  what nginx will do
-            except OSError as error:
-                raise ProxyError(
-                    f"cannot listen on {host or '*'}:{port}: {error.strerror}", hint=_hint(error.errno)
-                ) from None
-
-
-def _addresses(text: str) -> list[tuple[str, str]]:
-    """Host, "" for all, and port of each directive ``listen``, which begins its line."""
-    found = []
-    for match in _LISTEN.finditer(text):
-        line = text.rfind("\n", 0, match.start()) + 1
-        if not text[line : match.start()].strip(" "):
-            found.append((match[1] or "", match[2]))
-    return found
+                link.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not address.dual)  # as nginx does
+            link.bind((address.host or "0.0.0.0", address.port))  # noqa: S104
+    except OSError as error:
+        return error
+    return None
 
 
 def _hint(number: int | None) -> str:
@@ -50,4 +77,6 @@ def _hint(number: int | None) -> str:
         return "see who has it with `ss -ltnp`, or choose another address with --listen"
     if number in (errno.EACCES, errno.EPERM):
         return "ports below 1024 are root's: choose a higher one with --listen"
+    if number == errno.EAFNOSUPPORT:
+        return "this machine has no IPv6: choose an IPv4 address with --listen"
     return "choose an address of this machine with --listen"

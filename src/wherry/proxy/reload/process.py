@@ -11,6 +11,7 @@ from wherry.errors import ProxyError
 from wherry.linux import prctl
 from wherry.proxy.reload.binary import environment
 from wherry.proxy.reload.files import explained
+from wherry.proxy.reload.stdout import Stdout
 
 PR_SET_PDEATHSIG = 1
 
@@ -23,13 +24,16 @@ class Process:
 
     def __init__(self, command: list[str]) -> None:
         with explained(f"cannot start {command[0]}"):
+            self._stdout = Stdout()
             self._child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
+                stdout=self._stdout.fd,
                 process_group=0,  # ^C on a terminal is for us: nginx is asked to finish what it serves
                 env=environment(),
                 preexec_fn=_end_with_parent,
             )
+            self._stdout.started()
 
     @property
     def pid(self) -> int:
@@ -59,6 +63,7 @@ class Process:
             # A master that was killed leaves its workers behind, and they the ports taken.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGTERM)
+            self._stdout.finished()
             return code
         raise ProxyError(f"nginx ({self.pid}) does not end")
 

@@ -137,12 +137,12 @@ class _Board:
         if recovered:
             self._say(f"cluster: {watcher}: followed again")
 
-    def _changed(self, _changes: Changes) -> None:
+    def _changed(self, changes: Changes) -> None:
         with self._lock:
             held = [w.values for w in self._watchers]
             whole = [values for values in held if values is not None]
             if len(whole) == len(held):
-                self._sink.snapshot(_snapshot(whole))
+                self._sink.snapshot(_snapshot(whole)._replace(urgent=changes.urgent))
 
     def _troubled(self, watcher: AnyWatcher, fault: Fault, seconds: float) -> None:
         """Say it, once, unless it is of the kind that happens every day and passes at the next try."""

@@ -6,8 +6,9 @@
     VIRTUAL_PROTO  http | https              default http
 
 Each as a label or an environment variable (the label wins); labels under ``wherry.dev/`` say the rest.
-Containers that ask for the same host and path share the requests.  The image wing is not known here:
-whoever makes the source brings a function that gives running containers as ``docker inspect`` shows them.
+Containers that ask for the same host and path share the requests, host by host.  The image wing is not
+known here: whoever makes the source brings a function that gives running containers as ``docker inspect``
+shows them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from wherry.proxy.model import (
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from wherry.proxy.model import Sink
 
@@ -43,12 +44,22 @@ class Unreachable(Exception):
     """A container that asks for requests and cannot get them; the text says why."""
 
 
+Pairs = tuple[tuple[str, str], ...]
+
+
 class _Found(NamedTuple):
+    """`rest` is what it asks for beside its hosts."""
+
     name: str
     created: str
-    annotations: tuple[tuple[str, str], ...]
+    hosts: tuple[str, ...]
+    rest: Pairs
     address: str
     port: int
+
+
+_Group = tuple[tuple[Pairs, tuple[_Found, ...]], list[str]]
+"""What some containers ask for, those containers, and the hosts that they share."""
 
 
 class Containers:
@@ -73,7 +84,7 @@ class Containers:
 
 def project(containers: Iterable[Mapping[str, Any]]) -> Snapshot:
     """Services and slices for containers, oldest first.  PURE."""
-    groups: dict[tuple[tuple[str, str], ...], list[_Found]] = {}
+    by_host: dict[tuple[str, Pairs], list[_Found]] = {}
     rejected = []
     for container in sorted(containers, key=lambda c: (str(c.get("Created")), str(c.get("Name")))):
         try:
@@ -82,18 +93,34 @@ def project(containers: Iterable[Mapping[str, Any]]) -> Snapshot:
             rejected.append(Rejected(f"{NAMESPACE}/{_name(container)}", "unreachable", str(why)))
             continue
         if found is not None:
-            groups.setdefault(found.annotations, []).append(found)
-    services = [
-        Service(NAMESPACE, f[0].name, created=f[0].created, ports=(Port("", f[0].port, f[0].port),),
-                annotations=annotations)
-        for annotations, f in groups.items()
-    ]  # fmt: skip
-    slices = [
-        EndpointSlice(NAMESPACE, one.name, group[0].name, (SlicePort("", one.port),), (one.address,))
-        for group in groups.values()
-        for one in group
-    ]
+            for host in found.hosts:
+                by_host.setdefault((host, found.rest), []).append(found)
+    groups: dict[tuple[Pairs, tuple[_Found, ...]], list[str]] = {}
+    for (host, rest), sharing in by_host.items():
+        groups.setdefault((rest, tuple(sharing)), []).append(host)
+    services, slices = [], []
+    for name, ((rest, those), hosts) in _named(groups.items()):
+        first, annotations = those[0], (("host", ",".join(hosts)), *rest)
+        ports = (Port("", first.port, first.port),)
+        services.append(
+            Service(NAMESPACE, name, created=first.created, ports=ports, annotations=annotations)
+        )
+        slices += [
+            EndpointSlice(NAMESPACE, one.name, name, (SlicePort("", one.port),), (one.address,))
+            for one in those
+        ]
     return Snapshot(services, slices, rejected)
+
+
+def _named(groups: Iterable[_Group]) -> Iterator[tuple[str, _Group]]:
+    """Each group with the name of its first container, and a number where that begins several."""
+    used: set[str] = set()
+    for group in groups:
+        first = group[0][1][0].name
+        names = (first, *(f"{first[:58]}-{number}" for number in range(2, 10_000)))
+        name = next(name for name in names if name not in used)
+        used.add(name)
+        yield name, group
 
 
 def _found(container: Mapping[str, Any]) -> _Found | None:
@@ -108,7 +135,8 @@ def _found(container: Mapping[str, Any]) -> _Found | None:
             annotations.setdefault(key[len(ANNOTATION_PREFIX) :], value)
     address, port = _address(container, _port(said.get("VIRTUAL_PORT"), config.get("ExposedPorts") or {}))
     created = str(container.get("Created") or "")
-    return _Found(_name(container), created, tuple(sorted(annotations.items())), address, port)
+    hosts = tuple(dict.fromkeys(host.strip(" ").lower() for host in annotations.pop("host").split(",")))
+    return _Found(_name(container), created, hosts, tuple(sorted(annotations.items())), address, port)
 
 
 def _port(wanted: str | None, exposed: Iterable[str]) -> int:

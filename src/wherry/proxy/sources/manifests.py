@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.proxy import project
+from wherry.proxy import names, project
 from wherry.proxy.model import EndpointSlice, Rejected, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from yaml import Event
 
+GROUPS = {"Service": "", "EndpointSlice": "discovery.k8s.io"}
+"""The kinds that are followed, and the API group of each."""
+ALIKE = 0.8
+"""More of a word than that is the word, mistyped: a Secret is not meant to be a Service."""
 LARGEST = 16 << 20
 """Bytes of a file; a larger one is no manifest."""
 DEEPEST = 64
@@ -30,25 +35,46 @@ class Manifests(NamedTuple):
 
 
 def parse(name: str, data: bytes) -> Manifests:
-    """Read the documents of one file; never raises.  Kinds other than ours are passed over in silence."""
+    """Read the documents of one file; never raises.  Each kind that is not followed is reported once."""
     services: list[Service] = []
     slices: list[EndpointSlice] = []
     rejected: list[Rejected] = []
+    others: set[str] = set()
     if len(data) > LARGEST:
         return _broken(f"{name} is larger than {LARGEST >> 20} MiB", name)
     try:
         for line, document in _json(data) if name.endswith(".json") else _documents(data):
             for object_ in _objects(document):
                 try:
-                    if object_.get("kind") == "Service":
+                    kind = _kind(object_)
+                    if kind == "Service":
                         services.append(project.service(object_))
-                    elif object_.get("kind") == "EndpointSlice":
+                    elif kind == "EndpointSlice":
                         slices.append(project.endpoint_slice(object_))
+                    elif kind not in others:
+                        others.add(kind)
+                        told = f"{name}:{line}: {_not_followed(kind)}"
+                        rejected.append(Rejected(name, "unknown-kind", told))
                 except project.BadObject as bad:
                     rejected.append(Rejected(name, "bad-manifest", f"{name}:{line}: {bad}"))
     except _NotYaml as error:
         return _broken(f"{name}:{error.line}: {error}", name)
     return Manifests(tuple(services), tuple(slices), tuple(rejected))
+
+
+def _kind(object_: Mapping[str, Any]) -> str:
+    """The object's kind; with its group in front where that is not ours (a Service of Knative)."""
+    kind, version = (object_.get(key) for key in ("kind", "apiVersion"))
+    if kind in GROUPS and (version is None or str(version).rpartition("/")[0] == GROUPS[kind]):
+        return str(kind)
+    return " ".join(names.shown(str(word))[1:-1] for word in (version, kind) if word not in (None, ""))
+
+
+def _not_followed(kind: str) -> str:
+    word = kind.rpartition(" ")[2].lower()
+    near = next((k for k in GROUPS if SequenceMatcher(None, k.lower(), word).ratio() > ALIKE), None)
+    meant = f"did you mean {near}?" if near else "Services and EndpointSlices are"
+    return f"{kind or 'an object without a kind'} is not followed; {meant}"
 
 
 class _NotYaml(Exception):
