@@ -66,7 +66,8 @@ class Build:
             return self.record.image(self._run())
 
     def _run(self) -> ImageRecord:
-        platforms = platform_args(machine(), self.options.platform, self.options.target)
+        target = self.options.target or self.dockerfile.stages[-1].name
+        platforms = platform_args(machine(), self.options.platform, target)
         meta = meta_scope(self.dockerfile, self.options.args, platforms)
         plan = make_plan(
             self.dockerfile,

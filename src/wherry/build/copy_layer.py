@@ -147,7 +147,8 @@ class _Layer:
             host = f"{self._tree}/{dest}"
             if origin is None:
                 os.chown(host, *(self._owner or ROOT))
-                os.chmod(host, ROOT_MODE)
+                mode = ROOT_MODE if self._mode is None else self._mode.apply(ROOT_MODE, folder=True)
+                os.chmod(host, mode)
                 continue
             path, source = origin
             entry = entry_of(b"", os.fsencode(path), os.stat(path), {})

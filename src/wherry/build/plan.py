@@ -145,6 +145,12 @@ def _stage(
             f"base name ({stage.base}) should not be blank",
             hint="declare the argument with a default before the first FROM, or give --build-arg",
         )
+    if stage.origin.platform and not platform:
+        raise fail(
+            place,
+            f"empty platform value from expression {stage.origin.platform}",
+            hint="declare the argument with a default before the first FROM, or give --build-arg",
+        )
     parent = names.stage(base, stage.number) if not base.isdigit() else None
     if parent is None:
         texts = onbuild(base, platform, place)

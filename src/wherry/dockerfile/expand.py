@@ -5,6 +5,8 @@ Source: the Dockerfile reference, "Environment replacement"; where it is silent,
 
 from __future__ import annotations
 
+import re
+
 from wherry.dockerfile.glob import ends, shell_pattern
 from wherry.typed import TYPE_CHECKING
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEEPEST = 64
+# What a backslash stands before in a pattern.
+_PATTERN = re.compile(r"(?:[^\\]|\\[*?\\}/])*\Z")
 SPECIAL_PARAMETERS = frozenset("@*#?-$!0")
 
 
@@ -31,9 +35,9 @@ def expand_words(text: str, env: Mapping[str, str], escape: str = "\\") -> list[
     return lexer.words()
 
 
-def expand_document(text: str, env: Mapping[str, str], escape: str = "\\") -> str:
-    """A here-document: variables are replaced, quotes stay."""
-    return "".join(_Lexer(text, env, escape, raw=True).read(""))
+def expand_document(text: str, env: Mapping[str, str]) -> str:
+    """A here-document: variables are replaced, quotes stay, a backslash gives the character after it."""
+    return "".join(_Lexer(text, env, "\\", raw=True).read(""))
 
 
 def used(word: str, escape: str = "\\") -> set[str]:
@@ -66,6 +70,9 @@ class _Lexer:
         self._raw = raw
         self._at = 0
         self._depth = 0
+        # Whether escape characters stay, as in ${name/pattern/replacement}; in quotes of a pattern they are
+        # doubled, so that they mean themselves.
+        self._keep = self._in_pattern = False
         self._words: list[str] = []
         self._word: list[str] | None = None
 
@@ -88,14 +95,14 @@ class _Lexer:
                 return out
             if char == "$":
                 self._add(out, self._dollar(), quoted=False)
-            elif self._raw:
-                self._raw_character(out, char)
-            elif char == "'":
+            elif char == "'" and not self._raw:
                 self._add(out, self._single(), quoted=True)
-            elif char == '"':
+            elif char == '"' and not self._raw:
                 self._add(out, "".join(self._double()), quoted=True)
             elif char == self._escape:
                 self._at += 2
+                if self._keep and self._at - 1 <= len(text):
+                    out.append(char)
                 if self._at <= len(text):
                     self._add(out, text[self._at - 1], quoted=True)
             else:
@@ -105,14 +112,6 @@ class _Lexer:
             raise ExpansionError(f"syntax error: missing '{stop}'")
         self._depth -= 1
         return out
-
-    def _raw_character(self, out: list[str], char: str) -> None:
-        self._at += 1
-        out.append(char)
-        # An escaped dollar in a here-document is a dollar.
-        if char == self._escape and self._text[self._at : self._at + 1] == "$":
-            out[-1] = "$"
-            self._at += 1
 
     def _add(self, out: list[str], text: str, *, quoted: bool) -> None:
         out.append(text)
@@ -140,7 +139,7 @@ class _Lexer:
             raise ExpansionError("unexpected end of statement while looking for matching single-quote")
         inside = self._text[self._at + 1 : end]
         self._at = end + 1
-        return inside
+        return inside.replace(self._escape, self._escape * 2) if self._in_pattern else inside
 
     def _double(self) -> list[str]:
         out: list[str] = []
@@ -161,7 +160,10 @@ class _Lexer:
                 following = text[self._at]
                 self._at += 1
                 # Inside double quotes only these lose their escape character.
-                out.append(following if following in ('"', "$", self._escape) else char + following)
+                if following in ('"', "$", self._escape):
+                    out.append(char + following if self._keep else following)
+                else:
+                    out.append((char * 2 if self._keep else char) + following)
             else:
                 out.append(char)
         raise ExpansionError("unexpected end of statement while looking for matching double-quote")
@@ -176,13 +178,13 @@ class _Lexer:
 
     def _name(self) -> str:
         text, start = self._text, self._at
-        if start < len(text) and text[start] in SPECIAL_PARAMETERS:
+        digits = start < len(text) and text[start].isdecimal()
+        if not digits and start < len(text) and text[start] in SPECIAL_PARAMETERS:
             self._at += 1
             return text[start]
-        digits = start < len(text) and text[start].isdigit() and text[start].isascii()
         while self._at < len(text):
             char = text[self._at]
-            if not char.isascii() or not (char.isdigit() if digits else char.isalnum() or char == "_"):
+            if not (char.isdecimal() if digits else char.isalpha() or char.isdecimal() or char == "_"):
                 break
             self._at += 1
         return text[start : self._at]
@@ -226,10 +228,12 @@ class _Lexer:
             raise ExpansionError(f"{name}: {word or 'not set'}")
         return word
 
-    def _nested(self, stop: str) -> list[str]:
+    def _nested(self, stop: str, *, keep: bool = False) -> list[str]:
+        kept, self._keep = self._keep, keep
         self._depth += 1
         word = self.read(stop)
         self._depth -= 1
+        self._keep = kept
         return word
 
     def _trim(self, value: str, operator: str) -> str:
@@ -247,7 +251,7 @@ class _Lexer:
         everywhere = self._text[self._at : self._at + 1] == "/"
         self._at += everywhere
         tokens = shell_pattern(self._pattern("/"))
-        replacement = "".join(self._nested("}"))
+        replacement = "".join(self._nested("}", keep=True))
         out: list[str] = []
         at = 0
         while at < len(value):
@@ -264,22 +268,9 @@ class _Lexer:
 
     def _pattern(self, stop: str) -> str:
         """The text up to `stop`, its variables replaced, its escapes kept for the pattern."""
-        out: list[str] = []
-        text = self._text
-        while self._at < len(text):
-            char = text[self._at]
-            if char == stop:
-                self._at += 1
-                return "".join(out)
-            if char == "$":
-                self._depth += 1
-                out.append(self._dollar())
-                self._depth -= 1
-                continue
-            if char == self._escape and self._at + 1 < len(text):
-                out.append("\\" + text[self._at + 1])
-                self._at += 2
-                continue
-            out.append(char)
-            self._at += 1
-        raise ExpansionError(f"syntax error: missing '{stop}'")
+        outside, self._in_pattern = self._in_pattern, True
+        pattern = "".join(self._nested(stop, keep=True))
+        self._in_pattern = outside
+        if not _PATTERN.match(pattern):
+            raise ExpansionError(f"invalid pattern ({pattern}) in substitution: invalid escape")
+        return pattern
