@@ -136,8 +136,16 @@ class Build:
         return [pattern.written for pattern in self._context.ignore.patterns]
 
     def ignores(self, name: str) -> bool:
-        """Whether .dockerignore leaves a file of the context out."""
-        return self._context is not None and self._context.verdict(name).excluded
+        """Whether .dockerignore leaves out what COPY names, as far as BuildKit's check says so.
+
+        With exceptions it says nothing, and of the context itself only where a pattern takes everything.
+        """
+        rules = self._context.ignore if self._context is not None else None
+        if rules is None or any(pattern.exception for pattern in rules.patterns):
+            return False
+        if name in (".", "/"):
+            return any(pattern.text in ("*", "**", "**/*") for pattern in rules.patterns)
+        return not name.startswith("/") and rules.verdict(name).excluded
 
     def worker(self) -> Worker:
         """The part that runs and writes; loaded and set up for the first step that the cache lacks.

@@ -6,7 +6,7 @@ import os
 import sys
 
 from wherry.cli.flags import Command, Flag, Options
-from wherry.errors import InvalidReferenceError, UsageError
+from wherry.errors import DockerfileError, InvalidReferenceError, UsageError
 
 CHECK = "BUILDKIT_DOCKERFILE_CHECK"
 
@@ -125,9 +125,16 @@ def run(options: Options) -> int:
     wanted.prepare()
     store = Store.open()
     with store.using(), store.temp() as temporary:
-        dockerfile, context = inputs(
-            options.args[0], options.string("file"), store, temporary, build_options.given
-        )
+        try:
+            dockerfile, context = inputs(
+                options.args[0], options.string("file"), store, temporary, build_options.given
+            )
+        except DockerfileError as error:
+            if method != "check":
+                raise
+            from wherry.cli.build_call import check_parsed
+
+            return check_parsed(error, as_json=as_json)
         named = contexts(options.strings("build-context"), store, temporary, build_options.given)
         build_options = build_options._replace(contexts=named)
         records = []

@@ -51,7 +51,11 @@ def parse(data: bytes | str, name: str = "Dockerfile") -> Dockerfile:
     meta: list[Arg] = []
     stages: list[tuple[From, list[Instruction]]] = []
     for line in lines:
-        instruction = parse_line(line, escape)
+        try:
+            instruction = parse_line(line, escape)
+        except DockerfileError as error:
+            error.before = Dockerfile(name, directives, tuple(meta), _stages(stages), text)
+            raise
         if isinstance(instruction, From):
             stages.append((instruction, []))
         elif stages:
