@@ -7,7 +7,7 @@ import os
 from _thread import RLock
 
 from wherry.build.base import Bases
-from wherry.build.epoch import EPOCH, newest
+from wherry.build.epoch import CONTEXT, EPOCH, newest
 from wherry.build.epoch import parse as parse_epoch
 from wherry.build.image import write_image
 from wherry.build.memo import Memo
@@ -21,7 +21,7 @@ from wherry.sandbox.machine import machine
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from wherry.build.context import Context
     from wherry.build.plan import Plan
@@ -99,9 +99,12 @@ class Build:
             self.memo.save()
         return write_image(self.store, result, self._dated(plan))
 
-    def _set_epoch(self, meta: Mapping[str, str]) -> None:
+    def _set_epoch(self, meta: dict[str, str]) -> None:
         """As the Dockerfile itself may, by ARG SOURCE_DATE_EPOCH=... before the first FROM."""
         if EPOCH in meta and EPOCH not in self.options.args:
+            if meta[EPOCH] == CONTEXT:
+                moment = self.context().newest()
+                meta[EPOCH] = "" if moment is None else str(moment)
             epoch = parse_epoch(meta[EPOCH])
             self.options = self.options._replace(epoch=epoch, timeless=epoch is not None)
 

@@ -48,6 +48,16 @@ class Context:
                 self._index = FileIndex(self._index_path)
             return self._index
 
+    def newest(self) -> int | None:
+        """The time of the newest file (Unix seconds) of a context that was fetched: that of its commit.
+
+        None for a folder of this machine, whose times say when somebody made a copy.
+        """
+        if self._index_path is not None:
+            return None
+        times = (int(file.status.st_mtime) for file in self.scan("") if stat.S_ISREG(file.status.st_mode))
+        return max(times, default=None)
+
     def save(self) -> None:
         """Keep what was learnt about the files for the next build."""
         if self._index is not None:
