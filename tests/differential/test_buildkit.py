@@ -5,6 +5,7 @@ A difference that is meant stands in DIFFERENCES, with its reason; one that no l
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from differential import context, language
 from differential.corpus import CASES as FIRST
 from differential.corpus import REFUSED, STRICTER, Case
+from differential.grammar import draw
 from differential.image import File, Saved, read
 from support.buildkit import BuildKit, own_folder, running_buildkit
 from support.wherry import Wherry
@@ -93,6 +95,37 @@ def test_a_dockerfile_gives_what_it_gives_with_buildkit(builders: Builders, case
     unmeant = {what: text for what, text in found.items() if what not in meant}
     assert not unmeant, f"{case.dockerfile}\n" + "\n".join(f"{k}: {v}" for k, v in unmeant.items())
     assert meant <= set(found), "a difference that is listed does not occur any more"
+
+
+# Drawn in a usual run; more where somebody has the time.
+DRAWN = int(os.environ.get("WHERRY_DRAWN", "25"))
+FIRST_SEED = int(os.environ.get("WHERRY_SEED", "0"))
+
+
+@pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + DRAWN))
+def test_a_dockerfile_that_is_drawn_gives_what_it_gives_with_buildkit(
+    builders: Builders, seed: int
+) -> None:
+    buildkit, wherry, work = builders
+    drawn = draw(seed)
+    dockerfile = work / f"drawn{seed}.Dockerfile"
+    dockerfile.write_text(drawn.dockerfile)
+    Path(f"{dockerfile}.dockerignore").write_text(drawn.ignore)
+    done = buildkit.run(work / "c", dockerfile, *drawn.args, archive=work / "theirs.tar")
+    words = ("-f", str(dockerfile), "-t", "x", "--progress", "quiet", *drawn.args)
+    ours = wherry.run("build", *words, str(work / "c"))
+    said = f"{drawn}\n{drawn.dockerfile}\n{done.stderr[-600:]}\n{ours.stderr[-600:]}"
+    assert (done.returncode == 0) == (ours.returncode == 0), said
+    if done.returncode:
+        return
+    wherry("save", "-o", str(work / "ours.tar"), "x")
+    theirs, mine = read(work / "theirs.tar"), read(work / "ours.tar")
+    found = {
+        **config_differences(theirs.config, mine.config),
+        **history_differences(theirs, mine),
+        **file_differences(theirs.files, mine.files),
+    }
+    assert not found, f"{said}\n" + "\n".join(f"{k}: {v}" for k, v in found.items())
 
 
 def config_differences(theirs: dict[str, Any], ours: dict[str, Any]) -> dict[str, str]:
