@@ -181,6 +181,14 @@ CASES = [
         "RUN mkdir -m 700 /p && chown 7:8 /p\nWORKDIR /p\nWORKDIR /p/q",
     ),
     *cases(
+        "names",
+        "RUN hostname > /o; cat /etc/hosts >> /o",
+        "RUN echo my > /etc/hostname\nRUN cat /etc/hostname > /o",
+        "RUN --network=none hostname > /o; cat /etc/hosts >> /o",
+        "ADD --chown=7:8 plain.tar packed.tar.gz /x/",
+        "ADD --chown=app:extra --chmod=700 plain.tar /new/x",
+    ),
+    *cases(
         "directive",
         "#!/bin/sh\n# escape=`\nFROM bb\nRUN echo a \\\n b > /o",
         "#!/bin/sh\n# check=skip=all\nFROM bb\nENV a=b",

@@ -65,6 +65,8 @@ class _Layer:
         self._mtime = mtime
         self._links: dict[tuple[int, int], str] = {}
         self._folders: dict[str, _Origin | None] = {}  # None: a new one
+        # New folders that only an archive asked for: --chmod is for what is copied.
+        self._of_archives: set[str] = set()
 
     def add(self, placed: Placed) -> None:
         file, dest, source = placed
@@ -132,11 +134,16 @@ class _Layer:
         from wherry.layers.unpack import Unpacker
 
         file, dest, _ = archive
+        before = set(self._folders)
         self.reach(dest)
+        self._of_archives |= set(self._folders) - before
         unpacker = Unpacker(f"{self._tree}/{dest}" if dest else self._tree, file.name, markers=False)
         with open(file.path, "rb") as raw:
             reader = TarReader(decompressed(raw), file.name)
             for member in reader:
+                if self._owner is not None:
+                    entry = member.entry._replace(uid=self._owner[0], gid=self._owner[1])
+                    member = member._replace(entry=entry)
                 unpacker.add(member, reader.data())
         unpacker.finish()
 
@@ -147,8 +154,8 @@ class _Layer:
             host = f"{self._tree}/{dest}"
             if origin is None:
                 os.chown(host, *(self._owner or ROOT))
-                mode = ROOT_MODE if self._mode is None else self._mode.apply(ROOT_MODE, folder=True)
-                os.chmod(host, mode)
+                change = None if dest in self._of_archives else self._mode
+                os.chmod(host, ROOT_MODE if change is None else change.apply(ROOT_MODE, folder=True))
                 continue
             path, source = origin
             entry = entry_of(b"", os.fsencode(path), os.stat(path), {})

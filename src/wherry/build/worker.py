@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from wherry.sandbox.process import Mount, Running
     from wherry.store import Store
 
+# What a step sees of names is the same on any machine, and BuildKit's.
+HOSTNAME = "buildkitsandbox"
+HOSTS = f"127.0.0.1\tlocalhost {HOSTNAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 CHUNK = 1 << 16
 
 
@@ -179,7 +182,9 @@ class Worker:
             who,
             ready.mounts,
             network=task.network,
+            hostname=HOSTNAME,
             extra_hosts=task.sandbox.hosts,
+            hosts=HOSTS,
             shm_size=task.sandbox.shm_size,
             ulimits=task.sandbox.ulimits,
             privileged=task.run.security == "insecure",
