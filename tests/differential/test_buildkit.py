@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from differential import context, language
+from differential import context, files, language
 from differential.corpus import CASES as FIRST
 from differential.corpus import REFUSED, STRICTER, Case
 from differential.grammar import draw
@@ -23,7 +23,7 @@ from support.wherry import Wherry
 
 pytestmark = [pytest.mark.buildkit, pytest.mark.root]
 
-CASES = [*FIRST, *language.CASES]
+CASES = [*FIRST, *language.CASES, *files.CASES]
 # Where the image has no such place, BuildKit leaves what its runtime mounted something on; wherry does not.
 MOUNTED_ON = ("proc", "sys", "dev", "m", "etc/resolv.conf", "etc/hosts", "etc/hostname")
 # What only says how it was made, and what is empty.
@@ -52,7 +52,9 @@ def builders(busybox_store: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         yield Builders(buildkit, wherry, work)
 
 
-@pytest.mark.parametrize("text", [*REFUSED, *STRICTER, *language.REFUSED, *language.STRICTER])
+@pytest.mark.parametrize(
+    "text", [*REFUSED, *STRICTER, *language.REFUSED, *language.STRICTER, *files.REFUSED]
+)
 def test_what_buildkit_refuses_is_refused(builders: Builders, text: str) -> None:
     buildkit, wherry, work = builders
     dockerfile = work / "refused.Dockerfile"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import stat
 
 from wherry.errors import ContextError
 from wherry.layers.copying import altered, copy_node, finish
@@ -147,15 +148,37 @@ class _Layer:
                 unpacker.add(member, reader.data())
         unpacker.finish()
 
+    def _finish_new(self, dest: str, host: str) -> None:
+        """A new folder has the mode that is asked for in figures; else it inherits setgid and its group."""
+        inherited = self._inherited_group(posixpath.dirname(dest))
+        octal = self._mode.octal if self._mode is not None and dest not in self._of_archives else None
+        mode = ROOT_MODE if octal is None else octal
+        if inherited is not None and octal is None:
+            mode |= stat.S_ISGID
+        os.chown(host, *(self._owner or (0, inherited or 0)))
+        os.chmod(host, mode)
+
+    def _inherited_group(self, folder: str) -> int | None:
+        """The group of a folder that has setgid, by which what is made in it goes."""
+        if folder in self._folders:
+            origin = self._folders[folder]
+            if origin is None:
+                return self._inherited_group(posixpath.dirname(folder)) if folder else None
+            status = os.stat(origin.path)
+        else:
+            existing = self._view.find(folder)
+            if existing is None:
+                return None
+            status = existing.status
+        return status.st_gid if status.st_mode & stat.S_ISGID else None
+
     def finish(self) -> None:
         """Folders get their metadata last: filling them changes their times."""
         for dest in sorted(self._folders, reverse=True):
             origin = self._folders[dest]
             host = f"{self._tree}/{dest}"
             if origin is None:
-                os.chown(host, *(self._owner or ROOT))
-                change = None if dest in self._of_archives else self._mode
-                os.chmod(host, ROOT_MODE if change is None else change.apply(ROOT_MODE, folder=True))
+                self._finish_new(dest, host)
                 continue
             path, source = origin
             entry = entry_of(b"", os.fsencode(path), os.stat(path), {})

@@ -44,7 +44,7 @@ class Wish:
         self.mode = stage.expand(copy.chmod or "", place)
         self.checksum = stage.expand(copy.checksum, place) if copy.checksum else None
         self.exclude = [stage.expand(pattern, place) for pattern in copy.exclude]
-        self.target = posixpath.join("/", stage.state.workdir, self.dest)
+        self.target = posixpath.join("/", stage.state.workdir, self.dest or "./")
 
     @property
     def name(self) -> str:
@@ -218,7 +218,7 @@ def _exclude(patterns: list[str]) -> Ignore | None:
         return None
     from wherry.dockerfile import ignore
 
-    return ignore.parse("\n".join(patterns))
+    return ignore.of_patterns(patterns)
 
 
 def owner_of(text: str, view: View) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
 
 from wherry.build.result import Sandbox
 from wherry.build.steplog import StepLog, failed
@@ -105,15 +106,21 @@ class Worker:
             from wherry.layers.tree import entry_of
 
             made: list[tuple[str, str | None]] = []
+            above: os.stat_result | None = None
             for name in _prefixes(path):
                 existing = view.find(name, follow_last=False)
                 os.mkdir(f"{tree}/{name}")
                 made.append((name, existing.path if existing is not None else None))
+                if existing is not None:
+                    above = existing.status
             for name, origin in reversed(made):
                 host = f"{tree}/{name}"
                 if origin is None:
-                    os.chown(host, *owner)
-                    os.chmod(host, ROOT_MODE)
+                    # Folders that are made in one with setgid inherit that, and its group.
+                    setgid = above is not None and above.st_mode & stat.S_ISGID
+                    group = above.st_gid if above is not None and setgid and owner == (0, 0) else owner[1]
+                    os.chown(host, owner[0], group)
+                    os.chmod(host, ROOT_MODE | setgid)
                     continue
                 entry = entry_of(b"", os.fsencode(origin), os.lstat(origin), {})
                 assert entry is not None  # noqa: S101

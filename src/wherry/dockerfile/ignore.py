@@ -10,7 +10,10 @@ import posixpath
 
 from wherry.dockerfile.automaton import BLOCK, Block, State, tokens
 from wherry.errors import ContextError
-from wherry.typed import NamedTuple
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Folders whose state is remembered.
 MOST_FOLDERS = 1000
@@ -104,6 +107,11 @@ def parse(text: str) -> Ignore:
     return Ignore(tuple(patterns))
 
 
+def of_patterns(patterns: Iterable[str]) -> Ignore:
+    """Patterns of no file: "#" begins no comment, a slash in front stays.  Raises ContextError."""
+    return Ignore(tuple(_pattern(posixpath.normpath(text), 0, text) for text in patterns if text.strip()))
+
+
 def _cleaned(written: str) -> str:
     """Relative to the context, without dots; the "!" stays in front."""
     mark = "!" if written.startswith("!") else ""
@@ -118,7 +126,7 @@ def _cleaned(written: str) -> str:
 def _pattern(cleaned: str, number: int, written: str) -> Pattern:
     exception = cleaned.startswith("!")
     body = cleaned.removeprefix("!").rstrip("/")
-    where = f".dockerignore line {number}"
+    where = f".dockerignore line {number}" if number else "--exclude"
     if exception and not body:
         raise ContextError(f'{where}: illegal exclusion pattern: "!"')
     try:
