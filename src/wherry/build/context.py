@@ -7,7 +7,7 @@ import os
 import stat
 from _thread import RLock
 
-from wherry.build.fileindex import FileIndex, attributes
+from wherry.build.fileindex import FileIndex
 from wherry.dockerfile import ignore
 from wherry.errors import ContextError
 from wherry.layers.rootpath import resolve
@@ -117,14 +117,13 @@ class Context:
                 stack += _entries(entry.path, entry.name + "/")
 
     def file_digest(self, file: ContextFile) -> str:
-        """What a file is, for a cache key: its type, mode, attributes and content; no owner, no times."""
+        """What a file is, for a cache key: its type, mode and content; no owner, attributes or times."""
         mode = stat.S_IMODE(file.status.st_mode)
         if stat.S_ISREG(file.status.st_mode):
             return f"f{mode:o}:{self.index.digest(file.name, file.path, file.status)}"
         if stat.S_ISLNK(file.status.st_mode):
             return "l:" + os.readlink(file.path)
-        kept = attributes(file.path) if stat.S_ISDIR(file.status.st_mode) else ""
-        return f"{stat.S_IFMT(file.status.st_mode):o}{mode:o}:{file.status.st_rdev}{kept}"
+        return f"{stat.S_IFMT(file.status.st_mode):o}{mode:o}:{file.status.st_rdev}"
 
 
 def _entries(folder: str, prefix: str) -> list[ContextFile]:
@@ -147,7 +146,8 @@ def open_context(root: str, dockerfile: str, store_root: str | None) -> Context:
     Without `store_root` it is one that was fetched: nothing is remembered of its files.  Raises
     ContextError where the folder is none.
     """
-    path = os.path.abspath(root)
+    # A link that a user names stands for what it points to.
+    path = os.path.realpath(root)
     if not os.path.isdir(path):
         kind = "is not a directory" if os.path.exists(path) else "not found"
         raise ContextError(

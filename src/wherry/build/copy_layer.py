@@ -90,7 +90,9 @@ class _Layer:
                 os.link(first, host, follow_symlinks=False)
                 return
         owner, mtime = self._owner_from(source), self._mtime_from(source)
-        copy_node(file.path, host, owner=owner, mode=self._mode, mtime=mtime)
+        # What a checkout's files are marked with says something of this machine.
+        marks = source.has_owners
+        copy_node(file.path, host, owner=owner, mode=self._mode, mtime=mtime, xattrs=marks)
 
     def _owner_from(self, source: Source) -> tuple[int, int] | None:
         return ROOT if self._owner is None and not source.has_owners else self._owner
@@ -187,4 +189,5 @@ class _Layer:
                 finish(host, entry, path)
             else:
                 entry = altered(entry, self._owner_from(source), self._mode)
+                entry = entry if source.has_owners else entry._replace(xattrs=())
                 finish(host, entry, path, mtime=self._mtime_from(source))
