@@ -27,6 +27,7 @@ CASES = [
         "COPY --chmod=700 file /p/q/f",
         "COPY --chmod=u=rwX,go= dir /p/q/",
         "COPY --chown=1000 --chmod=640 file dir/a /p/q/",
+        "COPY --chown=$NO:$NO file /x",
         "COPY --link --chmod=711 dir /x/y",
         "COPY l\\ink /x",
         "COPY di\\r/a /x",
