@@ -52,7 +52,8 @@ class UsageError(WherryError):
 class DockerfileError(WherryError):
     """A mistake in a Dockerfile, with the place: 1-based line range and column of `name`.
 
-    ``source`` holds the lines ``line``..``end_line`` as written, without line ends.
+    ``source`` holds the lines ``line``..``end_line`` as written, without line ends; ``before`` the
+    Dockerfile up to there, where it was understood.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class DockerfileError(WherryError):
         self.end_line = end_line or line
         self.column = column
         self.source = source
+        self.before: object = None
 
 
 class ContextError(WherryError):

@@ -81,3 +81,13 @@ def test_what_is_no_context(bb: Wherry, tmp_path: Path, text: str, says: str, co
     context = folder(tmp_path / "c", Dockerfile="FROM bb\nCOPY --from=x . /\n")
     said = bb.fails("build", "--build-context", text, str(context), code=code)
     assert says in said
+
+
+def test_a_link_that_is_named_stands_for_the_folder(wherry: Wherry, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/f").write_text("there")
+    (tmp_path / "real/Dockerfile").write_text("FROM scratch\nCOPY . /c/\nCOPY --from=more . /m/\n")
+    (tmp_path / "lnk").symlink_to("real")
+    words = ("--build-context", f"more={tmp_path / 'lnk'}", "-o", str(tmp_path / "out"))
+    wherry("build", "-q", *words, str(tmp_path / "lnk"))
+    assert (tmp_path / "out/c/f").read_text() == (tmp_path / "out/m/f").read_text() == "there"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import tarfile
@@ -189,3 +190,22 @@ def test_a_tar_and_a_dockerfile_at_a_url_are_contexts(bb: Wherry) -> None:
     assert shown(bb, "a", "cat /f") == "from the tar" and shown(bb, "b", "ls /made") == "/made"
     done = bb.run("build", "-q", "-t", "c", "-f", "Dockerfile", "-", input=None, stdin=subprocess.DEVNULL)
     assert done.returncode == 1 and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("where", ["argument", "Dockerfile"])
+def test_source_date_epoch_may_be_the_commits_time(
+    wherry: Wherry, repository: Repository, where: str
+) -> None:
+    meta = "ARG SOURCE_DATE_EPOCH=context\n" if where == "Dockerfile" else ""
+    repository.commit(Dockerfile=f"{meta}FROM scratch\nARG SOURCE_DATE_EPOCH\nCOPY f /\n", f="x")
+    words = ("--build-arg", "SOURCE_DATE_EPOCH=context") if where == "argument" else ()
+    image = wherry("build", "-q", *words, f"{repository.url}#main")
+    value = json.loads(wherry("inspect", image))[0]
+    assert value["Created"].startswith("2023-11-14T22:13:20")
+    assert "SOURCE_DATE_EPOCH=1700000000" in wherry("history", "--no-trunc", image)
+
+
+def test_of_a_folder_here_source_date_epoch_knows_no_time(wherry: Wherry, tmp_path: Path) -> None:
+    text = "FROM scratch\nARG SOURCE_DATE_EPOCH=none\nENV E=x$SOURCE_DATE_EPOCH\nCOPY Dockerfile /\n"
+    image = wherry.build(tmp_path / "c", text, "--build-arg", "SOURCE_DATE_EPOCH=context")
+    assert "E=xnone" in json.loads(wherry("inspect", image))[0]["Config"]["Env"]

@@ -48,6 +48,38 @@ def test_a_file_that_is_ignored_is_found(wherry: Wherry, tmp_path: Path) -> None
     assert "CopyIgnoredFile" in done.stdout
 
 
+def test_what_is_found_before_an_error_is_told(wherry: Wherry, tmp_path: Path) -> None:
+    text = "FROM scratch AS Base\nMAINTAINER me\nCMD x\nBADCMD\n"
+    done = wherry.run("build", "--check", context(tmp_path, text))
+    assert done.returncode == 1 and "unknown instruction: BADCMD" in done.stderr
+    assert "StageNameCasing" in done.stdout and "MaintainerDeprecated" in done.stdout
+    value = json.loads(wherry.run("build", "--call=check,format=json", str(tmp_path)).stdout)
+    assert [w["ruleName"] for w in value["warnings"]] == ["StageNameCasing", "MaintainerDeprecated"]
+    assert value["buildError"]["location"]["ranges"][0]["start"] == {"line": 4}
+
+
+def test_a_check_tells_why_nothing_would_be_built(wherry: Wherry, tmp_path: Path) -> None:
+    text = "FROM scratch AS a\nCMD x\nFROM --platform=$NOPE scratch\nFROM a\n"
+    done = wherry.run("build", "--check", context(tmp_path, text))
+    assert done.returncode == 1 and "empty platform value from expression $NOPE" in done.stderr
+    assert "JSONArgsRecommended" in done.stdout
+
+
+def test_a_base_for_another_platform_is_found(bb: Wherry, tmp_path: Path) -> None:
+    place = context(tmp_path, "FROM bb\n")
+    done = bb.run("build", "--check", "--platform", "linux/s390x", place)
+    assert "InvalidBaseImagePlatform" in done.stdout and 'expected "linux/s390x"' in done.stdout
+
+
+def test_the_whole_context_is_ignored_only_where_a_pattern_takes_it(wherry: Wherry, tmp_path: Path) -> None:
+    place = context(tmp_path, "FROM scratch\nCOPY . /\nCOPY /Dockerfile Dockerfile /x/\n")
+    for text, found in (("*\n", [".", "Dockerfile"]), (".*\n", []), ("*\n!Dockerfile\n", [])):
+        (tmp_path / ".dockerignore").write_text(text)
+        value = json.loads(wherry.run("build", "--call=check,format=json", place).stdout)
+        told = [w["detail"].split('"')[1] for w in value["warnings"] or ()]
+        assert told == found, text
+
+
 def test_errors_where_the_file_wants_them(bb: Wherry, tmp_path: Path) -> None:
     text = "# check=error=true\nFROM bb\nRUN exit 1\nCMD x\n"
     said = bb.fails("build", context(tmp_path, text), code=1)

@@ -1,7 +1,7 @@
 # ruff: noqa: E501 - a Dockerfile a line
 """Small Dockerfiles, each about one thing.  Every one starts from ``bb`` unless it says FROM itself.
 
-Docker 20.10's BuildKit and wherry build them with the same context (`context.make`); what they give is
+BuildKit and wherry build them with the same context (`context.make`); what they give is
 compared in every field and every byte.
 """
 
@@ -50,7 +50,7 @@ REFUSED = (
 )
 
 
-# What wherry refuses and Docker does not: the result would surprise.
+# What wherry refuses and BuildKit does not: the result would surprise.
 STRICTER = (
     "FROM bb\nCOPY file link /x",
     "FROM bb\nCOPY --chown=unknown file /x",
@@ -68,7 +68,7 @@ class Case(NamedTuple):
     args: tuple[str, ...] = ()
 
 
-def _cases(area: str, *texts: str | tuple[str, ...]) -> list[Case]:
+def cases(area: str, *texts: str | tuple[str, ...]) -> list[Case]:
     found = []
     for number, text in enumerate(texts):
         dockerfile, *args = (text,) if isinstance(text, str) else text
@@ -78,7 +78,7 @@ def _cases(area: str, *texts: str | tuple[str, ...]) -> list[Case]:
 
 
 CASES = [
-    *_cases(
+    *cases(
         "env",
         "ENV a=b",
         "ENV a b c",
@@ -96,7 +96,7 @@ CASES = [
         'ENV JSON={"a":1}',
         "ENV a=1 \\\n    # a comment\n    b=2 \\\n\n    c=3",
     ),
-    *_cases(
+    *cases(
         "label",
         "LABEL a=b",
         "LABEL a b c",
@@ -107,7 +107,7 @@ CASES = [
         "LABEL a.b.c/d=e",
         ("LABEL a=1", "--label", "a=2", "--label", "b=c d"),
     ),
-    *_cases(
+    *cases(
         "arg",
         "ARG a=1\nENV b=$a",
         ("ARG a=1\nENV b=$a", "--build-arg", "a=2"),
@@ -123,7 +123,7 @@ CASES = [
         "ARG a=1 b=2\nLABEL c=$a$b",
         ("RUN echo ${HTTP_PROXY:-none} > /out", "--build-arg", "HTTP_PROXY=http://p"),
     ),
-    *_cases(
+    *cases(
         "run",
         "RUN echo a > /a",
         'RUN ["/bin/sh", "-c", "echo a > /a"]',
@@ -149,7 +149,7 @@ CASES = [
         "RUN --mount=type=bind,source=dir,target=/m cat /m/a > /out",
         "RUN --mount=type=cache,target=/m echo x > /m/y && ls /m > /out",
     ),
-    *_cases(
+    *cases(
         "copy",
         "COPY file /",
         "COPY file /x",
@@ -204,7 +204,7 @@ CASES = [
         "COPY ../file /x",
         "COPY --chown=app:app emptydir /x/y/",
     ),
-    *_cases(
+    *cases(
         "add",
         "ADD file /x",
         "ADD plain.tar /x/",
@@ -219,7 +219,7 @@ CASES = [
         "ADD --chown=app plain.tar /x/",
         "RUN mkdir -p /x/t && chmod 700 /x/t && echo old > /x/t/f\nADD plain.tar /x/",
     ),
-    *_cases(
+    *cases(
         "stages",
         "FROM bb AS a\nRUN echo x > /x\nFROM bb\nCOPY --from=a /x /y",
         "FROM bb AS a\nRUN echo x > /x\nFROM bb\nCOPY --from=0 /x /y",
@@ -232,7 +232,7 @@ CASES = [
         "FROM bb AS a\nRUN mkdir -p /d/e && chown -R 7:8 /d && chmod 2711 /d/e && echo x > /d/e/f\nFROM bb\nRUN mkdir -p /n/e\nCOPY --from=a /d /n",
         "FROM bb AS a\nRUN echo 1 > /f && cp /bin/busybox /b && chmod 6711 /b\nFROM bb\nCOPY --from=a --chown=app /f /b /x/",
     ),
-    *_cases(
+    *cases(
         "config",
         'CMD ["a", "b c"]',
         "CMD echo hi",
@@ -265,7 +265,7 @@ CASES = [
         "ONBUILD COPY file /\nONBUILD ENV a=b",
         'SHELL ["/bin/sh", "-c"]',
     ),
-    *_cases(
+    *cases(
         "text",
         'from bb\nrun echo x > /x\ncmd ["a"]',
         "# a comment\nFROM bb\n# another\nENV a=b",
@@ -274,7 +274,7 @@ CASES = [
         "FROM bb\n\n\n  ENV a=b  \n",
         "FROM bb\r\nENV a=b\r\nRUN echo x > /x\r\n",
     ),
-    *_cases(
+    *cases(
         "ignore",
         ("COPY . /all", "-f", "ignored.Dockerfile"),
         ("COPY dir /d", "-f", "ignored.Dockerfile"),

@@ -1,11 +1,10 @@
-"""Random trees, random COPY patterns, random .dockerignore files: what is copied is what Docker copies.
+"""Random trees, random COPY patterns, random .dockerignore files: what is copied is what BuildKit copies.
 
 Hundreds of patterns are one build: each has a stage of its own, and the last stage collects them.
 """
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from differential.image import read
-from support.dockerd import Dockerd, running_dockerd
+from support.buildkit import BuildKit, own_folder, running_buildkit
 from support.wherry import Wherry
 
-pytestmark = [pytest.mark.dockerd, pytest.mark.root]
+pytestmark = [pytest.mark.buildkit, pytest.mark.root]
 
 NAMES = ("a", "b", "ab", "a.txt", "b.txt", "x-y", "A", ".hid", "[z]", "a b")
 PIECES = (
@@ -29,6 +28,7 @@ PIECES = (
     "[ab]",
     "[^a]",
     "[a-b]*",
+    "**",
     "*.txt",
     "a*",
     "?b",
@@ -41,8 +41,8 @@ PATTERNS = 60
 
 
 @pytest.fixture(scope="module")
-def docker() -> Iterator[Dockerd]:
-    with running_dockerd(Path(f"/tmp/wherry-patterns-{os.getpid()}")) as one:
+def buildkit() -> Iterator[BuildKit]:
+    with running_buildkit(own_folder("patterns")) as one:
         yield one
 
 
@@ -86,7 +86,9 @@ def dockerfile(patterns: list[str]) -> str:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_patterns_match_is_what_docker_matches(docker: Dockerd, tmp_path: Path, seed: int) -> None:
+def test_what_patterns_match_is_what_buildkit_matches(
+    buildkit: BuildKit, tmp_path: Path, seed: int
+) -> None:
     rng = random.Random(seed)
     tree(tmp_path / "c", rng)
     patterns = [p for p in (pattern(rng) for _ in range(PATTERNS)) if not p.startswith("..")]
@@ -94,13 +96,12 @@ def test_what_patterns_match_is_what_docker_matches(docker: Dockerd, tmp_path: P
     (tmp_path / "Dockerfile").write_text(dockerfile(patterns))
     (tmp_path / "Dockerfile.dockerignore").write_text("\n".join([*ignored, "!always", ""]))
     words = ["build", "-f", str(tmp_path / "Dockerfile"), "-t", "x", str(tmp_path / "c")]
-    done = docker.run(*words, env={**os.environ, "DOCKER_BUILDKIT": "1"})
+    done = buildkit.run(tmp_path / "c", tmp_path / "Dockerfile", archive=tmp_path / "d.tar")
     wherry = Wherry(tmp_path / "store")
     ours = wherry.run(*words)
     assert (done.returncode == 0) == (ours.returncode == 0), f"{done.stderr[-800:]}\n{ours.stderr[-800:]}"
     if done.returncode:
         return
-    docker("save", "-o", str(tmp_path / "d.tar"), "x")
     wherry("save", "-o", str(tmp_path / "w.tar"), "x")
     theirs, mine = (
         {(p, f.kind) for p, f in read(tmp_path / name).files.items()} for name in ("d.tar", "w.tar")

@@ -4,7 +4,7 @@ import pytest
 
 from wherry.dockerfile.expand import ExpansionError, expand, expand_document, expand_words, used
 
-ENV = {"v": "value", "e": "", "p": "/usr/local/lib/x.tar.gz", "b": "two  words", "n": "a.b.c"}
+ENV = {"é": "acute", "v": "value", "e": "", "p": "/usr/local/lib/x.tar.gz", "b": "two  words", "n": "a.b.c"}
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,38 @@ ENV = {"v": "value", "e": "", "p": "/usr/local/lib/x.tar.gz", "b": "two  words",
         ("", ""),
         ("$", "$"),
         ("a$", "a$"),
+        # All digits are one name, letters are Unicode's.
+        ("$001|${001:-d}|$1x|$0", "|d|x|"),
+        ("$é|${é}|$éx|${éx:-no}", "acute|acute||no"),
+        # A replacement keeps its escape characters; quotes go.
+        ("${n//./\\/}", "a\\/b\\/c"),
+        ("${n//./'/'}", "a/b/c"),
+        ("${n/./${u:-\\}}}", "a}b.c"),
+        # Quotes of a pattern go, and what they hold is no escape.
+        ("${n#'a.'}", "b.c"),
+        ('${n%".c"}', "a.b"),
+        ("${n#\\*}|${n%\\?}", "a.b.c|a.b.c"),
     ],
 )
 def test_expand(word: str, result: str) -> None:
     assert expand(word, ENV) == result
 
 
-@pytest.mark.parametrize("word", ["${v", "${", "${}", "${v:", "${u:?gone}", "'open", '"open', "${v~x}"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "${v",
+        "${",
+        "${}",
+        "${v:",
+        "${u:?gone}",
+        "'open",
+        '"open',
+        "${v~x}",
+        "${v##\\x}",
+        "${v/\\x/y}",
+    ],
+)
 def test_words_that_cannot_be_expanded(word: str) -> None:
     with pytest.raises(ExpansionError):
         expand(word, ENV)

@@ -15,12 +15,12 @@ from wherry.dockerfile.lint.show import as_json, whole
 from wherry.errors import DockerfileError
 
 KNOWN = Known(
-    env=lambda _: frozenset({"PATH", "FROM_BASE"}), ignored=lambda name: name.startswith("hidden")
+    env=lambda _: {"PATH": "/bin", "FROM_BASE": "/b"}, ignored=lambda name: name.startswith("hidden")
 )
 BREAK = {
     "StageNameCasing": ("FROM a AS Base\n", "Stage name 'Base' should be lowercase", 1),
     "FromAsCasing": ("FROM a as base\n", "'as' and 'FROM' keywords' casing do not match", 1),
-    "NoEmptyContinuation": ("FROM a\nRUN x \\\n\n  y\n", "Empty continuation line", 3),
+    "NoEmptyContinuation": ("FROM a\nRUN x \\\n\n  y\n", "Empty continuation line", 4),
     "ConsistentInstructionCasing": (
         "FROM a\nrun x\nRUN y\n", "Command 'run' should match the case of the command majority (uppercase)", 2,
     ),
@@ -74,7 +74,7 @@ BREAK = {
     ),
     "InvalidDefinitionDescription": (
         "# check=experimental=all\n\n# what it is\nFROM a AS base\n",
-        "Comment for build stage should follow the format: `# base <description>`", 4,
+        "Comment for FROM should follow the format: `# base <description>`", 4,
     ),
     "ExposeProtoCasing": (
         "FROM a\nEXPOSE 80/TCP\n", "Defined protocol '80/TCP' in EXPOSE instruction should be lowercase", 2,
@@ -93,15 +93,70 @@ FINE = [
     'FROM a\nENTRYPOINT ["x"]\nCMD ["y"]\n',
     "ARG V=1\nFROM a:$V\nFROM --platform=$BUILDPLATFORM a\n",
     "FROM a\nWORKDIR /x\nWORKDIR y\n",
-    "FROM a\nARG A\nLABEL b=$A$FROM_BASE${NOT_SET:-x}$http_proxy c='$no' d=\\$no\n",
+    "FROM a\nARG A\nLABEL b=$A$FROM_BASE c='$no' d=\\$no\n",
     "FROM a AS x\nENV Y=1\nFROM x\nLABEL z=$Y\n",
     'FROM a\nCMD ["x"]\nFROM b\nCMD ["y"]\n',
-    "FROM a\nENV PUBLIC_KEY=x MONKEY=y TOKENS=z\n",
+    "FROM a\nENV PUBLIC_KEY=x MONKEY=y TOKENS=z KEY_FILE=a AUTH_VERSION=b\n",
+    "FROM a AS x\nWORKDIR /x\nFROM x\nWORKDIR y\n",
+    "FROM a\nENV W=/abs\nWORKDIR $W\n",
+    "FROM a\nWORKDIR $FROM_BASE\n",
+    "FROM a\n# check=skip=JSONArgsRecommended // why\nCMD x\n",
+    "FROM a\n#check=skip=all\n\nCMD x\n",
+    "#!/bin/sh\n# check=skip=JSONArgsRecommended # why\nFROM a\nCMD x\n",
+    "FROM --platform=linux/x86_64 a AS for-amd64\n",
+    "arg x=1\narg y=2\nFROM a\n",
+    "FROM a\nEXPOSE $NOPE\n",
+    "FROM a\nCOPY <<'E' /x\n$NOPE\nE\n",
+    "# check=experimental=all\n# not base\n#\nFROM a AS base\n",
     "FROM --platform=linux/arm64 a AS build-arm64\n",
     "FROM a\nCOPY --from=b hidden/x /\nADD https://hidden/ /\nCOPY . /\n",
     "# base what it is\nFROM a AS base\n",
     "FROM a\nEXPOSE 80/tcp 53/udp 1-3\n",
 ]
+
+
+MORE = [
+    ("FROM a\nLABEL a=${X:-d} b=${Y+e}\n", [("UndefinedVar", 2, "$X"), ("UndefinedVar", 2, "$Y")]),
+    ("FROM a\nCOPY <<E /x\n$N\nE\n", [("UndefinedVar", 2, "$N")]),
+    ("FROM a\nRUN --mount=type=tmpfs,target=/$T true\n", [("UndefinedVar", 2, "$T")]),
+    ("FROM a\nLABEL a=$http_proxy\n", [("UndefinedVar", 2, "$http_proxy")]),
+    ("FROM a\nENV P=81/UDP\nEXPOSE $P\n", [("ExposeProtoCasing", 3, "81/UDP")]),
+    ("FROM a\nENV P=1:81\nEXPOSE $P\n", [("ExposeInvalidFormat", 3, "1:81")]),
+    ("FROM a\nENV W=rel\nWORKDIR $W\n", [("WorkdirRelativePath", 3, '"rel"')]),
+    (
+        "FROM a\ncmd x\nRUN y\n",
+        [("ConsistentInstructionCasing", 2, "'cmd'"), ("JSONArgsRecommended", 2, "for cmd")],
+    ),
+    ("FROM a\nENV A=1\n# check=skip=UndefinedVar\nLABEL a=$B\nLABEL b=$B\n", [("UndefinedVar", 5, "$B")]),
+    ("FROM a\n# check=bogus\nCMD x\n", [("JSONArgsRecommended", 3, "CMD")]),
+    ("FROM a\n#check=skip=all\n#\nCMD x\n", [("JSONArgsRecommended", 4, "CMD")]),
+    ("FROM --platform=${TARGETPLATFORM} a\n", [("RedundantTargetPlatform", 1, "${TARGETPLATFORM}")]),
+    ("FROM --platform=linux/x86_64 a\n", [("FromPlatformFlagConstDisallowed", 1, "x86_64")]),
+    (
+        "ARG V=1\nFROM a:$v\n",
+        [("UndefinedArgInFrom", 2, "(did you mean V?)"), ("InvalidDefaultArgInFrom", 2, "a:$v")],
+    ),
+    (
+        "# check=experimental=all\n\n# said\n\nFROM a AS base\n",
+        [("InvalidDefinitionDescription", 5, "FROM")],
+    ),
+    (
+        "# check=experimental=all\n\n# said\nARG a b\nFROM a\n",
+        [("InvalidDefinitionDescription", 4, "<arg_key>")],
+    ),
+    (
+        "FROM a\nCOPY ./hidden hidden/../hidden/x /\n",
+        [("CopyIgnoredFile", 2, '"hidden"'), ("CopyIgnoredFile", 2, '"hidden/x"')],
+    ),
+    ("FROM a\nRUN x \\\n\n  y \\\n\n z\nRUN <<E\n\nE\n", [("NoEmptyContinuation", 6, "Empty")]),
+]
+
+
+@pytest.mark.parametrize(("text", "found"), MORE)
+def test_how_far_a_rule_reaches(text: str, found: list[tuple[str, int, str]]) -> None:
+    told = check(parse(text), KNOWN)
+    assert [(one.rule, one.line) for one in told] == [(rule, line) for rule, line, _ in found]
+    assert all(part in one.message for one, (_, _, part) in zip(told, found, strict=True)), told
 
 
 def rules(text: str) -> list[str]:

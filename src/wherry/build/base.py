@@ -151,8 +151,15 @@ class Bases:
             details = (name, str(found), str(wanted))
             self.mismatches.setdefault(details, place)
 
-    def variables(self, name: str) -> frozenset[str] | None:
-        """The names in the environment of an image that a FROM names; None where it is not here."""
+    def check(self, planned: PlannedStage) -> None:
+        """Look at the platform of a stage's image where that is here.  Raises DockerfileError."""
+        place = planned.stage.origin.location
+        platform = self.platform(planned.platform, place)
+        if planned.parent is None and planned.base != SCRATCH and not self._is_folder(planned.base):
+            self._image(planned.base, platform, place)
+
+    def variables(self, name: str) -> dict[str, str] | None:
+        """The environment of an image that a FROM names; None where it is not here."""
         context = self._contexts.get(name.lower())
         if context is not None:
             return None
@@ -161,7 +168,7 @@ class Bases:
         except WherryError:
             return None
         env = image.config.config.get("Env") or [] if image is not None else None
-        return None if env is None else frozenset(entry.partition("=")[0] for entry in env)
+        return None if env is None else dict(entry.partition("=")[::2] for entry in env)
 
     def _absent(self, planned: PlannedStage) -> WherryError:
         from wherry.errors import nearest

@@ -7,7 +7,7 @@ import os
 from _thread import RLock
 
 from wherry.build.base import Bases
-from wherry.build.epoch import EPOCH, newest
+from wherry.build.epoch import CONTEXT, EPOCH, newest
 from wherry.build.epoch import parse as parse_epoch
 from wherry.build.image import write_image
 from wherry.build.memo import Memo
@@ -21,7 +21,7 @@ from wherry.sandbox.machine import machine
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from wherry.build.context import Context
     from wherry.build.plan import Plan
@@ -67,7 +67,8 @@ class Build:
             return self.record.image(self._run())
 
     def _run(self) -> ImageRecord:
-        platforms = platform_args(machine(), self.options.platform, self.options.target)
+        target = self.options.target or self.dockerfile.stages[-1].name
+        platforms = platform_args(machine(), self.options.platform, target)
         meta = meta_scope(self.dockerfile, self.options.args, platforms)
         plan = make_plan(
             self.dockerfile,
@@ -99,9 +100,12 @@ class Build:
             self.memo.save()
         return write_image(self.store, result, self._dated(plan))
 
-    def _set_epoch(self, meta: Mapping[str, str]) -> None:
+    def _set_epoch(self, meta: dict[str, str]) -> None:
         """As the Dockerfile itself may, by ARG SOURCE_DATE_EPOCH=... before the first FROM."""
         if EPOCH in meta and EPOCH not in self.options.args:
+            if meta[EPOCH] == CONTEXT:
+                moment = self.context().newest()
+                meta[EPOCH] = "" if moment is None else str(moment)
             epoch = parse_epoch(meta[EPOCH])
             self.options = self.options._replace(epoch=epoch, timeless=epoch is not None)
 
@@ -136,8 +140,16 @@ class Build:
         return [pattern.written for pattern in self._context.ignore.patterns]
 
     def ignores(self, name: str) -> bool:
-        """Whether .dockerignore leaves a file of the context out."""
-        return self._context is not None and self._context.verdict(name).excluded
+        """Whether .dockerignore leaves out what COPY names, as far as BuildKit's check says so.
+
+        With exceptions it says nothing, and of the context itself only where a pattern takes everything.
+        """
+        rules = self._context.ignore if self._context is not None else None
+        if rules is None or any(pattern.exception for pattern in rules.patterns):
+            return False
+        if name in (".", "/"):
+            return any(pattern.text in ("*", "**", "**/*") for pattern in rules.patterns)
+        return not name.startswith("/") and rules.verdict(name).excluded
 
     def worker(self) -> Worker:
         """The part that runs and writes; loaded and set up for the first step that the cache lacks.

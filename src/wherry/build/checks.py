@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from wherry.dockerfile.lint.check import Known
     from wherry.dockerfile.lint.options import CheckOptions
     from wherry.dockerfile.lint.rules import Finding
+    from wherry.errors import WherryError
 
 # Raise it when a rule begins to find something else.
-VERSION = 1
+VERSION = 2
 
 
 def findings(build: Build) -> list[Finding]:
@@ -65,16 +66,50 @@ def known(build: Build) -> Known:
     return Known(build.options.args, build.bases.variables, build.ignores, names_image)
 
 
-def _look(build: Build) -> list[Finding]:
-    from wherry.dockerfile.lint.check import check, options_of
+def foreseen(build: Build) -> tuple[list[Finding], WherryError | None]:
+    """What is found of base images before anything is built, and why the build would not begin."""
+    from wherry.build.plan import make_plan, meta_scope
+    from wherry.build.platforms import platform_args
+    from wherry.dockerfile.lint.check import options_of
+    from wherry.errors import WherryError
+    from wherry.sandbox.machine import machine
+
+    options, dockerfile = build.options, build.dockerfile
+    problem = None
+    try:
+        platforms = platform_args(machine(), options.platform, options.target)
+        meta = meta_scope(dockerfile, options.args, platforms)
+        wanted = [options.target] if options.target else [str(s.number) for s in dockerfile.stages[::-1]]
+        planned: set[int] = set()
+        for target in wanted:
+            if target.isdigit() and int(target) in planned:
+                continue
+            plan = make_plan(
+                dockerfile, target, meta, elsewhere=options.contexts, onbuild=build.bases.onbuild
+            )
+            planned.update(plan.order)
+            for number in plan.order:
+                build.bases.check(plan.stages[number])
+    except WherryError as error:
+        problem = error
+    return options_of(dockerfile, known(build)).chosen(_mismatches(build)), problem
+
+
+def _mismatches(build: Build) -> list[Finding]:
     from wherry.dockerfile.lint.rules import finding
 
-    about = known(build)
-    options: CheckOptions = options_of(build.dockerfile, about)
-    found = [
+    return [
         finding("InvalidBaseImagePlatform", place.line, place.end_line, *details)
         for details, place in build.bases.mismatches.items()
     ]
+
+
+def _look(build: Build) -> list[Finding]:
+    from wherry.dockerfile.lint.check import check, options_of
+
+    about = known(build)
+    options: CheckOptions = options_of(build.dockerfile, about)
+    found = _mismatches(build)
     target = build.plan.order[-1]
     for number in build.plan.order:
         stage = build.plan.stages[number].stage

@@ -7,7 +7,7 @@ import os
 import stat
 from _thread import RLock
 
-from wherry.build.fileindex import FileIndex, attributes
+from wherry.build.fileindex import FileIndex
 from wherry.dockerfile import ignore
 from wherry.dockerfile.lines import LARGEST
 from wherry.errors import ContextError
@@ -48,6 +48,16 @@ class Context:
             if self._index is None:
                 self._index = FileIndex(self._index_path)
             return self._index
+
+    def newest(self) -> int | None:
+        """The time of the newest file (Unix seconds) of a context that was fetched: that of its commit.
+
+        None for a folder of this machine, whose times say when somebody made a copy.
+        """
+        if self._index_path is not None:
+            return None
+        times = (int(file.status.st_mtime) for file in self.scan("") if stat.S_ISREG(file.status.st_mode))
+        return max(times, default=None)
 
     def save(self) -> None:
         """Keep what was learnt about the files for the next build."""
@@ -108,14 +118,13 @@ class Context:
                 stack += _entries(entry.path, entry.name + "/")
 
     def file_digest(self, file: ContextFile) -> str:
-        """What a file is, for a cache key: its type, mode, attributes and content; no owner, no times."""
+        """What a file is, for a cache key: its type, mode and content; no owner, attributes or times."""
         mode = stat.S_IMODE(file.status.st_mode)
         if stat.S_ISREG(file.status.st_mode):
             return f"f{mode:o}:{self.index.digest(file.name, file.path, file.status)}"
         if stat.S_ISLNK(file.status.st_mode):
             return "l:" + os.readlink(file.path)
-        kept = attributes(file.path) if stat.S_ISDIR(file.status.st_mode) else ""
-        return f"{stat.S_IFMT(file.status.st_mode):o}{mode:o}:{file.status.st_rdev}{kept}"
+        return f"{stat.S_IFMT(file.status.st_mode):o}{mode:o}:{file.status.st_rdev}"
 
 
 def _entries(folder: str, prefix: str) -> list[ContextFile]:
@@ -138,7 +147,8 @@ def open_context(root: str, dockerfile: str, store_root: str | None) -> Context:
     Without `store_root` it is one that was fetched: nothing is remembered of its files.  Raises
     ContextError where the folder is none.
     """
-    path = os.path.abspath(root)
+    # A link that a user names stands for what it points to.
+    path = os.path.realpath(root)
     if not os.path.isdir(path):
         kind = "is not a directory" if os.path.exists(path) else "not found"
         raise ContextError(

@@ -33,10 +33,10 @@ def copy_context(context: Context, path: str, target: str) -> str:
         if file.is_folder:
             folders.append(file)
         if file.name:
-            copy_node(file.path, f"{target}/{file.name}", owner=OWNER, mtime=NEW)
+            copy_node(file.path, f"{target}/{file.name}", owner=OWNER, mtime=NEW, xattrs=False)
     for folder in reversed(folders):  # filling them changed their times
         entry = entry_of(b"", os.fsencode(folder.path), folder.status, {})
         assert entry is not None  # noqa: S101
-        owned = entry._replace(uid=OWNER[0], gid=OWNER[1])
+        owned = entry._replace(uid=OWNER[0], gid=OWNER[1], xattrs=())
         finish(f"{target}/{folder.name}", owned, folder.path, mtime=NEW)
     return f"{target}/{top.name}".rstrip("/")

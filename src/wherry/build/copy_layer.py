@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import stat
 
 from wherry.errors import ContextError
 from wherry.layers.copying import altered, copy_node, finish
@@ -65,6 +66,8 @@ class _Layer:
         self._mtime = mtime
         self._links: dict[tuple[int, int], str] = {}
         self._folders: dict[str, _Origin | None] = {}  # None: a new one
+        # New folders that only an archive asked for: --chmod is for what is copied.
+        self._of_archives: set[str] = set()
 
     def add(self, placed: Placed) -> None:
         file, dest, source = placed
@@ -87,7 +90,9 @@ class _Layer:
                 os.link(first, host, follow_symlinks=False)
                 return
         owner, mtime = self._owner_from(source), self._mtime_from(source)
-        copy_node(file.path, host, owner=owner, mode=self._mode, mtime=mtime)
+        # What a checkout's files are marked with says something of this machine.
+        marks = source.has_owners
+        copy_node(file.path, host, owner=owner, mode=self._mode, mtime=mtime, xattrs=marks)
 
     def _owner_from(self, source: Source) -> tuple[int, int] | None:
         return ROOT if self._owner is None and not source.has_owners else self._owner
@@ -132,13 +137,42 @@ class _Layer:
         from wherry.layers.unpack import Unpacker
 
         file, dest, _ = archive
+        before = set(self._folders)
         self.reach(dest)
+        self._of_archives |= set(self._folders) - before
         unpacker = Unpacker(f"{self._tree}/{dest}" if dest else self._tree, file.name, markers=False)
         with open(file.path, "rb") as raw:
             reader = TarReader(decompressed(raw), file.name)
             for member in reader:
+                if self._owner is not None:
+                    entry = member.entry._replace(uid=self._owner[0], gid=self._owner[1])
+                    member = member._replace(entry=entry)
                 unpacker.add(member, reader.data())
         unpacker.finish()
+
+    def _finish_new(self, dest: str, host: str) -> None:
+        """A new folder has the mode that is asked for in figures; else it inherits setgid and its group."""
+        inherited = self._inherited_group(posixpath.dirname(dest))
+        octal = self._mode.octal if self._mode is not None and dest not in self._of_archives else None
+        mode = ROOT_MODE if octal is None else octal
+        if inherited is not None and octal is None:
+            mode |= stat.S_ISGID
+        os.chown(host, *(self._owner or (0, inherited or 0)))
+        os.chmod(host, mode)
+
+    def _inherited_group(self, folder: str) -> int | None:
+        """The group of a folder that has setgid, by which what is made in it goes."""
+        if folder in self._folders:
+            origin = self._folders[folder]
+            if origin is None:
+                return self._inherited_group(posixpath.dirname(folder)) if folder else None
+            status = os.stat(origin.path)
+        else:
+            existing = self._view.find(folder)
+            if existing is None:
+                return None
+            status = existing.status
+        return status.st_gid if status.st_mode & stat.S_ISGID else None
 
     def finish(self) -> None:
         """Folders get their metadata last: filling them changes their times."""
@@ -146,8 +180,7 @@ class _Layer:
             origin = self._folders[dest]
             host = f"{self._tree}/{dest}"
             if origin is None:
-                os.chown(host, *(self._owner or ROOT))
-                os.chmod(host, ROOT_MODE)
+                self._finish_new(dest, host)
                 continue
             path, source = origin
             entry = entry_of(b"", os.fsencode(path), os.stat(path), {})
@@ -156,4 +189,5 @@ class _Layer:
                 finish(host, entry, path)
             else:
                 entry = altered(entry, self._owner_from(source), self._mode)
+                entry = entry if source.has_owners else entry._replace(xattrs=())
                 finish(host, entry, path, mtime=self._mtime_from(source))

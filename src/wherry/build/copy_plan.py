@@ -66,8 +66,9 @@ def plan_copy(
     With `parents` files keep the path that they have in their source.  `exclude` leaves files out, by their
     paths below what a word names.
     """
-    as_folder = parents or dest.endswith(("/", "/.")) or dest in (".", "..")
-    real = view.resolve(posixpath.join("/", workdir, dest))
+    as_folder = parents or dest.endswith(("/", "/.")) or dest in ("", ".", "..")
+    # Before any link is followed, as in BuildKit: what ".." leaves is the name before it.
+    real = view.resolve(posixpath.normpath(posixpath.join("/", workdir, dest)))
     existing = view.find(real)
     if existing is not None and not existing.is_folder and as_folder:
         raise ContextError(f"the destination /{real} is not a directory")

@@ -45,7 +45,7 @@ class Wish:
         self.mode = stage.expand(copy.chmod or "", place)
         self.checksum = stage.expand(copy.checksum, place) if copy.checksum else None
         self.exclude = [stage.expand(pattern, place) for pattern in copy.exclude]
-        self.target = posixpath.join("/", stage.state.workdir, self.dest)
+        self.target = posixpath.join("/", stage.state.workdir, self.dest or "./")
 
     @property
     def name(self) -> str:
@@ -108,12 +108,17 @@ def _wanted(stage: StageBuilder, wish: Wish) -> tuple[list[Wanted], list[GitRef]
         _check_remote(wish)
     elif wish.checksum is not None:
         raise ContextError("--checksum needs a URL or a git repository as its only source")
-    if wish.documents:
-        from wherry.build.fetched import Documents
+    return [*wanted, *_documents(stage, wish)], repositories
 
-        documents = Documents(wish.documents, os.path.join(stage.scratch_folder(), "documents"))
-        wanted += [Wanted(documents, name) for name in wish.documents]
-    return wanted, repositories
+
+def _documents(stage: StageBuilder, wish: Wish) -> list[Wanted]:
+    """The here-documents, which come last."""
+    if not wish.documents:
+        return []
+    from wherry.build.fetched import Documents
+
+    documents = Documents(wish.documents, os.path.join(stage.scratch_folder(), "documents"))
+    return [Wanted(documents, name) for name in wish.documents]
 
 
 def _check_remote(wish: Wish) -> None:
@@ -150,11 +155,15 @@ def _copy_from(stage: StageBuilder, wish: Wish) -> bool:
     folder = stage.build.bases.folder(wish.copy.from_)
     if folder is not None:
         source: Source = ContextSource(folder)
-        return copy_content(stage, wish, [Wanted(source, word) for word in wish.words])[0]
+        words = [Wanted(source, word) for word in wish.words]
+        return copy_content(stage, wish, [*words, *_documents(stage, wish)])[0]
     diff_ids, label = stage.build.bases.layers(wish.copy.from_, wish.copy.location, stage.build.schedule)
     links = [stage.build.store.layers.link(diff_id) for diff_id in diff_ids]
     source = stage.view_source(View(links), label)
-    return by_whole(stage, wish, chain_id(diff_ids), [Wanted(source, word) for word in wish.words])
+    wanted = [*(Wanted(source, word) for word in wish.words), *_documents(stage, wish)]
+    if wish.documents:
+        return copy_content(stage, wish, wanted)[0]
+    return by_whole(stage, wish, chain_id(diff_ids), wanted)
 
 
 def by_whole(stage: StageBuilder, wish: Wish, whole: str, wanted: Sequence[Wanted]) -> bool:
@@ -212,7 +221,7 @@ def _exclude(patterns: list[str]) -> Ignore | None:
         return None
     from wherry.dockerfile import ignore
 
-    return ignore.parse("\n".join(patterns))
+    return ignore.of_patterns(patterns)
 
 
 def owner_of(text: str, view: View) -> tuple[int, int]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 EPOCH = "SOURCE_DATE_EPOCH"
+CONTEXT = "context"
+"""In its place: the time of the commit, or of the newest file, of a context that is fetched."""
 LATEST = 253_402_300_799  # 9999-12-31T23:59:59Z: RFC 3339 has four digits for the year
 
 

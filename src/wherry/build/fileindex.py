@@ -12,14 +12,13 @@ import json
 import os
 import time
 
-from wherry.layers.tree import xattrs_of
 from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-VERSION = 2
+VERSION = 3
 SETTLE_NS = 2_000_000_000
 CHUNK = 1 << 20
 Row = list[object]
@@ -35,13 +34,13 @@ class FileIndex:
         self._changed = False
 
     def digest(self, name: str, host: str, status: os.stat_result) -> str:
-        """What a regular file holds, its attributes too; from the index where its status is the same."""
+        """What a regular file holds; from the index where its status is the same."""
         mark: Row = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
         row = self._rows.get(name)
         if row is not None and row[:4] == mark:
             self._fresh[name] = row
             return str(row[4])
-        digest = hash_file(host) + attributes(host)
+        digest = hash_file(host)
         newest = max(status.st_mtime_ns, status.st_ctime_ns)
         if newest < time.time_ns() - SETTLE_NS:
             self._fresh[name] = [*mark, digest]
@@ -78,12 +77,6 @@ def hash_file(host: str) -> str:
     finally:
         os.close(file)
     return digest.hexdigest()
-
-
-def attributes(host: str) -> str:
-    """What marks the extended attributes that COPY keeps, "" for none."""
-    found = xattrs_of(host)
-    return "+" + hashlib.sha256(repr(found).encode()).hexdigest()[:16] if found else ""
 
 
 def _load(path: str) -> dict[str, Row]:

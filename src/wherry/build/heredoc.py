@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.dockerfile.lines import heredoc_word
+from wherry.dockerfile.heredocs import heredoc_word
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +24,6 @@ def resolved(command: Command) -> tuple[Command, dict[str, str]]:
     if heredoc_word(text.strip()) is None:
         whole = text + "".join(f"\n{doc.content}{doc.name}" for doc in command.heredocs)
         return command._replace(words=(whole,), heredocs=()), {}
-    if first.content.startswith("#!"):
-        return command._replace(words=(f"{PIPES}/{first.name}",), heredocs=()), {first.name: first.content}
-    return command._replace(words=(first.content,), heredocs=()), {}
+    if first.text.startswith("#!"):
+        return command._replace(words=(f"{PIPES}/{first.name}",), heredocs=()), {first.name: first.text}
+    return command._replace(words=(first.text,), heredocs=()), {}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Raise it when a step begins to do something else with the same components.
-VERSION = 2
+VERSION = 3
 # Before the chain ID of layers that do not show when they were made: what is done on top of them does not
 # show it either, so that nothing is shared with builds that show it.
 TIMELESS = "timeless "

@@ -10,6 +10,7 @@ import contextlib
 import os
 import stat
 
+from wherry.dockerfile.flags import size_of
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError
 from wherry.layers.rootpath import resolve
@@ -103,8 +104,8 @@ class Mounting:
         context: Callable[[], Context],
     ) -> Mount | None:
         if one.asked.type == "tmpfs":
-            size = (f"size={one.asked.size}",) if one.asked.size else ()
-            return Mount("tmpfs", "", one.target, options=size, movable=True)
+            size = (f"size={size_of(one.asked.size)}",) if one.asked.size else ()
+            return Mount("tmpfs", "", one.target, one.readonly, options=size, movable=True)
         if one.asked.type == "cache":
             return Mount("bind", self._cache(one, stack), one.target, one.readonly, movable=True)
         if one.asked.type == "secret":
@@ -157,7 +158,7 @@ class Mounting:
         assert one.asked.sharing is not None  # noqa: S101
         # Where it is moved into the root there is room for one step at a time.
         sharing = one.asked.sharing if self._snapshots.name == "overlay" else "locked"
-        path = stack.enter_context(self._store.cache_mounts.use(one.asked.id, sharing))
+        path = stack.enter_context(self._store.cache_mounts.use(one.cache_name, sharing))
         if not os.path.isdir(path):
             self._fill(one, path)
         return path

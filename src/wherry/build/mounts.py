@@ -10,6 +10,7 @@ import hashlib
 import posixpath
 
 from wherry.build.sources import ContextSource, literal
+from wherry.dockerfile.flags import parse_mount
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError, SandboxError
 from wherry.layers.view import View
@@ -52,6 +53,16 @@ class PlannedMount(NamedTuple):
         return id_number(self.asked.uid or "0"), id_number(self.asked.gid or "0")
 
     @property
+    def cache_name(self) -> str:
+        """A cache that begins as something else is another one, whatever its id."""
+        asked = self.asked
+        begun = [f"{name}={value}" for name in ("uid", "gid", "mode") if (value := getattr(asked, name))]
+        if self.layers is not None:
+            mark = hashlib.sha256("\0".join(self.layers).encode("utf-8", "surrogateescape")).hexdigest()
+            begun += [f"from={asked.from_}@{mark[:12]}", f"source={asked.source or '/'}"]
+        return f"{asked.id} ({','.join(begun)})" if begun else asked.id or ""
+
+    @property
     def readonly(self) -> bool:
         return self.asked.readonly if self.asked.readonly is not None else self.asked.type == "bind"
 
@@ -69,12 +80,15 @@ def plan_mounts(stage: StageBuilder, run: Run) -> tuple[PlannedMount, ...]:
 
 def _planned(stage: StageBuilder, run: Run, written: RunMount, agents: int) -> PlannedMount:
     place = run.location
-    values: dict[str, Any] = {
-        field: stage.expand(value, place)
-        for field, value in written._asdict().items()
-        if isinstance(value, str) and field not in ("type", "sharing")
-    }
-    asked = written._replace(**values)
+    if written.written:
+        asked = parse_mount(written.written, place, lambda word: stage.expand(word, place))
+    else:
+        values: dict[str, Any] = {
+            field: stage.expand(value, place)
+            for field, value in written._asdict().items()
+            if isinstance(value, str) and field not in ("type", "sharing")
+        }
+        asked = written._replace(**values)
     try:
         for number in (asked.uid, asked.gid):
             id_number(number or "0")

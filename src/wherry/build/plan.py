@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wherry.dockerfile.ast import Copy, Onbuild, Run
-from wherry.dockerfile.expand import LARGEST, ExpansionError, expand
+from wherry.dockerfile.expand import LARGEST, ExpansionError, expand, expand_words
 from wherry.dockerfile.lines import fail
 from wherry.dockerfile.parser import parse_trigger
 from wherry.errors import NotFoundError, nearest
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from wherry.dockerfile.ast import Dockerfile, Instruction, Location, Stage
-    from wherry.dockerfile.expand import Values
 
 
 class PlannedStage(NamedTuple):
@@ -86,7 +85,7 @@ def meta_scope(
     return scope
 
 
-def expanded(word: str, scope: Values, escape: str, place: Location) -> str:
+def expanded(word: str, scope: Mapping[str, str], escape: str, place: Location) -> str:
     """Expand a word; an error points at the instruction."""
     if "$" not in word and "'" not in word and '"' not in word and escape not in word:
         return word
@@ -94,6 +93,14 @@ def expanded(word: str, scope: Values, escape: str, place: Location) -> str:
         return expand(word, scope, escape)
     except ExpansionError as error:
         raise fail(place, f"failed to process {word!r}: {error}") from None
+
+
+def expanded_words(text: str, scope: Mapping[str, str], escape: str, place: Location) -> list[str]:
+    """Like expanded(), but a value with white space gives several words."""
+    try:
+        return expand_words(text, scope, escape)
+    except ExpansionError as error:
+        raise fail(place, f"failed to process {text!r}: {error}") from None
 
 
 class Names:
@@ -156,6 +163,12 @@ def _stage(
         raise fail(
             place,
             f"base name ({stage.base}) should not be blank",
+            hint="declare the argument with a default before the first FROM, or give --build-arg",
+        )
+    if stage.origin.platform and not platform:
+        raise fail(
+            place,
+            f"empty platform value from expression {stage.origin.platform}",
             hint="declare the argument with a default before the first FROM, or give --build-arg",
         )
     parent = names.stage(base, stage.number) if not base.isdigit() else None

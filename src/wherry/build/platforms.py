@@ -11,7 +11,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES = ("PLATFORM", "OS", "ARCH", "VARIANT")
+NAMES = ("PLATFORM", "OS", "ARCH", "VARIANT", "OSVERSION")
 # What a machine runs besides its own, without an emulator.
 ALSO_RUNS = {"amd64": ("386",), "arm64": ("arm",), "ppc64le": ()}
 
@@ -20,7 +20,7 @@ def platform_args(build: Platform, target: Platform, stage: str | None) -> Mappi
     """BUILD… is the machine, TARGET… what the image is for; known where an ARG asks for them."""
     args = {"TARGETSTAGE": stage or "default"}
     for prefix, platform in (("BUILD", build), ("TARGET", target)):
-        values = (str(platform), *platform)
+        values = (str(platform), *platform, "")
         args |= {prefix + name: value for name, value in zip(NAMES, values, strict=True)}
     return args
 

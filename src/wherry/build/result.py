@@ -71,7 +71,7 @@ class StageResult(NamedTuple):
     history: tuple[History, ...]
     config: dict[str, Any]
     author: str
-    args: dict[str, str]
+    args: dict[str, str | None]
     extra: dict[str, Any]
     platform: Platform
     origin: str = ""

@@ -89,6 +89,5 @@ def _direct(mounts: Sequence[PlannedMount]) -> bool:
 def _created_by(argv: Sequence[str], state: State) -> str:
     """As BuildKit writes it: the declared arguments with what they are in this step."""
     shown = " ".join(argv)
-    values = state.variables()
-    known = [f"{name}={shown_arg(name, values.get(name) or '')}" for name in state.declared]
+    known = [f"{name}={shown_arg(name, value or '')}" for name, value in state.args.items()]
     return f"RUN |{len(known)} {' '.join(known)} {shown}" if known else f"RUN {shown}"

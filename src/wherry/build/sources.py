@@ -68,7 +68,8 @@ class ContextSource:
 
     def find(self, pattern: str) -> list[Found]:
         name = inside(pattern)
-        names = _matches(name, self._names) if glob.has_wildcards(name) else [name]
+        plain = glob.plain(name)
+        names = _matches(name, self._names) if plain is None else [plain]
         return [self._one(name, pattern) for name in names]
 
     def missing(self, pattern: str) -> ContextError:
@@ -192,9 +193,10 @@ class ViewSource:
 
     def find(self, pattern: str) -> list[Found]:
         name = inside(pattern)
-        names = _matches(name, self._names) if glob.has_wildcards(name) else [name]
+        plain = glob.plain(name)
+        names = _matches(name, self._names) if plain is None else [plain]
         found = [(n, node) for n in names if (node := self._view.find(n)) is not None]
-        if not found and not glob.has_wildcards(name):
+        if not found and plain is not None:
             raise self.missing(pattern)
         return [_found(node)._replace(asked=posixpath.basename(n)) for n, node in found]
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import posixpath
 
 from wherry.build import keys
 from wherry.build.copy_step import copy_step, owner_of
-from wherry.build.plan import expanded, needed_by
+from wherry.build.plan import expanded, expanded_words, needed_by
 from wherry.build.progress import Silent
 from wherry.build.result import StageResult
 from wherry.build.run_step import run_step
 from wherry.build.sources import ViewSource
-from wherry.build.state import PREDEFINED, State, shown_arg
+from wherry.build.state import State, proxies, shown_arg
 from wherry.dockerfile.ast import (
     Arg,
     Copy,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from wherry.build.keys import Key
     from wherry.build.plan import PlannedStage
     from wherry.build.progress import Step
-    from wherry.build.state import Variables
     from wherry.dockerfile.ast import Heredoc, Instruction, Location
     from wherry.store.cache import CacheRecord
 
@@ -71,16 +71,15 @@ class StageBuilder:
         build.written += self.state.inherited
         # Triggers are for whoever starts from the image, and not for those who start from that one.
         self.state.config.pop("OnBuild", None)
-        self.state.args.update(base.args)
-        self.state.declared.update(dict.fromkeys(base.args))
         self._extra = base.extra
         self._origin = base.origin
         if "PATH" not in self.state.env:
             self.state.set_env("PATH", DEFAULT_PATH)
+        self.state.inherit(base.args)
         self.told: Step = Silent()
         self.diff_ids = list(base.diff_ids)
         self.history = list(base.history)
-        self.predefined = {n: v for n, v in build.options.args.items() if n in PREDEFINED}
+        self.predefined = proxies(build.options.args)
 
     def run(self) -> StageResult:
         label = self._stage.name or f"stage-{self._stage.number}"
@@ -96,7 +95,7 @@ class StageBuilder:
             tuple(self.history),
             self.state.config,
             self.state.author,
-            dict(self.state.args),
+            self.state.args,
             self._extra,
             self.platform,
             self._origin,
@@ -146,38 +145,44 @@ class StageBuilder:
         """A value from the command line, else the default, else the value from before the first FROM."""
         given = self.build.options.args
         listed = []
-        for written, default in arg.names:
-            name = self.expand(written, arg.location)
+        value: str | None
+        for name, default in arg.names:
             self.build.used_args.add(name)
             if name in given:
-                self.state.args[name] = given[name]
+                value = given[name]
             elif default is not None:
-                self.state.args[name] = self.expand(default, arg.location)
-            elif name in self._meta:
-                self.state.args[name] = self._meta[name]
-            self.state.declared.setdefault(name)
-            value = self.state.args.get(name)
+                value = self.expand(default, arg.location)
+            else:
+                value = self._meta.get(name)
+            self.state.set_arg(name, value)
             listed.append(name if value is None else f"{name}={shown_arg(name, value)}")
         self.remember(f"ARG {' '.join(listed)}", None)
 
     def _expanded(self, instruction: Instruction) -> Instruction:
-        return expand_instruction(instruction, lambda word: self.expand(word, instruction.location))
+        place = instruction.location
+        return expand_instruction(
+            instruction, lambda word: self.expand(word, place), lambda word: self.expand_words(word, place)
+        )
 
     def expand(self, word: str, place: Location) -> str:
         return expanded(word, self.variables(), self._escape, place)
 
+    def expand_words(self, text: str, place: Location) -> list[str]:
+        """Like expand(), but a value with white space gives several words."""
+        return expanded_words(text, self.variables(), self._escape, place)
+
     def document(self, heredoc: Heredoc, place: Location) -> bytes:
         """What a here-document holds: variables are replaced unless its word was quoted."""
-        text = heredoc.content
+        text = heredoc.text
         if heredoc.expand:
             try:
-                text = expand_document(text, self.variables(), self._escape)
+                text = expand_document(text, self.variables())
             except ExpansionError as error:
                 raise fail(place, f"failed to process <<{heredoc.name}: {error}") from None
         return text.encode("utf-8", "surrogateescape")
 
-    def variables(self) -> Variables:
-        return self.state.variables(self.predefined)
+    def variables(self) -> dict[str, str]:
+        return self.state.variables
 
     def remember(self, created_by: str, created: float | None) -> None:
         self._written += len(created_by)
@@ -272,24 +277,29 @@ class StageBuilder:
         self.remember(created_by, record.created)
 
     def _workdir(self, workdir: Workdir) -> bool:
-        """A folder that the image lacks becomes a layer of its own; otherwise only a line of history."""
+        """A layer of its own, which is empty where the image has the folder; none for the root."""
         created_by = self.state.apply(self._expanded(workdir))
-        path = self.state.workdir
-        view = self.view()
-        node = view.find(path)
-        if node is not None and node.is_folder:
+        path = posixpath.normpath(self.state.workdir)
+        if path in ("/", "//"):
             self.remember(created_by, None)
             return True
-        if node is not None:
+        view = self.view()
+        node = view.find(path)
+        if node is not None and not node.is_folder:
             raise fail(workdir.location, f"{path} is not a directory")
-        owner = owner_of(self.state.user, view)
-        key = keys.workdir_key(self.chain, path, owner)
-        return self.layer(
-            key, created_by, lambda: self.build.worker().folder(view.resolve(path), view, owner)
-        )
+        owner = (0, 0) if node is not None else owner_of(self.state.user, view)
+
+        def make() -> str:
+            if node is not None:
+                return self.build.worker().tree(lambda tree: None, view)
+            return self.build.worker().folder(view.resolve(path), view, owner)
+
+        return self.layer(keys.workdir_key(self.chain, path, owner), created_by, make)
 
 
-def expand_instruction(instruction: Instruction, expand: Callable[[str], str]) -> Instruction:
+def expand_instruction(
+    instruction: Instruction, expand: Callable[[str], str], expand_words: Callable[[str], list[str]]
+) -> Instruction:
     """Variables replaced where Docker replaces them: never in RUN, CMD, ENTRYPOINT."""
     if isinstance(instruction, (Env, Label)):
         return instruction._replace(pairs=tuple((expand(n), expand(v)) for n, v in instruction.pairs))
@@ -302,7 +312,7 @@ def expand_instruction(instruction: Instruction, expand: Callable[[str], str]) -
     if isinstance(instruction, Volume):
         return instruction._replace(paths=tuple(map(expand, instruction.paths)))
     if isinstance(instruction, Expose):
-        ports = tuple(port for word in instruction.ports for port in expand(word).split())
+        ports = tuple(port for word in sorted(instruction.ports) for port in expand_words(word))
         return instruction._replace(ports=ports)
     return instruction
 

@@ -48,17 +48,10 @@ def shown_arg(name: str, value: str) -> str:
     return shown(value) if name in PREDEFINED else value
 
 
-class Variables:
-    """The values of names in several places, the first that has one; made without copying them."""
-
-    def __init__(self, *places: Mapping[str, str]) -> None:
-        self._places = places
-
-    def get(self, name: str, default: str | None = None) -> str | None:
-        for place in self._places:
-            if name in place:
-                return place[name]
-        return default
+def proxies(args: Mapping[str, str]) -> dict[str, str]:
+    """What a RUN gets of the build arguments without ARG: each name in capitals and in small letters."""
+    given = {name.lower(): args[name] for name in sorted(args) if name in PREDEFINED}
+    return {name: value for lower, value in given.items() for name in (lower.upper(), lower)}
 
 
 class State:
@@ -79,9 +72,11 @@ class State:
             self._env[name] = value
             self._places.setdefault(name, place)
         self.author = author
-        self.args: dict[str, str] = {}
+        # What `$name` means, in the order in which it was last set: the later of ARG and ENV wins.
+        self.variables: dict[str, str] = {}
         # The names that ARG declared, with and without a value, in their order.
         self.declared: dict[str, None] = {}
+        self._take_env()
         self._cmd_is_own = False
 
     # -- what steps ask ----------------------------------------------------------------------------
@@ -91,15 +86,17 @@ class State:
         """The image's environment; it changes with every ENV."""
         return self._env
 
-    def variables(self, below: Mapping[str, str] = {}) -> Variables:
-        """What `$name` means in an instruction: ENV wins over ARG, and both over what is `below`."""
-        return Variables(self._env, self.args, below)
+    @property
+    def args(self) -> dict[str, str | None]:
+        """The declared arguments with what their names mean now, None without a value."""
+        return {name: self.variables.get(name) for name in self.declared}
 
     def run_env(self, shown: Callable[[str, str], str] = lambda _, value: value) -> list[str]:
-        """The environment of a RUN: the arguments first, as `shown` gives them, so that ENV wins."""
-        env = self.env
-        own = [f"{n}={shown(n, value)}" for n, value in sorted(self.args.items()) if n not in env]
-        return [*own, *(self.config.get("Env") or [])]
+        """The environment of a RUN, its arguments as `shown` gives them."""
+        return [
+            f"{name}={shown(name, value) if self._env.get(name) != value else value}"
+            for name, value in self.variables.items()
+        ]
 
     @property
     def workdir(self) -> str:
@@ -129,9 +126,7 @@ class State:
         if isinstance(instruction, (Cmd, Entrypoint)):
             return self._program(instruction)
         if isinstance(instruction, Workdir):
-            self.config["WorkingDir"] = posixpath.normpath(
-                posixpath.join("/", self.workdir, instruction.path)
-            )
+            self.config["WorkingDir"] = moved(self.workdir, instruction.path)
             return f"WORKDIR {self.config['WorkingDir']}"
         if isinstance(instruction, User):
             self.config["User"] = instruction.user
@@ -139,7 +134,7 @@ class State:
         if isinstance(instruction, Expose):
             ports = [port for word in instruction.ports for port in expand_ports(word)]
             self._merge("ExposedPorts", {port: {} for port in ports})
-            return f"EXPOSE map[{' '.join(f'{port}:{{}}' for port in sorted(set(ports)))}]"
+            return f"EXPOSE [{' '.join(ports)}]"
         if isinstance(instruction, Volume):
             if not all(instruction.paths):
                 raise UsageError("VOLUME specified can not be an empty string")
@@ -165,8 +160,29 @@ class State:
             return f"MAINTAINER {instruction.name}"
         raise AssertionError(f"{type(instruction).__name__} is not an instruction of the configuration")
 
+    def inherit(self, args: Mapping[str, str | None]) -> None:
+        """The arguments of the stage that this one starts from; what is ENV there wins again."""
+        for name, value in args.items():
+            self.set_arg(name, value)
+        self._take_env()
+
+    def set_arg(self, name: str, value: str | None) -> None:
+        """Declare an argument, and set it where there is a value."""
+        self.declared.setdefault(name)
+        if value is not None:
+            self._assign(name, value)
+
+    def _take_env(self) -> None:
+        for name, value in self.env.items():
+            self._assign(name, value)
+
+    def _assign(self, name: str, value: str) -> None:
+        self.variables.pop(name, None)
+        self.variables[name] = value
+
     def set_env(self, name: str, value: str) -> None:
         """Replace in place or append: the order of the first setting stays, as in Docker."""
+        self._assign(name, value)
         entries = self._member("Env", [])
         place = self._places.setdefault(name, len(entries))
         entries[place : place + 1] = [f"{name}={value}"]
@@ -212,19 +228,51 @@ class State:
         return health
 
 
+def moved(workdir: str, path: str) -> str:
+    """What WORKDIR makes of a path: an absolute one stays as it is written, another one is cleaned."""
+    if path.startswith("/"):
+        return path
+    return "/" + posixpath.normpath(posixpath.join("/", workdir, path)).lstrip("/")
+
+
 def expand_ports(word: str) -> list[str]:
     """``80``, ``53/udp``, ``8000-8002/tcp`` -> ports with their protocol.  Raises UsageError.
 
-    As in BuildKit an address or a port of the host before it counts for nothing.
+    As in BuildKit an address or a port of the host before it counts for nothing, but it is one.
     """
-    numbers, _, protocol = word.partition("/")
-    numbers = numbers.rpartition(":")[2]
+    before, _, port = word.rpartition(":")
+    address, _, host = before.rpartition(":")
+    numbers, _, protocol = port.partition("/")
     protocol = (protocol or "tcp").lower()
-    low, dash, high = numbers.partition("-")
-    bounds = [low, high] if dash else [low, low]
-    if protocol not in ("tcp", "udp", "sctp") or not all(b.isascii() and b.isdigit() for b in bounds):
+    bounds = _bounds(numbers)
+    if bounds is None or protocol not in ("tcp", "udp", "sctp"):
         raise UsageError(f"invalid containerPort: {word}", hint="write it as 8080, 53/udp or 8000-8010")
-    first, last = int(bounds[0]), int(bounds[1])
-    if not 0 < first <= last <= 65535:
-        raise UsageError(f"invalid containerPort: {word}", hint="ports are 1 to 65535")
+    if address and not _is_address(address):
+        raise UsageError(f"invalid IP address: {address}", hint="EXPOSE takes ports alone")
+    first, last = bounds
+    if host:
+        of_host = _bounds(host)
+        if of_host is None or (last != first and of_host[1] - of_host[0] != last - first):
+            raise UsageError(f"invalid hostPort: {host}", hint="EXPOSE takes ports alone")
     return [f"{port}/{protocol}" for port in range(first, last + 1)]
+
+
+def _bounds(numbers: str) -> tuple[int, int] | None:
+    """The first and the last port of a range; None for what is none."""
+    low, dash, high = numbers.partition("-")
+    both = [low, high if dash else low]
+    if not all(bound.isascii() and bound.isdigit() and len(bound) < 20 for bound in both):
+        return None
+    first, last = int(both[0]), int(both[1])
+    return (first, last) if first <= last <= 65535 else None
+
+
+def _is_address(text: str) -> bool:
+    import ipaddress
+
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError:
+        return False
+    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
 
 from wherry.build.result import Sandbox
 from wherry.build.state import PREDEFINED
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from wherry.sandbox.process import Mount, Running
     from wherry.store import Store
 
+# What a step sees of names is the same on any machine, and BuildKit's.
+HOSTNAME = "buildkitsandbox"
+HOSTS = f"127.0.0.1\tlocalhost {HOSTNAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 CHUNK = 1 << 16
 
 
@@ -103,15 +107,21 @@ class Worker:
             from wherry.layers.tree import entry_of
 
             made: list[tuple[str, str | None]] = []
+            above: os.stat_result | None = None
             for name in _prefixes(path):
                 existing = view.find(name, follow_last=False)
                 os.mkdir(f"{tree}/{name}")
                 made.append((name, existing.path if existing is not None else None))
+                if existing is not None:
+                    above = existing.status
             for name, origin in reversed(made):
                 host = f"{tree}/{name}"
                 if origin is None:
-                    os.chown(host, *owner)
-                    os.chmod(host, ROOT_MODE)
+                    # Folders that are made in one with setgid inherit that, and its group.
+                    setgid = above is not None and above.st_mode & stat.S_ISGID
+                    group = above.st_gid if above is not None and setgid and owner == (0, 0) else owner[1]
+                    os.chown(host, owner[0], group)
+                    os.chmod(host, ROOT_MODE | setgid)
                     continue
                 entry = entry_of(b"", os.fsencode(origin), os.lstat(origin), {})
                 assert entry is not None  # noqa: S101
@@ -180,7 +190,9 @@ class Worker:
             who,
             ready.mounts,
             network=task.network,
+            hostname=HOSTNAME,
             extra_hosts=task.sandbox.hosts,
+            hosts=HOSTS,
             shm_size=task.sandbox.shm_size,
             ulimits=task.sandbox.ulimits,
             privileged=task.run.security == "insecure",

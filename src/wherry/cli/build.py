@@ -6,7 +6,7 @@ import os
 import sys
 
 from wherry.cli.flags import Command, Flag, Options
-from wherry.errors import InvalidReferenceError, UsageError
+from wherry.errors import DockerfileError, InvalidReferenceError, UsageError
 
 CHECK = "BUILDKIT_DOCKERFILE_CHECK"
 
@@ -75,7 +75,7 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.build.build import Build
-    from wherry.build.epoch import EPOCH
+    from wherry.build.epoch import CONTEXT, EPOCH
     from wherry.build.epoch import parse as parse_epoch
     from wherry.build.result import BuildOptions
     from wherry.cli.build_call import call, fail_on_findings
@@ -99,7 +99,8 @@ def run(options: Options) -> int:
             ) from None
     wanted = Wanted(options)
     args = _build_args(options)
-    epoch = parse_epoch(args.get(EPOCH, ""))
+    of_context = args.get(EPOCH) == CONTEXT
+    epoch = None if of_context else parse_epoch(args.get(EPOCH, ""))
     method, as_json = asked_call(options)
     wanted_platforms = platforms(options)
     build_options = BuildOptions(
@@ -125,9 +126,25 @@ def run(options: Options) -> int:
     wanted.prepare()
     store = Store.open()
     with store.using(), store.temp() as temporary:
-        dockerfile, context = inputs(
-            options.args[0], options.string("file"), store, temporary, build_options.given
-        )
+        try:
+            dockerfile, context = inputs(
+                options.args[0], options.string("file"), store, temporary, build_options.given
+            )
+        except DockerfileError as error:
+            if method != "check":
+                raise
+            from wherry.cli.build_call import check_parsed
+
+            return check_parsed(error, as_json=as_json)
+        if of_context:
+            epoch = context().newest()
+            args = {name: value for name, value in args.items() if name != EPOCH}
+            args |= {EPOCH: str(epoch)} if epoch is not None else {}
+            build_options = build_options._replace(
+                args=args,
+                epoch=epoch,
+                timeless=build_options.timeless or (epoch is not None and wanted.rewrites),
+            )
         named = contexts(options.strings("build-context"), store, temporary, build_options.given)
         build_options = build_options._replace(contexts=named)
         records = []

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from wherry.build.build import Build
     from wherry.cli.flags import Options
+    from wherry.dockerfile.ast import Dockerfile
+    from wherry.dockerfile.lint.rules import Finding
+    from wherry.errors import DockerfileError
 
 CALLS = ("build", "check", "outline", "targets")
 
@@ -67,27 +70,53 @@ def call(build: Build, name: str, *, as_json: bool) -> int:
 
 
 def _check(build: Build, *, as_json: bool) -> int:
-    from wherry.build.checks import known
+    from wherry.build.checks import foreseen, known
     from wherry.dockerfile.lint.check import check
+
+    build.context()  # for its .dockerignore
+    found, problem = foreseen(build)
+    found += check(build.dockerfile, known(build))
+    return _tell(found, build.dockerfile, problem, as_json=as_json)
+
+
+def check_parsed(error: DockerfileError, *, as_json: bool) -> int:
+    """What a check finds in a Dockerfile that means nothing: what stands before the error.  Raises it."""
+    from wherry.dockerfile.ast import Dockerfile
+    from wherry.dockerfile.lint.check import check
+    from wherry.dockerfile.lint.rules import OF_PARSER
+
+    if not isinstance(error.before, Dockerfile):
+        raise error
+    found = [one for one in check(error.before) if one.rule in OF_PARSER]
+    return _tell(found, error.before, error, as_json=as_json)
+
+
+def _tell(
+    found: list[Finding], dockerfile: Dockerfile, problem: WherryError | None, *, as_json: bool
+) -> int:
     from wherry.dockerfile.lint.show import as_json as to_json
     from wherry.dockerfile.lint.show import whole
 
-    build.context()  # for its .dockerignore
-    found = check(build.dockerfile, known(build))
-    dockerfile = build.dockerfile._replace(text=shown(build.dockerfile.text))
-    print(json.dumps(to_json(found, dockerfile), indent=2) if as_json else shown(whole(found, dockerfile)))
-    return 1 if found else 0
+    found = sorted(found, key=lambda one: one.line)
+    dockerfile = dockerfile._replace(text=shown(dockerfile.text))
+    if as_json:
+        print(json.dumps(to_json(found, dockerfile, problem), indent=2))
+    elif found or problem is None:
+        print(shown(whole(found, dockerfile)))
+    if problem is not None and not as_json:
+        raise problem
+    return 1 if found or problem is not None else 0
 
 
 def _targets(build: Build) -> dict[str, Any]:
-    from wherry.dockerfile.lint.text import describe
+    from wherry.dockerfile.lint.text import comments, described
 
-    lines = build.dockerfile.text.split("\n")
+    said = comments(build.dockerfile)
     stages = build.dockerfile.stages
     found = [
         {
             "name": stage.name or "",
-            "description": describe(stage.origin.location.line, stage.name or "", lines),
+            "description": described(said[stage.origin.location.line], stage.name or ""),
             "default": stage.number == len(stages) - 1,
             "base": stage.base,
             "platform": stage.origin.platform or "",
@@ -106,10 +135,10 @@ def _outline(build: Build) -> dict[str, Any]:
     """What the target takes: arguments, secrets and agents of it and of all stages that it needs."""
     from wherry.build.plan import make_plan, meta_scope
     from wherry.dockerfile.ast import Arg, Run
-    from wherry.dockerfile.lint.text import describe
+    from wherry.dockerfile.lint.text import comments, described
 
     dockerfile, options = build.dockerfile, build.options
-    lines = dockerfile.text.split("\n")
+    said_above = comments(dockerfile)
     plan = make_plan(
         dockerfile, options.target, meta_scope(dockerfile, options.args), elsewhere=options.contexts
     )
@@ -121,7 +150,7 @@ def _outline(build: Build) -> dict[str, Any]:
         if isinstance(instruction, Arg):
             for name, default in instruction.names:
                 value = options.args.get(name, default if default is not None else "")
-                said = describe(instruction.location.line, name, lines)
+                said = described(said_above.get(instruction.location.line, ()), name)
                 known = args.get(name, {})
                 args[name] = {
                     "name": name,
@@ -140,7 +169,7 @@ def _outline(build: Build) -> dict[str, Any]:
     target = stages[-1]
     return {
         "name": target.name or "",
-        "description": describe(target.origin.location.line, target.name or "", lines),
+        "description": described(said_above[target.origin.location.line], target.name or ""),
         "args": list(args.values()),
         "secrets": [{"name": name, "required": required} for name, required in secrets.items()],
         "ssh": [{"name": name, "required": required} for name, required in agents.items()],

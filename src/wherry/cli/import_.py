@@ -58,7 +58,7 @@ def run(options: Options) -> int:
 
 def _config(changes: list[str]) -> dict[str, Any]:
     """``CMD ["sh"]``, ``ENV A=b``, …: what a Dockerfile's instructions do to an empty configuration."""
-    from wherry.build.plan import expanded
+    from wherry.build.plan import expanded, expanded_words
     from wherry.build.stage import expand_instruction
     from wherry.build.state import State
     from wherry.dockerfile import parse
@@ -80,8 +80,10 @@ def _config(changes: list[str]) -> dict[str, Any]:
                 state.config.setdefault("OnBuild", []).append(instruction.text)
                 continue
             try:
-                expand = partial(expanded, scope=state.variables(), escape=dockerfile.escape, place=place)
-                state.apply(expand_instruction(instruction, expand))
+                scope, escape = state.variables, dockerfile.escape
+                word = partial(expanded, scope=scope, escape=escape, place=place)
+                words = partial(expanded_words, scope=scope, escape=escape, place=place)
+                state.apply(expand_instruction(instruction, word, words))
             except UsageError as error:
                 raise fail(place, error.message, hint=error.hint) from None
     return state.config

@@ -19,12 +19,19 @@ class Location(NamedTuple):
 
 
 class Heredoc(NamedTuple):
-    """`expand` unless its word was quoted; `content` ends with a newline unless it is empty."""
+    """`expand` unless its word was quoted; `content` is as written and ends with a newline, or is empty."""
 
     name: str
     content: str
     expand: bool
     chomp: bool
+
+    @property
+    def text(self) -> str:
+        """The content; with `chomp` its lines begin behind their tabs."""
+        if not self.chomp:
+            return self.content
+        return "".join(line.lstrip("\t") for line in self.content.splitlines(keepends=True))
 
 
 class Command(NamedTuple):
@@ -36,7 +43,10 @@ class Command(NamedTuple):
 
 
 class RunMount(NamedTuple):
-    """RUN --mount.  Values as written; None where not given."""
+    """RUN --mount.  Values as written; None where not given.
+
+    One with variables waits for them: of it only `from_` is known, and `written`.
+    """
 
     type: str = "bind"
     id: str | None = None
@@ -51,6 +61,7 @@ class RunMount(NamedTuple):
     size: str | None = None
     required: bool = False
     env: str | None = None
+    written: str = ""
 
 
 class From(NamedTuple):

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from wherry.dockerfile.glob import shell_pattern
 from wherry.dockerfile.substring import pieces, prefix, search
-from wherry.typed import Protocol
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEEPEST = 64
 LARGEST = 1 << 24
@@ -15,34 +18,30 @@ LARGEST = 1 << 24
 configuration has no more bytes."""
 LONGEST_PATTERN = 4096
 """Characters of the pattern in ``${v#pattern}``: times a value's length it is what matching may cost."""
+# What a backslash stands before in a pattern.
+PATTERN = r"(?:[^\\]|\\[*?\\}/])*\Z"
 SPECIAL_PARAMETERS = frozenset("@*#?-$!0")
-
-
-class Values(Protocol):
-    """What variables stand for: a mapping, as far as a lookup goes."""
-
-    def get(self, name: str, /) -> str | None: ...
 
 
 class ExpansionError(ValueError):
     """A word that cannot be expanded; the caller knows the line."""
 
 
-def expand(word: str, env: Values, escape: str = "\\") -> str:
+def expand(word: str, env: Mapping[str, str], escape: str = "\\") -> str:
     """The word with its variables replaced and its quotes removed.  Raises ExpansionError."""
     return "".join(_Lexer(word, env, escape).read(""))
 
 
-def expand_words(text: str, env: Values, escape: str = "\\") -> list[str]:
+def expand_words(text: str, env: Mapping[str, str], escape: str = "\\") -> list[str]:
     """Like expand(), but split at unquoted white space, also where a variable's value has it."""
     lexer = _Lexer(text, env, escape, split=True)
     lexer.read("")
     return lexer.words()
 
 
-def expand_document(text: str, env: Values, escape: str = "\\") -> str:
-    """A here-document: variables are replaced, quotes stay."""
-    return "".join(_Lexer(text, env, escape, raw=True).read(""))
+def expand_document(text: str, env: Mapping[str, str]) -> str:
+    """A here-document: variables are replaced, quotes stay, a backslash gives the character after it."""
+    return "".join(_Lexer(text, env, "\\", raw=True).read(""))
 
 
 def used(word: str, escape: str = "\\") -> set[str]:
@@ -66,7 +65,7 @@ class _Recorder(dict[str, str]):
 
 class _Lexer:
     def __init__(
-        self, text: str, env: Values, escape: str, *, split: bool = False, raw: bool = False
+        self, text: str, env: Mapping[str, str], escape: str, *, split: bool = False, raw: bool = False
     ) -> None:
         self._text = text
         self._env = env
@@ -76,6 +75,9 @@ class _Lexer:
         self._at = 0
         self._depth = 0
         self._grown = 0
+        # Whether escape characters stay, as in ${name/pattern/replacement}; in quotes of a pattern they are
+        # doubled, so that they mean themselves.
+        self._keep = self._in_pattern = False
         self._words: list[str] = []
         self._word: list[str] | None = None
 
@@ -98,14 +100,14 @@ class _Lexer:
                 return out
             if char == "$":
                 self._add(out, self._dollar(), quoted=False)
-            elif self._raw:
-                self._raw_character(out, char)
-            elif char == "'":
+            elif char == "'" and not self._raw:
                 self._add(out, self._single(), quoted=True)
-            elif char == '"':
+            elif char == '"' and not self._raw:
                 self._add(out, "".join(self._double()), quoted=True)
             elif char == self._escape:
                 self._at += 2
+                if self._keep and self._at - 1 <= len(text):
+                    out.append(char)
                 if self._at <= len(text):
                     self._add(out, text[self._at - 1], quoted=True)
             else:
@@ -115,14 +117,6 @@ class _Lexer:
             raise ExpansionError(f"syntax error: missing '{stop}'")
         self._depth -= 1
         return out
-
-    def _raw_character(self, out: list[str], char: str) -> None:
-        self._at += 1
-        out.append(char)
-        # An escaped dollar in a here-document is a dollar.
-        if char == self._escape and self._text[self._at : self._at + 1] == "$":
-            out[-1] = "$"
-            self._at += 1
 
     def _add(self, out: list[str], text: str, *, quoted: bool) -> None:
         out.append(text)
@@ -152,7 +146,7 @@ class _Lexer:
             raise ExpansionError("unexpected end of statement while looking for matching single-quote")
         inside = self._text[self._at + 1 : end]
         self._at = end + 1
-        return inside
+        return inside.replace(self._escape, self._escape * 2) if self._in_pattern else inside
 
     def _double(self) -> list[str]:
         out: list[str] = []
@@ -173,7 +167,10 @@ class _Lexer:
                 following = text[self._at]
                 self._at += 1
                 # Inside double quotes only these lose their escape character.
-                out.append(following if following in ('"', "$", self._escape) else char + following)
+                if following in ('"', "$", self._escape):
+                    out.append(char + following if self._keep else following)
+                else:
+                    out.append((char * 2 if self._keep else char) + following)
             else:
                 out.append(char)
         raise ExpansionError("unexpected end of statement while looking for matching double-quote")
@@ -188,13 +185,13 @@ class _Lexer:
 
     def _name(self) -> str:
         text, start = self._text, self._at
-        if start < len(text) and text[start] in SPECIAL_PARAMETERS:
+        digits = start < len(text) and text[start].isdecimal()
+        if not digits and start < len(text) and text[start] in SPECIAL_PARAMETERS:
             self._at += 1
             return text[start]
-        digits = start < len(text) and text[start].isdigit() and text[start].isascii()
         while self._at < len(text):
             char = text[self._at]
-            if not char.isascii() or not (char.isdigit() if digits else char.isalnum() or char == "_"):
+            if not (char.isdecimal() if digits else char.isalpha() or char.isdecimal() or char == "_"):
                 break
             self._at += 1
         return text[start : self._at]
@@ -240,10 +237,12 @@ class _Lexer:
             raise ExpansionError(f"{name}: {word or 'not set'}")
         return word
 
-    def _nested(self, stop: str) -> list[str]:
+    def _nested(self, stop: str, *, keep: bool = False) -> list[str]:
+        kept, self._keep = self._keep, keep
         self._depth += 1
         word = self.read(stop)
         self._depth -= 1
+        self._keep = kept
         return word
 
     def _trim(self, value: str, operator: str) -> str:
@@ -259,7 +258,7 @@ class _Lexer:
         everywhere = self._text[self._at : self._at + 1] == "/"
         self._at += everywhere
         pattern = pieces(shell_pattern(self._pattern("/")))
-        replacement = "".join(self._nested("}"))
+        replacement = "".join(self._nested("}", keep=True))
         out: list[str] = []
         at = 0
         while at < len(value):
@@ -280,25 +279,13 @@ class _Lexer:
 
     def _pattern(self, stop: str) -> str:
         """The text up to `stop`, its variables replaced, its escapes kept for the pattern."""
-        out: list[str] = []
-        text = self._text
-        while self._at < len(text):
-            char = text[self._at]
-            if char == stop:
-                self._at += 1
-                pattern = "".join(out)
-                if len(pattern) > LONGEST_PATTERN:
-                    raise ExpansionError(f"a pattern of more than {LONGEST_PATTERN} characters")
-                return pattern
-            if char == "$":
-                self._depth += 1
-                out.append(self._dollar())
-                self._depth -= 1
-                continue
-            if char == self._escape and self._at + 1 < len(text):
-                out.append("\\" + text[self._at + 1])
-                self._at += 2
-                continue
-            out.append(char)
-            self._at += 1
-        raise ExpansionError(f"syntax error: missing '{stop}'")
+        outside, self._in_pattern = self._in_pattern, True
+        pattern = "".join(self._nested(stop, keep=True))
+        self._in_pattern = outside
+        if len(pattern) > LONGEST_PATTERN:
+            raise ExpansionError(f"a pattern of more than {LONGEST_PATTERN} characters")
+        import re  # start-up does without it
+
+        if not re.match(PATTERN, pattern):
+            raise ExpansionError(f"invalid pattern ({pattern}) in substitution: invalid escape")
+        return pattern

@@ -10,6 +10,8 @@ from wherry.errors import nearest
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wherry.dockerfile.ast import Location
 
 # Instruction -> flag -> "bool", "string" or "list".
@@ -65,14 +67,17 @@ MOUNT_OPTIONS = {
     "readwrite": "readwrite",
     "rw": "readwrite",
 }
-# Which of them each type takes, beside `type` and `target`.
+# Which types take what not all of them do.
 MOUNT_ALLOWED = {
-    "bind": {"source", "from_", "readonly", "readwrite"},
-    "cache": {"id", "source", "from_", "readonly", "readwrite", "sharing", "mode", "uid", "gid"},
-    "tmpfs": {"size"},
-    "secret": {"id", "source", "required", "mode", "uid", "gid", "env"},
-    "ssh": {"id", "required", "mode", "uid", "gid"},
+    "size": ("tmpfs",),
+    "required": ("secret", "ssh"),
+    "sharing": ("cache",),
+    "mode": ("cache", "secret", "ssh"),
+    "uid": ("cache", "secret", "ssh"),
+    "gid": ("cache", "secret", "ssh"),
 }
+TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtpKMGTP])?([iI])?[bB]?\Z", re.ASCII)
 Flags = dict[str, list[str]]
 
 
@@ -100,7 +105,7 @@ def take_flags(keyword: str, rest: str, escape: str, place: Location) -> tuple[F
             )
         if known[name] == "bool":
             value = value.lower() if equals else "true"
-            if value not in ("true", "false", "1", "0"):
+            if value not in ("true", "false"):
                 raise fail(place, f"expecting boolean value for flag --{name}, not: {value}")
         elif not equals:
             raise fail(place, f"missing a value on flag: --{name}", column=_column(place, word))
@@ -116,7 +121,7 @@ def one(flags: Flags, name: str) -> str | None:
 
 def boolean(flags: Flags, name: str) -> bool | None:
     values = flags.get(name)
-    return values[0] in ("true", "1") if values else None
+    return values[0] == "true" if values else None
 
 
 def _takes(keyword: str, known: dict[str, str]) -> str:
@@ -154,12 +159,18 @@ def _word(text: str, position: int, escape: str) -> tuple[str, int]:
     return "".join(word), position
 
 
-def parse_mount(text: str, place: Location) -> RunMount:
-    """``type=cache,target=/x,…``: comma-separated, a field may be quoted as in CSV."""
+def parse_mount(text: str, place: Location, expand: Callable[[str], str] | None = None) -> RunMount:
+    """``type=cache,target=/x,…``: comma-separated, a field may be quoted as in CSV.
+
+    Without `expand` one that has variables waits for them (see RunMount).
+    """
+    fields = _fields(text, place)
+    if expand is None and "$" in text:
+        return RunMount(from_=_source_stage(fields, place), written=text)
     values: dict[str, object] = {}
-    for field in _fields(text, place):
+    for field in fields:
         key, equals, value = field.partition("=")
-        key = key.strip().lower()
+        key = key.lower()
         name = MOUNT_OPTIONS.get(key)
         if name is None:
             near = nearest(key, list(MOUNT_OPTIONS))
@@ -168,13 +179,25 @@ def parse_mount(text: str, place: Location) -> RunMount:
                 f"unexpected key '{key}' in '{field}' (--mount)",
                 hint=f"did you mean {near}?" if near else None,
             )
+        if equals and expand is not None:
+            value = expand(value)
         if name in ("readonly", "readwrite", "required"):
             values[name] = _true(key, value if equals else "true", place)
-        elif not equals or not value:
+            values.pop({"readonly": "readwrite", "readwrite": "readonly"}.get(name, ""), None)
+        elif not equals:
             raise fail(place, f"invalid field '{field}' must be a key=value pair (--mount)")
         else:
-            values[name] = value
+            values[name] = value.lower() if name in ("type", "sharing") else value
     return _checked_mount(values, place)
+
+
+def _source_stage(fields: list[str], place: Location) -> str | None:
+    """What ``from=`` names: stages are found before there are variables."""
+    found = [value for key, _, value in (field.partition("=") for field in fields) if key.lower() == "from"]
+    for value in found:
+        if "$" in value[:-1]:
+            raise fail(place, "'from' doesn't support variable expansion, define alias stage instead")
+    return (found[-1] or None) if found else None
 
 
 def _checked_mount(values: dict[str, object], place: Location) -> RunMount:
@@ -187,27 +210,48 @@ def _checked_mount(values: dict[str, object], place: Location) -> RunMount:
             hint=f"did you mean {near}?" if near else f"one of {', '.join(MOUNT_TYPES)}",
         )
     for name in values:
-        if name not in MOUNT_ALLOWED[kind] | {"type", "target"}:
-            raise fail(place, f"--mount=type={kind} does not take {name.rstrip('_')}")
+        if kind not in MOUNT_ALLOWED.get(name, MOUNT_TYPES):
+            raise fail(place, f"{name} not allowed for mount type {kind!r} (--mount)")
     if "readwrite" in values:
         values["readonly"] = not values.pop("readwrite")
     sharing = values.get("sharing")
     if sharing is not None and sharing not in ("shared", "private", "locked"):
         raise fail(place, f"unsupported sharing value {sharing!r}", hint="one of shared, private, locked")
     for name in ("uid", "gid"):
-        if name in values and not str(values[name]).isdigit():
+        if name in values and not re.fullmatch("[0-9]{1,10}", str(values[name])):
             raise fail(place, f"invalid value {values[name]!r} for {name} (--mount): a number")
-    if "mode" in values and not re.fullmatch("[0-7]{1,5}", str(values["mode"])):
+    if "mode" in values and not re.fullmatch("[0-7]{1,11}", str(values["mode"])):
         raise fail(place, f"invalid value {values['mode']!r} for mode (--mount): an octal number")
-    if kind in ("bind", "cache", "tmpfs") and "target" not in values:
+    if "size" in values and not _SIZE.match(str(values["size"])):
+        raise fail(place, f"invalid value for size: {values['size']} (--mount)", hint="a number, or 64m")
+    if kind in ("bind", "cache", "tmpfs") and not values.get("target"):
         raise fail(place, f"--mount=type={kind} needs a target")
+    if kind == "secret":
+        _check_secret(values, place)
+    values["from_"] = values.get("from_") or None
     return RunMount(**values)  # type: ignore[arg-type]
 
 
+def _check_secret(values: dict[str, object], place: Location) -> None:
+    if values.get("from_"):
+        raise fail(place, "secret mount should not have a from (--mount)")
+    if values.get("source") and values.get("id"):
+        raise fail(place, "both source and id can't be set (--mount=type=secret)")
+    if not any(values.get(name) for name in ("source", "target", "id")):
+        raise fail(place, "one of source, target required (--mount=type=secret)")
+
+
+def size_of(text: str) -> int:
+    """``64m`` in bytes, as parse_mount() allows it."""
+    match = _SIZE.match(text)
+    assert match is not None  # noqa: S101
+    return int(float(match[1]) * 1024 ** " kmgtp".index((match[2] or " ").lower()))
+
+
 def _true(key: str, value: str, place: Location) -> bool:
-    if value.lower() not in ("true", "false", "1", "0"):
+    if value not in TRUE + FALSE:
         raise fail(place, f"invalid value for {key}: {value} (--mount)")
-    return value.lower() in ("true", "1")
+    return value in TRUE
 
 
 def _fields(text: str, place: Location) -> list[str]:

@@ -7,11 +7,14 @@ the pattern.
 from __future__ import annotations
 
 import functools
+import re
 
 from wherry.errors import ContextError
 from wherry.typed import NamedTuple
 
 SPECIAL = frozenset("*?[\\")
+_PLAIN = re.compile(r"(?:[^\\*?\[]|\\.)*\\?\Z", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 class _Set(NamedTuple):
@@ -30,7 +33,14 @@ Token = object
 
 
 def has_wildcards(text: str) -> bool:
-    return not SPECIAL.isdisjoint(text)
+    return plain(text) is None
+
+
+def plain(text: str) -> str | None:
+    """The name that a word without wildcards means: a backslash gives the character after it."""
+    if SPECIAL.isdisjoint(text):
+        return text
+    return _ESCAPED.sub(r"\1", text) if _PLAIN.match(text) else None
 
 
 def match(pattern: str, name: str) -> bool:

@@ -7,15 +7,16 @@ pattern that matches a path or one of its folders decides.
 from __future__ import annotations
 
 import posixpath
-import re
 
-from wherry.dockerfile.glob import match as match_component
+from wherry.dockerfile.automaton import BLOCK, Block, State, tokens
 from wherry.errors import ContextError
-from wherry.typed import NamedTuple
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
-# Patterns with more wildcards than this are matched by following all possibilities at once: a regular
-# expression would try them one after the other, and a hostile pattern makes that take forever.
-MOST_FOR_REGEX = 3
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Folders whose state is remembered.
+MOST_FOLDERS = 1000
 
 
 class Pattern(NamedTuple):
@@ -35,34 +36,65 @@ class Verdict(NamedTuple):
     pattern: str = ""
 
 
+class _Inside(NamedTuple):
+    """What is known below a folder: the living states, and the last pattern that matches the folder."""
+
+    states: tuple[State, ...]
+    best: int
+
+
 class Ignore:
     """The patterns of one file, ready to match.  No patterns exclude nothing."""
 
     def __init__(self, patterns: tuple[Pattern, ...] = ()) -> None:
         self.patterns = patterns
-        self._matchers = [(_matcher(pattern.text), pattern) for pattern in patterns]
         self._exceptions = any(pattern.exception for pattern in patterns)
-        self._any = None
-        if patterns and not self._exceptions and all(_simple(p.text) for p in patterns):
-            # One look for all patterns, which is what most paths need.
-            self._any = re.compile("|".join(_regex(p.text) for p in patterns), re.DOTALL).match
+        self._verdicts = [Verdict(not p.exception, p.line, p.written) for p in patterns]
+        self._verdicts.append(Verdict(False))
+        self._folders: dict[str, _Inside] = {}
+        self._root: _Inside | None = None
 
     def verdict(self, path: str) -> Verdict:
         """For a path relative to the context, with slashes and without a leading one."""
-        if self._any is not None and self._any(path) is None:
-            return Verdict(False)
-        result = Verdict(False)
-        for matches, pattern in self._matchers:
-            # A pattern that would not change the result need not be tried, unless it names the line.
-            if pattern.exception == result.excluded and matches(path):
-                result = Verdict(not pattern.exception, pattern.line, pattern.written)
-        return result
+        folder, _, name = path.rpartition("/")
+        return self._verdicts[self._enter(self._inside(folder), name).best]
 
     def may_skip(self, folder: str) -> bool:
         """Whether nothing below an excluded folder can come back through a later exception."""
         if not self._exceptions:
             return True
-        return not any(p.exception and _reaches_below(p.text, folder) for p in self.patterns)
+        inside = self._inside(folder)
+        return all(state.hope() <= inside.best for state in inside.states)
+
+    def _inside(self, folder: str) -> _Inside:
+        if not folder:
+            if self._root is None:
+                self._root = _Inside(tuple(block.start() for block in _blocks(self.patterns)), -1)
+            return self._root
+        known = self._folders.get(folder)
+        if known is None:
+            above, _, name = folder.rpartition("/")
+            at = self._enter(self._inside(above), name)
+            below = (state["/"] for state in at.states)
+            known = _Inside(tuple(state for state in below if state.bits), at.best)
+            if len(self._folders) >= MOST_FOLDERS:
+                self._folders.clear()
+            self._folders[folder] = known
+        return known
+
+    def _enter(self, folder: _Inside, name: str) -> _Inside:
+        """One step down: what holds at an entry of a folder."""
+        best = folder.best
+        living = []
+        for state in folder.states:
+            for char in name:
+                state = state[char]
+                if not state.bits:
+                    break
+            else:
+                living.append(state)
+                best = max(best, state.best)
+        return _Inside(tuple(living), best)
 
 
 def parse(text: str) -> Ignore:
@@ -70,126 +102,46 @@ def parse(text: str) -> Ignore:
     patterns = []
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         written = line.strip()
-        if not written or line.startswith("#"):
-            continue
-        exception = written.startswith("!")
-        body = written[1:].strip() if exception else written
-        if exception and not body:
-            raise ContextError(f'.dockerignore line {number}: illegal exclusion pattern: "!"')
-        body = posixpath.normpath(body)
-        # normpath keeps two leading slashes (POSIX); a pattern is always relative to the context.
-        body = body.lstrip("/") if len(body) > 1 else body
-        if body in (".", "/"):
-            continue
-        try:
-            for component in body.split("/"):
-                match_component(component.replace("**", "*"), "")
-            _matcher(body)
-        except re.error as error:
-            raise ContextError(f".dockerignore line {number}: syntax error in pattern: {error}") from None
-        except ContextError as error:
-            raise ContextError(f".dockerignore line {number}: {error.message}", hint=error.hint) from None
-        patterns.append(Pattern(body, exception, number, written))
+        if written and not line.startswith("#"):
+            patterns.append(_pattern(_cleaned(written).strip(), number, written))
     return Ignore(tuple(patterns))
 
 
-def _simple(pattern: str) -> bool:
-    return pattern.count("*") <= MOST_FOR_REGEX
+def of_patterns(patterns: Iterable[str]) -> Ignore:
+    """Patterns of no file: "#" begins no comment, a slash in front stays.  Raises ContextError."""
+    return Ignore(tuple(_pattern(posixpath.normpath(text), 0, text) for text in patterns if text.strip()))
 
 
-def _matcher(pattern: str):  # type: ignore[no-untyped-def]
-    if _simple(pattern):
-        return re.compile(_regex(pattern), re.DOTALL).match
-    parts = pattern.split("/")
-    return lambda path: _follow(parts, path.split("/"))
+def _cleaned(written: str) -> str:
+    """Relative to the context, without dots; the "!" stays in front."""
+    mark = "!" if written.startswith("!") else ""
+    body = written[len(mark) :].strip()
+    if body:
+        body = posixpath.normpath(body)
+        # normpath keeps two leading slashes (POSIX).
+        body = body.lstrip("/") or "/"
+    return mark + body
 
 
-def _regex(pattern: str) -> str:
-    """A pattern that matches the path or one of its folders, from the start."""
-    out: list[str] = []
-    at = 0
-    while at < len(pattern):
-        char = pattern[at]
-        at += 1
-        if char == "*" and pattern.startswith("*", at):
-            at += 1
-            if pattern.startswith("/", at):
-                at += 1
-            out.append(".*" if at >= len(pattern) else "(?:.*/)?")
-        elif char == "*":
-            out.append("[^/]*")
-        elif char == "?":
-            out.append("[^/]")
-        elif char == "[":
-            end = _class_end(pattern, at)
-            out.append("(?!/)" + _class(pattern[at : end - 1]))
-            at = end
-        elif char == "\\":
-            out.append(re.escape(pattern[at : at + 1]))
-            at += 1
-        else:
-            out.append(re.escape(char))
-    return "(?:" + "".join(out) + r")(?:/|\Z)"
+def _pattern(cleaned: str, number: int, written: str) -> Pattern:
+    exception = cleaned.startswith("!")
+    body = cleaned.removeprefix("!").rstrip("/")
+    where = f".dockerignore line {number}" if number else "--exclude"
+    if exception and not body:
+        raise ContextError(f'{where}: illegal exclusion pattern: "!"')
+    try:
+        tokens(body)
+    except ContextError as error:
+        raise ContextError(f"{where}: {error.message}", hint=error.hint) from None
+    return Pattern(body, exception, number, written)
 
 
-def _class_end(pattern: str, at: int) -> int:
-    at += pattern.startswith("^", at)
-    first = True
-    while first or pattern[at] != "]":
-        at += 2 if pattern[at] == "\\" else 1
-        first = False
-    return at + 1
-
-
-def _class(inside: str) -> str:
-    negated = inside.startswith("^")
-    body = inside[1:] if negated else inside
-    escaped = []
-    at = 0
-    while at < len(body):
-        if body[at] == "\\":
-            at += 1
-            escaped.append(re.escape(body[at]))
-        else:
-            escaped.append("-" if body[at] == "-" else re.escape(body[at]))
-        at += 1
-    return "[" + ("^" if negated else "") + "".join(escaped) + "]"
-
-
-def _follow(parts: list[str], path: list[str]) -> bool:
-    """Component by component, all possibilities at once.  ``**`` stands for any number of components."""
-    states = {0}
-    for name in path:
-        reached: set[int] = set()
-        for state in _through_double(states, parts):
-            if state == len(parts):
-                return True
-            if parts[state] == "**":
-                reached.add(state)
-            elif match_component(parts[state].replace("**", "*"), name):
-                reached.add(state + 1)
-        states = reached
-        if len(parts) in states:
-            return True
-    return any(all(part == "**" for part in parts[state:]) for state in states)
-
-
-def _through_double(states: set[int], parts: list[str]) -> set[int]:
-    """The states, and those that follow when ``**`` stands for nothing."""
-    result = set(states)
-    for state in states:
-        while state < len(parts) and parts[state] == "**":
-            state += 1
-            result.add(state)
-    return result
-
-
-def _reaches_below(pattern: str, folder: str) -> bool:
-    """Whether an exception could match something below `folder`.  When in doubt, yes."""
-    parts = pattern.split("/")
-    for part, name in zip(parts, folder.split("/"), strict=False):
-        if "**" in part:
-            return True
-        if not match_component(part, name):
-            return False
-    return True
+def _blocks(patterns: tuple[Pattern, ...]) -> list[Block]:
+    """Patterns that begin alike share a block, so that few blocks live at any path."""
+    blocks: list[Block] = []
+    for number, pattern in sorted(enumerate(patterns), key=lambda one: one[1].text):
+        if not blocks or blocks[-1].size >= BLOCK:
+            blocks.append(Block())
+        for alternative in tokens(pattern.text):
+            blocks[-1].add(alternative, number, exception=pattern.exception)
+    return blocks

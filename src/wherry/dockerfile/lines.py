@@ -6,16 +6,22 @@ BuildKit's parser does.
 
 from __future__ import annotations
 
+import json
 import re
 
 from wherry.dockerfile.ast import Heredoc, Location
+from wherry.dockerfile.heredocs import announced
 from wherry.errors import DockerfileError
-from wherry.typed import NamedTuple
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from wherry.dockerfile.heredocs import Announced
 
 _DIRECTIVE = re.compile(r"#[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*\Z")
-_HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]*)\Z")
 KNOWN_DIRECTIVES = ("escape", "syntax", "check")
-WITH_HEREDOCS = ("RUN", "COPY", "ADD", "ONBUILD")
+WITH_HEREDOCS = ("RUN", "COPY", "ADD")
+_SPACE = re.compile(r"[ \t\v\f\r]+")
+_FLAGS = re.compile(r"\A(?:\s*--\S+)*\s*")
 SPACES = " \t\v\f\r"
 LARGEST = 1 << 24
 """Bytes of a Dockerfile or a .dockerignore."""
@@ -35,10 +41,11 @@ def split(text: str, name: str) -> tuple[dict[str, str], list[LogicalLine]]:
     lines = text.removeprefix("\ufeff").split("\n")
     if lines and lines[-1] == "":
         lines.pop()
+    raw = lines
     lines = [line.removesuffix("\r") for line in lines]
     _refuse_nul(lines, name)
     directives, start = _directives(lines, name)
-    return directives, _join(lines, start, directives.get("escape", "\\"), name)
+    return directives, _join(raw, lines, start, directives.get("escape", "\\"), name)
 
 
 def _refuse_nul(lines: list[str], name: str) -> None:
@@ -63,9 +70,12 @@ def fail(location: Location, message: str, *, column: int = 0, hint: str | None 
 
 
 def _directives(lines: list[str], name: str) -> tuple[dict[str, str], int]:
-    """Directives end at the first line that is not one."""
+    """Directives end at the first line that is not one.  Behind a shebang `escape` is only a comment."""
     found: dict[str, str] = {}
+    shebang = bool(lines) and lines[0].startswith("#!")
     for index, line in enumerate(lines):
+        if shebang and index == 0:
+            continue
         match = _DIRECTIVE.match(line.strip())
         key = match[1].lower() if match else ""
         if match is None or key not in KNOWN_DIRECTIVES:
@@ -73,13 +83,16 @@ def _directives(lines: list[str], name: str) -> tuple[dict[str, str], int]:
         place = Location(name, index + 1, index + 1, (line,))
         if key in found:
             raise fail(place, f"only one {key} parser directive can be used")
+        if key == "escape" and shebang:
+            continue
         if key == "escape" and match[2] not in ("\\", "`"):
             raise fail(place, f"invalid escape character {match[2]!r}: it must be \\ or `")
         found[key] = match[2]
     return found, len(lines)
 
 
-def _join(lines: list[str], start: int, escape: str, name: str) -> list[LogicalLine]:
+def _join(raw: list[str], lines: list[str], start: int, escape: str, name: str) -> list[LogicalLine]:
+    """`raw` are the lines with what ends them on Windows, which stays in here-documents."""
     result: list[LogicalLine] = []
     index = start
     while index < len(lines):
@@ -104,14 +117,39 @@ def _join(lines: list[str], start: int, escape: str, name: str) -> list[LogicalL
         if not text.strip():
             continue
         heredocs: list[Heredoc] = []
-        words = text.split(None, 1)
-        if words and words[0].upper() in WITH_HEREDOCS and "<<" in text:
-            index = _heredocs(lines, begin, index, text, escape, name, heredocs)
+        if "<<" in text and _takes_heredocs(text):
+            index = _heredocs(raw, begin, index, announced(text), name, heredocs)
         location = Location(name, begin + 1, index, tuple(lines[begin:index]))
         if len(result) == MOST_INSTRUCTIONS:
             raise fail(location, f"more than {MOST_INSTRUCTIONS} instructions")
         result.append(LogicalLine(text.rstrip(SPACES), location, tuple(heredocs)))
     return result
+
+
+def _takes_heredocs(text: str) -> bool:
+    """COPY, ADD and RUN that have not the exec form, ONBUILD of such ones, too."""
+    words = text.split(None, 1)
+    if words[0].upper() == "ONBUILD" and len(words) > 1:
+        words = words[1].split(None, 1)
+    return words[0].upper() in WITH_HEREDOCS and not (
+        len(words) > 1 and json_array(_FLAGS.sub("", words[1])) is not None
+    )
+
+
+def json_array(text: str) -> list[object] | None:
+    """The exec form: a JSON array and nothing else; None for any other text."""
+    if not text.startswith("["):
+        return None
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+    assert isinstance(value, list)  # noqa: S101
+    return value
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(name)  # NaN and the like, which Python's json takes
 
 
 def _continued(line: str, escape: str) -> tuple[str, bool]:
@@ -126,42 +164,32 @@ def _continued(line: str, escape: str) -> tuple[str, bool]:
 
 
 def _heredocs(
-    lines: list[str], begin: int, index: int, text: str, escape: str, name: str, found: list[Heredoc]
+    raw: list[str], begin: int, index: int, documents: list[Announced], name: str, found: list[Heredoc]
 ) -> int:
-    """Read the here-documents that `text` announces; the index of the line after them."""
-    for word in shell_words(text, escape):
-        parsed = heredoc_word(word)
-        if parsed is None:
-            continue
-        marker, expand, chomp = parsed
+    """Read the here-documents that a line announces; the index of the line after them."""
+    for marker, expand, chomp in documents:
         content: list[str] = []
         while True:
-            if index >= len(lines):
-                place = Location(name, begin + 1, begin + 1, (lines[begin],))
+            if index >= len(raw):
+                place = Location(name, begin + 1, len(raw), tuple(raw[begin : begin + 1]))
                 raise fail(
                     place,
-                    f"unterminated heredoc: no line {marker} ends it",
+                    f"unterminated heredoc <<{marker}: no line {marker} ends it",
                     hint=f"end the document with {marker} alone on a line",
                 )
-            line = lines[index].lstrip("\t") if chomp else lines[index]
+            line = raw[index]
             index += 1
-            if line == marker:
+            end = line.rstrip("\r")
+            if (end.lstrip("\t") if chomp else end) == marker:
                 break
             content.append(line + "\n")
         found.append(Heredoc(marker, "".join(content), expand, chomp))
     return index
 
 
-def heredoc_word(word: str) -> tuple[str, bool, bool] | None:
-    """(name, expand, chomp) if a shell word announces a here-document."""
-    match = _HEREDOC.match(word)
-    if match is None or not match[2]:
-        return None
-    raw = match[2]
-    name = raw.replace('"', "").replace("'", "").replace("\\", "")
-    if not name or any(c in SPACES for c in name):
-        return None
-    return name, name == raw, match[1] == "-"
+def words_of(text: str) -> list[str]:
+    """Split at white space alone: quotes and escape characters are part of the words."""
+    return [word for word in _SPACE.split(text) if word]
 
 
 def shell_words(text: str, escape: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from wherry.dockerfile.ast import (
@@ -29,7 +28,8 @@ from wherry.dockerfile.ast import (
     Workdir,
 )
 from wherry.dockerfile.flags import Flags, boolean, duration, one, parse_mount, take_flags
-from wherry.dockerfile.lines import LARGEST, LogicalLine, fail, heredoc_word, shell_words, split
+from wherry.dockerfile.heredocs import heredoc_word
+from wherry.dockerfile.lines import LARGEST, LogicalLine, fail, json_array, shell_words, split, words_of
 from wherry.errors import DockerfileError, nearest
 from wherry.typed import TYPE_CHECKING
 
@@ -55,7 +55,11 @@ def parse(data: bytes | str, name: str = "Dockerfile") -> Dockerfile:
     meta: list[Arg] = []
     stages: list[tuple[From, list[Instruction]]] = []
     for line in lines:
-        instruction = parse_line(line, escape)
+        try:
+            instruction = parse_line(line, escape)
+        except DockerfileError as error:
+            error.before = Dockerfile(name, directives, tuple(meta), _stages(stages), text)
+            raise
         if isinstance(instruction, From):
             stages.append((instruction, []))
         elif stages:
@@ -140,19 +144,14 @@ class _Line:
 
 
 def _json_words(line: _Line) -> tuple[str, ...] | None:
-    """The exec form, or None where the text is not a JSON array (then it is the shell form).
-
-    Docker reads one JSON value and ignores what follows it.
-    """
-    if not line.rest.startswith("["):
+    """The exec form, or None where the text is not a JSON array (then it is the shell form)."""
+    value = json_array(line.rest)
+    if value is None:
         return None
-    try:
-        value, _ = json.JSONDecoder().raw_decode(line.rest)
-    except (ValueError, RecursionError):
-        return None
-    if not all(isinstance(word, str) for word in value):
+    words = tuple(word for word in value if isinstance(word, str))
+    if len(words) != len(value):
         raise line.fail("when using JSON array syntax, arrays must be comprised of strings only")
-    return tuple(value)
+    return words
 
 
 def _command(line: _Line) -> Command:
@@ -203,7 +202,7 @@ def _entrypoint(line: _Line) -> Entrypoint:
 
 def _copy(line: _Line) -> Copy:
     json_words = _json_words(line)
-    words = list(json_words) if json_words is not None else line.words()
+    words = list(json_words) if json_words is not None else words_of(line.rest)
     if len(words) < 2:
         given = "no arguments were provided" if not words else "only one was provided"
         raise line.fail(
@@ -213,9 +212,9 @@ def _copy(line: _Line) -> Copy:
     for flag in ("chmod", "chown", "from", "checksum"):
         if one(line.flags, flag) == "":
             raise line.fail(f"--{flag} needs a value")
-    sources = [word for word in words[:-1] if json_words is not None or heredoc_word(word) is None]
-    if line.keyword == "COPY" and line.heredocs and one(line.flags, "from") is not None:
-        raise line.fail("COPY --from takes no here-document")
+    if heredoc_word(words[-1]) is not None:
+        raise line.fail(f"{line.keyword} cannot accept a heredoc as a destination")
+    sources = [word for word in words[:-1] if heredoc_word(word) is None]
     return Copy(
         line.location,
         line.source,
@@ -289,16 +288,16 @@ def _user(line: _Line) -> User:
 
 def _expose(line: _Line) -> Expose:
     line.need()
-    return Expose(line.location, line.source, tuple(line.rest.split()))
+    return Expose(line.location, line.source, tuple(words_of(line.rest)))
 
 
 def _volume(line: _Line) -> Volume:
     line.need()
     words = _json_words(line)
-    paths = words if words is not None else tuple(line.rest.split())
+    paths = words if words is not None else tuple(words_of(line.rest))
     if not paths or not all(path.strip() for path in paths):
         raise line.fail("VOLUME specified can not be an empty string")
-    return Volume(line.location, line.source, paths)
+    return Volume(line.location, line.source, tuple(path.strip() for path in paths))
 
 
 def _stopsignal(line: _Line) -> Stopsignal:

@@ -30,12 +30,13 @@ def copy_node(
     mode: ModeChange | None = None,
     mtime: int | None = None,
     device: Device | None = None,
+    xattrs: bool = True,
 ) -> None:
     """Copy one file, symlink, device or empty folder; `target` must not exist.
 
     Mode, owner, time, attributes and holes come along, unless `owner`, `mode` or `mtime` (seconds) say
-    otherwise.  With `device` it becomes a node of that one.  Sockets are left out.  Folders need finish()
-    again after they were filled.
+    otherwise; without `xattrs` no attributes.  With `device` it becomes a node of that one.  Sockets are
+    left out.  Folders need finish() again after they were filled.
     """
     path = os.fsencode(source)
     entry = entry_of(b"", path, os.lstat(path), {})
@@ -44,6 +45,8 @@ def copy_node(
     if device is not None:
         entry = entry._replace(type=device[0], device=device[1])
     entry = altered(entry, owner, mode)
+    if not xattrs:
+        entry = entry._replace(xattrs=())
     if entry.type == FILE:
         copy_bytes(source, target)
     elif not make_special(target, entry):

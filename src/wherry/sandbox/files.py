@@ -27,7 +27,14 @@ def container_files(folder: str, process: Process) -> dict[str, str]:
 
 
 def file_contents(process: Process) -> dict[str, str]:
-    """With the host's network its names hold; elsewhere only the container's own."""
+    """With the host's network its names hold; elsewhere only the container's own.
+
+    A process that brings hosts of its own (a build's step) sees nothing of this machine's names, and an
+    /etc/hostname is the image's.
+    """
+    if process.hosts:
+        more = "".join(f"{address}\t{host}\n" for host, address in process.extra_hosts)
+        return {"/etc/hosts": process.hosts + more, "/etc/resolv.conf": _resolvers(process.network)}
     hosts = _host_file("/etc/hosts") if process.network == "host" else LOCAL
     name = process.hostname or os.uname().nodename
     if process.network != "host":

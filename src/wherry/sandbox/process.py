@@ -40,6 +40,8 @@ class Process(NamedTuple):
     `network` is "host", "none" or "private"; for "private", `join` enters the namespace that the caller
     made and connected.  `env` entries are "NAME=value".  `cwd` is created if absent.
 
+    `hosts` is what /etc/hosts says before `extra_hosts`, "" for what fits the network.
+
     `shm_size` is in bytes, 0 for Docker's 64 MiB; `ulimits` are (name, soft, hard) by the names of
     setrlimit(2) without RLIMIT_; a `privileged` one keeps all capabilities and sees all of /proc and /sys.
     """
@@ -53,6 +55,7 @@ class Process(NamedTuple):
     network: str = "host"
     join: Callable[[], None] | None = None
     extra_hosts: tuple[tuple[str, str], ...] = ()
+    hosts: str = ""
     tty: bool = False
     readonly: bool = False
     shm_size: int = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from wherry.dockerfile.lint.rules import RULES
 from wherry.errors import DockerfileError
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.lint.rules import Finding
 
 ALL = "all"
+_CHECK = re.compile(r"\s*check\s*=\s*(.+?)\s*\Z", re.IGNORECASE)
 TRUE, FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 
@@ -26,6 +29,21 @@ class CheckOptions(NamedTuple):
         """Those that are not skipped, in the order of their lines."""
         kept = [f for f in found if self._wants(f.rule)]
         return sorted(kept, key=lambda f: f.line)
+
+    def with_comments(self, comments: Iterable[str]) -> CheckOptions:
+        """What the first ``# check=…`` above an instruction says of it, where it has a meaning."""
+        for comment in comments:
+            match = _CHECK.match(comment)
+            if match is None:
+                continue
+            try:
+                more = parse_check(match[1].partition(" ")[0])
+            except DockerfileError:
+                return self
+            return self._replace(
+                skip=self.skip | more.skip, experimental=self.experimental | more.experimental
+            )
+        return self
 
     def _wants(self, rule: str) -> bool:
         if rule in self.skip or ALL in self.skip:

@@ -132,6 +132,18 @@ RULES = {
 }
 
 
+# What is found before any instruction is understood as a whole.
+OF_PARSER = frozenset(
+    (
+        "StageNameCasing",
+        "FromAsCasing",
+        "NoEmptyContinuation",
+        "MaintainerDeprecated",
+        "InvalidDefinitionDescription",
+    )
+)
+
+
 class Finding(NamedTuple):
     """One place that breaks a rule; lines from 1, 0 where it has none.  `fix`: what to do, if we know."""
 

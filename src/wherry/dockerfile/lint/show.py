@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from wherry.dockerfile.ast import Dockerfile
     from wherry.dockerfile.lint.rules import Finding
+    from wherry.errors import WherryError
 
 AROUND = 2
 RULER = "-" * 20
@@ -54,8 +55,10 @@ def _lines(one: Finding, dockerfile: Dockerfile) -> list[str]:
     return [f"{dockerfile.name}:{one.line}", RULER, *shown, RULER]
 
 
-def as_json(found: Sequence[Finding], dockerfile: Dockerfile) -> dict[str, Any]:
-    """The shape of buildx's."""
+def as_json(
+    found: Sequence[Finding], dockerfile: Dockerfile, problem: WherryError | None = None
+) -> dict[str, Any]:
+    """The shape of buildx's.  `problem`: why it could not be built."""
     import base64
 
     warnings = [
@@ -72,4 +75,9 @@ def as_json(found: Sequence[Finding], dockerfile: Dockerfile) -> dict[str, Any]:
     ]
     data = base64.b64encode(dockerfile.text.encode("utf-8", "surrogateescape")).decode()
     source = {"filename": dockerfile.name, "language": "Dockerfile", "data": data}
-    return {"warnings": warnings or None, "sources": [source]}
+    told: dict[str, Any] = {"warnings": warnings or None, "sources": [source]}
+    if problem is not None:
+        line = getattr(problem, "line", 0)
+        place = {"ranges": [{"start": {"line": line}, "end": {"line": line}}], "sourceIndex": 0}
+        told["buildError"] = {"message": problem.message, "location": place}
+    return told
