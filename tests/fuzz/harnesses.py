@@ -127,7 +127,7 @@ def config(data: bytes) -> None:
     found = parse(data)
     found.to_json()
     state = State(found.config, found.author)
-    state.variables()
+    dict(state.variables)
     state.run_env()
     for trigger in found.config.get("OnBuild") or []:
         parse_trigger(trigger, Location("base", 1, 1, ()), "\\")

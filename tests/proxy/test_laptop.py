@@ -405,7 +405,7 @@ def test_nothing_in_a_manifest_reaches_the_terminal_but_text(laptop: Laptop) -> 
     meta = f'{{"name": "z", "annotations": {{"wherry.dev/{evil}": 5}}}}'
     laptop.write("number.yaml", f'{{"kind": "Service", "metadata": {meta}}}')
     laptop.write("esc\x1b[2J.yaml", "kind: Service\n  half: saved\n")
-    for told in ("bad-name", "unknown-kind", "quote it", "esc\\x1b[2J.yaml:2"):
+    for told in ("bad-name", "unknown-kind", "quote it", "esc\\u001b[2J.yaml:2"):
         laptop.proxy.says(told)
     command = [sys.executable, "-m", "wherry", "proxy", "status"]
     env = {**os.environ, "XDG_RUNTIME_DIR": str(laptop.proxy.runtime)}

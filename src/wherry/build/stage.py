@@ -165,24 +165,21 @@ class StageBuilder:
         )
 
     def expand(self, word: str, place: Location) -> str:
-        return expanded(word, self.variables(), self._escape, place)
+        return expanded(word, self.state.variables, self._escape, place)
 
     def expand_words(self, text: str, place: Location) -> list[str]:
         """Like expand(), but a value with white space gives several words."""
-        return expanded_words(text, self.variables(), self._escape, place)
+        return expanded_words(text, self.state.variables, self._escape, place)
 
     def document(self, heredoc: Heredoc, place: Location) -> bytes:
         """What a here-document holds: variables are replaced unless its word was quoted."""
         text = heredoc.text
         if heredoc.expand:
             try:
-                text = expand_document(text, self.variables())
+                text = expand_document(text, self.state.variables)
             except ExpansionError as error:
                 raise fail(place, f"failed to process <<{heredoc.name}: {error}") from None
         return text.encode("utf-8", "surrogateescape")
-
-    def variables(self) -> dict[str, str]:
-        return self.state.variables
 
     def remember(self, created_by: str, created: float | None) -> None:
         self._written += len(created_by)

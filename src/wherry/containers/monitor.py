@@ -170,8 +170,8 @@ def make_process(
         config["network"],
         network.join if network is not None else None,
         tuple((name, address) for name, address in config["add_host"]),
-        docker["Tty"],
-        config["read_only"],
+        tty=docker["Tty"],
+        readonly=config["read_only"],
     )
 
 

@@ -189,7 +189,10 @@ def _own_null() -> None:
     for number in (0, 1, 2):
         status = os.fstat(number)
         if stat.S_ISCHR(status.st_mode) and status.st_rdev == null:
-            own = os.open("/dev/null", os.O_RDWR)
+            try:
+                own = os.open("/dev/null", os.O_RDWR)
+            except OSError:
+                return  # the root has none
             os.dup2(own, number)
             os.close(own)
 

@@ -12,7 +12,7 @@ import stat
 from wherry.layers.disarm import remove_armed
 from wherry.layers.remove import remove_tree
 from wherry.layers.rootpath import resolve
-from wherry.sandbox.devices import make_node
+from wherry.sandbox.devices import DEVICE_MODE, make_node
 from wherry.sandbox.files import file_contents
 from wherry.sandbox.process import Mount
 from wherry.sandbox.spec import DEVICES, LINKS
@@ -40,7 +40,7 @@ class Furnished:
 
     def __enter__(self) -> None:
         for name, numbers in DEVICES.items():
-            self._make(f"/dev/{name}", functools.partial(make_node, numbers=numbers))
+            self._make(f"/dev/{name}", functools.partial(_usable_node, numbers=numbers))
         for name, target in LINKS.items():
             self._make(f"/dev/{name}", functools.partial(os.symlink, target))
         for target, text in file_contents(self._process).items():
@@ -136,6 +136,22 @@ class _Moved(NamedTuple):
         remove_tree(self.path)
         if self.aside:
             os.rename(self.aside, self.path)
+
+
+def _usable_node(path: str, numbers: tuple[int, int]) -> None:
+    """A device node; a file in place of /dev/null where the file system is `nodev` (as in a container of
+    wherry's own), and nothing in place of others.  Raises PermissionError where nothing was made."""
+    make_node(path, numbers)
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
+    except PermissionError:
+        os.unlink(path)
+        if numbers != DEVICES["null"]:
+            raise
+        write(path, "")
+        os.chmod(path, DEVICE_MODE)
+    except OSError:
+        pass  # a terminal that nobody has is one all the same
 
 
 def _times(path: str) -> tuple[int, int]:
