@@ -33,10 +33,10 @@ PURE = sorted(
 
 
 def test_the_pure_packages_say_so() -> None:
-    for package in ("dockerfile", "oci"):
+    for package in ("dockerfile", "oci", "builder/plan"):
         files = [f for f in (SOURCE / package).glob("*.py") if f.name != "__init__.py"]
         assert set(files) <= set(PURE), package
-    for name in ("build/plan.py", "sandbox/spec.py", "proxy/routes.py", "proxy/nginx/quote.py"):
+    for name in ("builder/plan/graph.py", "sandbox/spec.py", "proxy/routes.py", "proxy/nginx/quote.py"):
         assert SOURCE / name in PURE, name
 
 

@@ -81,7 +81,7 @@ def dockerfile(data: bytes) -> None:
 
 def plan(data: bytes) -> None:
     """Stages, their bases and their arguments; each ONBUILD as it is read from an image."""
-    from wherry.build.plan import make_plan, meta_scope
+    from wherry.builder.plan.graph import make_plan, meta_scope
     from wherry.dockerfile import parse
 
     found = parse(data)
@@ -119,7 +119,7 @@ def wildcards(data: bytes) -> None:
 
 def config(data: bytes) -> None:
     """An image's configuration, and all that reads it."""
-    from wherry.build.state import State
+    from wherry.builder.plan.state import State
     from wherry.dockerfile.ast import Location
     from wherry.dockerfile.parser import parse_trigger
     from wherry.oci.config import parse

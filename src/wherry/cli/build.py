@@ -74,10 +74,10 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.build.build import Build
-    from wherry.build.epoch import CONTEXT, EPOCH
-    from wherry.build.epoch import parse as parse_epoch
-    from wherry.build.result import BuildOptions
+    from wherry.builder.execute.build import Build
+    from wherry.builder.plan.epoch import CONTEXT, EPOCH
+    from wherry.builder.plan.epoch import parse as parse_epoch
+    from wherry.builder.plan.values import BuildOptions
     from wherry.cli.build_call import call, fail_on_findings
     from wherry.cli.build_call import wanted as asked_call
     from wherry.cli.build_given import given

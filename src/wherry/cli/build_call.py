@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from wherry.build.build import Build
+    from wherry.builder.execute.build import Build
     from wherry.cli.flags import Options
     from wherry.dockerfile.ast import Dockerfile
     from wherry.dockerfile.lint.rules import Finding
@@ -39,7 +39,7 @@ def wanted(options: Options) -> tuple[str, bool]:
 
 def fail_on_findings(build: Build) -> None:
     """``# check=error=true``: nothing is built of a Dockerfile that breaks a rule.  Raises WherryError."""
-    from wherry.build.checks import known
+    from wherry.builder.execute.checks import known
     from wherry.dockerfile.lint.check import check, options_of
 
     about = known(build)
@@ -70,7 +70,7 @@ def call(build: Build, name: str, *, as_json: bool) -> int:
 
 
 def _check(build: Build, *, as_json: bool) -> int:
-    from wherry.build.checks import foreseen, known
+    from wherry.builder.execute.checks import foreseen, known
     from wherry.dockerfile.lint.check import check
 
     build.context()  # for its .dockerignore
@@ -133,7 +133,7 @@ def _target_row(target: dict[str, Any]) -> tuple[str, str]:
 
 def _outline(build: Build) -> dict[str, Any]:
     """What the target takes: arguments, secrets and agents of it and of all stages that it needs."""
-    from wherry.build.plan import make_plan, meta_scope
+    from wherry.builder.plan.graph import make_plan, meta_scope
     from wherry.dockerfile.ast import Arg, Run
     from wherry.dockerfile.lint.text import comments, described
 

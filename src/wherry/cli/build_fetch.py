@@ -12,7 +12,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import IO
 
-    from wherry.build.mounting import Given
+    from wherry.builder.steps.mounting import Given
     from wherry.store import Store
 
 WEB = ("http://", "https://")
@@ -46,7 +46,7 @@ def fetch(path: str, store: Store, temporary: str, given: Given | None) -> tuple
             return _unpacked(stream, folder)
     ref = parse_gitref(path)
     if ref is not None:
-        from wherry.build.git_step import access
+        from wherry.builder.steps.git import access
         from wherry.remote.git import Repository
 
         repository = Repository(ref, access(given))

@@ -12,8 +12,8 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wherry.build.context import Context
-    from wherry.build.mounting import Given
+    from wherry.builder.context.folder import Context
+    from wherry.builder.steps.mounting import Given
     from wherry.dockerfile.ast import Dockerfile
     from wherry.store import Store
 
@@ -22,7 +22,7 @@ def inputs(
     path: str, file: str | None, store: Store, temporary: str, given: Given | None
 ) -> tuple[Dockerfile, Callable[[], Context]]:
     """The Dockerfile, and a way to open the context when a COPY first needs it."""
-    from wherry.build.context import open_context
+    from wherry.builder.context.folder import open_context
     from wherry.dockerfile import parse
     from wherry.dockerfile.lines import LARGEST
 

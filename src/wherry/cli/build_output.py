@@ -6,7 +6,7 @@ import json
 import os
 import sys
 
-from wherry.build.output import STDOUT, Output, parse, parse_annotation
+from wherry.builder.output.options import STDOUT, Output, parse, parse_annotation
 from wherry.errors import ContextError, UsageError
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from wherry.build.progress import Progress
+    from wherry.builder.execute.progress import Progress
     from wherry.cli.flags import Options
     from wherry.oci.manifest import Descriptor
     from wherry.store import ImageRecord, Store
@@ -82,7 +82,7 @@ class Wanted:
         """Write all outputs of a build for one platform or several."""
         if len(records) == 1 and self._is_plain():
             return self._delivered(records[0].id, store, records[0].id)
-        from wherry.build.export import Built, export
+        from wherry.builder.output.export import Built, export
         from wherry.images.view import Image
 
         images = [Image(store, record) for record in records]
@@ -104,7 +104,7 @@ class Wanted:
         return delivered
 
     def _delivered(self, image: str, store: Store, target: str) -> Delivered:
-        from wherry.build.image import tag
+        from wherry.builder.output.image import tag
 
         names = [name for output in self.outputs if output.to_store for name in output.names]
         tagged = tag(store, names, target)

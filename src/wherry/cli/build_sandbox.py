@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import os
 
-from wherry.build.result import Sandbox
+from wherry.builder.plan.values import Sandbox
 from wherry.errors import InvalidReferenceError, UsageError, nearest
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wherry.build.context import Context
-    from wherry.build.mounting import Given
-    from wherry.build.named import NamedContext
+    from wherry.builder.context.folder import Context
+    from wherry.builder.plan.named_context import NamedContext
+    from wherry.builder.steps.mounting import Given
     from wherry.cli.flags import Options
     from wherry.images.view import Image
     from wherry.oci.platform import Platform
@@ -121,7 +121,7 @@ def contexts(
 def _context(
     word: str, number: int, store: Store, temporary: str, given: Given | None
 ) -> tuple[str, NamedContext]:
-    from wherry.build.named import NamedContext
+    from wherry.builder.plan.named_context import NamedContext
 
     name, equals, value = word.partition("=")
     if not equals or not name or not value:
@@ -167,7 +167,7 @@ def _folder(
     value: str, store: Store, temporary: str, number: int, given: Given | None
 ) -> Callable[[], Context]:
     def open_() -> Context:
-        from wherry.build.context import open_context
+        from wherry.builder.context.folder import open_context
         from wherry.cli.build_fetch import fetch, is_remote
 
         if not is_remote(value):

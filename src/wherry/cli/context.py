@@ -11,7 +11,7 @@ from wherry.cli.printable import printable
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from wherry.build.context import Context
+    from wherry.builder.context.folder import Context
 
 COMMAND = Command(
     "context",
@@ -38,7 +38,7 @@ class LeftOut(NamedTuple):
 
 
 def run(options: Options) -> int:
-    from wherry.build.context import open_context
+    from wherry.builder.context.folder import open_context
     from wherry.store.location import default_root
 
     path = options.args[0] if options.args else "."

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from wherry.build.explain import Explained
+    from wherry.builder.explain import Explained
     from wherry.store import Store
     from wherry.store.buildrecord import BuildRecord
 
@@ -32,7 +32,7 @@ WORDS = {"hit": "cached", "ran": "RAN", "failed": "FAILED", "stopped": "STOPPED"
 
 
 def run(options: Options) -> int:
-    from wherry.build.explain import Lore, explain
+    from wherry.builder.explain import Lore, explain
     from wherry.store import Store
 
     store = Store.open()

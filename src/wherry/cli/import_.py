@@ -58,9 +58,9 @@ def run(options: Options) -> int:
 
 def _config(changes: list[str]) -> dict[str, Any]:
     """``CMD ["sh"]``, ``ENV A=b``, …: what a Dockerfile's instructions do to an empty configuration."""
-    from wherry.build.plan import expanded, expanded_words
-    from wherry.build.stage import expand_instruction
-    from wherry.build.state import State
+    from wherry.builder.execute.stage import expand_instruction
+    from wherry.builder.plan.graph import expanded, expanded_words
+    from wherry.builder.plan.state import State
     from wherry.dockerfile import parse
     from wherry.dockerfile.ast import Onbuild
     from wherry.dockerfile.lines import fail

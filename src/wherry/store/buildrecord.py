@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class StepKey(NamedTuple):
-    """A cache key that a step looked up, and what it was made of (`build.keys`).
+    """A cache key that a step looked up, and what it was made of (`builder.plan.keys`).
 
     None of a hit: the cache itself has it.
     """

@@ -1,1 +1,0 @@
-"""From typed instructions to an image: plan, cache keys, execution."""

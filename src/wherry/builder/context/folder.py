@@ -1,0 +1,182 @@
+"""The build context: a folder, or a tar from standard input, as COPY sees it through .dockerignore."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from _thread import RLock
+
+from wherry.builder.context.file_index import FileIndex
+from wherry.dockerfile import ignore
+from wherry.dockerfile.lines import LARGEST
+from wherry.errors import ContextError
+from wherry.layers.rootpath import resolve
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.dockerfile.ignore import Ignore, Verdict
+
+
+class ContextFile(NamedTuple):
+    """`name` is relative to the context, with slashes; `path` is its place on the host."""
+
+    name: str
+    path: str
+    status: os.stat_result
+
+
+class Context:
+    """A folder and what `.dockerignore` leaves of it.  `index_path` keeps its FileIndex.
+
+    Stages that run side by side share it: they take turns.
+    """
+
+    def __init__(self, root: str, rules: Ignore, index_path: str | None) -> None:
+        self.root = root
+        self.ignore = rules
+        self._index_path = index_path
+        self._index: FileIndex | None = None
+        self._scans: dict[str, list[ContextFile]] = {}
+        self._turn = RLock()
+
+    @property
+    def index(self) -> FileIndex:
+        with self._turn:
+            if self._index is None:
+                self._index = FileIndex(self._index_path)
+            return self._index
+
+    def newest(self) -> int | None:
+        """The time of the newest file (Unix seconds) of a context that was fetched: that of its commit.
+
+        None for a folder of this machine, whose times say when somebody made a copy.
+        """
+        if self._index_path is not None:
+            return None
+        times = (int(file.status.st_mtime) for file in self.scan("") if stat.S_ISREG(file.status.st_mode))
+        return max(times, default=None)
+
+    def save(self) -> None:
+        """Keep what was learnt about the files for the next build."""
+        if self._index is not None:
+            self._index.save(file.name for scan in self._scans.values() for file in scan)
+
+    def verdict(self, name: str) -> Verdict:
+        return self.ignore.verdict(name)
+
+    def scan(self, folder: str) -> list[ContextFile]:
+        """Everything below a folder ("" for all) that is not ignored, folders before what they hold.
+
+        Names in byte order.  A folder that is ignored appears if something below it is not.
+        """
+        with self._turn:
+            if folder not in self._scans:
+                self._scans[folder] = list(self._walk(folder))
+            return self._scans[folder]
+
+    def _walk(self, top: str) -> Iterator[ContextFile]:
+        decide = self.ignore.verdict if self.ignore.patterns else None
+        start = os.path.join(self.root, top) if top else self.root
+        stack = [_entries(start, top + "/" if top else "")]
+        # Ignored folders wait here until something below them turns out not to be ignored.
+        waiting: list[tuple[int, ContextFile]] = []
+        while stack:
+            entry = stack[-1].pop() if stack[-1] else None
+            if entry is None:
+                stack.pop()
+                while waiting and waiting[-1][0] >= len(stack):
+                    waiting.pop()
+                continue
+            is_folder = stat.S_ISDIR(entry.status.st_mode)
+            if decide is not None and decide(entry.name).excluded:
+                if is_folder and not self.ignore.may_skip(entry.name):
+                    waiting.append((len(stack), entry))
+                    stack.append(_entries(entry.path, entry.name + "/"))
+                continue
+            for _, folder in waiting:
+                yield folder
+            waiting.clear()
+            yield entry
+            if is_folder:
+                stack.append(_entries(entry.path, entry.name + "/"))
+
+    def hidden(self) -> Iterator[str]:
+        """What .dockerignore leaves out, the uppermost names only: all below them is left out too."""
+        if not self.ignore.patterns:
+            return
+        stack = _entries(self.root, "")
+        while stack:
+            entry = stack.pop()
+            is_folder = stat.S_ISDIR(entry.status.st_mode)
+            excluded = self.ignore.verdict(entry.name).excluded
+            if excluded and (not is_folder or not self.scan(entry.name)):
+                yield entry.name
+            elif is_folder:
+                stack += _entries(entry.path, entry.name + "/")
+
+    def file_digest(self, file: ContextFile) -> str:
+        """What a file is, for a cache key: its type, mode and content; no owner, attributes or times."""
+        mode = stat.S_IMODE(file.status.st_mode)
+        if stat.S_ISREG(file.status.st_mode):
+            return f"f{mode:o}:{self.index.digest(file.name, file.path, file.status)}"
+        if stat.S_ISLNK(file.status.st_mode):
+            return "l:" + os.readlink(file.path)
+        return f"{stat.S_IFMT(file.status.st_mode):o}{mode:o}:{file.status.st_rdev}"
+
+
+def _entries(folder: str, prefix: str) -> list[ContextFile]:
+    """The entries of a folder in reverse byte order, to be popped from the end."""
+    try:
+        with os.scandir(folder) as found:
+            entries = [ContextFile(prefix + e.name, e.path, e.stat(follow_symlinks=False)) for e in found]
+    except PermissionError:
+        raise ContextError(
+            f"{folder} in the build context cannot be read",
+            hint="list it in .dockerignore, or change its mode",
+        ) from None
+    entries.sort(key=lambda e: os.fsencode(e.name), reverse=True)
+    return entries
+
+
+def open_context(root: str, dockerfile: str, store_root: str | None) -> Context:
+    """The context in a folder.  ``NAME.dockerignore`` beside the Dockerfile wins over ``.dockerignore``.
+
+    Without `store_root` it is one that was fetched: nothing is remembered of its files.  Raises
+    ContextError where the folder is none.
+    """
+    # A link that a user names stands for what it points to.
+    path = os.path.realpath(root)
+    if not os.path.isdir(path):
+        kind = "is not a directory" if os.path.exists(path) else "not found"
+        raise ContextError(
+            f'unable to prepare context: path "{root}" {kind}', hint="give the folder of the build"
+        )
+    rules = ignore.Ignore()
+    beside = os.path.join(path, ".dockerignore")
+    if store_root is None:
+        # It came from elsewhere: a link in it leads to nothing of this machine's.
+        beside = resolve(path, ".dockerignore")
+    for name in (dockerfile + ".dockerignore", beside):
+        try:
+            rules = ignore.parse(_text(name, foreign=store_root is None))
+            break
+        except FileNotFoundError:
+            continue
+    if store_root is None:
+        return Context(path, rules, None)
+    mark = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+    return Context(path, rules, os.path.join(store_root, "contexts", mark))
+
+
+def _text(path: str, *, foreign: bool) -> str:
+    """The rules in a file.  One that came from elsewhere may be a pipe that nobody ever writes to."""
+    if foreign and os.path.lexists(path) and not os.path.isfile(path):
+        raise ContextError(f"{os.path.basename(path)} of the build context is no regular file")
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        text = file.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise ContextError(f"{path} has more than {LARGEST} characters")
+    return text

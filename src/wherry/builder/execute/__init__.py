@@ -1,0 +1,1 @@
+"""Doing it: the order of stages, the step cache, processes, logs, the record."""

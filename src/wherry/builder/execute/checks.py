@@ -1,0 +1,162 @@
+"""Lint after a build: the Dockerfile by its text, and what its images would start by looking into them.
+
+The verdict is kept with the cache, by all that it depends on: a build that comes from the cache reads
+neither rules nor programs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from wherry.remote.urls import shown
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from wherry.builder.execute.build import Build
+    from wherry.builder.plan.values import StageResult
+    from wherry.dockerfile.ast import Stage
+    from wherry.dockerfile.lint.check import Known
+    from wherry.dockerfile.lint.options import CheckOptions
+    from wherry.dockerfile.lint.rules import Finding
+    from wherry.errors import WherryError
+
+# Raise it when a rule begins to find something else.
+VERSION = 2
+
+
+def findings(build: Build) -> list[Finding]:
+    """To be asked for when the build is done."""
+    key = _key(build)
+    known = build.store.cache.get(key)
+    if known is not None and known.value == "[]":
+        return []
+    from wherry.dockerfile.lint.rules import Finding
+
+    if known is not None:
+        return [Finding(*entry) for entry in json.loads(known.value)]
+    found = _look(build)
+    build.store.cache.put(key, json.dumps(found), {"kind": "lint"})
+    return found
+
+
+def _key(build: Build) -> str:
+    ignore = build.ignore_patterns()
+    results = [build.schedule[number] for number in build.plan.order]
+    made = [(r.diff_ids[-1:], r.origin, str(r.platform), r.config) for r in results]
+    value = [VERSION, shown(build.dockerfile.text), build.options.args, ignore, made]
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def known(build: Build) -> Known:
+    """What lint may know of this build."""
+    from wherry.dockerfile.lint.check import Known
+    from wherry.errors import InvalidReferenceError
+    from wherry.oci.reference import parse
+
+    def names_image(text: str) -> bool:
+        try:
+            parse(text)
+        except InvalidReferenceError:
+            return False
+        return True
+
+    return Known(build.options.args, build.bases.variables, build.ignores, names_image)
+
+
+def foreseen(build: Build) -> tuple[list[Finding], WherryError | None]:
+    """What is found of base images before anything is built, and why the build would not begin."""
+    from wherry.builder.plan.graph import make_plan, meta_scope
+    from wherry.builder.plan.platforms import platform_args
+    from wherry.dockerfile.lint.check import options_of
+    from wherry.errors import WherryError
+    from wherry.sandbox.machine import machine
+
+    options, dockerfile = build.options, build.dockerfile
+    problem = None
+    try:
+        platforms = platform_args(machine(), options.platform, options.target)
+        meta = meta_scope(dockerfile, options.args, platforms)
+        wanted = [options.target] if options.target else [str(s.number) for s in dockerfile.stages[::-1]]
+        planned: set[int] = set()
+        for target in wanted:
+            if target.isdigit() and int(target) in planned:
+                continue
+            plan = make_plan(
+                dockerfile, target, meta, elsewhere=options.contexts, onbuild=build.bases.onbuild
+            )
+            planned.update(plan.order)
+            for number in plan.order:
+                build.bases.check(plan.stages[number])
+    except WherryError as error:
+        problem = error
+    return options_of(dockerfile, known(build)).chosen(_mismatches(build)), problem
+
+
+def _mismatches(build: Build) -> list[Finding]:
+    from wherry.dockerfile.lint.rules import finding
+
+    return [
+        finding("InvalidBaseImagePlatform", place.line, place.end_line, *details)
+        for details, place in build.bases.mismatches.items()
+    ]
+
+
+def _look(build: Build) -> list[Finding]:
+    from wherry.dockerfile.lint.check import check, options_of
+
+    about = known(build)
+    options: CheckOptions = options_of(build.dockerfile, about)
+    found = _mismatches(build)
+    target = build.plan.order[-1]
+    for number in build.plan.order:
+        stage = build.plan.stages[number].stage
+        if number == target or _starts_something(stage):
+            found += _programs(build, stage, build.schedule[number])
+    return options.chosen([*check(build.dockerfile, about), *options.chosen(found)])
+
+
+def _starts_something(stage: Stage) -> bool:
+    from wherry.dockerfile.ast import Cmd, Entrypoint
+
+    return any(isinstance(instruction, (Cmd, Entrypoint)) for instruction in stage.instructions)
+
+
+def _programs(build: Build, stage: Stage, result: StageResult) -> list[Finding]:
+    from wherry.dockerfile.ast import Cmd, Entrypoint
+    from wherry.dockerfile.lint.rules import finding
+    from wherry.layers.view import View
+    from wherry.programs.start import Start, problems
+
+    config = result.config
+    kind, name = (Entrypoint, "ENTRYPOINT") if config.get("Entrypoint") else (Cmd, "CMD")
+    argv = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
+    places = [i.location for i in stage.instructions if isinstance(i, kind)]
+    place = places[-1] if places else stage.origin.location
+    view = View([build.store.layers.link(diff_id) for diff_id in result.diff_ids])
+    start = Start(
+        argv, _env(config), config.get("WorkingDir") or "/", *_user(config, view), result.platform
+    )
+    return [
+        finding(problem.rule, place.line, place.end_line, name, *problem.details, fix=problem.fix)
+        for problem in problems(view, start)
+    ]
+
+
+def _env(config: dict[str, Any]) -> dict[str, str]:
+    return dict(entry.partition("=")[::2] for entry in config.get("Env") or [])
+
+
+def _user(config: dict[str, Any], view: Any) -> tuple[int, tuple[int, ...]]:
+    """Root where the user is not to be found: that is another error, said when it runs."""
+    from wherry.builder.steps.copy import read_text
+    from wherry.errors import WherryError
+    from wherry.sandbox.users import resolve_user
+
+    try:
+        user = resolve_user(config.get("User") or "", lambda path: read_text(view, path))
+    except WherryError:
+        return 0, ()
+    return user.uid, (user.gid, *user.groups)

@@ -1,0 +1,117 @@
+"""The threads of a build whose stages run side by side.
+
+A process that a thread starts is bound to it: the kernel ends it with the thread (prctl(2),
+PR_SET_PDEATHSIG).  So each step's process is started and waited for in one thread, that of its stage.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from wherry.builder.plan.values import StageResult
+
+
+class Stopped(Exception):
+    """Another stage failed: this one ends, too.  Never leaves the build."""
+
+
+class Crew:
+    """One thread for each stage.  `done` is shared with the thread that made us, which has a stage too."""
+
+    def __init__(
+        self,
+        done: dict[int, StageResult],
+        build: Callable[[int], StageResult],
+        stop: Callable[[], None],
+        jobs: int,
+    ) -> None:
+        self._done = done
+        self._build = build
+        self._stop = stop
+        self._free = jobs
+        self._changed = threading.Condition()
+        self._error: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+
+    def start(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            # A second interrupt ends wherry without waiting for them.
+            thread = threading.Thread(
+                target=self._work, args=(number,), name=f"stage {number}", daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self, number: int) -> None:
+        try:
+            self.finish(number, self._build(number))
+        except BaseException as error:
+            self.fail(error)
+
+    def finish(self, number: int, result: StageResult) -> None:
+        with self._changed:
+            self._done[number] = result
+            self._changed.notify_all()
+
+    def fail(self, error: BaseException) -> None:
+        """The first error is the build's; whatever it makes the others say is not."""
+        with self._changed:
+            if self._error is None:
+                self._error = error
+            self._changed.notify_all()
+        self._stop()
+
+    def join(self) -> None:
+        """Wait for all threads.  Raises the first error."""
+        try:
+            for thread in self._threads:
+                thread.join()
+        except KeyboardInterrupt as interrupt:
+            self.fail(interrupt)
+            for thread in self._threads:
+                thread.join()
+        if self._error is not None:
+            raise self._error
+
+    @property
+    def stopping(self) -> bool:
+        return self._error is not None
+
+    def result(self, number: int) -> StageResult:
+        """Wait for a stage.  Raises Stopped."""
+        self._wait(lambda: number in self._done)
+        return self._done[number]
+
+    @contextlib.contextmanager
+    def slot(self) -> Iterator[None]:
+        """One of the places for steps that are made.  Raises Stopped while it waits."""
+        self._wait(self._take)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
+
+    def _take(self) -> bool:
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
+
+    def pause(self, seconds: float) -> None:
+        with self._changed:
+            if self._changed.wait_for(lambda: self.stopping, seconds):
+                raise Stopped
+
+    def _wait(self, ready: Callable[[], bool]) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self.stopping or ready())
+            if self.stopping:
+                raise Stopped

@@ -1,0 +1,136 @@
+"""What a build did, step by step, kept in the store for `wherry explain` (`store.buildrecord`)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from wherry.oci.digest import chain_id
+from wherry.remote.urls import shown
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from wherry.builder.execute.stage import StageBuilder
+    from wherry.builder.plan.graph import PlannedStage
+    from wherry.builder.plan.values import BuildOptions, StageResult
+    from wherry.dockerfile.ast import Dockerfile, Instruction, Stage
+    from wherry.store import ImageRecord, Store
+
+    Step = dict[str, Any]
+
+
+class Outcome:
+    """What a step sets when it is done."""
+
+    cached = False
+
+
+class Recorder:
+    """Gathers the steps of one build; stages may be built by several threads at once."""
+
+    def __init__(self, store: Store, dockerfile: Dockerfile, options: BuildOptions) -> None:
+        self._store = store
+        self._options = options
+        self._alone = len(dockerfile.stages) == 1
+        self._steps: list[Step] = []
+        self._image = ""
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """The record is written at the end, however the build ends, as far as it came."""
+        wall, began = time.time(), time.monotonic()
+        outcome = "failed"
+        try:
+            yield
+            outcome = "done"
+        except KeyboardInterrupt:
+            outcome = "stopped"
+            raise
+        finally:
+            if self._steps:
+                self._store.builds.add(self._record(wall, time.monotonic() - began, outcome))
+
+    def image(self, record: ImageRecord) -> ImageRecord:
+        """The image that the build gave."""
+        self._image = record.id
+        return record
+
+    def base(self, planned: PlannedStage, base: StageResult) -> None:
+        """What a stage starts from."""
+        made_of = {
+            "kind": "from",
+            "name": planned.base,
+            "image": base.origin if planned.parent is None else "",
+            "stage": planned.parent,
+            "chain": chain_id(base.diff_ids),
+        }
+        step = self._step(planned.stage, 1, planned.stage.origin.source)
+        step.update(kind="from", outcome="base", keys=[("", made_of)])
+        self._steps.append(step)
+
+    @contextlib.contextmanager
+    def step(
+        self, builder: StageBuilder, stage: Stage, number: int, instruction: Instruction
+    ) -> Iterator[Outcome]:
+        """Around one step: how it ended, how long it took, what it asked the cache for."""
+        memo = builder.memo
+        memo.begin()
+        outcome = Outcome()
+        began = time.monotonic()
+        ended = "failed"
+        try:
+            yield outcome
+            ended = "hit" if outcome.cached else "ran"
+        except BaseException as error:
+            # What was ended because another step failed has not failed itself.
+            if isinstance(error, KeyboardInterrupt) or builder.build.schedule.stopping:
+                ended = "stopped"
+            raise
+        finally:
+            step = self._step(stage, number, instruction.source)
+            step.update(kind=type(instruction).__name__.lower(), outcome=ended, why=memo.why)
+            step["seconds"] = round(time.monotonic() - began, 4)
+            hit = ended == "hit"
+            step["keys"] = [(key.digest, None if hit else key.components) for key in memo.keys]
+            if memo.layer is not None:
+                step.update(layer=memo.layer.diff_id, size=memo.layer.size)
+            if step["kind"] == "run":
+                env = builder.state.env
+                step["args"] = sorted(name for name in builder.state.args if name not in env)
+            self._steps.append(step)
+            if not hit:
+                memo.keep_listings()
+
+    def _step(self, stage: Stage, number: int, source: str) -> Step:
+        place = f"{number}/{len(stage.instructions) + 1}"
+        name = stage.name or f"stage-{stage.number}"
+        return {
+            "stage": stage.number,
+            "number": number,
+            "label": place if self._alone else f"{name} {place}",
+            "source": shown(source),
+            "why": "",
+            "seconds": 0,
+            "layer": "",
+            "size": 0,
+            "args": (),
+        }
+
+    def _record(self, began: float, seconds: float, outcome: str) -> dict[str, Any]:
+        context, dockerfile, names = self._options.origin
+        return {
+            "id": os.urandom(4).hex(),
+            "began": began,
+            "seconds": round(seconds, 4),
+            "context": context,
+            "dockerfile": dockerfile,
+            "target": self._options.target or "",
+            "names": names,
+            "outcome": outcome,
+            "image": self._image,
+            "steps": sorted(self._steps, key=lambda step: (step["stage"], step["number"])),
+        }

@@ -1,0 +1,320 @@
+"""Building one stage: its instructions in order, each from the cache or run."""
+
+from __future__ import annotations
+
+import datetime
+import posixpath
+
+from wherry.builder.context.sources import ViewSource
+from wherry.builder.execute.progress import Silent
+from wherry.builder.plan import keys
+from wherry.builder.plan.graph import expanded, expanded_words, needed_by
+from wherry.builder.plan.state import State, proxies, shown_arg
+from wherry.builder.plan.values import StageResult
+from wherry.builder.steps.copy import copy_step, owner_of
+from wherry.builder.steps.run import run_step
+from wherry.dockerfile.ast import (
+    Arg,
+    Copy,
+    Env,
+    Expose,
+    Label,
+    Onbuild,
+    Run,
+    Stopsignal,
+    User,
+    Volume,
+    Workdir,
+)
+from wherry.dockerfile.expand import ExpansionError, expand_document
+from wherry.dockerfile.lines import fail
+from wherry.errors import UsageError
+from wherry.layers.view import View
+from wherry.oci.config import DEFAULT_PATH, LARGEST_CONFIG, History
+from wherry.oci.digest import chain_id
+from wherry.remote.urls import shown
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from wherry.builder.execute.build import Build
+    from wherry.builder.execute.progress import Step
+    from wherry.builder.plan.graph import PlannedStage
+    from wherry.builder.plan.keys import Key
+    from wherry.dockerfile.ast import Heredoc, Instruction, Location
+    from wherry.store.cache import CacheRecord
+
+LARGEST_BUILD = 1 << 28
+"""Characters of the configurations and histories of all stages of a build."""
+
+
+class StageBuilder:
+    """Goes through a stage."""
+
+    def __init__(
+        self,
+        build: Build,
+        planned: PlannedStage,
+        base: StageResult,
+        meta: Mapping[str, str],
+    ) -> None:
+        self.build = build
+        self._stage = planned.stage
+        self._triggers = planned.triggers
+        self.platform = base.platform
+        self.memo = build.memo.of(planned.stage.number)
+        self._meta = meta
+        self._escape = build.dockerfile.escape
+        self.state = State(base.config, base.author)
+        self._written = 0
+        build.written += self.state.inherited
+        # Triggers are for whoever starts from the image, and not for those who start from that one.
+        self.state.config.pop("OnBuild", None)
+        self._extra = base.extra
+        self._origin = base.origin
+        if "PATH" not in self.state.env:
+            self.state.set_env("PATH", DEFAULT_PATH)
+        self.state.inherit(base.args)
+        self.told: Step = Silent()
+        self.diff_ids = list(base.diff_ids)
+        self.history = list(base.history)
+        self.predefined = proxies(build.options.args)
+
+    def run(self) -> StageResult:
+        label = self._stage.name or f"stage-{self._stage.number}"
+        only = len(self.build.dockerfile.stages) == 1
+        total = len(self._stage.instructions) + 1
+        for number, instruction in enumerate(self._stage.instructions, 2):
+            prefix = f"{number}/{total}" if only else f"{label} {number}/{total}"
+            trigger = "ONBUILD " if number - 2 < self._triggers else ""
+            self._step(instruction, number, f"[{prefix}] {trigger}{shown(instruction.source)}")
+            self._check_size(instruction.location)
+        return StageResult(
+            tuple(self.diff_ids),
+            tuple(self.history),
+            self.state.config,
+            self.state.author,
+            self.state.args,
+            self._extra,
+            self.platform,
+            self._origin,
+        )
+
+    def _step(self, instruction: Instruction, number: int, label: str) -> None:
+        if isinstance(instruction, Run):
+            step: Callable[[], bool] = lambda: run_step(self, instruction)  # noqa: E731
+        elif isinstance(instruction, Copy):
+            step = lambda: copy_step(self, instruction)  # noqa: E731
+        elif isinstance(instruction, Workdir):
+            step = lambda: self._workdir(instruction)  # noqa: E731
+        else:
+            self._configure(instruction)
+            return
+        for needed in needed_by(self.build.bases.names, self._stage, instruction):
+            self.build.schedule[needed]  # waits for it: a step that waits has not begun
+        self.told = self.build.progress.begin(label)
+        try:
+            with self.build.record.step(self, self._stage, number, instruction) as outcome:
+                outcome.cached = step()
+        except BaseException:
+            if self.build.schedule.stopping:
+                self.told.cancel()
+            else:
+                self.told.fail()
+            raise
+        self.told.end(cached=outcome.cached)
+
+    # -- the configuration -------------------------------------------------------------------------
+
+    def _configure(self, instruction: Instruction) -> None:
+        if isinstance(instruction, Arg):
+            self._arg(instruction)
+            return
+        if isinstance(instruction, Onbuild):
+            # As in BuildKit, it leaves no line in the history.
+            self.state.config.setdefault("OnBuild", []).append(instruction.text)
+            return
+        try:
+            created_by = self.state.apply(self._expanded(instruction))
+        except UsageError as error:
+            raise fail(instruction.location, error.message, hint=error.hint) from None
+        self.remember(created_by, None)
+
+    def _arg(self, arg: Arg) -> None:
+        """A value from the command line, else the default, else the value from before the first FROM."""
+        given = self.build.options.args
+        listed = []
+        value: str | None
+        for name, default in arg.names:
+            self.build.used_args.add(name)
+            if name in given:
+                value = given[name]
+            elif default is not None:
+                value = self.expand(default, arg.location)
+            else:
+                value = self._meta.get(name)
+            self.state.set_arg(name, value)
+            listed.append(name if value is None else f"{name}={shown_arg(name, value)}")
+        self.remember(f"ARG {' '.join(listed)}", None)
+
+    def _expanded(self, instruction: Instruction) -> Instruction:
+        place = instruction.location
+        return expand_instruction(
+            instruction, lambda word: self.expand(word, place), lambda word: self.expand_words(word, place)
+        )
+
+    def expand(self, word: str, place: Location) -> str:
+        return expanded(word, self.state.variables, self._escape, place)
+
+    def expand_words(self, text: str, place: Location) -> list[str]:
+        """Like expand(), but a value with white space gives several words."""
+        return expanded_words(text, self.state.variables, self._escape, place)
+
+    def document(self, heredoc: Heredoc, place: Location) -> bytes:
+        """What a here-document holds: variables are replaced unless its word was quoted."""
+        text = heredoc.text
+        if heredoc.expand:
+            try:
+                text = expand_document(text, self.state.variables)
+            except ExpansionError as error:
+                raise fail(place, f"failed to process <<{heredoc.name}: {error}") from None
+        return text.encode("utf-8", "surrogateescape")
+
+    def remember(self, created_by: str, created: float | None) -> None:
+        self._written += len(created_by)
+        self.build.written += len(created_by)
+        self.history.append(
+            History(
+                created="" if created is None else rfc3339(created),
+                created_by=created_by,
+                comment="wherry",
+                empty_layer=created is None,
+            )
+        )
+
+    def _check_size(self, place: Location) -> None:
+        """A few lines can double a value, and stages that are made of each other a whole configuration."""
+        if self._written > LARGEST_CONFIG:
+            raise fail(place, f"the history of the image has more than {LARGEST_CONFIG} characters")
+        if self.build.written > LARGEST_BUILD:
+            raise fail(place, f"the configurations of all stages have more than {LARGEST_BUILD} characters")
+
+    # -- steps that make layers --------------------------------------------------------------------
+
+    @property
+    def scratch(self) -> str:
+        """The name of a folder for this stage's file system, where its next step goes on."""
+        return f"stage{self._stage.number}"
+
+    def scratch_folder(self) -> str:
+        """A new folder for files that are needed while a step is made."""
+        return self.build.new_folder()
+
+    @property
+    def chain(self) -> str:
+        return self.chain_of(self.diff_ids)
+
+    def chain_of(self, diff_ids: Sequence[str]) -> str:
+        """What layers are for a key; without any it is that of a layer that depends on none below it."""
+        chain = chain_id(diff_ids)
+        return keys.TIMELESS + chain if self.build.options.timeless else chain
+
+    def view(self) -> View:
+        return View([self.build.store.layers.link(diff_id) for diff_id in self.diff_ids])
+
+    def view_source(self, view: View, label: str) -> ViewSource:
+        """Another file system to copy from; its times count where an image must not depend on luck."""
+        return ViewSource(view, label, times=self.build.options.timeless)
+
+    def layer(self, key: Key, created_by: str, make: Callable[[], str]) -> bool:
+        """Take the layer from the cache or make it.  Whether it came from the cache."""
+        record = self.memo.get(key)
+        cached = record is not None
+        if record is None:
+            record, cached = self._made(key, make)
+        self.add(record, created_by)
+        return cached
+
+    def _made(self, key: Key, make: Callable[[], str]) -> tuple[CacheRecord, bool]:
+        """The layer that nobody had made, and whether somebody has meanwhile: two that need the same step
+        at once, in two stages or in two builds, make it once."""
+        build = self.build
+        build.worker()
+        self.told.working()
+        with self.memo.alone(key, self._wait):
+            record = self.memo.get(key)
+            if record is not None:
+                return record, True
+            with build.schedule.slot():
+                return self.memo.put(key, make()), False
+
+    def _wait(self, first: bool) -> None:
+        if first:
+            self.told.output(b"waiting for another build that makes the same step\n")
+        self.build.schedule.pause(0.02)
+
+    def layer_by(
+        self, quick: Key, content: Callable[[], Key], created_by: str, make: Callable[[], str]
+    ) -> bool:
+        """Like layer(), with a quick key that is looked up before what the content's key reads is read."""
+        record = self.memo.get(quick)
+        if record is not None:
+            self.add(record, created_by)
+            return True
+        key = content()
+        cached = self.layer(key, created_by, make)
+        known = self.memo.get(key)
+        self.memo.put(quick, self.diff_ids[-1], known.created if known else None)
+        return cached
+
+    def add(self, record: CacheRecord, created_by: str) -> None:
+        """The stage has one more layer."""
+        self.diff_ids.append(record.value)
+        self.remember(created_by, record.created)
+
+    def _workdir(self, workdir: Workdir) -> bool:
+        """A layer of its own, which is empty where the image has the folder; none for the root."""
+        created_by = self.state.apply(self._expanded(workdir))
+        path = posixpath.normpath(self.state.workdir)
+        if path in ("/", "//"):
+            self.remember(created_by, None)
+            return True
+        view = self.view()
+        node = view.find(path)
+        if node is not None and not node.is_folder:
+            raise fail(workdir.location, f"{path} is not a directory")
+        owner = (0, 0) if node is not None else owner_of(self.state.user, view)
+
+        def make() -> str:
+            if node is not None:
+                return self.build.worker().tree(lambda tree: None, view)
+            return self.build.worker().folder(view.resolve(path), view, owner)
+
+        return self.layer(keys.workdir_key(self.chain, path, owner), created_by, make)
+
+
+def expand_instruction(
+    instruction: Instruction, expand: Callable[[str], str], expand_words: Callable[[str], list[str]]
+) -> Instruction:
+    """Variables replaced where Docker replaces them: never in RUN, CMD, ENTRYPOINT."""
+    if isinstance(instruction, (Env, Label)):
+        return instruction._replace(pairs=tuple((expand(n), expand(v)) for n, v in instruction.pairs))
+    if isinstance(instruction, Workdir):
+        return instruction._replace(path=expand(instruction.path))
+    if isinstance(instruction, User):
+        return instruction._replace(user=expand(instruction.user))
+    if isinstance(instruction, Stopsignal):
+        return instruction._replace(signal=expand(instruction.signal))
+    if isinstance(instruction, Volume):
+        return instruction._replace(paths=tuple(map(expand, instruction.paths)))
+    if isinstance(instruction, Expose):
+        ports = tuple(port for word in sorted(instruction.ports) for port in expand_words(word))
+        return instruction._replace(ports=ports)
+    return instruction
+
+
+def rfc3339(seconds: float) -> str:
+    """As Docker writes times: UTC, with fractions."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

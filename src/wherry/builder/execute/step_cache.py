@@ -1,0 +1,132 @@
+"""What is known from before: the layer that a step's key led to, and what a new one leads to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from wherry.images.view import whole_layer
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from wherry.builder.plan.keys import Key
+    from wherry.builder.plan.values import BuildOptions
+    from wherry.dockerfile.ast import Dockerfile
+    from wherry.store import LayerInfo, Store
+    from wherry.store.cache import CacheRecord
+    from wherry.store.listings import Listed
+
+
+class Memo:
+    """The cache as one build sees it.
+
+    With --no-cache only what this build made is known; with --no-cache-filter that is so in the stages
+    that it names.
+    """
+
+    def __init__(self, store: Store, dockerfile: Dockerfile, options: BuildOptions) -> None:
+        self.store = store
+        self.made: set[str] = set()
+        self._fresh = options.no_cache
+        self._stages, self.unknown_stages = _filtered(dockerfile, options.no_cache_filter)
+        self._stale: list[str] = []
+
+    def of(self, stage: int) -> StageMemo:
+        """The cache as one stage sees it."""
+        filtered = "no-cache-filter" if stage in self._stages else ""
+        return StageMemo(self, "no-cache" if self._fresh else filtered)
+
+    def used(self, key: str, record: CacheRecord) -> None:
+        """A record was of use.  It is only written when the last time is long ago."""
+        if self.store.cache.is_stale(record):
+            self._stale.append(key)
+
+    def save(self) -> None:
+        """Write which records were of use."""
+        if self._stale:
+            self.store.cache.touch(self._stale)
+
+
+class StageMemo:
+    """One stage's view of the cache, which also remembers what the step in hand asked for.
+
+    `why` says why the cache is not to be asked, "" where it is.
+    """
+
+    def __init__(self, memo: Memo, why: str) -> None:
+        self._memo = memo
+        self.why = why
+        self.keys: list[Key] = []
+        self.layer: LayerInfo | None = None
+        self._listings: dict[str, Callable[[], Iterable[Listed]]] = {}
+
+    def begin(self) -> None:
+        """Another step begins."""
+        self.keys = []
+        self.layer = None
+        self._listings = {}
+
+    def get(self, key: Key) -> CacheRecord | None:
+        """The record of a key whose layer is still there, and whole."""
+        memo = self._memo
+        if all(key.digest != known.digest for known in self.keys):
+            self.keys.append(key)
+        if self.why and key.digest not in memo.made:
+            return None
+        record = memo.store.cache.get(key.digest)
+        layer = whole_layer(memo.store, record.value) if record is not None else None
+        if record is None or layer is None:
+            return None
+        self.layer = layer
+        memo.used(key.digest, record)
+        return record
+
+    def put(self, key: Key, diff_id: str, created: float | None = None) -> CacheRecord:
+        """Record what a key led to, now, or at the time at which another key led to it."""
+        from wherry.store.cache import CacheRecord
+
+        memo = self._memo
+        memo.made.add(key.digest)
+        now = time.time()
+        created = now if created is None else created
+        memo.store.cache.put(key.digest, diff_id, key.components, created)
+        self.layer = memo.store.layers.info(diff_id)
+        return CacheRecord(diff_id, created, now)
+
+    @contextlib.contextmanager
+    def alone(self, key: Key, wait: Callable[[bool], None]) -> Iterator[None]:
+        """Be the only one that makes what a key leads to, in this process and among all on this store.
+
+        While somebody else is, `wait` is called again and again, with True the first time.  Whoever is
+        killed lets go of it.
+        """
+        from wherry.store.temporary import hold
+
+        # Who is not to know what others make shall not wait for it either.
+        whose = f"{os.getpid()}-" if self.why else ""
+        with hold(os.path.join(self._memo.store.temporary, f"key-{whose}{key.digest}.lock"), wait):
+            yield
+
+    def listing(self, content: str, files: Callable[[], Iterable[Listed]]) -> None:
+        """What files a content digest of the step's key stands for; asked for only if the step runs."""
+        self._listings[content] = files
+
+    def keep_listings(self) -> None:
+        """The step was not in the cache: what it read is kept by name, for the next time."""
+        for content, files in self._listings.items():
+            self._memo.store.listings.add(content, files())
+
+
+def _filtered(dockerfile: Dockerfile, names: tuple[str, ...]) -> tuple[frozenset[int], list[str]]:
+    """The numbers of the stages that --no-cache-filter names, and the names that no stage has."""
+    if not names:
+        return frozenset(), []
+    from wherry.builder.plan.graph import find_stage
+
+    total = len(dockerfile.stages)
+    found = {name: find_stage(dockerfile, name, total) for name in names}
+    numbers = frozenset(number for number in found.values() if number is not None)
+    return numbers, [name for name, number in found.items() if number is None]

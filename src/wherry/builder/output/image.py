@@ -1,0 +1,106 @@
+"""The image that a build ends with: the last stage's layers and configuration, and its names."""
+
+from __future__ import annotations
+
+import time
+
+from wherry.builder.execute.stage import rfc3339
+from wherry.builder.plan import keys
+from wherry.images.view import Image
+from wherry.images.write import create_image
+from wherry.oci.config import ImageConfig
+from wherry.oci.config import parse as parse_config
+from wherry.oci.reference import parse as parse_reference
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wherry.builder.plan.values import BuildOptions, StageResult
+    from wherry.oci.manifest import Descriptor
+    from wherry.store import ImageRecord, Store
+
+
+def write_image(store: Store, result: StageResult, options: BuildOptions) -> ImageRecord:
+    """The image; the same one as before if all but the time is the same."""
+    if options.squash:
+        from wherry.builder.output.squash import squashed
+
+        result = squashed(store, result)
+    config = dict(result.config)
+    if options.labels:
+        config["Labels"] = {**(config.get("Labels") or {}), **options.labels}
+    os_name, architecture, variant = result.platform
+    timeless = ImageConfig(
+        architecture,
+        os_name,
+        config,
+        result.diff_ids,
+        result.history,
+        author=result.author,
+        variant=variant,
+        extra=result.extra,
+    )
+    if options.epoch is not None:
+        return _write_dated(store, timeless, result, options, options.epoch)
+    key = keys.image_key(timeless.to_json())
+    known = store.cache.get(key.digest)
+    if known is not None and store.blobs.is_whole(known.value):
+        image = store.images.get(known.value)
+        if image is not None and store.blobs.is_whole(image.manifest):
+            return image
+        return _again(store, known.value, result, options)
+    # Where its bytes are lost: made at the time at which it was made, it is the same image.
+    made = known.created if known is not None else time.time()
+    now = rfc3339(made)
+    history = tuple(h if h.created else h._replace(created=now) for h in result.history)
+    full = timeless._replace(created=now, history=history)
+    record = create_image(store, full, base=_base_layers(store, result), keep=options.keep)
+    store.cache.put(key.digest, record.id, key.components, made)
+    return record
+
+
+def _again(store: Store, image: str, result: StageResult, options: BuildOptions) -> ImageRecord:
+    """An image that was made before and is none of the store's, or has lost its manifest."""
+    data = store.blobs.read(image)
+    base = _base_layers(store, result)
+    return create_image(store, parse_config(data), data, base=base, keep=options.keep)
+
+
+def _write_dated(
+    store: Store, config: ImageConfig, result: StageResult, options: BuildOptions, epoch: int
+) -> ImageRecord:
+    """The image as it is whenever it is built: all that the build added shows the epoch."""
+    from wherry.builder.plan.epoch import rfc3339 as whole_seconds
+
+    shown = whole_seconds(epoch)
+    base = _base(store, result)
+    kept, lines = (base.config.diff_ids, len(base.config.history)) if base else ((), 0)
+    own = config.diff_ids[len(kept) :]
+    if options.timeless:
+        from wherry.builder.output.timestamps import dated_layer
+
+        own = tuple(dated_layer(store, diff_id, epoch) for diff_id in own)
+    history = (*config.history[:lines], *(h._replace(created=shown) for h in config.history[lines:]))
+    config = config._replace(created=shown, diff_ids=(*kept, *own), history=history)
+    return create_image(store, config, base=_base_layers(store, result), keep=options.keep)
+
+
+def _base(store: Store, result: StageResult) -> Image | None:
+    record = store.images.get(result.origin) if result.origin else None
+    return Image(store, record) if record is not None else None
+
+
+def _base_layers(store: Store, result: StageResult) -> tuple[Descriptor, ...]:
+    base = _base(store, result)
+    return base.manifest().layers if base is not None else ()
+
+
+def tag(store: Store, names: Sequence[str], target: str) -> list[str]:
+    """Let names (as typed) stand for an image's id or an index's digest; the familiar forms."""
+    shown = []
+    for name in names:
+        reference = parse_reference(name)
+        store.names.set(reference.canonical(), target)
+        shown.append(reference.familiar())
+    return shown

@@ -1,0 +1,1 @@
+"""One instruction each: what it reads, and what it makes."""

@@ -1,0 +1,193 @@
+"""COPY and ADD: the layer that they make, written as a tree without a mount."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+
+from wherry.errors import ContextError
+from wherry.layers.copying import altered, copy_node, finish
+from wherry.layers.tree import ROOT_MODE, entry_of
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from wherry.builder.context.sources import Source
+    from wherry.builder.steps.copy_plan import CopyPlan, Placed
+    from wherry.dockerfile.chmod import Chmod
+    from wherry.layers.view import View
+
+
+def write_layer(
+    plan: CopyPlan,
+    view: View,
+    tree: str,
+    owner: tuple[int, int] | None,
+    mode: Chmod | None,
+    mtime: int | None = None,
+) -> None:
+    """Make the layer's tree in `tree`, an existing empty folder.
+
+    Parents that the image has are repeated with their own metadata, as any layer repeats them; folders
+    that are copied onto those of the image give them theirs.  What is copied keeps its time, unless
+    `mtime` (seconds) is given, which files without a date of their own get.  Without `owner` files of an
+    image keep theirs, and all else is root's.
+    """
+    for source in plan.sources:
+        source.ready()
+    layer = _Layer(view, tree, owner, mode, mtime)
+    if plan.folder:
+        layer.reach(plan.folder)
+    for placed in plan.placed:
+        layer.add(placed)
+    for archive in plan.archives:
+        layer.unpack(archive)
+    layer.finish()
+
+
+ROOT = (0, 0)
+
+
+class _Origin(NamedTuple):
+    """The host folder whose metadata a folder gets: the image's, or the one of `source` that is copied."""
+
+    path: str
+    source: Source | None = None
+
+
+class _Layer:
+    def __init__(
+        self, view: View, tree: str, owner: tuple[int, int] | None, mode: Chmod | None, mtime: int | None
+    ) -> None:
+        self._view = view
+        self._tree = tree
+        self._owner = owner
+        self._mode = mode
+        self._mtime = mtime
+        self._links: dict[tuple[int, int], str] = {}
+        self._folders: dict[str, _Origin | None] = {}  # None: a new one
+        # New folders that only an archive asked for: --chmod is for what is copied.
+        self._of_archives: set[str] = set()
+
+    def add(self, placed: Placed) -> None:
+        file, dest, source = placed
+        if file.is_folder:
+            self._folder(placed)
+            return
+        self.reach(posixpath.dirname(dest))
+        host = f"{self._tree}/{dest}"
+        existing = self._view.find(dest, follow_last=False)
+        if dest in self._folders or (existing is not None and existing.is_folder):
+            raise ContextError(
+                f"cannot copy /{file.name} over the directory /{dest}",
+                hint="remove it before, with RUN rm -r",
+            )
+        if os.path.lexists(host):
+            os.unlink(host)
+        if file.status.st_nlink > 1:
+            first = self._links.setdefault((file.status.st_dev, file.status.st_ino), host)
+            if first != host and os.path.lexists(first):
+                os.link(first, host, follow_symlinks=False)
+                return
+        owner, mtime = self._owner_from(source), self._mtime_from(source)
+        # What a checkout's files are marked with says something of this machine.
+        marks = source.has_owners
+        copy_node(file.path, host, owner=owner, mode=self._mode, mtime=mtime, xattrs=marks)
+
+    def _owner_from(self, source: Source) -> tuple[int, int] | None:
+        return ROOT if self._owner is None and not source.has_owners else self._owner
+
+    def _mtime_from(self, source: Source) -> int | None:
+        return self._mtime if source.is_dateless else None
+
+    def _folder(self, placed: Placed) -> None:
+        file, dest, source = placed
+        self.reach(posixpath.dirname(dest))
+        existing = self._view.find(dest, follow_last=False)
+        there = existing is not None and not existing.is_folder
+        if there or (os.path.lexists(f"{self._tree}/{dest}") and dest not in self._folders):
+            raise ContextError(
+                f"cannot copy the directory /{file.name} over /{dest}, which is not a directory",
+                hint="remove it before, with RUN rm" if there else None,
+            )
+        self._make(dest, _Origin(file.path, source))
+
+    def reach(self, folder: str) -> None:
+        """The destination or a folder on the way to it: the image's, or a new one."""
+        if folder in self._folders or not folder:
+            return
+        parts = folder.split("/")
+        for end in range(1, len(parts) + 1):
+            name = "/".join(parts[:end])
+            if name in self._folders:
+                continue
+            existing = self._view.find(name, follow_last=False)
+            if existing is not None and not existing.is_folder:
+                raise ContextError(f"cannot copy below /{name}: it is not a directory")
+            self._make(name, _Origin(existing.path) if existing is not None else None)
+
+    def _make(self, dest: str, origin: _Origin | None) -> None:
+        if dest not in self._folders:
+            os.mkdir(f"{self._tree}/{dest}", 0o700)
+        self._folders[dest] = origin
+
+    def unpack(self, archive: Placed) -> None:
+        from wherry.layers.compress import decompressed
+        from wherry.layers.tarread import TarReader
+        from wherry.layers.unpack import Unpacker
+
+        file, dest, _ = archive
+        before = set(self._folders)
+        self.reach(dest)
+        self._of_archives |= set(self._folders) - before
+        unpacker = Unpacker(f"{self._tree}/{dest}" if dest else self._tree, file.name, markers=False)
+        with open(file.path, "rb") as raw:
+            reader = TarReader(decompressed(raw), file.name)
+            for member in reader:
+                if self._owner is not None:
+                    entry = member.entry._replace(uid=self._owner[0], gid=self._owner[1])
+                    member = member._replace(entry=entry)
+                unpacker.add(member, reader.data())
+        unpacker.finish()
+
+    def _finish_new(self, dest: str, host: str) -> None:
+        """A new folder has the mode that is asked for in figures; else it inherits setgid and its group."""
+        inherited = self._inherited_group(posixpath.dirname(dest))
+        octal = self._mode.octal if self._mode is not None and dest not in self._of_archives else None
+        mode = ROOT_MODE if octal is None else octal
+        if inherited is not None and octal is None:
+            mode |= stat.S_ISGID
+        os.chown(host, *(self._owner or (0, inherited or 0)))
+        os.chmod(host, mode)
+
+    def _inherited_group(self, folder: str) -> int | None:
+        """The group of a folder that has setgid, by which what is made in it goes."""
+        if folder in self._folders:
+            origin = self._folders[folder]
+            if origin is None:
+                return self._inherited_group(posixpath.dirname(folder)) if folder else None
+            status = os.stat(origin.path)
+        else:
+            existing = self._view.find(folder)
+            if existing is None:
+                return None
+            status = existing.status
+        return status.st_gid if status.st_mode & stat.S_ISGID else None
+
+    def finish(self) -> None:
+        """Folders get their metadata last: filling them changes their times."""
+        for dest in sorted(self._folders, reverse=True):
+            origin = self._folders[dest]
+            host = f"{self._tree}/{dest}"
+            if origin is None:
+                self._finish_new(dest, host)
+                continue
+            path, source = origin
+            entry = entry_of(b"", os.fsencode(path), os.stat(path), {})
+            assert entry is not None  # noqa: S101
+            if source is None:
+                finish(host, entry, path)
+            else:
+                entry = altered(entry, self._owner_from(source), self._mode)
+                entry = entry if source.has_owners else entry._replace(xattrs=())
+                finish(host, entry, path, mtime=self._mtime_from(source))

@@ -1,0 +1,105 @@
+"""ADD of git repositories: known by their commits, fetched only where the cache lacks the layer."""
+
+from __future__ import annotations
+
+import os
+
+from wherry.builder.steps.copy import by_whole
+from wherry.builder.steps.copy_plan import Wanted
+from wherry.errors import ContextError
+from wherry.layers.view import View
+from wherry.remote.git import Access, Repository
+from wherry.remote.gitref import checked
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wherry.builder.context.sources import Found, ViewSource
+    from wherry.builder.execute.stage import StageBuilder
+    from wherry.builder.steps.copy import Wish
+    from wherry.builder.steps.mounting import Given
+    from wherry.remote.gitref import GitRef
+
+TOKEN = "GIT_AUTH_TOKEN"  # noqa: S105 - BuildKit's name of the secret
+
+
+class Checkout:
+    """The files of a commit, which have its time.  Fetched when they are asked for."""
+
+    is_dateless = False
+    has_owners = False
+
+    def __init__(self, fetch: Callable[[], str], source: Callable[[View], ViewSource]) -> None:
+        self._fetch = fetch
+        self._open = source
+        self._found: ViewSource | None = None
+
+    def _source(self) -> ViewSource:
+        if self._found is None:
+            self._found = self._open(View([self._fetch()]))
+        return self._found
+
+    def find(self, pattern: str) -> list[Found]:
+        return self._source().find(pattern)
+
+    def missing(self, pattern: str) -> ContextError:
+        return self._source().missing(pattern)
+
+    def below(self, folder: Found) -> list[Found]:
+        return self._source().below(folder)
+
+    def digest(self, file: Found) -> str:
+        return self._source().digest(file)
+
+    def ready(self) -> None: ...
+
+
+def add_git(
+    stage: StageBuilder, wish: Wish, others: Sequence[Wanted], repositories: Sequence[GitRef]
+) -> bool:
+    """Whether it came from the cache."""
+    if others:
+        raise ContextError(
+            "a git repository is the only source of its ADD", hint="write one ADD for each kind of source"
+        )
+    wanted, marks = [], []
+    for number, ref in enumerate(repositories):
+        source, mark = _checkout(stage, wish, ref, number)
+        wanted.append(Wanted(source, "/"))
+        marks.append(mark)
+    return by_whole(stage, wish, "git " + " ".join(marks), wanted)
+
+
+def _checkout(stage: StageBuilder, wish: Wish, ref: GitRef, number: int) -> tuple[Checkout, str]:
+    keep = _keep(wish, ref)
+    if wish.checksum is not None:
+        ref = ref._replace(checksum=checked(wish.checksum))
+    repository = Repository(ref, access(stage.build.options.given))
+    commit = repository.commit()
+
+    def fetch() -> str:
+        # For a plain user everything begins again in a user namespace: not with what was fetched before.
+        stage.build.worker()
+        folder = os.path.join(stage.scratch_folder(), f"git{number}")
+        os.makedirs(folder)
+        return repository.checkout(commit, folder, keep=keep)
+
+    mark = f"{commit}:{ref.folder}{':git' if keep else ''}{'' if ref.submodules else ':alone'}"
+    label = f"the repository at {commit[:12]}"
+    return Checkout(fetch, lambda view: stage.view_source(view, label)), mark
+
+
+def _keep(wish: Wish, ref: GitRef) -> bool:
+    if ref.keep is False and wish.copy.keep_git_dir:
+        raise ContextError("inconsistent keep-git-dir: the flag and the URL disagree")
+    return ref.keep or wish.copy.keep_git_dir
+
+
+def access(given: Given | None) -> Access:
+    """What --secret id=GIT_AUTH_TOKEN and --ssh default give."""
+    if given is None:
+        return Access()
+    secret = given.secrets.get(TOKEN)
+    token = os.fsdecode(secret.read()).strip() if secret is not None else ""
+    return Access(token, given.agents.get("default", ""))
