@@ -67,7 +67,8 @@ def loaded(*words: str) -> set[str]:
 def test_version_loads_no_other_command_and_nothing_heavy() -> None:
     modules = loaded("version")
     commands = {m for m in modules if m.startswith("wherry.cli.")}
-    names = ("main", "surroundings", "commands", "flags", "output", "printable", "version")
+    core = ("core", "core.flags", "core.output", "core.printable", "core.surroundings")
+    names = ("main", "commands", *core, "system", "system.version")
     assert commands <= {f"wherry.cli.{name}" for name in names}
     assert not modules & {
         "sqlite3",

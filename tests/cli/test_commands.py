@@ -73,7 +73,10 @@ def test_completion_scripts(wherry: Wherry, tmp_path: Path, shell: str) -> None:
     assert "images" in script.read_text()
     if shell == "bash":
         for line, word, expected in (
-            ("wherry", "im", {"images", "import"}),
+            ("wherry", "im", {"image", "images", "import"}),
+            ("wherry container", "l", {"list", "logs", "ls"}),
+            ("wherry system", "ch", {"check"}),
+            ("wherry image ls", "--no", {"--no-trunc"}),
             ("wherry build", "--no", {"--no-cache", "--no-cache-filter"}),
         ):
             done = subprocess.run(
@@ -131,3 +134,11 @@ def test_names_are_given_and_taken_as_docker_does(bb: Wherry, tmp_path: Path) ->
     assert "No such object" in bb.fails("inspect", prefix, code=1)
     again = bb.build(tmp_path / "c", None)
     assert bb("inspect", "--format", "{{.Id}}", again.removeprefix("sha256:")[:6]) == again
+
+
+def test_dockers_management_words_are_the_same_commands(wherry: Wherry) -> None:
+    assert wherry("image", "ls") == wherry("images")
+    assert wherry("container", "ls", "-a", "-q") == wherry("ps", "-aq")
+    assert "Usage:  wherry build" in wherry("buildx", "build", "--help")
+    assert "container rm" in wherry("container", "--help")
+    assert "did you mean 'wherry image ls'?" in wherry.fails("image", "lss", code=125)

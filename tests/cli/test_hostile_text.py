@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.wherry import Wherry
-from wherry.cli.printable import printable, width
-from wherry.cli.table import columns
+from wherry.cli.core.printable import printable, width
+from wherry.cli.core.table import columns
 
 EVIL = "a\x1b]0;owned\x07\x1b[31m\r\x08\x7f\x85\x9b2J\u202e\u2066\u200f\u2028\ud800b"
 LINES = "first\nerror: forged\ttab"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from wherry.cli.flags import Command, Flag, parse
-from wherry.cli.table import columns
-from wherry.cli.template import Template
-from wherry.cli.units import human_duration, human_size
+from wherry.cli.core.flags import Command, Flag, parse
+from wherry.cli.core.table import columns
+from wherry.cli.core.template import Template
+from wherry.cli.core.units import human_duration, human_size
 from wherry.errors import UsageError, WherryError
 
 DATA = {
@@ -107,7 +107,6 @@ def test_columns_are_padded_to_the_widest() -> None:
 COMMAND = Command(
     "demo",
     "[OPTIONS] IMAGE [ARG...]",
-    "A command",
     (
         Flag("interactive", "bool", "", short="i"),
         Flag("tty", "bool", "", short="t"),

@@ -249,7 +249,7 @@ def routes(data: bytes) -> None:
 
 
 def template(data: bytes) -> None:
-    from wherry.cli.template import Template
+    from wherry.cli.core.template import Template
 
     value: dict[str, Any] = {"A": "b", "L": {"x": 1, "y": None}, "N": [1, "2", {"z": []}], "F": 1.5}
     Template(text(data)).render(value)
@@ -257,8 +257,9 @@ def template(data: bytes) -> None:
 
 def flags(data: bytes) -> None:
     """The words of a command line, parted by NUL bytes, against the flags of `run` and `build`."""
-    from wherry.cli import build, run
-    from wherry.cli.flags import parse
+    from wherry.cli.builder import build
+    from wherry.cli.container import run
+    from wherry.cli.core.flags import parse
 
     words = text(data).split("\0")
     for command in (run.COMMAND, build.COMMAND):
@@ -332,7 +333,7 @@ def buildrecord(data: bytes) -> None:
 
 def visible(data: bytes) -> None:
     """What is shown of text from outside has no control character."""
-    from wherry.cli.printable import HARMLESS, printable, width
+    from wherry.cli.core.printable import HARMLESS, printable, width
 
     shown = printable(text(data))
     assert all(char.isprintable() or char in HARMLESS for char in shown), ascii(shown)

@@ -235,7 +235,7 @@ def test_an_import_of_a_cache_mount_keeps_the_old_one_or_has_the_new_one(root: s
     import io
     import tarfile
 
-    from wherry.cli.cache import _import
+    from wherry.cli.builder.cache import _import
 
     archive = tmp_path / "x.tar"
     with tarfile.open(archive, "w") as tar:

@@ -1,44 +1,107 @@
 """The table of commands.  It imports none of them: a command pays only for itself at start-up.
 
 A command's module has ``COMMAND: flags.Command`` and ``run(options: flags.Options) -> int`` (the exit
-code).  A group (``wherry proxy …``) is an entry whose words are separated by a space.
+code).  A group (``wherry proxy …``) is an entry whose words are separated by a space.  Help, the overview
+and the shell completion take summaries from here.
 """
 
 from __future__ import annotations
 
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module under wherry.cli, one-line summary)
-    "bootstrap": ("bootstrap", "Make a base image from Debian packages"),
-    "build": ("build", "Build an image from a Dockerfile"),
-    "cache": ("cache", "List, save, load and remove the cache mounts of RUN steps"),
-    "completion": ("completion", "Print a completion script for bash, zsh or fish"),
-    "context": ("context", "Show what the build context holds, and what .dockerignore leaves out"),
-    "cp": ("cp", "Copy files between a container and the local file system"),
-    "create": ("create", "Create a new container"),
-    "explain": ("explain", "Explain what a build took from the cache, and why not the rest"),
-    "history": ("history", "Show the history of an image"),
-    "images": ("images", "List images"),
-    "import": ("import_", "Make an image from the contents of a tar archive"),
-    "info": ("info", "Show how and where wherry works on this machine"),
-    "inspect": ("inspect", "Show details of images and containers as JSON"),
-    "kill": ("kill", "Send a signal to running containers"),
-    "load": ("load", "Load images from a tar archive or STDIN"),
-    "logs": ("logs", "Show the output of a container"),
-    "proxy generate": ("proxy_generate", "Keep the nginx configuration up to date"),
-    "proxy manifests": ("proxy_manifests", "Print the Kubernetes manifests of the nginx pod"),
-    "proxy render": ("proxy_render", "Write the nginx configuration once, and exit"),
-    "proxy run": ("proxy_run", "Run nginx here and follow a folder or local containers"),
-    "proxy serve": ("proxy_serve", "Run nginx and reload it when its configuration changes"),
-    "proxy status": ("proxy_status", "Show what is served, what was set aside and why"),
-    "prune": ("prune", "Remove build cache"),
-    "ps": ("ps", "List containers"),
-    "rm": ("rm", "Remove containers"),
-    "rmi": ("rmi", "Remove images"),
-    "run": ("run", "Create and run a container from an image"),
-    "save": ("save", "Save images to a tar archive that docker load takes"),
-    "start": ("start", "Start stopped containers"),
-    "stop": ("stop", "Stop running containers"),
-    "system check": ("system_check", "Verify everything in the store, and mend it"),
-    "tag": ("tag", "Give an image another name"),
-    "version": ("version", "Show the version"),
+    "bootstrap": ("image.bootstrap", "Make a base image from Debian packages"),
+    "build": ("builder.build", "Build an image from a Dockerfile"),
+    "cache": ("builder.cache", "List, save, load and remove the cache mounts of RUN steps"),
+    "completion": ("system.completion", "Print a completion script for bash, zsh or fish"),
+    "context": (
+        "builder.context",
+        "Show what the build context holds, by size, and what .dockerignore leaves out",
+    ),
+    "cp": ("container.cp", "Copy files between a container and the local file system"),
+    "create": ("container.create", "Create a new container"),
+    "explain": ("builder.explain", "Explain what a build took from the cache, and why not the rest"),
+    "history": ("image.history", "Show the history of an image"),
+    "images": ("image.images", "List images"),
+    "import": ("image.import_", "Make an image from the contents of a tar archive"),
+    "info": ("system.info", "Show how and where wherry works on this machine"),
+    "inspect": ("system.inspect", "Show details of images and containers as JSON"),
+    "kill": ("container.kill", "Send a signal to running containers"),
+    "load": ("image.load", "Load images from a tar archive or STDIN"),
+    "logs": ("container.logs", "Show the output of a container"),
+    "proxy generate": ("proxy.generate", "Keep the nginx configuration up to date"),
+    "proxy manifests": ("proxy.manifests", "Print the Kubernetes manifests of the nginx pod"),
+    "proxy render": ("proxy.render", "Write the nginx configuration once, and exit"),
+    "proxy run": ("proxy.run", "Run nginx here and follow a folder or local containers"),
+    "proxy serve": ("proxy.serve", "Run nginx and reload it when its configuration changes"),
+    "proxy status": ("proxy.status", "Show what is served, what was set aside and why"),
+    "prune": ("builder.prune", "Remove build cache"),
+    "ps": ("container.ps", "List containers"),
+    "rm": ("container.rm", "Remove containers"),
+    "rmi": ("image.rmi", "Remove images"),
+    "run": ("container.run", "Create and run a container from an image"),
+    "save": ("image.save", "Save images to a tar archive that docker load takes"),
+    "start": ("container.start", "Start stopped containers"),
+    "stop": ("container.stop", "Stop running containers"),
+    "system check": ("system.check", "Verify everything in the store; say what is wrong, and mend it"),
+    "tag": ("image.tag", "Give an image another name"),
+    "version": ("system.version", "Show the version"),
 }
+
+# Docker's management words: other names of the same commands.
+ALIASES: dict[str, str] = {
+    "builder build": "build",
+    "builder prune": "prune",
+    "buildx build": "build",
+    "buildx prune": "prune",
+    "container cp": "cp",
+    "container create": "create",
+    "container inspect": "inspect",
+    "container kill": "kill",
+    "container list": "ps",
+    "container logs": "logs",
+    "container ls": "ps",
+    "container ps": "ps",
+    "container remove": "rm",
+    "container rm": "rm",
+    "container run": "run",
+    "container start": "start",
+    "container stop": "stop",
+    "image build": "build",
+    "image history": "history",
+    "image import": "import",
+    "image inspect": "inspect",
+    "image list": "images",
+    "image load": "load",
+    "image ls": "images",
+    "image remove": "rmi",
+    "image rm": "rmi",
+    "image save": "save",
+    "image tag": "tag",
+    "system info": "info",
+}
+
+
+def find(words: Sequence[str]) -> tuple[str, int] | None:
+    """The command that the first words name, and how many they are; None where they name none."""
+    for count in (2, 1):
+        name = " ".join(words[:count])
+        name = ALIASES.get(name, name)
+        if len(words) >= count and name in COMMANDS:
+            return name, count
+    return None
+
+
+def below(group: str) -> list[str]:
+    """The second words of a group, Docker's among them."""
+    names = (*COMMANDS, *ALIASES)
+    return sorted(name.removeprefix(group + " ") for name in names if name.startswith(group + " "))
+
+
+def groups() -> list[str]:
+    """The first words that need a second one."""
+    return sorted({name.split(" ")[0] for name in (*COMMANDS, *ALIASES) if " " in name})

@@ -10,11 +10,11 @@ import gc
 import os
 import sys
 
-from wherry.cli.commands import COMMANDS
-from wherry.cli.flags import Command, Flag, help_text, parse
-from wherry.cli.output import OutputError, settle, shown_streams
-from wherry.cli.printable import printable, width
-from wherry.cli.surroundings import fix_surroundings
+from wherry.cli.commands import ALIASES, COMMANDS, below, find, groups
+from wherry.cli.core.flags import Command, Flag, help_text, parse
+from wherry.cli.core.output import OutputError, settle, shown_streams
+from wherry.cli.core.printable import printable, width
+from wherry.cli.core.surroundings import fix_surroundings
 from wherry.errors import DockerfileError, StepError, UsageError, WherryError, nearest
 from wherry.typed import TYPE_CHECKING
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 GLOBAL = Command(
     "",
     "[OPTIONS] COMMAND",
-    "From a Dockerfile to served traffic, without a daemon",
     (
         Flag("root", "string", "Where images and containers are kept", metavar="DIR"),
         Flag(
@@ -39,6 +38,7 @@ GLOBAL = Command(
     ),
     max_args=-1,
     interspersed=False,
+    description="From a Dockerfile to served traffic, without a daemon",
 )
 
 COLLECT_AFTER = 50_000
@@ -116,21 +116,18 @@ def load(name: str) -> ModuleType:
 
 def _command(words: list[str]) -> tuple[str, list[str]]:
     """Split ``["proxy", "run", …]`` into the command's name and its arguments."""
-    pair = " ".join(words[:2])
-    if pair in COMMANDS:
-        return pair, words[2:]
-    if words[0] in COMMANDS:
-        return words[0], words[1:]
-    group = [name for name in COMMANDS if name.startswith(words[0] + " ")]
-    if group:
+    found = find(words)
+    if found is not None:
+        return found[0], words[found[1] :]
+    known = below(words[0])
+    if known:
         if len(words) == 1 or words[1] in ("--help", "-h"):
-            print(_overview(group))
+            print(_overview([f"{words[0]} {name}" for name in known]))
             raise SystemExit(0 if len(words) > 1 else 125)
-        shown, known = words[1], [name.split(" ")[1] for name in group]
-        prefix = f"wherry {words[0]}"
+        shown, prefix = words[1], f"wherry {words[0]}"
     else:
         shown, known, prefix = words[0], list(COMMANDS), "wherry"
-    near = nearest(shown, known)
+    near = nearest(shown, known) or (nearest(shown, groups()) if prefix == "wherry" else None)
     raise UsageError(
         f"'{shown}' is not a {prefix} command.",
         hint=f"did you mean '{prefix} {near}'?" if near else f"See '{prefix} --help'.",
@@ -140,7 +137,7 @@ def _command(words: list[str]) -> tuple[str, list[str]]:
 def _overview(names: Sequence[str] = ()) -> str:
     chosen = names or list(COMMANDS)
     width = max(len(n) for n in chosen) + 3
-    rows = [f"  {n:<{width}}{COMMANDS[n][1]}" for n in chosen]
+    rows = [f"  {n:<{width}}{COMMANDS[ALIASES.get(n, n)][1]}" for n in chosen]
     return "\n".join(
         [
             help_text(GLOBAL),

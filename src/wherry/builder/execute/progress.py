@@ -1,4 +1,4 @@
-"""What a build tells while it runs.  The build speaks to this interface; `cli.progress` prints it.
+"""What a build tells while it runs.  The build speaks to this interface; `cli.builder.progress` prints it.
 
 Several steps may run at once, each told by a thread of its own.
 """

@@ -1,0 +1,162 @@
+"""``wherry explain``: why did this step run again?"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.output import unescaped
+from wherry.cli.core.printable import printable
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from wherry.builder.explain import Explained
+    from wherry.store import Store
+    from wherry.store.buildrecord import BuildRecord
+
+COMMAND = Command(
+    "explain",
+    "[OPTIONS] [BUILD]",
+    (
+        Flag("list", "bool", "List the builds that are remembered", short="l"),
+        Flag("json", "bool", "Everything as JSON, with the lists of files"),
+    ),
+    max_args=1,
+)
+WORDS = {"hit": "cached", "ran": "RAN", "failed": "FAILED", "stopped": "STOPPED", "base": ""}
+
+
+def run(options: Options) -> int:
+    from wherry.builder.explain import Lore, explain
+    from wherry.store import Store
+
+    store = Store.open()
+    builds = store.builds.all()
+    if options.flag("list"):
+        _list(builds, as_json=options.flag("json"))
+        return 0
+    build = _find(store, builds, options.args[0] if options.args else "")
+    older = [b for b in builds if b.began < build.began]
+    components = {key: made_of for key, _, made_of in store.cache.components()}
+    found = explain(build, Lore(older, components.get, store.listings.get))
+    if options.flag("json"):
+        print(json.dumps(_as_json(build, found), indent=2))
+    else:
+        _print(build, found)
+    return 0
+
+
+def _find(store: Store, builds: Sequence[BuildRecord], wanted: str) -> BuildRecord:
+    """By its id or the beginning of one, by a name of its image, by the image's id; else the newest."""
+    from wherry.errors import NotFoundError
+    from wherry.images.view import find
+
+    if not builds:
+        raise NotFoundError("no build is remembered in this store", hint="run wherry build first")
+    if not wanted:
+        return builds[0]
+    for build in builds:
+        if build.id.startswith(wanted) or wanted in build.names:
+            return build
+    image = find(store, wanted)
+    for build in builds if image is not None else ():
+        if image is not None and build.image == image.id:
+            return build
+    raise NotFoundError(f"No such build: {wanted}", hint="see wherry explain --list")
+
+
+def _list(builds: Sequence[BuildRecord], *, as_json: bool) -> None:
+    from wherry.cli.core.table import columns
+
+    if as_json:
+        print(json.dumps([_summary(build) for build in builds], indent=2))
+        return
+    rows = [
+        (
+            build.id,
+            _ago(build),
+            ", ".join(build.names) or build.target or "-",
+            build.outcome,
+            f"{len(_steps(build)) - _missed(build)}/{len(_steps(build))}",
+            f"{build.seconds:.1f}s",
+        )
+        for build in builds
+    ]
+    print(columns([("BUILD", "BEGAN", "NAME", "OUTCOME", "CACHED", "TOOK"), *rows]))
+
+
+def _ago(build: BuildRecord) -> str:
+    import time
+
+    from wherry.cli.core.units import ago
+
+    return ago(build.began, time.time())
+
+
+def _steps(build: BuildRecord) -> list[Any]:
+    return [step for step in build.steps if step.outcome != "base"]
+
+
+def _missed(build: BuildRecord) -> int:
+    return sum(step.missed for step in build.steps)
+
+
+def _print(build: BuildRecord, found: Sequence[Explained]) -> None:
+    from wherry.cli.core.units import human_size
+
+    total = len(_steps(build))
+    name = f" of {', '.join(build.names)}" if build.names else ""
+    print(
+        f"build {build.id}{name}, {_ago(build)}: {build.outcome} in {build.seconds:.1f} s, "
+        f"{total - _missed(build)} of {total} steps from the cache"
+    )
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    for step, reasons in found:
+        word = WORDS[step.outcome]
+        size = human_size(step.size) if step.layer else ""
+        seconds = f"{step.seconds:.2f}s" if step.outcome != "base" else ""
+        mark, end = (bold, plain) if step.missed else ("", "")
+        line = f"{word:<8}{seconds:>9}{size:>9}  [{step.label}] {_line(step.source)}"
+        print(f"{mark}{printable(line)}{end}", file=unescaped(sys.stdout))
+        for reason in reasons:
+            print(f"{'':28}{printable(reason.text)}")
+
+
+def _line(source: str) -> str:
+    text = " ".join(source.split())
+    return text if len(text) <= 90 else text[:87] + "..."
+
+
+def _summary(build: BuildRecord) -> dict[str, Any]:
+    value = build._asdict()
+    del value["steps"]
+    return {**value, "steps": len(_steps(build)), "cached": len(_steps(build)) - _missed(build)}
+
+
+def _as_json(build: BuildRecord, found: Sequence[Explained]) -> dict[str, Any]:
+    return {
+        **_summary(build),
+        "steps": [
+            {
+                "step": step.label,
+                "instruction": step.source,
+                "outcome": step.outcome,
+                "seconds": step.seconds,
+                "layer": step.layer,
+                "size": step.size,
+                "reasons": [
+                    {
+                        "kind": reason.kind,
+                        "text": reason.text,
+                        "files": [change._asdict() for change in reason.files],
+                    }
+                    for reason in reasons
+                ],
+            }
+            for step, reasons in found
+        ],
+    }

@@ -1,0 +1,25 @@
+"""``wherry create``."""
+
+from __future__ import annotations
+
+from wherry.cli.container.flags import FLAGS, create_options, write_cidfile
+from wherry.cli.core.flags import Command, Options
+
+COMMAND = Command(
+    "create",
+    "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    FLAGS,
+    min_args=1,
+    max_args=-1,
+    interspersed=False,
+)
+
+
+def run(options: Options) -> int:
+    from wherry.containers.create import create
+    from wherry.store import Store
+
+    record = create(Store.open(), create_options(options))
+    write_cidfile(options, record.id)
+    print(record.id)
+    return 0

@@ -1,0 +1,30 @@
+"""``wherry kill``."""
+
+from __future__ import annotations
+
+from wherry.cli.core.flags import Command, Flag, Options
+
+COMMAND = Command(
+    "kill",
+    "[OPTIONS] CONTAINER [CONTAINER...]",
+    (Flag("signal", "string", "Signal to send to the container", short="s", default="KILL"),),
+    min_args=1,
+    max_args=-1,
+)
+
+
+def run(options: Options) -> int:
+    from wherry.cli.core.each import each
+    from wherry.containers.state import lookup
+    from wherry.containers.stop import send
+    from wherry.oci.signals import parse_signal
+    from wherry.store import Store
+
+    store = Store.open()
+    number = parse_signal(options.string("signal") or "KILL")
+
+    def act(name: str) -> None:
+        send(store, lookup(store, name), number)
+        print(name)
+
+    return each(options.args, act)

@@ -1,0 +1,52 @@
+"""``wherry run``."""
+
+from __future__ import annotations
+
+import sys
+
+from wherry.cli.container.flags import FLAGS, create_options, write_cidfile
+from wherry.cli.core.flags import Command, Flag, Options
+from wherry.errors import UsageError, WherryError
+
+COMMAND = Command(
+    "run",
+    "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    (*FLAGS, Flag("detach", "bool", "Run container in background and print container ID", short="d")),
+    min_args=1,
+    max_args=-1,
+    interspersed=False,
+)
+
+
+def run(options: Options) -> int:
+    from wherry.containers.create import create
+    from wherry.containers.monitor import finish, run_here, start_detached
+    from wherry.sandbox.userns import enter_if_needed
+    from wherry.store import Store
+
+    wanted = create_options(options)
+    detached = options.flag("detach")
+    if wanted.tty and not detached and wanted.interactive and not sys.stdin.isatty():
+        raise UsageError(
+            "the input device is not a TTY", hint="leave out -t where the input is not a terminal"
+        )
+    # Before the record is made: a command that starts again in a user namespace must make it once only.
+    enter_if_needed()
+    store = Store.open()
+    try:
+        record = create(store, wanted)
+    except WherryError as error:
+        # As docker: until the container exists, every failure of `run` is one of docker's own.
+        error.exit_code = UsageError.exit_code
+        raise
+    write_cidfile(options, record.id)
+    if wanted.publish and record.config["network"] == "host":
+        print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)
+    if detached:
+        start_detached(store, record)
+        print(record.id)
+        return 0
+    try:
+        return run_here(store, record, attached=True)
+    finally:
+        finish(store, record)

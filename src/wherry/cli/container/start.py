@@ -1,0 +1,45 @@
+"""``wherry start``."""
+
+from __future__ import annotations
+
+from wherry.cli.core.flags import Command, Flag, Options
+
+COMMAND = Command(
+    "start",
+    "[OPTIONS] CONTAINER [CONTAINER...]",
+    (
+        Flag("attach", "bool", "Attach STDOUT/STDERR and forward signals", short="a"),
+        Flag("interactive", "bool", "Attach container's STDIN", short="i"),
+    ),
+    min_args=1,
+    max_args=-1,
+)
+
+
+def run(options: Options) -> int:
+    from wherry.cli.core.each import each
+    from wherry.containers.monitor import finish, run_here, start_detached
+    from wherry.containers.state import lookup
+    from wherry.errors import UsageError
+    from wherry.sandbox.userns import enter_if_needed
+    from wherry.store import Store
+
+    attach = options.flag("attach") or options.flag("interactive")
+    if attach and len(options.args) > 1:
+        raise UsageError("you cannot start and attach multiple containers at once")
+    enter_if_needed()
+    store = Store.open()
+    if attach:
+        record = lookup(store, options.args[0])
+        try:
+            return run_here(store, record, attached=True)
+        finally:
+            finish(store, record)
+
+    def start(name: str) -> None:
+        record = lookup(store, name)
+        if record.status != "running":
+            start_detached(store, record)
+        print(name)
+
+    return each(options.args, start)

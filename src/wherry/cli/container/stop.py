@@ -1,0 +1,28 @@
+"""``wherry stop``."""
+
+from __future__ import annotations
+
+from wherry.cli.core.flags import Command, Flag, Options
+
+COMMAND = Command(
+    "stop",
+    "[OPTIONS] CONTAINER [CONTAINER...]",
+    (Flag("time", "int", "Seconds to wait before killing the container (default 10)", short="t"),),
+    min_args=1,
+    max_args=-1,
+)
+
+
+def run(options: Options) -> int:
+    from wherry.cli.core.each import each
+    from wherry.containers.state import lookup
+    from wherry.containers.stop import stop
+    from wherry.store import Store
+
+    store = Store.open()
+
+    def act(name: str) -> None:
+        stop(store, lookup(store, name), options.integer("time"))
+        print(name)
+
+    return each(options.args, act)

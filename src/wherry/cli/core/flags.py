@@ -1,0 +1,211 @@
+"""Command-line parsing with Docker's (pflag's) rules, from a description of the command.
+
+Why not argparse: importing it costs more than a whole cached build may spend on its arguments, and it
+cannot do what docker users' hands do (`run IMAGE -c x` leaves `-c` to the container; `-itd` bundles;
+`--rm=false`; `-p8080:80`).  The same description gives `--help` and the shell completion.
+"""
+
+from __future__ import annotations
+
+from wherry.errors import UsageError, nearest
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
+
+class Flag(NamedTuple):
+    """One option.  `kind` is "bool", "string", "int" or "list" (a string that may be repeated)."""
+
+    name: str
+    kind: str
+    help: str
+    short: str = ""
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+    default: str | bool | int | None = None
+
+
+class Command(NamedTuple):
+    """What a command takes.  Its summary stands in the table of commands (`cli.commands`).
+
+    `usage` is what follows the name in ``Usage:``.  With `interspersed` false everything from the first
+    positional argument on is positional, as for ``docker run``.  `max_args` -1 means any number.
+    """
+
+    name: str
+    usage: str
+    flags: tuple[Flag, ...] = ()
+    min_args: int = 0
+    max_args: int = 0
+    interspersed: bool = True
+    description: str = ""
+
+
+class Options:
+    """The parsed command line: flags by name (dashes as in the name), positional arguments in `args`."""
+
+    def __init__(self, values: dict[str, object], args: list[str]) -> None:
+        self._values = values
+        self.args = args
+
+    def flag(self, name: str) -> bool:
+        return bool(self._values[name])
+
+    def string(self, name: str) -> str | None:
+        value = self._values[name]
+        return None if value is None else str(value)
+
+    def integer(self, name: str) -> int | None:
+        value = self._values[name]
+        return value if isinstance(value, int) else None
+
+    def strings(self, name: str) -> list[str]:
+        value = self._values[name]
+        return list(value) if isinstance(value, list) else []
+
+
+HELP = Flag("help", "bool", "Print usage", short="h")
+
+
+def parse(command: Command, argv: Sequence[str]) -> Options | None:
+    """Parse what follows the command's name.  None means that help was asked for.
+
+    Raises UsageError with pflag's words for an unknown flag, a missing or malformed value, and a wrong
+    number of arguments.
+    """
+    flags = (*command.flags, HELP)
+    by_name = {f.name: f for f in flags}
+    by_short = {f.short: f for f in flags if f.short}
+    values: dict[str, object] = {f.name: _default(f) for f in flags}
+    args: list[str] = []
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            args += rest
+            break
+        if len(word) < 2 or word[0] != "-":
+            args.append(word)
+            if not command.interspersed:
+                args += rest
+                break
+        elif word.startswith("--"):
+            name, has_value, value = word[2:].partition("=")
+            flag = by_name.get(name)
+            if flag is None:
+                raise _unknown(command, f"unknown flag: --{name}", name, list(by_name))
+            if not has_value:
+                value = _following(flag, f"--{name}", rest)
+            _assign(values, flag, f"--{name}", value)
+        else:
+            _bundle(command, word, by_short, values, rest)
+        if values["help"]:
+            return None
+    _count(command, args)
+    return Options(values, args)
+
+
+def _default(flag: Flag) -> object:
+    if flag.kind == "list":
+        return []
+    if flag.kind == "bool":
+        return bool(flag.default)
+    return flag.default
+
+
+def _bundle(
+    command: Command,
+    word: str,
+    by_short: dict[str, Flag],
+    values: dict[str, object],
+    rest: list[str],
+) -> None:
+    """``-it``, ``-p8080:80``, ``-p=8080:80``, ``-itp 8080:80``."""
+    letters = word[1:]
+    for index, letter in enumerate(letters):
+        flag = by_short.get(letter)
+        if flag is None:
+            raise _unknown(command, f"unknown shorthand flag: '{letter}' in {word}", "", [])
+        tail = letters[index + 1 :]
+        if flag.kind == "bool" and not tail.startswith("="):
+            values[flag.name] = True
+            continue
+        value = tail.removeprefix("=") if tail else _following(flag, f"-{letter}", rest)
+        _assign(values, flag, f"-{letter}", value)
+        return
+
+
+def _following(flag: Flag, shown: str, rest: list[str]) -> str:
+    if flag.kind == "bool":
+        return "true"
+    if not rest:
+        raise UsageError(f"flag needs an argument: {shown}")
+    return rest.pop(0)
+
+
+def _assign(values: dict[str, object], flag: Flag, shown: str, value: str) -> None:
+    if flag.kind == "bool":
+        if value not in TRUE | FALSE:
+            raise UsageError(f'invalid argument "{value}" for {shown}: not true or false')
+        values[flag.name] = value in TRUE
+    elif flag.kind == "list":
+        held = values[flag.name]
+        assert isinstance(held, list)  # noqa: S101
+        held.append(value)
+    elif flag.kind == "int":
+        try:
+            values[flag.name] = int(value)
+        except ValueError:
+            raise UsageError(f'invalid argument "{value}" for {shown}: not a number') from None
+    else:
+        if flag.choices and value not in flag.choices:
+            near = nearest(value, list(flag.choices))
+            raise UsageError(
+                f'invalid argument "{value}" for {shown}: one of {", ".join(flag.choices)}',
+                hint=f"did you mean {near}?" if near else None,
+            )
+        values[flag.name] = value
+
+
+def _unknown(command: Command, message: str, name: str, known: list[str]) -> UsageError:
+    near = nearest(name, known) if name else None
+    meant = f"did you mean --{near}? " if near else ""
+    return UsageError(message, hint=f"{meant}See 'wherry {command.name} --help'.")
+
+
+def _count(command: Command, args: list[str]) -> None:
+    low, high = command.min_args, command.max_args
+    if len(args) >= low and (high < 0 or len(args) <= high):
+        return
+    if low == high:
+        wants = "no arguments" if low == 0 else f"exactly {low} argument{'s' * (low > 1)}"
+    elif len(args) < low:
+        wants = f"at least {low} argument{'s' * (low > 1)}"
+    else:
+        wants = f"at most {high} argument{'s' * (high > 1)}"
+    raise UsageError(
+        f'"wherry {command.name}" requires {wants}, got {len(args)}.',
+        hint=f"Usage: wherry {command.name} {command.usage}. See 'wherry {command.name} --help'.",
+    )
+
+
+def help_text(command: Command) -> str:
+    """What ``wherry COMMAND --help`` prints, laid out as the docker CLI does."""
+    from wherry.cli.commands import COMMANDS
+
+    lines = [f"Usage:  wherry {command.name} {command.usage}".rstrip(), ""]
+    for text in (COMMANDS.get(command.name, ("", ""))[1], command.description):
+        lines += [text, ""] if text else []
+    rows = []
+    for flag in sorted((*command.flags, HELP), key=lambda f: f.name):
+        short = f"-{flag.short}, " if flag.short else "    "
+        kind = "" if flag.kind == "bool" else " " + (flag.metavar or flag.kind)
+        extra = f" ({'|'.join(flag.choices)})" if flag.choices else ""
+        rows.append((f"  {short}--{flag.name}{kind}", flag.help + extra))
+    width = max(len(left) for left, _ in rows) + 3
+    lines += ["Options:", *(f"{left:<{width}}{right}" for left, right in rows)]
+    return "\n".join(lines)

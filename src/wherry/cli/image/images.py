@@ -1,0 +1,106 @@
+"""``wherry images``."""
+
+from __future__ import annotations
+
+from wherry.cli.core.flags import Command, Flag, Options
+from wherry.errors import UsageError
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from wherry.images.listing import Listed
+
+COMMAND = Command(
+    "images",
+    "[OPTIONS] [REPOSITORY[:TAG]]",
+    (
+        Flag("all", "bool", "Show all images (wherry keeps no intermediate ones)", short="a"),
+        Flag("digests", "bool", "Show digests"),
+        Flag("filter", "list", "Filter output based on conditions provided", short="f"),
+        Flag("format", "string", "Format output using a Go template"),
+        Flag("no-trunc", "bool", "Don't truncate output"),
+        Flag("quiet", "bool", "Only show image IDs", short="q"),
+    ),
+    max_args=1,
+)
+
+
+def run(options: Options) -> int:
+    from wherry.cli.core.table import show
+    from wherry.images.listing import list_images
+    from wherry.store import Store
+
+    store = Store.open()
+    listed = list_images(store, options.args[0] if options.args else None)
+    for row in listed:
+        damage = row.image.damage()
+        if damage is not None:
+            store.warn(f"image {row.image.id[7:19]} cannot be read: {damage}")
+    listed = [row for row in listed if _kept(row, options.strings("filter"))]
+    rows = [_row(row, full=options.flag("no-trunc")) for row in listed]
+    if options.flag("quiet"):
+        for image in dict.fromkeys(row["ID"] for row in rows):
+            print(image)
+        return 0
+    fields = [("REPOSITORY", "Repository"), ("TAG", "Tag"), ("IMAGE ID", "ID")]
+    if options.flag("digests"):
+        fields.insert(2, ("DIGEST", "Digest"))
+    fields += [("CREATED", "CreatedSince"), ("SIZE", "Size")]
+    text = show(rows, fields, options.string("format"))
+    if text:
+        print(text)
+    return 0
+
+
+def _row(listed: Listed, *, full: bool) -> dict[str, Any]:
+    import time
+
+    from wherry.cli.core.units import ago, docker_time, human_size, parse_time
+
+    image = listed.image
+    damaged = image.damage() is not None
+    created = parse_time(image.config.created) if not damaged else 0.0
+    size = human_size(image.size()) if not damaged else "damaged"
+    return {
+        "Repository": listed.repository,
+        "Tag": listed.tag,
+        "ID": image.id if full else image.id[7:19],
+        "Digest": image.record.manifest,
+        "CreatedSince": ago(created, time.time()) if created else "N/A",
+        "CreatedAt": docker_time(created),
+        "Size": size,
+        "VirtualSize": size,
+        "Containers": "N/A",
+        "SharedSize": "N/A",
+        "UniqueSize": "N/A",
+    }
+
+
+def _kept(listed: Listed, filters: list[str]) -> bool:
+    return all(_passes(listed, *_split(text)) for text in filters)
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or name not in ("dangling", "reference", "label"):
+        raise UsageError(
+            f"invalid filter '{text}'", hint="dangling=true, reference=NAME or label=KEY[=VALUE]"
+        )
+    return name, value
+
+
+def _passes(listed: Listed, name: str, value: str) -> bool:
+    if name == "dangling":
+        return (listed.repository == "<none>") == (value.lower() in ("true", "1"))
+    if name == "reference":
+        from fnmatch import fnmatchcase
+
+        return fnmatchcase(f"{listed.repository}:{listed.tag}", value) or fnmatchcase(
+            listed.repository, value
+        )
+    if listed.image.damage() is not None:
+        return False
+    labels = listed.image.config.config.get("Labels") or {}
+    key, equals, wanted = value.partition("=")
+    return key in labels and (not equals or labels[key] == wanted)

@@ -1,0 +1,101 @@
+"""``wherry proxy generate``: the pod's configuration generator."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import signal
+import threading
+
+from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.proxy.options import (
+    METRICS_FLAG,
+    RENDER_FLAGS,
+    ROUTE_FLAGS,
+    SOURCE_FLAGS,
+    render_options,
+    route_options,
+    say,
+    serve_metrics,
+    sources,
+)
+from wherry.errors import ProxyError
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wherry.proxy.monitor import Monitor
+    from wherry.proxy.publish import Publisher
+    from wherry.proxy.routes import Table
+
+COMMAND = Command(
+    "proxy generate",
+    "[OPTIONS]",
+    (
+        Flag("dir", "string", "Write default.conf in there", metavar="DIR", default="/etc/nginx/conf.d"),
+        *SOURCE_FLAGS,
+        *ROUTE_FLAGS,
+        *RENDER_FLAGS,
+        METRICS_FLAG,
+    ),
+    description=(
+        "Lists and watches the Services, and rewrites the configuration whenever they say something else:\n"
+        "the generator of the nginx pod.  Another process reloads nginx (proxy serve)."
+    ),
+)
+
+
+def run(options: Options) -> int:
+    if os.getpid() == 1:
+        from wherry.proxy.supervise import in_child
+
+        in_child(say)
+    from wherry.proxy.follow import Follow
+    from wherry.proxy.heartbeat import Heartbeat
+    from wherry.proxy.monitor import Monitor
+    from wherry.proxy.publish import Publisher
+
+    rendering = render_options(options, ":8080")
+    followed = sources(options, otherwise_cluster=True)
+    routing = route_options(options, "cluster.local", local="cluster" not in followed)
+    folder = os.path.abspath(options.string("dir") or ".")
+    if not os.path.isdir(folder):
+        raise ProxyError(
+            f"{folder} is not a directory", hint="mount the volume there, or name another with --dir"
+        )
+    monitor = Monitor(tuple(followed))
+    serve_metrics(options, monitor)
+    publish = _publish(Publisher(folder, rendering), monitor)
+    stop = threading.Event()
+    follow = Follow(followed, routing, publish, monitor)
+
+    def end(_number: int, _frame: object) -> None:
+        stop.set()
+        follow.wake()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it says "open your logs again", and there is none
+    say(f"following {', '.join(followed)}; writing {folder}/default.conf")
+    Heartbeat(folder, monitor).start()
+    follow.run(stop)
+    return 0
+
+
+def _publish(publisher: Publisher, monitor: Monitor) -> Callable[[Table], None]:
+    from wherry.proxy.news import News
+    from wherry.proxy.reload import report
+
+    news = News()
+
+    def publish(table: Table) -> None:
+        outcome = publisher.publish(table)
+        monitor.applied(outcome)
+        if outcome.kind == "written":
+            say(f"{report.stamp(datetime.datetime.now())}, written: {len(table.routes)} routes")
+        for line in news.tell(table):
+            say(line)
+
+    return publish

@@ -1,0 +1,1 @@
+"""Commands about wherry itself, its store and this machine."""
