@@ -367,6 +367,8 @@ def _onbuild(line: _Line) -> Onbuild:
 
 def parse_trigger(text: str, place: Location, escape: str) -> Instruction:
     """What ONBUILD of an image asks for, as an instruction at `place`, a FROM.  Raises DockerfileError."""
+    if not text.strip():
+        raise fail(place, "an ONBUILD trigger of the base image is empty")
     instruction = parse_line(LogicalLine(text, place, ()), escape)
     if isinstance(instruction, (From, Maintainer, Onbuild)):
         raise fail(place, f"an ONBUILD trigger of the base image is not allowed: {text}")

@@ -40,7 +40,10 @@ class Reference(NamedTuple):
 
     def familiar_name(self) -> str:
         """``debian``: the repository without its tag, as Docker's REPOSITORY column."""
-        if self.domain != DEFAULT_DOMAIN:
+        first, slash, _ = self.path.partition("/")
+        # Without the domain, a first part like this would be taken for one.
+        looks_like_one = slash and ("." in first or first == "localhost")
+        if self.domain != DEFAULT_DOMAIN or looks_like_one:
             return f"{self.domain}/{self.path}"
         return self.path.removeprefix("library/") if self.path.count("/") == 1 else self.path
 

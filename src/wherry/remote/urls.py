@@ -25,8 +25,9 @@ def shown(text: str) -> str:
     ``xxxxx`` for the values of parameters that are secrets.  Again it is the same."""
     if "://" not in text:
         return text
-    text = re.sub(USERINFO, _user, text)
-    return re.sub(PARAMETER, rf"\1={MASK}", text) if "=" in text else text
+    # Parameters first: a slash in the value of one ends what may be a user.
+    text = re.sub(PARAMETER, rf"\1={MASK}", text) if "=" in text else text
+    return re.sub(USERINFO, _user, text)
 
 
 def _user(match: re.Match[str]) -> str:

@@ -65,7 +65,7 @@ def parse(name: str, data: bytes) -> Manifests:
 def _kind(object_: Mapping[str, Any]) -> str:
     """The object's kind; with its group in front where that is not ours (a Service of Knative)."""
     kind, version = (object_.get(key) for key in ("kind", "apiVersion"))
-    if kind in GROUPS and (version is None or str(version).rpartition("/")[0] == GROUPS[kind]):
+    if isinstance(kind, str) and kind in GROUPS and (version is None or str(version).rpartition("/")[0] == GROUPS[kind]):
         return str(kind)
     return " ".join(names.shown(str(word))[1:-1] for word in (version, kind) if word not in (None, ""))
 
