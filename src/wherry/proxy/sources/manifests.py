@@ -65,8 +65,9 @@ def parse(name: str, data: bytes) -> Manifests:
 def _kind(object_: Mapping[str, Any]) -> str:
     """The object's kind; with its group in front where that is not ours (a Service of Knative)."""
     kind, version = (object_.get(key) for key in ("kind", "apiVersion"))
-    if isinstance(kind, str) and kind in GROUPS and (version is None or str(version).rpartition("/")[0] == GROUPS[kind]):
-        return str(kind)
+    group = "" if version is None else str(version).rpartition("/")[0]
+    if isinstance(kind, str) and kind in GROUPS and (version is None or group == GROUPS[kind]):
+        return kind
     return " ".join(names.shown(str(word))[1:-1] for word in (version, kind) if word not in (None, ""))
 
 
