@@ -1,6 +1,6 @@
 """Part 3: every damage in turn; no command may show or export what is wrong, or hide what is right.
 
-``ONLY=corrupt:wherry.db-empty`` does one of them.
+``ONLY=corrupt:wherry.db-empty`` does one of them, ``ONLY='corrupt:*-folder'`` all of a kind.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.soak.archive import Wrong
@@ -36,7 +37,7 @@ class Corrupt:
     def run(self, until: float, only: list[str]) -> None:
         damages = all_damages()
         self.random.shuffle(damages)
-        chosen = iter([each for each in damages if not only or each.name == only[0]])
+        chosen = iter([each for each in damages if not only or fnmatch(each.name, only[0])])
         threads = [threading.Thread(target=self._work, args=(n, chosen, until)) for n in range(WORKERS)]
         for thread in threads:
             thread.start()

@@ -14,6 +14,7 @@ import hashlib
 import io
 import os
 import tarfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -74,6 +75,10 @@ HOLDS: dict[str, dict[str, bytes]] = {
 }
 
 
+SETTLED = 2.1
+"""Seconds after which a file's digest is kept for the next build (`contexts/`)."""
+
+
 class Inputs(NamedTuple):
     """Files that commands read; all below one folder that everybody may read."""
 
@@ -110,6 +115,7 @@ def write_inputs(folder: Path) -> Inputs:
         for number in range(FILES):
             (context / f"data/{number}").write_bytes(bytes([number]) * SIZE)
         (context / "Dockerfile").write_text(dockerfile)
+    time.sleep(SETTLED)
     return inputs
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import io
 import json
 import os
+import stat
 import time
 
 from wherry.containers.state import is_locked
+from wherry.store.regular import open_regular
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ class LogWriter:
     """
 
     def __init__(self, path: str) -> None:
-        self._file = os.open(path, os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._file = _open_log(path)
         self._partial = {"stdout": b"", "stderr": b""}
         self._dropped = 0
         self._mend()
@@ -88,6 +91,15 @@ class LogWriter:
             self._append(b"\n")
 
 
+def _open_log(path: str) -> int:
+    """Its descriptor.  What lies in its place and is no file is moved aside: a link leads elsewhere."""
+    flags = os.O_CREAT | os.O_APPEND | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            os.rename(path, f"{path}.lost-{os.urandom(6).hex()}")
+    return os.open(path, flags, 0o600)
+
+
 def _row(stream: str, line: bytes) -> bytes:
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
     value = {"log": line.decode("utf-8", "replace"), "stream": stream, "time": now}
@@ -100,7 +112,7 @@ def read_log(store: Store, container: str, *, follow: bool) -> Iterator[LogLine]
     A line that a kill or a power cut damaged is left out.
     """
     try:
-        file = open(log_path(store, container), "rb")  # noqa: SIM115
+        file = io.BufferedReader(open_regular(log_path(store, container)))
     except FileNotFoundError:
         return
     with file:
@@ -123,6 +135,7 @@ def read_log(store: Store, container: str, *, follow: bool) -> Iterator[LogLine]
 def _line(piece: bytes) -> LogLine | None:
     try:
         row = json.loads(piece)
-        return LogLine(row["stream"], row["log"], row["time"])
-    except (ValueError, KeyError, TypeError):
+        line = LogLine(row["stream"], row["log"], row["time"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return line if all(isinstance(field, str) for field in line) else None

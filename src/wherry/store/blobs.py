@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
-from errno import EIO
+from errno import EINVAL, EIO, ELOOP, ENXIO
 
 from wherry.errors import CorruptError, NotFoundError
+from wherry.layers.remove import remove_tree
 from wherry.store import locks
+from wherry.store.regular import open_regular, read_regular
+from wherry.store.temporary import put_in_place
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ class Blobs:
         return os.path.join(self.folder, digest.removeprefix("sha256:"))
 
     def has(self, digest: str) -> bool:
-        return os.path.exists(self.path(digest))
+        return os.path.isfile(self.path(digest))
 
     def size(self, digest: str) -> int:
         """Bytes.  Raises NotFoundError."""
@@ -44,17 +46,14 @@ class Blobs:
     def is_whole(self, digest: str) -> bool:
         """Whether it is there with the bytes of its digest; all of it is read, with bounded memory."""
         try:
-            file = os.open(self.path(digest), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
+            with self._opened(digest) as file:
+                return _digest_of(file.fileno()) == digest
+        except (NotFoundError, CorruptError):
             return False
-        try:
-            return stat.S_ISREG(os.fstat(file).st_mode) and _digest_of(file) == digest
         except OSError as error:
             if error.errno != EIO:
                 raise
             return False  # the disk cannot give it back
-        finally:
-            os.close(file)
 
     def put(self, data: bytes) -> str:
         """Store `data` and return its digest.  Is atomic and idempotent; replaces a file of other bytes."""
@@ -67,21 +66,25 @@ class Blobs:
 
     def read(self, digest: str) -> bytes:
         """All bytes of a blob, verified.  Raises NotFoundError, CorruptError."""
-        try:
-            with open(self.path(digest), "rb") as file:
-                data = file.read()
-        except FileNotFoundError:
-            raise _absent(digest) from None
+        with self._opened(digest) as file:
+            data = file.read()
         if hashlib.sha256(data).hexdigest() != digest.removeprefix("sha256:"):
             raise _corrupt(digest)
         return data
 
     def open(self, digest: str) -> Verified:
         """A stream that raises CorruptError at its end if the bytes are not those of the digest."""
+        return Verified(self._opened(digest), digest)
+
+    def _opened(self, digest: str) -> IO[bytes]:
         try:
-            return Verified(open(self.path(digest), "rb"), digest)
+            return open_regular(self.path(digest))
         except FileNotFoundError:
             raise _absent(digest) from None
+        except OSError as error:
+            if error.errno not in (EINVAL, ELOOP, ENXIO):
+                raise
+            raise _corrupt(digest) from None
 
     def writer(self) -> BlobWriter:
         """Write a blob in pieces.  A context manager: leaving it without commit() removes the bytes."""
@@ -91,10 +94,10 @@ class Blobs:
         """Remove a blob if it is there.  The bytes that were freed."""
         path = self.path(digest)
         try:
-            size = os.stat(path).st_size
-            os.unlink(path)
+            size = os.lstat(path).st_size
         except FileNotFoundError:
             return 0
+        remove_tree(path)
         return size
 
 
@@ -123,7 +126,7 @@ class BlobWriter:
                 hint="the copy was damaged on its way; fetch it again",
             )
         os.fchmod(self._file, 0o644)
-        os.rename(self._path, self._blobs.path(digest))
+        put_in_place(self._path, self._blobs.path(digest), self._blobs._temporary)
         return digest, self.size
 
     def __enter__(self) -> BlobWriter:
@@ -188,8 +191,7 @@ def _has_bytes(path: str, data: bytes) -> bool:
     try:
         if os.stat(path).st_size != len(data):
             return False
-        with open(path, "rb") as file:
-            return file.read() == data
+        return read_regular(path) == data
     except OSError:
         return False
 

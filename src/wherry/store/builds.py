@@ -49,8 +49,10 @@ class Builds:
 
     def _forget(self) -> None:
         """Remove the oldest.  One build of sixteen looks for them."""
+        from wherry.layers.remove import remove_tree
+
         for name in sorted(os.listdir(self._folder))[:-MOST]:
-            os.unlink(f"{self._folder}/{name}")
+            remove_tree(f"{self._folder}/{name}")
 
     def all(self) -> list[BuildRecord]:
         """Newest first."""
@@ -62,10 +64,10 @@ class Builds:
 
     def _read(self, name: str) -> BuildRecord | None:
         from wherry.store.buildrecord import read
+        from wherry.store.regular import read_regular
 
         try:
-            with open(os.path.join(self._folder, name), encoding="utf-8") as file:
-                value = json.load(file)
+            value = json.loads(read_regular(os.path.join(self._folder, name)))
             return read(value) if value.pop("version") == VERSION else None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None

@@ -13,7 +13,9 @@ import json
 import os
 import time
 
+from wherry.layers.remove import remove_tree
 from wherry.store import locks
+from wherry.store.regular import read_regular
 from wherry.store.temporary import discard, write_file
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -73,8 +75,7 @@ class CacheMounts:
         try:
             discard(path, self._temporary)
             for name in (path + ".json", path + ".lock"):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(name)
+                remove_tree(name)
         finally:
             locks.release(lock)
         return True
@@ -100,10 +101,9 @@ class CacheMounts:
 def _read(path: str) -> CacheMount:
     """One of them; by its mark where a full disk or a kill took its name."""
     try:
-        with open(path + ".json", encoding="utf-8") as file:
-            value = json.load(file)
+        value = json.loads(read_regular(path + ".json"))
         return CacheMount(str(value["id"]), path, float(value["used"]), _busy(path))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return CacheMount(os.path.basename(path), path, os.stat(path).st_mtime, _busy(path))
 
 

@@ -7,11 +7,14 @@ what others depend on comes first.
 
 from __future__ import annotations
 
+import json
 import os
 
 from wherry.errors import RecordsLostError
+from wherry.layers.remove import remove_tree
 from wherry.store.finding import Finding
-from wherry.store.temporary import is_held
+from wherry.store.regular import read_regular
+from wherry.store.temporary import is_held, write_file
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ def check(store: Store, scratch: str, *, beside: bool = True) -> Iterator[Findin
     from wherry.store.check_layers import blobs, layers, links
 
     yield from _folders(store)
+    yield from _layout_file(store)
     lost = list(_database(store))
     yield from lost
     yield from blobs(store)
@@ -59,6 +63,28 @@ def _folders(store: Store) -> Iterator[Finding]:
                 return "made, empty"
 
             yield Finding("folder", folder, "is missing", mend=mend)
+
+
+def _layout_file(store: Store) -> Iterator[Finding]:
+    """oci-layout says of which version the layout is (OCI image-layout.md)."""
+    from wherry.store.store import LAYOUT
+
+    path = os.path.join(store.root, "oci-layout")
+    if _json_file(path) == json.loads(LAYOUT):
+        return
+
+    def mend() -> str:
+        write_file(store.temporary, path, LAYOUT)
+        return "written again"
+
+    yield Finding("layout", "oci-layout", "is missing or damaged", mend=mend)
+
+
+def _json_file(path: str) -> object:
+    try:
+        return json.loads(read_regular(path))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def _is_lost(store: Store) -> bool:
@@ -107,8 +133,9 @@ def _containers(store: Store, *, beside: bool) -> Iterator[Finding]:
         folder = store.containers.dir(record.id)
         if not os.path.isdir(folder):
 
-            def make(folder: str = folder) -> str:
+            def make(folder: str = folder, record: str = record.id) -> str:
                 os.makedirs(folder, mode=0o700)
+                store.containers.save(record)
                 return "made, empty: what the container had written is lost"
 
             yield Finding("container", record.name, "its folder is missing", mend=make)
@@ -116,7 +143,7 @@ def _containers(store: Store, *, beside: bool) -> Iterator[Finding]:
 
             def save(record: str = record.id) -> str:
                 store.containers.save(record)
-                return "written again from the database"
+                return "written again from the database" if store.containers.saved(record) else ""
 
             yield Finding("container", record.name, "its record file is missing or damaged", mend=save)
         for diff_id in record.config.get("layers", ()):
@@ -159,8 +186,6 @@ def _leftovers(store: Store) -> Iterator[Finding]:
 
 def _leftover(path: str, name: str, problem: str) -> Finding:
     def mend() -> str:
-        from wherry.layers.remove import remove_tree
-
         remove_tree(path)
         return "removed"
 

@@ -8,6 +8,7 @@ import time
 
 from wherry.oci.manifest import CONFIG, LAYER, Descriptor, Manifest
 from wherry.store.finding import Finding
+from wherry.store.regular import read_regular
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -72,8 +73,7 @@ def index_file(store: Store) -> Iterator[Finding]:
 
 def _index_json(store: Store) -> object:
     try:
-        with open(os.path.join(store.root, "index.json"), "rb") as file:
-            return json.load(file)
+        return json.loads(read_regular(os.path.join(store.root, "index.json")))
     except (ValueError, RecursionError, OSError):
         return None
 

@@ -13,6 +13,7 @@ import json
 import os
 
 from wherry.store.containers import ContainerRecord
+from wherry.store.regular import read_regular
 from wherry.store.temporary import write_file
 
 NAME = "record.json"
@@ -27,8 +28,7 @@ def write(folder: str, record: ContainerRecord, temporary: str) -> None:
 def read(folder: str) -> ContainerRecord | None:
     """The record in a container's folder; None where there is none that is whole."""
     try:
-        with open(os.path.join(folder, NAME), encoding="utf-8") as file:
-            record = ContainerRecord(**json.load(file))
+        record = ContainerRecord(**json.loads(read_regular(os.path.join(folder, NAME))))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     return record if isinstance(record.config, dict) and isinstance(record.name, str) else None

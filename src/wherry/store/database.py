@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from _thread import RLock
 
 from wherry.errors import RecordsLostError, StorageError
@@ -53,6 +54,9 @@ MIGRATIONS = {
 }
 # What only a store that is in use has something in.
 CONTENTS = ("blobs/sha256", "layers", "containers")
+# The database, SQLite's log of what is not in it yet, the index of that log (sqlite.org/walformat.html).
+LOG, INDEX = "-wal", "-shm"
+FILES = ("", LOG, INDEX)
 DAMAGE = (
     "malformed",
     "not a database",
@@ -130,6 +134,7 @@ class Database:
             raise RecordsLostError(f"the store's records are lost: {self.path} is missing or empty")
         self._refusal = None
         try:
+            self._refuse_strange_files()
             return self._ready(self._opened())
         except sqlite3.OperationalError as error:
             return self._only_read(error)
@@ -168,6 +173,42 @@ class Database:
         connection.execute("PRAGMA query_only=ON")
         self._refusal = error
         return connection
+
+    def _refuse_strange_files(self) -> None:
+        """SQLite would write its log even to a FIFO.  Raises RecordsLostError for a folder, a link and the
+        like; only the log's index is made again."""
+        import sqlite3
+
+        for end in ("", LOG):
+            if not _may_be(self.path + end, link=not end):
+                raise RecordsLostError(f"the store's records are lost: {self.path}{end} is not a file")
+        if not _may_be(self.path + INDEX):
+            try:
+                self._drop_strange_index()
+            except sqlite3.OperationalError as error:
+                message = f"the store's records cannot be used: {self.path}{INDEX} is not a file"
+                raise RecordsLostError(message) from error
+
+    def _drop_strange_index(self) -> None:
+        """Take away what lies in the place of the log's index, from which SQLite makes it again.
+
+        While any other process has the database open that fails: it may have the right one, and must not
+        be given two.  Raises sqlite3.OperationalError.
+        """
+        import sqlite3
+
+        from wherry.layers.remove import remove_tree
+
+        connection = sqlite3.connect(self.path, timeout=1, isolation_level=None)
+        try:
+            # In this mode SQLite needs no index, and no other process (sqlite.org/wal.html).
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            with contextlib.suppress(OSError):
+                remove_tree(self.path + INDEX)
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
 
     def _is_lost(self) -> bool:
         """Whether there is no database where there must be one.
@@ -210,6 +251,14 @@ def _statements(version: int) -> list[str]:
 def _is_empty(path: str) -> bool:
     try:
         return os.stat(path).st_size == 0
+    except FileNotFoundError:
+        return True
+
+
+def _may_be(path: str, *, link: bool = False) -> bool:
+    """Whether SQLite can take it for a file of its own, or make it; `link`: or a link to one."""
+    try:
+        return stat.S_ISREG(os.stat(path, follow_symlinks=link).st_mode)
     except FileNotFoundError:
         return True
 

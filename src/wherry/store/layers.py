@@ -10,14 +10,13 @@ kept.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from errno import EACCES
 
 from wherry.layers.remove import remove_tree
 from wherry.store.boot import DOUBT, came_from_disk, present_mark, tree_mark
-from wherry.store.temporary import delete, discard, move_away
+from wherry.store.temporary import delete, discard, move_away, put_in_place
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -227,14 +226,14 @@ class Layers:
         os.makedirs(self._links, mode=0o700, exist_ok=True)
         temporary = f"{self.link(diff_id)}.{os.getpid()}-{os.urandom(4).hex()}"
         os.symlink(_target(diff_id), temporary)
-        os.rename(temporary, self.link(diff_id))
+        put_in_place(temporary, self.link(diff_id), self._temporary)
 
     def drop_dangling(self) -> None:
         """Remove the links that lead to no tree, which a kill between link and record leaves."""
         for name in os.listdir(self._links):
-            if not os.path.isdir(f"{self._links}/{name}"):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(f"{self._links}/{name}")
+            path = f"{self._links}/{name}"
+            if not (os.path.islink(path) and os.path.isdir(path)):
+                remove_tree(path)
 
     def blobs(self, diff_id: str) -> list[LayerBlob]:
         return [
@@ -261,8 +260,7 @@ class Layers:
         with self._database.transaction():
             self._database.execute("DELETE FROM layer_blobs WHERE diff_id=?", diff_id)
             self._database.execute("DELETE FROM layers WHERE diff_id=?", diff_id)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.link(diff_id))
+        remove_tree(self.link(diff_id))
         discard(self.path(diff_id), self._temporary)
 
 

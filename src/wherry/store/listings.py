@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import stat
 
+from wherry.layers.remove import remove_tree
+from wherry.store.regular import read_regular
 from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING
 
@@ -62,8 +64,8 @@ class Listings:
         import zlib
 
         try:
-            with open(self.path(content), "rb") as file:
-                fields = zlib.decompress(file.read()).decode("utf-8", "surrogateescape").split("\0")
+            packed = read_regular(self.path(content))
+            fields = zlib.decompress(packed).decode("utf-8", "surrogateescape").split("\0")
             rows = zip(fields[::3], fields[1::3], fields[2::3], strict=False)
             return {name: (name, int(size), mark) for name, size, mark in rows}
         except (OSError, ValueError, zlib.error):
@@ -82,7 +84,7 @@ class Listings:
         if len(names) > MOST:
             paths = sorted((self.path(name) for name in names), key=os.path.getmtime)
             for path in paths[: len(paths) - MOST]:
-                os.unlink(path)
+                remove_tree(path)
 
 
 def _short(mark: str) -> str:

@@ -37,7 +37,7 @@ def attempt(path: str, how: int = ALONE) -> int | None:
 
 def attempt_existing(path: str, how: int = ALONE) -> int | None:
     """Lock a file or a folder that exists; nothing is made or written.  Raises FileNotFoundError."""
-    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         fcntl.flock(file, how | fcntl.LOCK_NB)
     except OSError as error:
@@ -77,9 +77,15 @@ def _lock(path: str, how: int) -> int | None:
 
 
 def _open(path: str) -> int:
+    flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        return os.open(path, flags, 0o600)
+    except IsADirectoryError:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a folder can be locked, too
     except OSError as error:
+        if error.errno == errno.ELOOP:  # it would lock, and write to, a file of somebody else's
+            os.unlink(path)
+            return os.open(path, flags, 0o600)
         if error.errno != errno.EROFS:
             raise
     # Where nothing can be written, nobody can take away what the lock is to keep; the folder stands for it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from wherry.layers.remove import remove_tree
 from wherry.store.collect import collect, referred_by_images
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -69,7 +70,7 @@ def remove(store: Store, items: Sequence[Item]) -> list[Item]:
             if not store.cache_mounts.remove(item.path):
                 continue
         else:
-            os.unlink(item.path)
+            remove_tree(item.path)
         gone.append(item)
     collect(store)
     return gone

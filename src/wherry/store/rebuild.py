@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import os
 
+from wherry.layers.remove import remove_tree
 from wherry.store.check_layers import HEX
 from wherry.store.collect import read_json
-from wherry.store.database import Database
+from wherry.store.database import FILES, Database
 from wherry.store.images import ImageRecord
 from wherry.store.layers import LayerBlob, LayerInfo, Layers
+from wherry.store.regular import read_regular
 from wherry.store.verify import unpack_blob
 from wherry.typed import TYPE_CHECKING
 
@@ -56,8 +58,9 @@ def rebuild(store: Store) -> str:
 def _put_in_place(store: Store, path: str) -> None:
     store.database.close()
     old = store.database.path
-    for end in ("", "-wal", "-shm"):
-        if os.path.exists(old + end):
+    for end in FILES:
+        if os.path.lexists(old + end):
+            remove_tree(f"{old}.lost{end}")
             os.rename(old + end, f"{old}.lost{end}")
     os.rename(path, old)
 
@@ -153,8 +156,7 @@ def _images(store: Store, database: Database) -> int:
 def _names(store: Store, database: Database) -> int:
     """Each name in index.json, for the image of its manifest, or for the index."""
     try:
-        with open(os.path.join(store.root, "index.json"), "rb") as file:
-            entries = json.load(file)["manifests"]
+        entries = json.loads(read_regular(os.path.join(store.root, "index.json")))["manifests"]
         found = [(str(e["annotations"][NOTE]), str(e["digest"])) for e in entries]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0

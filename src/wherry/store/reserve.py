@@ -9,6 +9,7 @@ import contextlib
 import os
 
 from wherry.store import locks
+from wherry.store.temporary import put_in_place
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def given_up_if_full(root: str, temporary: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if not os.path.exists(path):
+        if not os.path.isfile(path):
             _keep(path, temporary, min(SIZE, _room(root)))
 
 
@@ -39,7 +40,7 @@ def _keep(path: str, temporary: str, size: int) -> None:
         lock = locks.take(name)
         try:
             os.posix_fallocate(lock, 0, size)
-            os.rename(name, path)
+            put_in_place(name, path, temporary)
         except OSError:
             os.unlink(name)
         finally:

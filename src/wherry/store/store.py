@@ -200,7 +200,7 @@ def _releasing(lock: int) -> Iterator[None]:
 def _ends_an_object(path: str) -> bool:
     """Whether a JSON file is there and was written to its end; a power cut may leave it empty."""
     try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

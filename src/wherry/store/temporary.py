@@ -63,13 +63,36 @@ def write_file(parent: str, path: str, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(lock, view) :]
-        os.rename(name, path)
+        put_in_place(name, path, parent)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
     finally:
         locks.release(lock)
+
+
+def put_in_place(name: str, path: str, parent: str) -> None:
+    """Rename a file, also to where a folder has got into its place: no file can replace one.
+
+    What such a folder holds is not ours: it is moved to ``lost/`` beside `parent`.
+    """
+    try:
+        os.rename(name, path)
+    except IsADirectoryError:
+        _make_way(path, parent)
+        os.rename(name, path)
+
+
+def _make_way(folder: str, parent: str) -> None:
+    """Is idempotent, and two processes may do it at once."""
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            os.rmdir(folder)
+        except OSError:  # it holds something
+            lost = os.path.join(os.path.dirname(parent), "lost")
+            os.makedirs(lost, mode=0o700, exist_ok=True)
+            os.rename(folder, f"{lost}/{os.path.basename(folder)}-{os.urandom(6).hex()}")
 
 
 def discard(path: str, parent: str) -> None:
@@ -91,6 +114,9 @@ def move_away(path: str, parent: str) -> str:
 def delete(gone: str) -> None:
     """Delete what nobody looks for any more; one process at a time does it, others do not wait."""
     with contextlib.suppress(OSError):
+        if os.path.islink(gone):  # it cannot be locked, and is gone at once
+            os.unlink(gone)
+            return
         lock = locks.attempt_existing(gone)
         if lock is None:
             return

@@ -12,6 +12,7 @@ import json
 import os
 import time
 
+from wherry.store.regular import read_regular
 from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING
 
@@ -81,8 +82,7 @@ def hash_file(host: str) -> str:
 
 def _load(path: str) -> dict[str, Row]:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            value = json.loads(file.read())
+        value = json.loads(read_regular(path).decode("utf-8", "surrogateescape"))
         if value["version"] == VERSION:
             rows: dict[str, Row] = value["files"]
             return rows
