@@ -32,6 +32,32 @@ def enter_if_needed() -> None:
     _restart(_ranges("/etc/subuid"), _ranges("/etc/subgid"))
 
 
+def enter_that_of(pid: int) -> None:
+    """As enter_if_needed(), into the namespace that a process of the same user is in.
+
+    From one of our own, its sibling, nothing of that process could be entered or looked at: only who is in
+    the namespace, or owns it and is in its parent, has rights over it (user_namespaces(7)).
+    """
+    if os.geteuid() == 0 or inside():
+        return
+    try:
+        namespace = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:  # it has just ended
+        return enter_if_needed()
+    parent = os.getpid()
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        try:
+            _die_with(parent)
+            linux.setns(namespace, linux.CLONE_NEWUSER)
+            linux.unshare(linux.CLONE_NEWNS)
+            _begin_again()
+        finally:
+            os._exit(125)
+    _pass_on(child)
+
+
 def _ranges(path: str) -> list[tuple[int, int]]:
     """(first, count) of this user's rows, by name or by number.  Raises SandboxError without one."""
     import pwd
@@ -90,9 +116,7 @@ def _restart(uids: list[tuple[int, int]], gids: list[tuple[int, int]]) -> NoRetu
 
 def _child(parent: int, ready: int, mapped: int) -> NoReturn:
     try:
-        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(137)
+        _die_with(parent)
         try:
             linux.unshare(linux.CLONE_NEWUSER | linux.CLONE_NEWNS)
         except OSError as error:
@@ -101,16 +125,27 @@ def _child(parent: int, ready: int, mapped: int) -> NoReturn:
         os.close(ready)
         if os.read(mapped, 1) != b"1":
             os._exit(125)
-        os.setgroups([])
-        os.setresgid(0, 0, 0)
-        os.setresuid(0, 0, 0)
-        # Becoming another user forgot the death signal.
-        linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.umask(umask.callers())
-        env = {**os.environ, MARK: "1"}
-        os.execve(sys.executable, [sys.executable, "-m", "wherry", *sys.argv[1:]], env)  # noqa: S606
+        _begin_again()
     finally:
         os._exit(125)
+
+
+def _die_with(parent: int) -> None:
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(137)
+
+
+def _begin_again() -> NoReturn:
+    """As root of the namespace that this process is in now."""
+    os.setgroups([])
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    # Becoming another user forgot the death signal.
+    linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.umask(umask.callers())
+    env = {**os.environ, MARK: "1"}
+    os.execve(sys.executable, [sys.executable, "-m", "wherry", *sys.argv[1:]], env)  # noqa: S606
 
 
 def _map(tool: str, child: int, own: int, ranges: list[tuple[int, int]]) -> None:

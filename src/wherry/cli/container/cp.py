@@ -30,7 +30,6 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.containers.state import lookup
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     source, target = (_split(word) for word in options.args)
@@ -39,14 +38,31 @@ def run(options: Options) -> int:
             "copying between containers is not supported" if source[0] else "must specify a container",
             hint="wherry cp CONTAINER:PATH PATH, or the other way round",
         )
-    enter_if_needed()
+    name = source[0] or target[0] or ""
+    _enter(name)
     store = Store.open()
-    record = lookup(store, source[0] or target[0] or "")
+    record = lookup(store, name)
     if source[0] is not None:
         _out(store, record, source[1], target[1], options)
     else:
         _in(store, record, source[1], target[1], options)
     return 0
+
+
+def _enter(name: str) -> None:
+    """A plain user's namespace, if one is needed: that of the container, while it runs."""
+    from wherry.containers.state import find
+    from wherry.sandbox.userns import enter_if_needed, enter_that_of, inside
+    from wherry.store import Store
+
+    if os.geteuid() == 0 or inside():
+        return
+    store = Store.open()
+    record = find(store, name)
+    store.database.close()
+    if record is not None and record.status == "running" and record.pid:
+        enter_that_of(record.pid)
+    enter_if_needed()
 
 
 def _split(word: str) -> tuple[str | None, str]:

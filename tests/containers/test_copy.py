@@ -1,0 +1,63 @@
+"""cp by a plain user, whose containers run in user namespaces of their own."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.plain import PLAIN
+from support.ways import by_plain_user
+from support.wherry import Wherry
+
+pytestmark = pytest.mark.root
+SLEEP = ("sh", "-c", "echo inside > /inside; chown 7:7 /inside; while :; do sleep 0.05; done")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="wherry-copy-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["crun", "runc"])
+def plain(request: pytest.FixtureRequest, bb: Wherry, folder: Path) -> Iterator[Wherry]:
+    """The command of a plain user with a container ``box`` that runs."""
+    wherry = by_plain_user(folder, bb, request.param)
+    wherry("run", "-d", "--name", "box", "bb", *SLEEP)
+    yield wherry
+    wherry("rm", "-f", "box")
+
+
+def test_a_plain_user_copies_into_a_container_that_runs(plain: Wherry, folder: Path) -> None:
+    (folder / "put").mkdir()
+    (folder / "put/file").write_text("put")
+    (folder / "put/file").chmod(0o644)
+    plain("cp", str(folder / "put"), "box:/put")
+    assert plain("cp", "box:/put/file", "-").count("put") >= 1
+    plain("stop", "-t", "0", "box")
+    with tarfile.open(fileobj=io.BytesIO(plain("cp", "box:/put/file", "-").encode())) as tar:
+        member = tar.getmembers()[0]
+        assert (member.name, member.uid, member.gid, member.size) == ("file", 0, 0, 3)
+
+
+def test_a_plain_user_copies_out_of_a_container_that_runs(plain: Wherry, folder: Path) -> None:
+    home = folder / "home"
+    plain("cp", "box:/inside", str(home / "mine"))
+    assert (home / "mine").read_text() == "inside\n"
+    assert os.stat(home / "mine").st_uid == PLAIN
+    plain("cp", "-a", "box:/inside", str(home / "theirs"))
+    assert os.stat(home / "theirs").st_uid not in (0, 7, PLAIN)  # the subordinate id of the container's 7
+
+
+def test_a_name_that_is_no_container_is_said_as_ever(plain: Wherry, folder: Path) -> None:
+    assert "No such container: none" in plain.fails("cp", "none:/x", str(folder / "home/x"), code=1)
+    assert "Could not find the file /none in container box" in plain.fails("cp", "box:/none", "-", code=1)
