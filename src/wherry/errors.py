@@ -141,3 +141,19 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     if not found:
         return None
     return next(k for k in known if k.lower() == found[0])
+
+
+def from_os(error: OSError) -> WherryError:
+    """The errors of the machine itself, in the words of the product."""
+    import errno
+
+    where = f" {error.filename!r}" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return WherryError(
+            f"no space left on device{': writing' + where if where else ''}",
+            hint="nothing finished was lost; free some space (wherry rmi, rm) and run it again",
+        )
+    hint = None
+    if error.errno in (errno.EACCES, errno.EPERM):
+        hint = "check the owner and the mode, or give a folder of your own with --root DIR"
+    return WherryError(f"{error.strerror or error}{where}", hint=hint)

@@ -15,7 +15,7 @@ from wherry.cli.core.flags import Command, Flag, help_text, parse
 from wherry.cli.core.output import OutputError, settle, shown_streams
 from wherry.cli.core.printable import printable, width
 from wherry.cli.core.surroundings import fix_surroundings
-from wherry.errors import DockerfileError, StepError, UsageError, WherryError, nearest
+from wherry.errors import DockerfileError, StepError, UsageError, WherryError, from_os, nearest
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _main(words: list[str]) -> int:
     except Exception as error:
         if debug:
             raise
-        report(_os_error(error) if isinstance(error, OSError) else _fault(error))
+        report(from_os(error) if isinstance(error, OSError) else _fault(error))
         return 1
 
 
@@ -203,19 +203,3 @@ def _fault(error: Exception) -> WherryError:
     return WherryError(
         f"{type(error).__name__}: {error}", hint="this is a fault of wherry's own; --debug shows where"
     )
-
-
-def _os_error(error: OSError) -> WherryError:
-    """The errors of the machine itself, in the words of the product."""
-    import errno
-
-    where = f" {error.filename!r}" if error.filename else ""
-    if error.errno == errno.ENOSPC:
-        return WherryError(
-            f"no space left on device{': writing' + where if where else ''}",
-            hint="nothing finished was lost; free some space (wherry rmi, rm) and run it again",
-        )
-    hint = None
-    if error.errno in (errno.EACCES, errno.EPERM):
-        hint = "check the owner and the mode, or give a folder of your own with --root DIR"
-    return WherryError(f"{error.strerror or error}{where}", hint=hint)

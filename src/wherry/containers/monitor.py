@@ -11,7 +11,7 @@ import time
 from wherry.containers.log import LogWriter, log_path
 from wherry.containers.state import last_words, reserve_last_words, take_lock
 from wherry.containers.volumes import container_mounts
-from wherry.errors import ConflictError, SandboxError, StorageError, WherryError
+from wherry.errors import ConflictError, SandboxError, StorageError, WherryError, from_os
 from wherry.images.view import layer_paths
 from wherry.oci.config import DEFAULT_PATH
 from wherry.sandbox.choose import choose
@@ -66,11 +66,20 @@ def run_here(
         code = error.exit_code
         raise
     finally:
-        finished = time.time()
-        last_words(lock, code, finished)
-        _write_down(store, record, status="exited", exit_code=code, finished=finished, pid=0)
-        locks.release(lock)
+        try:
+            _end(store, record, lock, code)
+        finally:
+            locks.release(lock)
     return code
+
+
+def _end(store: Store, record: ContainerRecord, lock: int, code: int) -> None:
+    """Write down how it ended; with ``--rm`` the container goes."""
+    finished = time.time()
+    last_words(lock, code, finished)
+    _write_down(store, record, status="exited", exit_code=code, finished=finished, pid=0)
+    if record.config["rm"]:
+        store.containers.remove(record.id)
 
 
 def _remove_bundles(folder: str) -> None:
@@ -293,11 +302,12 @@ def start_detached(store: Store, record: ContainerRecord) -> None:
     store.database.close()
     child = os.fork()
     if child == 0:
-        _monitor(store, record, reader, writer)
+        os.close(reader)
+        _monitor(store, record, _Answer(writer))
     os.close(writer)
     os.waitpid(child, 0)
-    with open(reader, "rb") as answer:
-        said = answer.read().decode("utf-8", "replace")
+    with open(reader, "rb") as file:
+        said = file.read().decode("utf-8", "replace")
     if said == "ok":
         return
     code, _, message = said.partition("\n")
@@ -306,37 +316,42 @@ def start_detached(store: Store, record: ContainerRecord) -> None:
     raise error
 
 
-def _monitor(store: Store, record: ContainerRecord, reader: int, writer: int) -> None:
+class _Answer:
+    """What a monitor tells who started it, once: later its pipe's number may be another file's."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe: int | None = pipe
+
+    def give(self, text: str) -> None:
+        if self._pipe is not None:
+            pipe, self._pipe = self._pipe, None
+            with contextlib.suppress(OSError):
+                os.write(pipe, text.encode("utf-8", "replace"))
+            os.close(pipe)
+
+
+def _monitor(store: Store, record: ContainerRecord, answer: _Answer) -> None:
     """The monitor's whole life.  Does not return."""
     try:
-        os.close(reader)
         os.setsid()
         if os.fork():
             os._exit(0)
         null = os.open(os.devnull, os.O_RDWR)
         for number in (0, 1, 2):
             os.dup2(null, number)
-
-        def started() -> None:
-            os.write(writer, b"ok")
-            os.close(writer)
-
-        run_here(store, record, attached=False, started=started)
-        finish(store, record)
-    except WherryError as error:
-        hint = f"\nhint: {error.hint}" if error.hint else ""
-        os.write(writer, f"{error.exit_code}\n{error.message}{hint}".encode())
-        finish(store, record)
+        run_here(store, record, attached=False, started=lambda: answer.give("ok"))
     except BaseException as error:
-        try:
-            os.write(writer, f"125\n{error}".encode())
-        except OSError:
-            pass
+        answer.give(_failure(error))
     finally:
         os._exit(0)
 
 
-def finish(store: Store, record: ContainerRecord) -> None:
-    """``--rm``: the container goes when it has ended."""
-    if record.config["rm"]:
-        store.containers.remove(record.id)
+def _failure(error: BaseException) -> str:
+    """The exit code, and below it what is said."""
+    if isinstance(error, OSError):
+        error = from_os(error)
+        error.exit_code = UNSTARTED
+    if not isinstance(error, WherryError):
+        return f"{UNSTARTED}\n{type(error).__name__}: {error}"
+    hint = f"\nhint: {error.hint}" if error.hint else ""
+    return f"{error.exit_code}\n{error.message}{hint}"

@@ -8,6 +8,7 @@ import signal
 from wherry.containers.state import held_still, refreshed, wait_unlocked
 from wherry.errors import ConflictError
 from wherry.oci.signals import parse_signal
+from wherry.sandbox.supervise import end_of
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def send(store: Store, record: ContainerRecord, number: int) -> None:
             f"Cannot kill container: {record.id[:12]}: Container {record.id[:12]} is not running"
         )
     try:
-        os.kill(current.pid, number)
+        os.kill(end_of(current.pid) if number == signal.SIGKILL else current.pid, number)
     except ProcessLookupError:
         pass
 

@@ -15,7 +15,7 @@ from wherry.sandbox.devices import mount_nodes
 from wherry.sandbox.files import container_files
 from wherry.sandbox.programs import find_program
 from wherry.sandbox.spec import Machine, runtime_config
-from wherry.sandbox.supervise import Supervised, children, in_pid_namespace
+from wherry.sandbox.supervise import Supervised, children, in_pid_namespace, status_numbers
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -133,12 +133,7 @@ def _capabilities() -> int:
 
 def _is_first(pid: int) -> bool:
     """Whether a process is number 1 of its PID namespace (proc_pid_status(5), NSpid)."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            numbers = next((line for line in file if line.startswith("NSpid:")), "")
-    except OSError:
-        return False
-    return numbers.split()[-1:] == ["1"]
+    return status_numbers(pid, "NSpid:")[-1:] == [1]
 
 
 def _freeze_cgroups() -> None:

@@ -78,6 +78,27 @@ def children(pid: int) -> list[int]:
     return sorted(found)
 
 
+def end_of(first: int) -> int:
+    """The process with whose end a container ends at once, given its first one: that, or the runtime that
+    is PID 1 of the namespace around it.
+
+    A runtime that is still starting the container would complain of its end, in the container's output.
+    """
+    parent = status_numbers(first, "PPid:")
+    inside, around = status_numbers(first, "NSpid:"), status_numbers(parent[0], "NSpid:") if parent else []
+    return parent[0] if around[-1:] == [1] and len(around) == len(inside) - 1 else first
+
+
+def status_numbers(pid: int, field: str) -> list[int]:
+    """The numbers of a line of proc_pidstatus_numbers(5); none where the process is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            line = next((line for line in file if line.startswith(field)), "")
+    except OSError:
+        return []
+    return [int(word) for word in line.split()[1:]]
+
+
 def exit_code(status: int) -> int:
     """A wait status in the shell's (and Docker's) numbers."""
     code = os.waitstatus_to_exitcode(status)

@@ -39,11 +39,12 @@ def enter_that_of(pid: int) -> None:
     the namespace, or owns it and is in its parent, has rights over it (user_namespaces(7)).
     """
     if os.geteuid() == 0 or inside():
-        return
+        return None
     try:
         namespace = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:  # it has just ended
-        return enter_if_needed()
+        enter_if_needed()
+        return
     parent = os.getpid()
     sys.stdout.flush()
     child = os.fork()

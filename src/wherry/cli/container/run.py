@@ -20,7 +20,7 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.containers.create import create
-    from wherry.containers.monitor import finish, run_here, start_detached
+    from wherry.containers.monitor import run_here, start_detached
     from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
@@ -46,7 +46,4 @@ def run(options: Options) -> int:
         start_detached(store, record)
         print(record.id)
         return 0
-    try:
-        return run_here(store, record, attached=True)
-    finally:
-        finish(store, record)
+    return run_here(store, record, attached=True)

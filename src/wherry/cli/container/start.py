@@ -18,7 +18,7 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.cli.core.each import each
-    from wherry.containers.monitor import finish, run_here, start_detached
+    from wherry.containers.monitor import run_here, start_detached
     from wherry.containers.state import lookup
     from wherry.errors import UsageError
     from wherry.sandbox.userns import enter_if_needed
@@ -30,11 +30,7 @@ def run(options: Options) -> int:
     enter_if_needed()
     store = Store.open()
     if attach:
-        record = lookup(store, options.args[0])
-        try:
-            return run_here(store, record, attached=True)
-        finally:
-            finish(store, record)
+        return run_here(store, lookup(store, options.args[0]), attached=True)
 
     def start(name: str) -> None:
         record = lookup(store, name)

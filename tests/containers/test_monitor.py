@@ -1,0 +1,94 @@
+"""What stands by a container says what went wrong in wherry's words, and removes only what is its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from support.wherry import Wherry
+from wherry.containers.monitor import _Answer
+from wherry.sandbox.supervise import children, end_of
+
+SLEEP = ("sh", "-c", "while :; do sleep 0.05; done")
+
+
+def in_the_way(bb: Wherry) -> Path:
+    """A file where the one container needs a folder."""
+    (container,) = (bb.root / "containers").iterdir()
+    (container / "upper").write_text("")
+    return container
+
+
+@pytest.mark.parametrize("words", [("start", "box"), ("start", "-a", "box")])
+def test_an_error_of_the_machine_at_the_start_is_said_as_any_other(bb: Wherry, words: tuple[str]) -> None:
+    bb("create", "--name", "box", "bb", "true")
+    container = in_the_way(bb)
+    said = bb.fails(*words)
+    assert "[Errno" not in said
+    assert said.startswith("error: ") and f"{container}/upper" in said
+
+
+def test_a_container_that_is_to_go_goes_when_it_could_not_be_started_either(bb: Wherry) -> None:
+    bb("create", "--rm", "--name", "box", "bb", "true")
+    in_the_way(bb)
+    bb.fails("start", "box")
+    deadline = time.monotonic() + 10
+    while bb("ps", "-aq") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert bb("ps", "-aq") == ""
+    assert os.listdir(bb.root / "containers") == []
+
+
+def test_to_start_a_running_container_again_does_not_take_it_away(bb: Wherry) -> None:
+    bb("run", "-d", "--rm", "--name", "box", "bb", *SLEEP)
+    assert "is already running" in bb.fails("start", "-a", "box")
+    assert bb("ps", "--format", "{{.Names}}") == "box"
+    assert len(os.listdir(bb.root / "containers")) == 1
+    bb("kill", "box")
+
+
+def test_who_started_it_is_answered_once_and_nobody_else(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    answer = _Answer(writer)
+    answer.give("ok")
+    other = os.open(tmp_path / "other", os.O_CREAT | os.O_WRONLY)
+    assert other == writer  # the number is another file's by now
+    answer.give("125\nan error that came later")
+    os.close(other)
+    assert os.read(reader, 100) == b"ok"
+    os.close(reader)
+    assert (tmp_path / "other").read_bytes() == b""
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("runtimes", [0, 1])
+def test_a_container_is_killed_with_the_runtime_that_may_still_start_it(runtimes: int) -> None:
+    words = [*["unshare", "--pid", "--fork"] * (1 + runtimes), "sleep", "60"]
+    supervisor = subprocess.Popen(words)
+    try:
+        pids = [supervisor.pid]
+        deadline = time.monotonic() + 10
+        while len(pids) < 2 + runtimes and time.monotonic() < deadline:
+            pids = [supervisor.pid]
+            while below := children(pids[-1]):
+                pids.append(below[0])
+        assert end_of(pids[-1]) == pids[1]
+        os.kill(pids[1], 9)
+        assert supervisor.wait(10) != 0
+        assert not os.path.exists(f"/proc/{pids[-1]}")
+    finally:
+        supervisor.kill()
+        supervisor.wait()
+
+
+def test_a_killed_container_has_dockers_exit_code(bb: Wherry) -> None:
+    bb("run", "-d", "--name", "box", "bb", *SLEEP)
+    bb("kill", "box")
+    deadline = time.monotonic() + 10
+    while bb("ps", "-q") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert bb("inspect", "--format", "{{.State.ExitCode}}", "box") == "137"
