@@ -44,7 +44,11 @@ def enter_that_of(pid: int) -> None:
         namespace = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:  # it has just ended
         enter_if_needed()
-        return
+    else:
+        _join(namespace)
+
+
+def _join(namespace: int) -> NoReturn:
     parent = os.getpid()
     sys.stdout.flush()
     child = os.fork()
