@@ -39,7 +39,7 @@ def enter_that_of(pid: int) -> None:
     the namespace, or owns it and is in its parent, has rights over it (user_namespaces(7)).
     """
     if os.geteuid() == 0 or inside():
-        return None
+        return
     try:
         namespace = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:  # it has just ended
