@@ -359,6 +359,30 @@ def test_every_command_that_reads_works_on_a_read_only_store(bb: Wherry, wal: bo
     assert "other" not in bb("images")
 
 
+UNTRUSTED = ("save -o {out}/x.tar img", "cp box:/one {out}/one", "history img")
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("way", ["read-only", "full"])
+def test_a_layer_that_must_be_verified_first_is_read_where_nothing_can_be_written(
+    wherry: Wherry, tmp_path: Path, way: str
+) -> None:
+    build_two_layers(wherry, tmp_path / "c")
+    wherry("create", "--name", "box", "img", "true")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    read = "".join(f'timeout 60 "$@" --root {copy}/s {w.format(out=tmp_path)}; ' for w in UNTRUSTED)
+    use_up = {"read-only": "mount -o remount,ro copy {}", "full": "cat /dev/zero >{}/z || :"}[way]
+    script = f"mount -t tmpfs -o size=8m copy {copy}; cp -a $0 {copy}/s; {use_up.format(copy)}; {read}"
+    done = in_a_mount_namespace(wherry, script)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert (tmp_path / "one").read_text() == "one" * 1000
+    wherry("rm", "box")
+    wherry("rmi", "img")
+    wherry("load", "-i", str(tmp_path / "x.tar"))
+    assert wherry("system", "check") == "nothing is wrong"
+
+
 @pytest.mark.root
 def test_every_command_that_reads_works_on_a_full_disk_and_one_that_writes_says_so(bb: Wherry) -> None:
     bb("create", "--name", "box", "bb", "true")

@@ -105,7 +105,7 @@ class BlobWriter:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._path = os.path.join(blobs._temporary, f"{os.getpid()}-{os.urandom(6).hex()}.blob")
-        self._file = locks.take(self._path)
+        self._file = locks.create(self._path)
         self._hash = hashlib.sha256()
         self.size = 0
 

@@ -10,10 +10,12 @@ kept.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from errno import EACCES
 
+from wherry.errors import StorageError
 from wherry.layers.remove import remove_tree
 from wherry.store.boot import DOUBT, came_from_disk, present_mark, tree_mark
 from wherry.store.temporary import delete, discard, move_away, put_in_place
@@ -148,12 +150,15 @@ class Layers:
             return record if self.verify(record).whole else None
 
     def verify(self, record: LayerRecord) -> Verdict:
-        """Compare a tree with its diff ID; a wrong one is replaced where a blob gives it again."""
-        from wherry.store.temporary import temporary_folder
+        """Compare a tree with its diff ID; a wrong one is replaced where a blob gives it again.
+
+        Where nothing can be written a right one is right all the same, and will be verified again.
+        """
+        from wherry.store.temporary import scratch_folder
         from wherry.store.verify import verify
 
         diff_id = record.info.diff_id
-        with temporary_folder(self._temporary) as temporary:
+        with scratch_folder(self._temporary) as temporary:
             known = self.blobs(diff_id)
             verdict = verify(self.path(diff_id), diff_id, record.packed, self._blobs, known, temporary)
             if verdict.again:
@@ -163,9 +168,10 @@ class Layers:
             durable = not verdict.again and came_from_disk(record.mark, self.present)
             mark = tree_mark(self.path(diff_id)) if durable else self.present
             self.make_link(diff_id)
-            self._database.execute(
-                "UPDATE layers SET mark=?, packed=? WHERE diff_id=?", mark, verdict.packed, diff_id
-            )
+            with contextlib.suppress(StorageError):
+                self._database.execute(
+                    "UPDATE layers SET mark=?, packed=? WHERE diff_id=?", mark, verdict.packed, diff_id
+                )
         return verdict
 
     def _replace(self, tree: str, diff_id: str) -> str:

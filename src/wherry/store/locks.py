@@ -27,6 +27,14 @@ def take(path: str, how: int = ALONE) -> int:
     return lock
 
 
+def create(path: str) -> int:
+    """Lock a file of a name that nobody else has; what is written to its descriptor is in the file."""
+    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fcntl.flock(file, ALONE)
+    _held.add(file)
+    return file
+
+
 def attempt(path: str, how: int = ALONE) -> int | None:
     """Like take(), without waiting: None while others have it."""
     try:
@@ -63,10 +71,10 @@ def held() -> Iterable[int]:
 
 def _lock(path: str, how: int) -> int | None:
     """None where the file's name was taken away before we had the lock: it stands for nothing any more."""
-    file = _open(path)
+    file, named = _open(path)
     try:
         fcntl.flock(file, how)
-        if not os.fstat(file).st_nlink:
+        if named and not os.fstat(file).st_nlink:
             os.close(file)
             return None
     except BaseException:
@@ -76,17 +84,21 @@ def _lock(path: str, how: int) -> int | None:
     return file
 
 
-def _open(path: str) -> int:
+def _open(path: str) -> tuple[int, bool]:
+    """A descriptor, and whether it is that of the name."""
     flags = os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        return os.open(path, flags, 0o600)
+        return os.open(path, flags, 0o600), True
     except IsADirectoryError:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # a folder can be locked, too
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC), True  # a folder can be locked, too
     except OSError as error:
         if error.errno == errno.ELOOP:  # it would lock, and write to, a file of somebody else's
             os.unlink(path)
-            return os.open(path, flags, 0o600)
+            return os.open(path, flags, 0o600), True
         if error.errno != errno.EROFS:
             raise
-    # Where nothing can be written, nobody can take away what the lock is to keep; the folder stands for it.
-    return os.open(os.path.dirname(path), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), True
+    except FileNotFoundError:
+        # Nobody has it, and here nobody can take away what it is to keep: a file of our own stands for it.
+        return os.memfd_create("lock", os.MFD_CLOEXEC), False

@@ -30,7 +30,7 @@ def temporary_folder(parent: str) -> Iterator[str]:
     """A fresh empty folder in `parent`, removed at the end, swept later if the process is killed."""
     name = _fresh(parent)
     # The lock exists, held, before the folder does: a sweep never sees a folder of a living process free.
-    lock = locks.take(name + ".lock")
+    lock = locks.create(name + ".lock")
     try:
         os.mkdir(name, 0o700)
         yield name
@@ -58,7 +58,7 @@ def scratch_folder(parent: str) -> Iterator[str]:
 def write_file(parent: str, path: str, data: bytes) -> None:
     """Give a file these bytes.  Is atomic: whatever happens, it has the old ones or the new ones."""
     name = _fresh(parent) + ".new"
-    lock = locks.take(name)
+    lock = locks.create(name)
     try:
         view = memoryview(data)
         while view:
@@ -169,7 +169,8 @@ def hold(path: str, wait: Callable[[bool], None]) -> Iterator[None]:
     try:
         yield
     finally:
-        os.unlink(path)
+        with contextlib.suppress(OSError):  # where nothing can be written there is none
+            os.unlink(path)
         locks.release(lock)
 
 
