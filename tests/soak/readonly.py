@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.soak.archive import Wrong
 from tests.soak.command import Outcome, Wherry, Who
 from tests.soak.commands import Command, all_commands
+from tests.soak.corrupt import remove_unnamed
 from tests.soak.kill import complaint
 from tests.soak.ledger import read_ledger
 from tests.soak.model import Broken, Model, must, save
@@ -97,15 +98,24 @@ class ReadOnly:
         if checked.returncode > FSCK_MENDED:
             return [f"the file system is not whole: {checked.stdout.decode()[-300:]}"]
         _mount(image, mount)
-        faults = complaint(wherry.run("images"))
+        faults = complaint(wherry.run("images")) + self._heal(wherry)
         faults += complaint(wherry.run(*command.words), command.again)
         known = {name: {tree} for name, tree in self.model.trees.items()}
         names = set(read_ledger(wherry.root).names) & set(known)
         faults += wrong_contents(wherry, names, known)
         for name in read_ledger(wherry.root).containers:
             faults += complaint(wherry.run("rm", "-f", name))
+        faults += remove_unnamed(wherry)
         faults += complaint(wherry.run("prune", "-af"))
         return faults + left_behind(wherry.root) + outside(wherry)
+
+    def _heal(self, wherry: Wherry) -> list[str]:
+        """As after a power cut, what the command had just written may be empty, and layers that it made
+        again with it: that is refused, and made right by those who can."""
+        inputs = self.model.inputs
+        wherry.run("system", "check", "--repair")
+        words = [("load", "-q", "-i", inputs.archive), ("build", "-q", "-t", "app", inputs.context("app"))]
+        return [fault for each in words for fault in complaint(wherry.run(*each))]
 
 
 def _end_all(root: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from support.wherry import Wherry
+from wherry.store import Store
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
 
@@ -197,3 +199,24 @@ W ps -a --format '{{.Names}} {{.Status}}' --filter name=other
 """
     ends, other = on_a_disk(busybox_store, tmp_path, script)[-2:]
     assert ends.startswith("ends Exited (137)") and other.startswith("other Exited (0)")
+
+
+def test_where_the_logs_index_was_cut_off_while_it_was_written_the_records_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite gives up after some seconds with "locking protocol" where it can neither use nor mend that."""
+    store = Store.open(str(tmp_path / "s"))
+    store.cache.put("key", "value", {})
+    store.database.close()
+
+    def refuse(connection: sqlite3.Connection) -> sqlite3.Connection:
+        connection.close()
+        error = sqlite3.OperationalError("locking protocol")
+        error.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
+        raise error
+
+    monkeypatch.setattr(store.database, "_ready", refuse)
+    assert store.cache.values() == {"value"}
+    monkeypatch.undo()
+    store.database.close()
+    assert store.cache.values() == {"value"}
