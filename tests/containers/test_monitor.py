@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -12,6 +13,7 @@ import pytest
 from support.wherry import Wherry
 from wherry.containers.monitor import _Answer
 from wherry.sandbox.supervise import children, end_of
+from wherry.store import Store
 
 SLEEP = ("sh", "-c", "while :; do sleep 0.05; done")
 
@@ -92,3 +94,18 @@ def test_a_killed_container_has_dockers_exit_code(bb: Wherry) -> None:
     while bb("ps", "-q") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert bb("inspect", "--format", "{{.State.ExitCode}}", "box") == "137"
+
+
+def test_the_beginning_of_several_ids_may_be_an_images_name(bb: Wherry) -> None:
+    bb("create", "--name", "box", "bb", "true")
+    store = Store(str(bb.root))
+    box = store.containers.by_name("box")
+    assert box is not None
+    for number in "12":
+        store.containers.add(box._replace(id=f"bb{number * 62}", name=f"box{number}"))
+    store.database.close()
+    assert json.loads(bb("inspect", "bb"))[0]["RepoTags"] == ["bb:latest"]
+    assert "beginning of 2" in bb.fails("inspect", "--type", "container", "bb", code=1)
+    bb("tag", "bb", "other")
+    bb("rmi", "bb")
+    assert "beginning of 2" in bb.fails("inspect", "bb", code=1)

@@ -154,3 +154,24 @@ def test_a_lock_whose_file_was_taken_away_is_none(tmp_path: Path) -> None:
     os.waitpid(child, 0)
     os.close(reader)
     os.close(writer)
+
+
+def test_a_file_that_a_sweep_takes_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(str(tmp_path / "s"))
+    path = Path(store.temporary, "1-abc.new")
+    lock_it = locks.fcntl.flock
+    sweeps = iter([True, True])
+
+    def swept_first(file: int, how: int) -> None:
+        if how == locks.ALONE and next(sweeps, False):
+            path.unlink()
+        lock_it(file, how)
+
+    monkeypatch.setattr(locks.fcntl, "flock", swept_first)
+    lock = locks.create(str(path))
+    os.write(lock, b"mine")
+    assert path.read_bytes() == b"mine"
+    assert locks.attempt(str(path)) is None
+    locks.release(lock)

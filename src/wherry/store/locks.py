@@ -29,10 +29,13 @@ def take(path: str, how: int = ALONE) -> int:
 
 def create(path: str) -> int:
     """Lock a file of a name that nobody else has; what is written to its descriptor is in the file."""
-    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    fcntl.flock(file, ALONE)
-    _held.add(file)
-    return file
+    while True:
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(file, ALONE)
+        if os.fstat(file).st_nlink:
+            _held.add(file)
+            return file
+        os.close(file)  # a sweep was quicker, and took it for what a killed process left
 
 
 def attempt(path: str, how: int = ALONE) -> int | None:

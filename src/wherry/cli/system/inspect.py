@@ -47,11 +47,16 @@ def run(options: Options) -> int:
 
 
 def _find(store: Store, name: str, kind: str | None) -> dict[str, Any]:
-    """A container first, then an image, as Docker looks them up."""
+    """A container first, then an image, as Docker looks them up; but what may be the beginning of several
+    containers' ids, as ``bb`` may, can be an image's whole name."""
+    ambiguous: NotFoundError | None = None
     if kind != "image":
         from wherry.containers.view import container_json, find
 
-        record = find(store, name)
+        try:
+            record = find(store, name)
+        except NotFoundError as error:
+            ambiguous, record = error, None
         if record is not None:
             return container_json(store, record)
     if kind != "container":
@@ -61,5 +66,7 @@ def _find(store: Store, name: str, kind: str | None) -> dict[str, Any]:
         image = view.find(store, name)
         if image is not None:
             return image_json(image)
+    if ambiguous is not None:
+        raise ambiguous
     shown = kind or "object"
     raise NotFoundError(f"No such {shown}: {name}", hint="see wherry images and wherry ps -a")
