@@ -29,6 +29,7 @@ import time
 BLOCK = 4096
 MOST_WRITES, LONGEST = 60, 1.0  # a cut comes after so many more writes, or seconds
 MAX_WRITE = 1 << 17
+CLONE_NEWNS = 0x00020000
 HEADER = struct.Struct("<IIQQIIIHH")
 ATTRIBUTES = struct.Struct("<QQQQQQIIIIIIIIII")
 LOOKUP, FORGET, GETATTR, SETATTR, OPEN, READ, WRITE = 1, 2, 3, 4, 14, 15, 16
@@ -90,6 +91,10 @@ class Server:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.mount(b"logdisk", folder.encode(), b"fuse", 0, options):
             raise OSError(ctypes.get_errno(), "mount", folder)
+        # The last process of a mount namespace ends only when its file systems are written back.  If that were
+        # this one, and killed, it would wait for its own answers for ever.
+        if libc.unshare(CLONE_NEWNS):
+            raise OSError(ctypes.get_errno(), "unshare")
 
     def answer(self) -> bool:
         """One request.  False when it was unmounted."""

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 from tests.soak.logdisk import BLOCK, Disk
+
+from support.checkout import ROOT
 
 
 def block(number: int) -> bytes:
@@ -33,3 +40,24 @@ def test_a_flush_leaves_nothing_that_may_be_lost() -> None:
     for seed in range(20):
         left, kept, unsafe = disk.remainder(str(seed))
         assert (kept, unsafe) == (0, 0) and bytes(left) == bytes(BLOCK) + block(7)
+
+
+INSIDE = """
+import os, subprocess, sys
+folder = sys.argv[1]
+words = [sys.executable, "-m", "tests.soak.logdisk", folder, "8192"]
+server = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+server.stdout.readline()
+print(os.stat(f"{folder}/disk").st_size)
+print(os.readlink(f"/proc/{server.pid}/ns/mnt") != os.readlink("/proc/self/ns/mnt"))
+server.kill()
+server.wait()
+"""
+
+
+@pytest.mark.root
+def test_the_file_systems_above_it_are_not_the_servers_to_write_back(tmp_path: Path) -> None:
+    """Killed as the last process of their namespace, it would wait for itself for ever."""
+    words = ["unshare", "--mount", sys.executable, "-c", INSIDE, str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.split() == ["8192", "True"], done.stderr
