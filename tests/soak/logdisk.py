@@ -91,7 +91,7 @@ class Server:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.mount(b"logdisk", folder.encode(), b"fuse", 0, options):
             raise OSError(ctypes.get_errno(), "mount", folder)
-        # The last process of a mount namespace ends only when its file systems are written back.  If that were
+        # The last process of a mount namespace ends only when its file systems are written back.  Were that
         # this one, and killed, it would wait for its own answers for ever.
         if libc.unshare(CLONE_NEWNS):
             raise OSError(ctypes.get_errno(), "unshare")
