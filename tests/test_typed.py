@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import typing
 
 import pytest
@@ -79,3 +81,28 @@ def test_what_typing_refuses_is_refused(make: typing.Callable[[type], object]) -
         make(Theirs)
     with pytest.raises(theirs.type):
         make(Ours)
+
+
+WITHOUT = """
+import sys
+sys.modules["_collections"] = None
+from wherry import typed
+
+class Point(typed.NamedTuple):
+    x: int
+    y: int = 2
+
+point = Point(1)
+assert (point.x, point.y, point) == (1, 2, (1, 2)), point
+assert Point.x.__get__(point) == 1 and point._replace(x=3) == (3, 2)
+try:
+    point.x = 5
+except AttributeError:
+    print("read only")
+"""
+
+
+def test_a_python_without_the_private_name_makes_the_same_values() -> None:
+    preloaded = "import collections\n"  # as pytest and pickle have it before
+    done = subprocess.run([sys.executable, "-c", preloaded + WITHOUT], capture_output=True, text=True)
+    assert done.stdout == "read only\n", done.stderr

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from typing import NamedTuple as NamedTuple
     from typing import Protocol as Protocol
 else:
-    from _collections import _tuplegetter
+    try:  # as `collections.namedtuple` does: the name is private, and another Python may not have it
+        from _collections import _tuplegetter
+    except ImportError:
+
+        def _tuplegetter(position, doc):
+            from operator import itemgetter
+
+            return property(itemgetter(position), doc=doc)
 
     class Protocol:
         """A base that says nothing: nothing here asks at run time who follows a protocol."""
