@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ import pytest
 from support.plain import PLAIN
 from support.ways import by_plain_user
 from support.wherry import Wherry
+from wherry.containers.copy import copy_out
+from wherry.errors import ContextError
+from wherry.store import Store
 
 pytestmark = pytest.mark.root
 SLEEP = ("sh", "-c", "echo inside > /inside; chown 7:7 /inside; while :; do sleep 0.05; done")
@@ -61,3 +65,15 @@ def test_a_plain_user_copies_out_of_a_container_that_runs(plain: Wherry, folder:
 def test_a_name_that_is_no_container_is_said_as_ever(plain: Wherry, folder: Path) -> None:
     assert "No such container: none" in plain.fails("cp", "none:/x", str(folder / "home/x"), code=1)
     assert "Could not find the file /none in container box" in plain.fails("cp", "box:/none", "-", code=1)
+
+
+def test_a_container_that_ends_before_it_is_entered_is_not_a_file_that_is_missing(bb: Wherry) -> None:
+    """As in a crowd: what was asked when the command began is no longer so."""
+    bb("create", "--name", "box", "bb", "true")
+    store = Store.open(str(bb.root))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    (record,) = store.containers.find("box")
+    record = record._replace(status="running", pid=ended.pid)
+    with pytest.raises(ContextError, match="was started or ended meanwhile"):
+        copy_out(store, record, "/bin", io.BytesIO(), follow=False)

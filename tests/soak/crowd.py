@@ -42,7 +42,7 @@ EXPECTED = re.compile(
             "Could not find the file",
             "no build is remembered",
             "No such object",
-            "was started meanwhile",
+            "was started (or ended )?meanwhile",
         )
     )
 )

@@ -159,6 +159,26 @@ def test_a_new_store_is_no_lost_one_whoever_of_many_makes_it(tmp_path: Path) -> 
     assert [process.communicate()[1] for process in started] == [b""] * 8
 
 
+@pytest.mark.parametrize("code", ["READONLY_RECOVERY", "IOERR_SHMMAP", "CANTOPEN", "PROTOCOL"])
+def test_what_a_crowd_gives_each_other_for_an_instant_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    Store.open(str(tmp_path / "s")).database.close()
+    opened, refusals = Database._opened, iter(range(3))
+
+    def refused_three_times(database: Database) -> sqlite3.Connection:
+        if next(refusals, None) is None:
+            return opened(database)
+        error = sqlite3.OperationalError("an instant")
+        error.sqlite_errorcode = getattr(sqlite3, f"SQLITE_{code}")
+        raise error
+
+    monkeypatch.setattr(Database, "_opened", refused_three_times)
+    database = Database(str(tmp_path / "s/wherry.db"))
+    database.execute("CREATE TABLE written (n)")
+    assert next(refusals, None) is None
+
+
 def test_a_store_whose_making_was_cut_short_is_finished_by_the_next(tmp_path: Path) -> None:
     Store.open(str(tmp_path / "s")).database.close()
     for name in ("wherry.db", "index.json", "oci-layout"):

@@ -13,7 +13,7 @@ import shutil
 
 from wherry import linux
 from wherry.containers.state import held_still
-from wherry.errors import ContextError, NotFoundError, WherryError
+from wherry.errors import ConflictError, ContextError, NotFoundError, WherryError
 from wherry.images.view import layer_paths
 from wherry.layers.entry import Entry
 from wherry.layers.tarread import TarReader
@@ -123,7 +123,7 @@ def _reading(
         with open(reader, "rb") as source:
             shutil.copyfileobj(source, out, 1 << 18)
 
-    _child(lambda: _enter_running(record.pid), inside, pump, path, record, reading=True)
+    _child(lambda: _enter_running(record), inside, pump, path, record, reading=True)
 
 
 def _writing(
@@ -135,7 +135,7 @@ def _writing(
 ) -> None:
     """Run `act` in a child whose root is the container's; `pump` has the other end of its pipe here."""
     if _runs(record):
-        _child(lambda: _enter_running(record.pid), act, pump, path, record, reading=False)
+        _child(lambda: _enter_running(record), act, pump, path, record, reading=False)
         return
     choice = choose()
     with held_still(store, record):
@@ -158,8 +158,16 @@ def _absent(record: ContainerRecord, path: str) -> NotFoundError:
     return NotFoundError(f"Could not find the file {path} in container {record.name}")
 
 
-def _enter_running(pid: int) -> None:
+def _enter_running(record: ContainerRecord) -> None:
     """The namespaces of a running container; its user namespace too where it is not ours."""
+    try:
+        _enter_namespaces(record.pid)
+    except OSError as error:
+        # A plain user had to choose a user namespace before it was known whether the container runs.
+        raise ConflictError("it was started or ended meanwhile; try it again") from error
+
+
+def _enter_namespaces(pid: int) -> None:
     user = f"/proc/{pid}/ns/user"
     if os.stat(user).st_ino != os.stat("/proc/self/ns/user").st_ino:
         file = os.open(user, os.O_RDONLY)
