@@ -16,8 +16,8 @@ import pytest
 from support.plain import PLAIN
 from support.ways import by_plain_user
 from support.wherry import Wherry
-from wherry.containers.copy import copy_out
-from wherry.errors import ContextError
+from wherry.containers.copy import copy_in, copy_out, status_inside
+from wherry.errors import ContextError, NotFoundError
 from wherry.store import Store
 
 pytestmark = pytest.mark.root
@@ -73,7 +73,23 @@ def test_a_container_that_ends_before_it_is_entered_is_not_a_file_that_is_missin
     store = Store.open(str(bb.root))
     ended = subprocess.Popen(["true"])
     ended.wait()
-    (record,) = store.containers.find("box")
+    record = store.containers.by_name("box")
+    assert record is not None
     record = record._replace(status="running", pid=ended.pid)
     with pytest.raises(ContextError, match="was started or ended meanwhile"):
         copy_out(store, record, "/bin", io.BytesIO(), follow=False)
+
+
+def test_a_container_that_is_removed_meanwhile_is_named(bb: Wherry) -> None:
+    bb("create", "--name", "box", "bb", "true")
+    store = Store.open(str(bb.root))
+    record = store.containers.by_name("box")
+    assert record is not None
+    bb("rm", "box")
+    for step in (
+        lambda: copy_out(store, record, "/bin", io.BytesIO(), follow=False),
+        lambda: copy_in(store, record, lambda sink: None, "/bin"),
+        lambda: status_inside(store, record, "/bin"),
+    ):
+        with pytest.raises(NotFoundError, match="No such container: box"):
+            step()

@@ -108,11 +108,11 @@ def _reading(
     """Let `act` read the container: as layers while it does not run, else from its own namespaces."""
     if not _runs(record):
         choice = choose()
-        view = choice.snapshots.view(_layers(store, record), store.containers.dir(record.id))
         try:
-            act(view, out)
+            act(choice.snapshots.view(_layers(store, record), store.containers.dir(record.id)), out)
         except FileNotFoundError:
-            raise _absent(record, path) from None
+            raise _absent(store, record, path) from None
+        _must_be_there(store, record)  # else what was read may be the image's
         return
 
     def inside(writer: int) -> None:
@@ -123,7 +123,7 @@ def _reading(
         with open(reader, "rb") as source:
             shutil.copyfileobj(source, out, 1 << 18)
 
-    _child(lambda: _enter_running(record), inside, pump, path, record, reading=True)
+    _child(store, lambda: _enter_running(record), inside, pump, path, record, reading=True)
 
 
 def _writing(
@@ -135,13 +135,14 @@ def _writing(
 ) -> None:
     """Run `act` in a child whose root is the container's; `pump` has the other end of its pipe here."""
     if _runs(record):
-        _child(lambda: _enter_running(record), act, pump, path, record, reading=False)
+        _child(store, lambda: _enter_running(record), act, pump, path, record, reading=False)
         return
     choice = choose()
     with held_still(store, record):
+        _must_be_there(store, record)
         snapshot = choice.snapshots.open(_layers(store, record), store.containers.dir(record.id))
         try:
-            _child(lambda: os.chroot(snapshot.root), act, pump, path, record, reading=False)
+            _child(store, lambda: os.chroot(snapshot.root), act, pump, path, record, reading=False)
         finally:
             snapshot.close()
 
@@ -154,7 +155,14 @@ def _layers(store: Store, record: ContainerRecord) -> list[str]:
     return layer_paths(store, record.config["layers"], f"container {record.name}")
 
 
-def _absent(record: ContainerRecord, path: str) -> NotFoundError:
+def _must_be_there(store: Store, record: ContainerRecord) -> None:
+    """Raises NotFoundError for a container that was removed meanwhile."""
+    if not os.path.isdir(store.containers.dir(record.id)):
+        raise NotFoundError(f"No such container: {record.name}")
+
+
+def _absent(store: Store, record: ContainerRecord, path: str) -> NotFoundError:
+    _must_be_there(store, record)
     return NotFoundError(f"Could not find the file {path} in container {record.name}")
 
 
@@ -184,6 +192,7 @@ def _enter_namespaces(pid: int) -> None:
 
 
 def _child(
+    store: Store,
     enter: Callable[[], None],
     act: Callable[[int], None],
     pump: Callable[[int], None],
@@ -223,7 +232,7 @@ def _child(
         said = file.read().decode("utf-8", "replace")
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code == GONE:
-        raise _absent(record, path)
+        raise _absent(store, record, path)
     if code == NOT_FOLDER:
         raise ContextError(f"{path} in container {record.name} is not a directory")
     if code:

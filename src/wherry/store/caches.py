@@ -44,7 +44,7 @@ class CacheMounts:
         """By their names; of a private one there may be several."""
         names = os.listdir(self._folder) if os.path.isdir(self._folder) else ()
         paths = [os.path.join(self._folder, name) for name in names if not name.endswith(ENDINGS)]
-        return sorted(_read(path) for path in paths)
+        return sorted(found for found in map(_read, paths) if found is not None)
 
     def path(self, name: str) -> str:
         """Where the shared folder of a name lies, whether it exists or not."""
@@ -98,13 +98,17 @@ class CacheMounts:
         return self._one(name, "locked")
 
 
-def _read(path: str) -> CacheMount:
-    """One of them; by its mark where a full disk or a kill took its name."""
+def _read(path: str) -> CacheMount | None:
+    """One of them; by its mark where a full disk or a kill took its name.  None if it was just removed."""
     try:
         value = json.loads(read_regular(path + ".json"))
         return CacheMount(str(value["id"]), path, float(value["used"]), _busy(path))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    try:
         return CacheMount(os.path.basename(path), path, os.stat(path).st_mtime, _busy(path))
+    except FileNotFoundError:
+        return None
 
 
 def _busy(path: str) -> bool:
