@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 RUN := PATH=$(CURDIR)/$(VENV)/bin:$$PATH
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup lock check test test-drawn test-cluster soak fuzz demo dist bench clean
+.PHONY: help setup lock check test test-drawn test-pythons test-cluster soak fuzz demo dist bench clean
 help:             ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -26,6 +26,9 @@ test: setup       ## all tests; live ones where this machine can; says what it s
 
 test-drawn: setup  ## 1,000 Dockerfiles drawn from a grammar, built with BuildKit, too (an hour)
 	WHERRY_DRAWN=$${WHERRY_DRAWN:-1000} $(VENV)/bin/pytest -rs -n 2 -k drawn tests/differential
+
+test-pythons: setup  ## the tests that need no mounts, on the Pythons of Debian 12, 13 and sid
+	@scripts/test_pythons
 
 test-cluster: setup  ## the contract tests against a real etcd and kube-apiserver
 	$(VENV)/bin/pytest -m cluster -rs

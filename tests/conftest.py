@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-from support.machine import mounts_work, require
+from support.machine import mounts_work, namespaces_work, require
 from support.wherry import Wherry
 
 NEEDS_PROGRAM = {"nginx": "nginx", "dockerd": "dockerd"}
@@ -26,6 +26,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers():
         if mark.name == "root":
             require(os.geteuid() == 0 and mounts_work(), "needs root on a machine that may mount")
+        elif mark.name == "mounts":
+            require(mounts_work() if os.geteuid() == 0 else namespaces_work(), "needs mounts")
         elif mark.name == "runtime":
             require(bool(shutil.which("crun") or shutil.which("runc")), "needs crun or runc on PATH")
         elif mark.name in NEEDS_PROGRAM:

@@ -13,6 +13,8 @@ import pytest
 
 from support.wherry import Wherry
 
+pytestmark = pytest.mark.mounts
+
 STAGES = 3
 CACHE = "RUN --mount=type=cache,target=/m "
 # Ends only where all of them have begun.

@@ -9,6 +9,8 @@ import pytest
 
 from support.wherry import Wherry
 
+pytestmark = pytest.mark.mounts
+
 
 @pytest.fixture(params=["oci", "chroot"])
 def any_bb(bb: Wherry, request: pytest.FixtureRequest) -> Wherry:

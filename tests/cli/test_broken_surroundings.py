@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.checkout import ROOT
 from support.wherry import Wherry
 from wherry.cli.commands import COMMANDS
 from wherry.cli.main import load
@@ -140,7 +141,7 @@ def test_a_package_that_is_missing_is_named(wherry: Wherry, tmp_path: Path) -> N
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['yaml'] = None\n")
     (tmp_path / "a.yaml").write_text("kind: Service\n")
     said = wherry.fails(
-        "proxy", "render", "--from-dir", str(tmp_path), env={"PYTHONPATH": str(tmp_path)}, code=1
+        "proxy", "render", "--from-dir", str(tmp_path), env={"PYTHONPATH": f"{tmp_path}:{ROOT}/src"}, code=1
     )
     assert said == ("error: the Python package yaml is not installed\nhint: pip install wherry brings it\n")
 

@@ -15,6 +15,8 @@ from wherry.containers.monitor import _Answer
 from wherry.sandbox.supervise import children, end_of
 from wherry.store import Store
 
+pytestmark = pytest.mark.mounts
+
 SLEEP = ("sh", "-c", "while :; do sleep 0.05; done")
 
 

@@ -12,6 +12,8 @@ from wherry.containers.volumes import container_mounts
 from wherry.errors import NotFoundError
 from wherry.store import ContainerRecord, ImageRecord, LayerInfo, Store
 
+pytestmark = pytest.mark.mounts
+
 DIFF_ID = "sha256:" + "1" * 64
 FILES = 12
 INFO = LayerInfo(DIFF_ID, FILES, 10240)

@@ -15,6 +15,8 @@ import pytest
 
 from support.wherry import Wherry
 
+pytestmark = pytest.mark.mounts
+
 STEP = "RUN dd if=/dev/urandom of=/big bs=1000000 count=3 2>/dev/null\n"
 
 

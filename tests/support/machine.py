@@ -21,5 +21,14 @@ def require(condition: bool, reason: str) -> None:
 @functools.cache
 def mounts_work() -> bool:
     """Root may mount: not so in a container with Docker's default profile."""
-    probe = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    return _done("unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt")
+
+
+@functools.cache
+def namespaces_work() -> bool:
+    """A plain user may mount in a user namespace of their own."""
+    return _done("unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", "/mnt")
+
+
+def _done(*words: str) -> bool:
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
