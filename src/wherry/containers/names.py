@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 
 from wherry.errors import UsageError
+from wherry.pattern import pattern
 
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
+NAME = pattern(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z")
 FIRST = """
     able bold brisk calm clear crisp daring eager fair fleet gentle glad grand keen kind light lively lucky
     mild neat noble proud quick quiet ready sharp sleek smart snug steady stout sunny swift tidy trim warm

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
-import re
 
 from wherry.errors import SandboxError, UsageError
 from wherry.layers.rootpath import resolve
+from wherry.pattern import pattern
 from wherry.sandbox.process import Mount
 from wherry.typed import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wherry.store import Store
 
-NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
+NAME = pattern(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
 LONGEST = 200  # bytes of a folder's name
 
 

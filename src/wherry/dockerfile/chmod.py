@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 
+from wherry.pattern import pattern
 from wherry.typed import NamedTuple
 
-CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
-ACTION = re.compile(r"([-+=])([ugo](?![rwxXst])|[rwxXst]*)")
+CLAUSE = pattern(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
+ACTION = pattern(r"([-+=])([ugo](?![rwxXst])|[rwxXst]*)")
 SHIFT = {"u": 6, "g": 3, "o": 0}
 BITS = {"r": 4, "w": 2, "x": 1}
 SETUID, SETGID, STICKY = 0o4000, 0o2000, 0o1000

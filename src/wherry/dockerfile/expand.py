@@ -6,7 +6,6 @@ Source: the Dockerfile reference, "Environment replacement"; where it is silent,
 from __future__ import annotations
 
 from wherry.dockerfile.glob import shell_pattern
-from wherry.dockerfile.substring import pieces, prefix, search
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -246,6 +245,8 @@ class _Lexer:
         return word
 
     def _trim(self, value: str, operator: str) -> str:
+        from wherry.dockerfile.substring import pieces, prefix
+
         longest = self._text[self._at : self._at + 1] == operator
         self._at += longest
         tokens = shell_pattern(self._pattern("}"))
@@ -255,6 +256,8 @@ class _Lexer:
         return rest[::-1] if operator == "%" else rest
 
     def _replace(self, value: str) -> str:
+        from wherry.dockerfile.substring import pieces, search
+
         everywhere = self._text[self._at : self._at + 1] == "/"
         self._at += everywhere
         pattern = pieces(shell_pattern(self._pattern("/")))

@@ -7,6 +7,7 @@ import re
 from wherry.dockerfile.ast import RunMount
 from wherry.dockerfile.lines import SPACES, fail
 from wherry.errors import nearest
+from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ MOUNT_ALLOWED = {
     "gid": ("cache", "secret", "ssh"),
 }
 TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtpKMGTP])?([iI])?[bB]?\Z", re.ASCII)
+_SIZE = pattern(r"(\d+(?:\.\d+)?) ?([kmgtpKMGTP])?([iI])?[bB]?\Z", re.ASCII)
 Flags = dict[str, list[str]]
 
 

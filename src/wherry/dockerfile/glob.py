@@ -10,11 +10,12 @@ import functools
 import re
 
 from wherry.errors import ContextError
+from wherry.pattern import pattern
 from wherry.typed import NamedTuple
 
 SPECIAL = frozenset("*?[\\")
-_PLAIN = re.compile(r"(?:[^\\*?\[]|\\.)*\\?\Z", re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_PLAIN = pattern(r"(?:[^\\*?\[]|\\.)*\\?\Z", re.DOTALL)
+_ESCAPED = pattern(r"\\(.)", re.DOTALL)
 
 
 class _Set(NamedTuple):

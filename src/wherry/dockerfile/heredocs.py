@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 
+from wherry.pattern import pattern
 from wherry.typed import NamedTuple
 
-_WORD = re.compile(r"[0-9]*<<(-?)\s*([^<]*)\Z")
+_WORD = pattern(r"[0-9]*<<(-?)\s*([^<]*)\Z")
 # What a word is made of; a quote that is not closed is none of these.
-_PIECE = re.compile(
+_PIECE = pattern(
     r"""\\(?P<escaped>.)|'(?P<single>[^']*)'|"(?P<double>(?:\\.|[^"\\])*)"
     |(?P<space>\s)|<<[\t\r\ ]*|[^'"]""",
     re.DOTALL | re.VERBOSE,
 )
-_IN_DOUBLE = re.compile(r'\\(["$\\])')
+_IN_DOUBLE = pattern(r'\\(["$\\])')
 
 
 class Announced(NamedTuple):

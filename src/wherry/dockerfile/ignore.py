@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import posixpath
 
-from wherry.dockerfile.automaton import BLOCK, Block, State, tokens
 from wherry.errors import ContextError
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from wherry.dockerfile.automaton import Block, State
 
 # Folders whose state is remembered.
 MOST_FOLDERS = 1000
@@ -124,6 +125,8 @@ def _cleaned(written: str) -> str:
 
 
 def _pattern(cleaned: str, number: int, written: str) -> Pattern:
+    from wherry.dockerfile.automaton import tokens
+
     exception = cleaned.startswith("!")
     body = cleaned.removeprefix("!").rstrip("/")
     where = f".dockerignore line {number}" if number else "--exclude"
@@ -138,6 +141,10 @@ def _pattern(cleaned: str, number: int, written: str) -> Pattern:
 
 def _blocks(patterns: tuple[Pattern, ...]) -> list[Block]:
     """Patterns that begin alike share a block, so that few blocks live at any path."""
+    if not patterns:
+        return []
+    from wherry.dockerfile.automaton import BLOCK, Block, tokens
+
     blocks: list[Block] = []
     for number, pattern in sorted(enumerate(patterns), key=lambda one: one[1].text):
         if not blocks or blocks[-1].size >= BLOCK:

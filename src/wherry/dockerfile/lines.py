@@ -7,21 +7,21 @@ BuildKit's parser does.
 from __future__ import annotations
 
 import json
-import re
 
 from wherry.dockerfile.ast import Heredoc, Location
 from wherry.dockerfile.heredocs import announced
 from wherry.errors import DockerfileError
+from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from wherry.dockerfile.heredocs import Announced
 
-_DIRECTIVE = re.compile(r"#[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*\Z")
+_DIRECTIVE = pattern(r"#[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*\Z")
 KNOWN_DIRECTIVES = ("escape", "syntax", "check")
 WITH_HEREDOCS = ("RUN", "COPY", "ADD")
-_SPACE = re.compile(r"[ \t\v\f\r]+")
-_FLAGS = re.compile(r"\A(?:\s*--\S+)*\s*")
+_SPACE = pattern(r"[ \t\v\f\r]+")
+_FLAGS = pattern(r"\A(?:\s*--\S+)*\s*")
 SPACES = " \t\v\f\r"
 LARGEST = 1 << 24
 """Bytes of a Dockerfile or a .dockerignore."""

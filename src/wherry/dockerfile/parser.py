@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from wherry.dockerfile.ast import (
     Arg,
     Cmd,
@@ -31,6 +29,7 @@ from wherry.dockerfile.flags import Flags, boolean, duration, one, parse_mount, 
 from wherry.dockerfile.heredocs import heredoc_word
 from wherry.dockerfile.lines import LARGEST, LogicalLine, fail, json_array, shell_words, split, words_of
 from wherry.errors import DockerfileError, nearest
+from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
     from wherry.dockerfile.ast import Heredoc, Instruction
 
-_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*\Z")
+_STAGE_NAME = pattern(r"[a-z][a-z0-9_.-]*\Z")
 _NETWORKS = ("default", "none", "host")
 _SECURITY = ("sandbox", "insecure")
 

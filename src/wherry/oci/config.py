@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 
 from wherry.errors import CorruptError
 from wherry.oci.digest import is_digest
 from wherry.oci.platform import Platform
+from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def parse(data: bytes, name: str = "image config") -> ImageConfig:
 LISTS = ("Env", "Cmd", "Entrypoint", "Shell", "OnBuild")
 OBJECTS = ("Labels", "ExposedPorts", "Volumes")
 STRINGS = ("User", "WorkingDir", "StopSignal")
-LONE = re.compile("[\ud800-\udfff]")
-HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+LONE = pattern("[\ud800-\udfff]")
+HALF = pattern(rb"\\u[dD][89a-fA-F]")
 
 
 def check_run_config(config: dict[str, Any], name: str) -> None:
@@ -146,7 +146,7 @@ def load_object(data: bytes, name: str) -> dict[str, Any]:
         raise CorruptError(f"{name} is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise CorruptError(f"{name} is not a JSON object")
-    return _whole(value) if HALF.search(data) else value
+    return _whole(value) if b"\\u" in data and HALF.search(data) else value
 
 
 def _whole(value: Any) -> Any:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
+from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_DIGEST = re.compile(r"sha256:[a-f0-9]{64}\Z")
+_DIGEST = pattern(r"sha256:[a-f0-9]{64}\Z")
 
 
 def digest_of(data: bytes) -> str:

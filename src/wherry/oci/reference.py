@@ -8,18 +8,19 @@ from __future__ import annotations
 import re
 
 from wherry.errors import InvalidReferenceError
+from wherry.pattern import pattern
 from wherry.typed import NamedTuple
 
 DEFAULT_DOMAIN = "docker.io"
 LONGEST_PATH = 255
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*\Z")
+_PATH = pattern(rf"{_COMPONENT}(?:/{_COMPONENT})*\Z")
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_DOMAIN = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?\Z")
-_TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
-_DIGEST = re.compile(r"sha256:[a-f0-9]{64}\Z")
-_HEX = re.compile(r"[a-f0-9]{64}\Z")
+_DOMAIN = pattern(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?\Z")
+_TAG = pattern(r"\w[\w.-]{0,127}\Z", re.ASCII)
+_DIGEST = pattern(r"sha256:[a-f0-9]{64}\Z")
+_HEX = pattern(r"[a-f0-9]{64}\Z")
 
 
 class Reference(NamedTuple):

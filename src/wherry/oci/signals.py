@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import signal
 
 from wherry.errors import UsageError
+from wherry.pattern import pattern
 
 # As the kernel counts them.  The C library keeps the first two of the real-time ones to itself.
 LAST, RTMIN, RTMAX = 64, 34, 64
-REAL_TIME = re.compile(r"SIGRT(?:MIN\+([0-9]{1,2})|MAX-([0-9]{1,2}))")
+REAL_TIME = pattern(r"SIGRT(?:MIN\+([0-9]{1,2})|MAX-([0-9]{1,2}))")
 
 
 def parse_signal(text: str) -> int:

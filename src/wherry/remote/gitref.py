@@ -6,17 +6,17 @@ https://host/repo.git?branch=main&subdir=folder&checksum=0123456
 
 from __future__ import annotations
 
-import re
 from urllib.parse import parse_qsl, unquote
 
 from wherry.errors import ContextError
+from wherry.pattern import pattern
 from wherry.remote.urls import shown
 from wherry.typed import NamedTuple
 
 SCHEMES = ("https://", "http://", "ssh://", "git://")
-SCP = re.compile(r"[a-zA-Z0-9._-]+@[a-zA-Z0-9.-]+:(?!//)[^?#]+")
-COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-CHECKSUM = re.compile(r"[0-9a-f]{7,64}")
+SCP = pattern(r"[a-zA-Z0-9._-]+@[a-zA-Z0-9.-]+:(?!//)[^?#]+")
+COMMIT = pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
+CHECKSUM = pattern(r"[0-9a-f]{7,64}")
 TRUE, FALSE = ("1", "true", ""), ("0", "false")
 
 

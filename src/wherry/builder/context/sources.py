@@ -10,7 +10,6 @@ import stat
 from wherry.builder.context.file_index import hash_file
 from wherry.dockerfile import glob
 from wherry.errors import ContextError
-from wherry.layers.tree import xattrs_of
 from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -218,6 +217,8 @@ class ViewSource:
     def _what(self, file: Found, status: os.stat_result) -> str:
         mode = stat.S_IMODE(status.st_mode)
         if stat.S_ISREG(status.st_mode):
+            from wherry.layers.tree import xattrs_of
+
             xattrs = hashlib.sha256(repr(xattrs_of(file.path)).encode()).hexdigest()[:16]
             return f"f{mode:o}:{xattrs}:{hash_file(file.path)}"
         if stat.S_ISLNK(status.st_mode):

@@ -7,7 +7,6 @@ import time
 from wherry.builder.execute.stage import rfc3339
 from wherry.builder.plan import keys
 from wherry.images.view import Image
-from wherry.images.write import create_image
 from wherry.oci.config import ImageConfig
 from wherry.oci.config import parse as parse_config
 from wherry.oci.reference import parse as parse_reference
@@ -15,6 +14,7 @@ from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from wherry.builder.plan.values import BuildOptions, StageResult
     from wherry.oci.manifest import Descriptor
@@ -55,7 +55,7 @@ def write_image(store: Store, result: StageResult, options: BuildOptions) -> Ima
     now = rfc3339(made)
     history = tuple(h if h.created else h._replace(created=now) for h in result.history)
     full = timeless._replace(created=now, history=history)
-    record = create_image(store, full, base=_base_layers(store, result), keep=options.keep)
+    record = _create(store, full, base=_base_layers(store, result), keep=options.keep)
     store.cache.put(key.digest, record.id, key.components, made)
     return record
 
@@ -64,7 +64,14 @@ def _again(store: Store, image: str, result: StageResult, options: BuildOptions)
     """An image that was made before and is none of the store's, or has lost its manifest."""
     data = store.blobs.read(image)
     base = _base_layers(store, result)
-    return create_image(store, parse_config(data), data, base=base, keep=options.keep)
+    return _create(store, parse_config(data), data, base=base, keep=options.keep)
+
+
+def _create(store: Store, config: ImageConfig, data: bytes | None = None, **given: Any) -> ImageRecord:
+    """create_image(), of which a build that comes from the cache needs nothing."""
+    from wherry.images.write import create_image
+
+    return create_image(store, config, data, **given)
 
 
 def _write_dated(
@@ -83,7 +90,7 @@ def _write_dated(
         own = tuple(dated_layer(store, diff_id, epoch) for diff_id in own)
     history = (*config.history[:lines], *(h._replace(created=shown) for h in config.history[lines:]))
     config = config._replace(created=shown, diff_ids=(*kept, *own), history=history)
-    return create_image(store, config, base=_base_layers(store, result), keep=options.keep)
+    return _create(store, config, base=_base_layers(store, result), keep=options.keep)
 
 
 def _base(store: Store, result: StageResult) -> Image | None:

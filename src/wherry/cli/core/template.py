@@ -11,6 +11,7 @@ import json
 import re
 
 from wherry.errors import UsageError
+from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     Scope = dict[str, Any]
 
-_WORD = re.compile(
+_WORD = pattern(
     r"""\s*(?:
         (?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)
       | (?P<number>-?\d+)
