@@ -157,3 +157,10 @@ def from_os(error: OSError) -> WherryError:
     if error.errno in (errno.EACCES, errno.EPERM):
         hint = "check the owner and the mode, or give a folder of your own with --root DIR"
     return WherryError(f"{error.strerror or error}{where}", hint=hint)
+
+
+def in_words(error: BaseException) -> str:
+    """What happened, for a process that can only leave a line behind."""
+    if isinstance(error, OSError):
+        error = from_os(error)
+    return error.message if isinstance(error, WherryError) else str(error)

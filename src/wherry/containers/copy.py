@@ -13,7 +13,7 @@ import shutil
 
 from wherry import linux
 from wherry.containers.state import held_still
-from wherry.errors import ConflictError, ContextError, NotFoundError, WherryError
+from wherry.errors import ConflictError, ContextError, NotFoundError, in_words
 from wherry.images.view import layer_paths
 from wherry.layers.entry import Entry
 from wherry.layers.tarread import TarReader
@@ -216,10 +216,8 @@ def _child(
             code = 0
         except FileNotFoundError:
             code = GONE
-        except WherryError as error:
-            os.write(complain, error.message.encode("utf-8", "surrogateescape"))
         except BaseException as error:
-            os.write(complain, str(error).encode("utf-8", "replace"))
+            os.write(complain, in_words(error).encode("utf-8", "backslashreplace"))
         finally:
             os._exit(code)
     os.close(theirs)

@@ -15,7 +15,7 @@ import stat
 import time
 
 from wherry import linux
-from wherry.errors import UnsupportedError
+from wherry.errors import UnsupportedError, in_words
 from wherry.sandbox.beginning import limits, settle
 from wherry.sandbox.furnish import Furnished
 from wherry.sandbox.programs import find_program
@@ -123,7 +123,9 @@ def _supervise(parent: int, root: str, process: Process, program: str, files: tu
                 code = _run(root, process, program, files)
             kill_inside(root)
     except BaseException as error:
-        os.write(files[2], f"error: the chroot could not be made: {error}\n".encode(errors="replace"))
+        os.write(
+            files[2], f"error: the chroot could not be made: {in_words(error)}\n".encode(errors="replace")
+        )
     os._exit(code)
 
 

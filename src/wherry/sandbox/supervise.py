@@ -12,6 +12,7 @@ import os
 import signal
 
 from wherry import linux
+from wherry.errors import in_words
 from wherry.sandbox.beginning import settle
 from wherry.store.locks import held
 from wherry.typed import TYPE_CHECKING
@@ -145,7 +146,9 @@ def in_pid_namespace(
         close_streams(keep=held())
         os._exit(_stand_by(first))
     except BaseException as error:
-        os.write(files[2], f"error: the sandbox could not be made: {error}\n".encode(errors="replace"))
+        os.write(
+            files[2], f"error: the sandbox could not be made: {in_words(error)}\n".encode(errors="replace")
+        )
     os._exit(125)
 
 
