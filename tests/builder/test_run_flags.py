@@ -74,6 +74,7 @@ def test_an_insecure_step_has_all_capabilities_where_that_is_allowed(
         (["--ulimit", "nofiles=1"], "did you mean nofile?"),
         (["--ulimit", "nofile=2:1"], "less than or equal"),
         (["--shm-size", "much"], "invalid size"),
+        (["--shm-size", "²"], "invalid size"),
         (["--network", "bridge"], "not supported"),
         (["--allow", "security.insecur"], "did you mean security.insecure?"),
         (["--annotation", "manifst:a=b"], "did you mean manifest?"),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from support.ways import by_plain_user
 from support.wherry import Wherry
 from wherry.containers.monitor import _Answer
 from wherry.sandbox.supervise import children, end_of
@@ -111,3 +114,25 @@ def test_the_beginning_of_several_ids_may_be_an_images_name(bb: Wherry) -> None:
     bb("tag", "bb", "other")
     bb("rmi", "bb")
     assert "beginning of 2" in bb.fails("inspect", "bb", code=1)
+
+
+def outlives_a_hangup(wherry: Wherry) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a child inherits it, as from nohup(1)
+    try:
+        run = wherry.start("run", "--rm", "bb", "sh", "-c", "echo up; sleep 1; echo still")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert run.stdout is not None and run.stdout.readline() == "up\n"
+    run.send_signal(signal.SIGHUP)
+    assert run.communicate(timeout=60)[0] == "still\n" and run.returncode == 0
+
+
+def test_under_nohup_the_end_of_the_terminal_ends_nothing(bb: Wherry) -> None:
+    outlives_a_hangup(bb)
+
+
+@pytest.mark.root
+def test_under_nohup_a_plain_user_loses_nothing_either(bb: Wherry) -> None:
+    with tempfile.TemporaryDirectory(prefix="wherry-hup-") as folder:
+        os.chmod(folder, 0o755)
+        outlives_a_hangup(by_plain_user(Path(folder), bb, "crun"))

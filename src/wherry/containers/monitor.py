@@ -8,6 +8,7 @@ import select
 import signal
 import time
 
+from wherry import linux
 from wherry.containers.log import LogWriter, log_path
 from wherry.containers.state import last_words, reserve_last_words, take_lock
 from wherry.containers.volumes import container_mounts
@@ -281,7 +282,7 @@ def _stand_by(running: Running, streams: _Streams) -> int:
         else:
             running.signal(number)
 
-    before = {number: signal.signal(number, forward) for number in FORWARDED}
+    before = {number: signal.signal(number, forward) for number in linux.not_ignored(FORWARDED)}
     try:
         while streams.readers:
             ready, _, _ = select.select(list(streams.readers), [], [])

@@ -173,7 +173,7 @@ def _map(tool: str, child: int, own: int, ranges: list[tuple[int, int]]) -> None
 
 def _pass_on(child: int) -> NoReturn:
     """Wait for the child; pass signals on; end as it ended.  Ctrl-C reaches it by the terminal itself."""
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    for number in linux.not_ignored((signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)):
         signal.signal(number, lambda n, _frame: os.kill(child, n))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, status = os.waitpid(child, 0)

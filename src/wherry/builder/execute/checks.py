@@ -82,7 +82,7 @@ def foreseen(build: Build) -> tuple[list[Finding], WherryError | None]:
         wanted = [options.target] if options.target else [str(s.number) for s in dockerfile.stages[::-1]]
         planned: set[int] = set()
         for target in wanted:
-            if target.isdigit() and int(target) in planned:
+            if target.isascii() and target.isdigit() and int(target) in planned:
                 continue
             plan = make_plan(
                 dockerfile, target, meta, elsewhere=options.contexts, onbuild=build.bases.onbuild

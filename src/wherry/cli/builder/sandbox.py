@@ -89,7 +89,7 @@ def _bytes(text: str | None) -> int:
         return 0
     number = text.lower().removesuffix("ib").rstrip("bkmgt")
     unit = text.lower().removesuffix("ib")[len(number) :].removesuffix("b") or ""
-    if not number.isdigit() or unit not in UNITS:
+    if not (number.isascii() and number.isdigit()) or unit not in UNITS:
         raise UsageError(f"invalid size {text!r} for --shm-size", hint="bytes, or with k, m or g: 128m")
     return int(number) * UNITS[unit]
 

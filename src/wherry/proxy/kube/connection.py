@@ -96,7 +96,7 @@ def _excludes(entry: str, host: str, port: int | None) -> bool:
     except ValueError:
         pass
     name, colon, number = entry.rpartition(":")
-    if colon and number.isdigit() and not entry.endswith("]"):
+    if colon and number.isascii() and number.isdigit() and not entry.endswith("]"):
         if int(number) != port:
             return False
         entry = name.strip("[]")
