@@ -15,11 +15,12 @@ setup:            ## .venv with the locked Python packages, and the Debian packa
 lock:             ## resolve the Python packages again (writes requirements/*.lock)
 	@scripts/lock
 
-check: setup      ## ruff, mypy --strict, import contracts
+check: setup      ## ruff, mypy --strict, import contracts, the picture of the house
 	$(VENV)/bin/ruff check src tests bench
 	$(VENV)/bin/ruff format --check src tests bench
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(PY) scripts/draw_architecture --check
 
 test: setup       ## all tests; live ones where this machine can; says what it skipped and why
 	$(VENV)/bin/pytest -m "not cluster" -rs -n 2 --dist loadgroup

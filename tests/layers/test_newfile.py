@@ -89,3 +89,13 @@ def test_the_usual_permissions_a_link_followed_and_a_pipe_written_to(tmp_path: P
         file.write(b"piped")
     reader.join()
     assert read == [b"piped"]
+
+
+def test_a_pipe_that_has_no_name_is_written_to() -> None:
+    """As in ``save -o /dev/stdout | tar`` and ``--iidfile >(cat)``."""
+    reader, writer = os.pipe()
+    with new_file(f"/dev/fd/{writer}") as file:
+        file.write(b"piped")
+    os.close(writer)
+    with open(reader, "rb") as piped:
+        assert piped.read() == b"piped"

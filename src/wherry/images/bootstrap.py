@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 import subprocess
 
 from wherry.errors import NotFoundError, WherryError
 from wherry.images.import_ import import_tar
+from wherry.layers.rootpath import resolve
 from wherry.oci.config import DEFAULT_PATH
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -113,8 +116,18 @@ def _finish(process: subprocess.Popen[bytes], log: str, tree: str, *, small: boo
         path = os.path.join(tree, folder)
         if os.path.isdir(path) and not os.path.islink(path):
             _empty(path)
+    _forget_users(resolve(tree, "/etc/apt/sources.list"))
     if small:
         _furnish(tree)
+
+
+def _forget_users(sources: str) -> None:
+    """The name and the password of a mirror are not the image's to keep."""
+    with contextlib.suppress(FileNotFoundError):
+        with open(sources, encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read()
+        with open(sources, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(re.sub(r"://[^/@\s]*@", "://", text))
 
 
 def _check(process: subprocess.Popen[bytes], log: str) -> None:

@@ -29,13 +29,12 @@ def new_file(path: str) -> Iterator[IO[bytes]]:
     Missing folders are made.  Its mode follows the caller's umask.  What is no regular file (a pipe,
     /dev/null) is written to as it is.
     """
-    path = os.path.realpath(path)
-    mode = _mode(path)
+    mode = _mode(path)  # of what it leads to: /dev/fd/N leads to a pipe that has no path
     if mode is not None and not stat.S_ISREG(mode):
         with open(path, "wb", buffering=BUFFER) as special:
             yield special
         return
-    parent, name = os.path.split(path)
+    parent, name = os.path.split(os.path.realpath(path))
     os.makedirs(parent, exist_ok=True)
     folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -1,0 +1,22 @@
+"""A base image of Debian packages from a mirror that asks for a password."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.wherry import Wherry
+
+pytestmark = [pytest.mark.root, pytest.mark.network]
+MIRROR = "http://someone:geheim@deb.debian.org/debian"
+
+
+def test_a_mirrors_password_is_in_no_file_and_no_history(wherry: Wherry) -> None:
+    done = wherry.run("bootstrap", "base", "--variant", "essential", "--mirror", MIRROR, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert "deb http://deb.debian.org/debian" in wherry(
+        "run", "--rm", "base", "cat", "/etc/apt/sources.list"
+    )
+    found = wherry.run("run", "--rm", "base", "grep", "-rl", "geheim", "/etc", "/var", "/root", "/tmp")
+    assert found.stdout == ""
+    shown = done.stdout + done.stderr + wherry("history", "--no-trunc", "base") + wherry("inspect", "base")
+    assert "geheim" not in shown
