@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import stat
 import subprocess
 import tarfile
 import tempfile
@@ -93,3 +94,20 @@ def test_a_container_that_is_removed_meanwhile_is_named(bb: Wherry) -> None:
     ):
         with pytest.raises(NotFoundError, match="No such container: box"):
             step()
+
+
+def test_root_copies_nodes_and_set_user_id_bits_out_as_they_are(bb: Wherry, tmp_path: Path) -> None:
+    """As tar -x does; SECURITY.md says so."""
+    bb(
+        "run",
+        "--name",
+        "box",
+        "bb",
+        "sh",
+        "-c",
+        "mkdir /n; mknod /n/null c 1 3; touch /n/s; chmod 4755 /n/s",
+    )
+    bb("cp", "box:/n", str(tmp_path))
+    null, program = os.stat(tmp_path / "n/null"), os.stat(tmp_path / "n/s")
+    assert stat.S_ISCHR(null.st_mode) and null.st_rdev == os.makedev(1, 3)
+    assert stat.S_IMODE(program.st_mode) == 0o4755 and program.st_uid == 0
