@@ -135,3 +135,14 @@ def test_any_bytes_are_refused_as_json(data: bytes) -> None:
     for read in (manifest.parse, manifest.parse_index, config.parse):
         with pytest.raises(WherryError):
             read(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("UPPER", "upper"), ("My/App:V1", "my/app:V1"), ("host.io:5000/A/b", "host.io:5000/a/b")],
+)
+def test_a_name_in_capitals_is_answered_with_the_one_that_was_meant(text: str, meant: str) -> None:
+    with pytest.raises(InvalidReferenceError, match="must be lowercase") as raised:
+        reference.parse(text)
+    assert raised.value.hint == f"did you mean {meant}?"
+    reference.parse(meant)

@@ -73,7 +73,7 @@ def parse(text: str) -> Reference:
         if path != path.lower() and _PATH.match(path.lower()):
             raise InvalidReferenceError(
                 f'invalid reference format: "{text}": repository name must be lowercase',
-                hint=f"did you mean {text.replace(path, path.lower())}?",
+                hint=f"did you mean {text.replace(name, name.lower())}?",
             )
         raise _invalid(text, "a name is lower-case letters and digits, parted by '/', '.', '_' or '-'")
     if len(path) > LONGEST_PATH:
