@@ -33,6 +33,7 @@ class Recipe(NamedTuple):
     variant: str = "minbase"
     mirror: str | None = None
     components: str = "main"
+    apt: tuple[str, ...] = ()
 
 
 def bootstrap(store: Store, recipe: Recipe) -> ImageRecord:
@@ -84,6 +85,7 @@ def _arguments(recipe: Recipe) -> list[str]:
         variant = "extract"
         include.append("busybox-static")
     arguments = [f"--variant={variant}", "--format=tar", f"--components={recipe.components}"]
+    arguments += [f"--aptopt={setting}" for setting in recipe.apt]
     if include:
         arguments.append("--include=" + ",".join(include))
     if variant != "extract":

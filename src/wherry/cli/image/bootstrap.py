@@ -18,6 +18,13 @@ COMMAND = Command(
             default="minbase",
         ),
         Flag("mirror", "string", "Where the packages come from", metavar="URL"),
+        Flag(
+            "aptopt",
+            "list",
+            "A setting of apt while the image is made, as 'Acquire::Check-Valid-Until \"false\"' for a "
+            "mirror that stands still",
+            metavar="SETTING",
+        ),
         Flag("components", "string", "Debian components, comma-separated", default="main"),
     ),
     min_args=1,
@@ -41,6 +48,7 @@ def run(options: Options) -> int:
         options.string("variant") or "minbase",
         options.string("mirror"),
         options.string("components") or "main",
+        tuple(options.strings("aptopt")),
     )
     enter_if_needed()
     store = Store.open()
