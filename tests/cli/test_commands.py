@@ -33,7 +33,13 @@ def test_the_overview_lists_every_command(wherry: Wherry) -> None:
     for name, (_, summary) in COMMANDS.items():
         assert name.split()[0] in shown
         assert summary in shown or " " in name
-    assert wherry("--help") == shown
+    assert wherry("--help") == shown == wherry("help")
+
+
+@pytest.mark.parametrize("words", [("build",), ("container", "rm"), ("proxy",), ("system", "check")])
+def test_help_and_the_name_of_a_command_is_its_help(wherry: Wherry, words: tuple[str, ...]) -> None:
+    assert wherry("help", *words) == wherry(*words, "--help")
+    assert "is not a wherry command" in wherry.fails("help", "nosuch")
 
 
 @pytest.mark.parametrize("word", ["nonesuch", "--nonesuch", "imagse"])

@@ -74,7 +74,13 @@ def _main(words: list[str]) -> int:
                 os.environ[variable] = os.path.abspath(value) if name == "root" else value
         if options.flag("version"):
             return _run("version", [])
-        name, rest = _command(options.args)
+        words = options.args
+        if words[0] == "help":
+            words = [*words[1:], "--help"]
+            if len(words) == 1:
+                print(_overview())
+                return 0
+        name, rest = _command(words)
         return _run(name, rest)
     except WherryError as error:
         if debug:
