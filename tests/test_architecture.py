@@ -99,6 +99,14 @@ def test_no_module_of_another_wing_is_loaded_for_a_build(tmp_path: Path) -> None
     }
 
 
+def test_a_cached_build_loads_no_openssl(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\nENV A=1\n")
+    words = ("--root", str(tmp_path / "s"), "build", "-q", str(tmp_path / "c"))
+    loaded(*words)
+    assert not loaded(*words) & {"hashlib", "_hashlib"}
+
+
 def test_files_are_of_a_size_that_a_person_reads() -> None:
     assert [f for f in SOURCE.rglob("*.py") if len(f.read_text().splitlines()) > 400] == []
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from wherry.pattern import pattern
+from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ _DIGEST = pattern(r"sha256:[a-f0-9]{64}\Z")
 
 
 def digest_of(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+    return "sha256:" + hex_of(data)
 
 
 def is_digest(text: object) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from errno import EINVAL, EIO, ELOOP, ENXIO
 
 from wherry.errors import CorruptError, NotFoundError
 from wherry.layers.remove import remove_tree
+from wherry.sha256 import hasher, hex_of
 from wherry.store import locks
 from wherry.store.regular import open_regular, read_regular
 from wherry.store.temporary import put_in_place
@@ -41,7 +41,7 @@ class Blobs:
 
     @staticmethod
     def digest(data: bytes) -> str:
-        return "sha256:" + hashlib.sha256(data).hexdigest()
+        return "sha256:" + hex_of(data)
 
     def is_whole(self, digest: str) -> bool:
         """Whether it is there with the bytes of its digest; all of it is read, with bounded memory."""
@@ -68,7 +68,7 @@ class Blobs:
         """All bytes of a blob, verified.  Raises NotFoundError, CorruptError."""
         with self._opened(digest) as file:
             data = file.read()
-        if hashlib.sha256(data).hexdigest() != digest.removeprefix("sha256:"):
+        if hex_of(data) != digest.removeprefix("sha256:"):
             raise _corrupt(digest)
         return data
 
@@ -106,7 +106,7 @@ class BlobWriter:
         self._blobs = blobs
         self._path = os.path.join(blobs._temporary, f"{os.getpid()}-{os.urandom(6).hex()}.blob")
         self._file = locks.create(self._path)
-        self._hash = hashlib.sha256()
+        self._hash = hasher()
         self.size = 0
 
     def write(self, data: bytes) -> int:
@@ -148,7 +148,7 @@ class Verified:
     def __init__(self, file: IO[bytes], digest: str) -> None:
         self._file = file
         self._digest = digest
-        self._hash = hashlib.sha256()
+        self._hash = hasher()
 
     def read(self, size: int = -1) -> bytes:
         data = self._file.read(size)
@@ -181,9 +181,13 @@ class Verified:
 
 
 def _digest_of(file: int) -> str:
-    hashed = hashlib.sha256()
-    while data := os.read(file, CHUNK):
+    data = os.read(file, CHUNK)
+    if len(data) < CHUNK:
+        return "sha256:" + hex_of(data)
+    hashed = hasher()
+    while data:
         hashed.update(data)
+        data = os.read(file, CHUNK)
     return "sha256:" + hashed.hexdigest()
 
 

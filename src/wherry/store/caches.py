@@ -8,12 +8,12 @@ caches/<mark>.json   {"id": its name, "used": when a step last used it}
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import time
 
 from wherry.layers.remove import remove_tree
+from wherry.sha256 import hex_of
 from wherry.store import locks
 from wherry.store.regular import read_regular
 from wherry.store.temporary import discard, write_file
@@ -123,4 +123,4 @@ def _busy(path: str) -> bool:
 
 
 def _mark(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return hex_of(name.encode("utf-8", "surrogateescape"))[:32]

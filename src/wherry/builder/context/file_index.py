@@ -7,11 +7,11 @@ that are younger than `SETTLE` when they are read are not remembered.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
 
+from wherry.sha256 import hasher, hex_of
 from wherry.store.regular import read_regular
 from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING
@@ -71,7 +71,10 @@ def hash_file(host: str) -> str:
     file = os.open(host, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         data = os.read(file, CHUNK)
-        digest = hashlib.sha256(data)
+        if len(data) < CHUNK:
+            return hex_of(data)
+        digest = hasher()
+        digest.update(data)
         while len(data) == CHUNK:
             data = os.read(file, CHUNK)
             digest.update(data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from _thread import RLock
@@ -12,6 +11,7 @@ from wherry.dockerfile import ignore
 from wherry.dockerfile.lines import LARGEST
 from wherry.errors import ContextError
 from wherry.layers.rootpath import resolve
+from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def open_context(root: str, dockerfile: str, store_root: str | None) -> Context:
             continue
     if store_root is None:
         return Context(path, rules, None)
-    mark = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+    mark = hex_of(os.fsencode(path))[:32]
     return Context(path, rules, os.path.join(store_root, "contexts", mark))
 
 

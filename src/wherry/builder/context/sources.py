@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 import stat
@@ -10,6 +9,7 @@ import stat
 from wherry.builder.context.file_index import hash_file
 from wherry.dockerfile import glob
 from wherry.errors import ContextError
+from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class ViewSource:
         if stat.S_ISREG(status.st_mode):
             from wherry.layers.tree import xattrs_of
 
-            xattrs = hashlib.sha256(repr(xattrs_of(file.path)).encode()).hexdigest()[:16]
+            xattrs = hex_of(repr(xattrs_of(file.path)).encode())[:16]
             return f"f{mode:o}:{xattrs}:{hash_file(file.path)}"
         if stat.S_ISLNK(status.st_mode):
             return "l:" + os.readlink(file.path)

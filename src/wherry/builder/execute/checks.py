@@ -6,10 +6,10 @@ neither rules nor programs.
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 from wherry.remote.urls import shown
+from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _key(build: Build) -> str:
     results = [build.schedule[number] for number in build.plan.order]
     made = [(r.diff_ids[-1:], r.origin, str(r.platform), r.config) for r in results]
     value = [VERSION, shown(build.dockerfile.text), build.options.args, ignore, made]
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+    return hex_of(json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass"))
 
 
 def known(build: Build) -> Known:

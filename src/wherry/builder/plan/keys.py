@@ -6,9 +6,9 @@ The components are kept beside the key: they are what `wherry explain` compares.
 
 from __future__ import annotations
 
-import hashlib
 import json
 
+from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Key(NamedTuple):
 def _key(kind: str, **components: Any) -> Key:
     value = {"version": VERSION, "kind": kind, **components}
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return Key(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(), value)
+    return Key(hex_of(text.encode("utf-8", "surrogateescape")), value)
 
 
 def run_key(
@@ -108,4 +108,4 @@ def workdir_key(chain: str, path: str, owner: tuple[int, int] = (0, 0)) -> Key:
 
 def image_key(config: bytes) -> Key:
     """A whole image by its configuration without times: the same again is the same image."""
-    return _key("image", config=hashlib.sha256(config).hexdigest())
+    return _key("image", config=hex_of(config))

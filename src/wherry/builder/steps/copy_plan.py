@@ -6,12 +6,12 @@ is a folder, takes files by the names that they were asked for; new folders on t
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import stat
 
 from wherry.dockerfile import glob
 from wherry.errors import ContextError
+from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class _Place:
         ]
         if self.takes_folders:
             lines.append(f"{self.dest}\0folder\n")
-        content = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+        content = hex_of("".join(lines).encode("utf-8", "surrogateescape"))
         sources = tuple(dict.fromkeys(one.source for one in wanted))
         folder = self.dest if self.takes_folders else None
         return CopyPlan(folder, self._placed, self._archives, content, marks, sources)

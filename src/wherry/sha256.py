@@ -1,0 +1,42 @@
+"""SHA-256 without hashlib: OpenSSL takes 3 ms to load, and a cached build hashes a few kilobytes.
+
+CPython's own module is taken as its `random` takes it; OpenSSL, which is faster, for what is larger.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+    from hashlib import sha256 as _of_few
+else:
+    try:
+        from _sha256 import sha256 as _of_few  # 3.11
+    except ImportError:
+        try:
+            from _sha2 import sha256 as _of_few  # 3.12 and later
+        except ImportError:
+            from hashlib import sha256 as _of_few
+
+FEW = 1 << 17
+"""Bytes, all in all, that are hashed in less time than it takes to load OpenSSL."""
+_so_far = 0
+
+
+def hex_of(data: bytes) -> str:
+    """64 hexadecimal digits."""
+    global _so_far
+    _so_far += len(data)
+    if _so_far <= FEW:
+        return _of_few(data).hexdigest()
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest()
+
+
+def hasher() -> _Hash:
+    """For bytes that come one after the other."""
+    import hashlib
+
+    return hashlib.sha256()
