@@ -128,7 +128,8 @@ def test_other_faults_of_a_server(bb: Wherry, tmp_path: Path, web: Web) -> None:
     web.pages["/loop"] = lambda request: request.answer(302, Location="/loop")
     assert "too many redirects" in fails(bb, tmp_path, f"ADD {web.url}/loop /f")
     assert "the server answered 404" in fails(bb, tmp_path, f"ADD {web.url}/absent /f")
-    assert "Connection refused" in fails(bb, tmp_path, "ADD http://127.0.0.1:9/f /f")
+    said = fails(bb, tmp_path, "ADD http://127.0.0.1:9/f /f")
+    assert "could not be fetched: " in said and "Connection refused" in said and "Errno" not in said
     assert "cannot determine a filename" in fails(bb, tmp_path, f"ADD {web.url}/ /to/")
 
 

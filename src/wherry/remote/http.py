@@ -164,5 +164,7 @@ def _reason(error: Exception) -> str:
         return "too many redirects"
     if isinstance(cause, urllib3.exceptions.IncompleteRead):
         return f"the connection was cut after {cause.partial} bytes, {cause.expected} more were to come"
-    text = str(cause.args[-1] if cause.args else cause)
+    import re
+
+    text = re.sub(r"\[Errno -?[0-9]+\] ", "", str(cause.args[-1] if cause.args else cause))
     return text.rpartition(": ")[2] or type(cause).__name__
