@@ -119,6 +119,12 @@ def unshare(flags: int) -> None:
     _check(libc().unshare(flags))
 
 
+def sethostname(name: str) -> None:
+    """sethostname(2): of the UTS namespace that this process is in."""
+    encoded = os.fsencode(name)
+    _check(libc().sethostname(encoded, len(encoded)))
+
+
 def setns(file: int, flags: int) -> None:
     """setns(2)."""
     _check(libc().setns(file, flags))

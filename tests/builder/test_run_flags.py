@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,13 @@ def test_a_host_is_known_to_the_step_and_to_nobody_else(any_bb: Wherry, tmp_path
     assert "example" not in any_bb("run", "--rm", image, "cat", "/etc/hosts")
     assert any_bb.build(tmp_path / "c", None, *args) == image
     assert any_bb.build(tmp_path / "c", "FROM bb\nRUN true\n", "--add-host", "a:1.2.3.4") != image
+
+
+def test_the_hosts_name_is_the_steps_own(any_bb: Wherry, tmp_path: Path) -> None:
+    before = os.uname().nodename
+    assert shown(any_bb, tmp_path, "hostname") == "buildkitsandbox"
+    assert any_bb("run", "--rm", "--hostname", "box", "bb", "hostname") == "box"
+    assert os.uname().nodename == before
 
 
 def test_limits(any_bb: Wherry, tmp_path: Path) -> None:

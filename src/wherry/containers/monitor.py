@@ -167,16 +167,18 @@ def make_process(
         env.append(f"HOME={user.home}")
     if docker["Tty"] and "TERM" not in names:
         env.append("TERM=xterm")
-    if config["network"] != "host" and "HOSTNAME" not in names:
-        env.append(f"HOSTNAME={docker['Hostname']}")
-    host = config["network"] == "host"
+    hostname = docker["Hostname"]
+    # With the host's network it has the host's name, unless it was given one.
+    shared = config["network"] == "host" and hostname == record.id[:12]
+    if not shared and "HOSTNAME" not in names:
+        env.append(f"HOSTNAME={hostname}")
     return Process(
         (*(docker["Entrypoint"] or []), *(docker["Cmd"] or [])),
         tuple(env),
         docker["WorkingDir"],
         user,
         container_mounts(store, record.id, config, snapshot.root),
-        os.uname().nodename if host else docker["Hostname"],
+        os.uname().nodename if shared else hostname,
         config["network"],
         network.join if network is not None else None,
         tuple((name, address) for name, address in config["add_host"]),

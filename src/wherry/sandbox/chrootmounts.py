@@ -26,7 +26,10 @@ SEALED = (
 
 
 def mount_all(root: str, process: Process, tty: int) -> None:
-    """Everything that the process sees, mounted below `root`.  `tty` is its terminal, if it has one."""
+    """Everything that the process sees, mounted below `root`, and the host's name for it.
+
+    `tty` is its terminal, if it has one.
+    """
     linux.mount(root, root, None, BIND)
     proc, sys, dev = (_folder(root, name) for name in ("/proc", "/sys", "/dev"))
     linux.mount("/proc", proc, None, BIND)
@@ -35,6 +38,9 @@ def mount_all(root: str, process: Process, tty: int) -> None:
     if not process.privileged:
         linux.mount_setattr(sys, set=SEALED, recursive=True)
         _mask(root)
+    if process.hostname:
+        linux.unshare(linux.CLONE_NEWUTS)
+        linux.sethostname(process.hostname)
     for mount in process.mounts:
         _mount_own(root, mount, process)
     if process.readonly:
