@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from support.wherry import Wherry
+from wherry.builder.output.image import tag
+from wherry.store import Store
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
 
@@ -49,7 +51,8 @@ def test_any_number_of_imports_and_builds_of_the_same(bb: Wherry, archive: Path,
     subprocess.run(["tar", "-cf", str(layer), "-C", str(tmp_path / "c"), "."], check=True)
     imports = [bb.start("import", str(layer), f"i{number}") for number in range(4)]
     builds = [bb.start("build", "-q", "-t", "app", str(tmp_path / "c")) for _ in range(3)]
-    assert [code for code, _ in ended([*imports, *builds])] == [0] * 7
+    done = ended([*imports, *builds])
+    assert [code for code, _ in done] == [0] * 7, done
     assert bb("run", "--rm", "app", *COUNT) == WHOLE
     assert os.listdir(bb.root / "tmp") == []
 
@@ -58,7 +61,7 @@ def test_loads_beside_removals_and_prunes(bb: Wherry, archive: Path) -> None:
     for _ in range(4):
         loads = [bb.start("load", "-i", str(archive)) for _ in range(3)]
         removals = [bb.start("rmi", "-f", "app"), bb.start("prune", "-af")]
-        assert [code for code, _ in ended(loads)] == [0] * 3
+        assert ended(loads) == [(0, "")] * 3
         for code, text in ended(removals):
             assert code == 0 or "No such image" in text
     bb("load", "-i", str(archive))
@@ -132,3 +135,21 @@ def test_a_container_that_is_removed_while_it_is_started_leaves_nothing(bb: Wher
         time.sleep(0.05)
         bb("ps", "-a")
     assert os.listdir(bb.root / "containers") == []
+
+
+def test_a_name_is_given_although_its_image_was_removed_since_it_was_made(
+    bb: Wherry, archive: Path
+) -> None:
+    """Who makes an image holds the store until it is named, but another may remove its record."""
+    bb("load", "-i", str(archive))
+    store = Store.open(str(bb.root))
+    with store.using():
+        (image,) = [record for record in store.images.all() if "app" in " ".join(store.names.of(record.id))]
+        bb("rmi", "-f", "app")
+        assert store.images.get(image.id) is None
+        store.name("docker.io/library/again:latest", image)
+        bb("rmi", "-f", "again")
+        assert tag(store, ["again", "more"], image.id, [image]) == ["again:latest", "more:latest"]
+    store.database.close()
+    for name in ("again", "more"):
+        assert bb("run", "--rm", name, *COUNT) == WHOLE

@@ -196,7 +196,7 @@ class _Archive:
                 self._heal(path, diff_id)
         record = create_image(self._store, config, data)
         for name in names:
-            self._store.names.set(name.canonical(), record.id)
+            self._store.name(name.canonical(), record)
         return Loaded(record.id, names)
 
     def _layer(self, path: str, diff_id: str) -> None:

@@ -33,7 +33,7 @@ from wherry.store.cache import Cache
 from wherry.store.caches import CacheMounts
 from wherry.store.containers import Containers
 from wherry.store.database import Database
-from wherry.store.images import Images, Names
+from wherry.store.images import ImageRecord, Images, Names
 from wherry.store.layers import Layers
 from wherry.store.location import default_root
 from wherry.store.temporary import sweep, temporary_folder, write_file
@@ -152,6 +152,16 @@ class Store:
         """Hold on to everything in the store: collect() in another process waits for another time."""
         with _releasing(locks.take(self._lock, locks.TOGETHER)):
             yield
+
+    def name(self, name: str, image: ImageRecord) -> None:
+        """Let a name stand for an image that was made within using().
+
+        Another command may have removed it meanwhile: what it needs is still there, so it is again.
+        """
+        with self.database.transaction():
+            if self.images.get(image.id) is None:
+                self.images.add(image)
+            self.names.set(name, image.id)
 
     @contextlib.contextmanager
     def freeing(self) -> Iterator[None]:

@@ -103,11 +103,13 @@ def _base_layers(store: Store, result: StageResult) -> tuple[Descriptor, ...]:
     return base.manifest().layers if base is not None else ()
 
 
-def tag(store: Store, names: Sequence[str], target: str) -> list[str]:
-    """Let names (as typed) stand for an image's id or an index's digest; the familiar forms."""
-    shown = []
-    for name in names:
-        reference = parse_reference(name)
-        store.names.set(reference.canonical(), target)
-        shown.append(reference.familiar())
-    return shown
+def tag(store: Store, names: Sequence[str], target: str, images: Sequence[ImageRecord]) -> list[str]:
+    """Let names (as typed) stand for the one of `images`, or their index's digest; the familiar forms."""
+    references = [parse_reference(name) for name in names]
+    with store.database.transaction():
+        for image in images if names else ():
+            if image.id == target and store.images.get(target) is None:
+                store.images.add(image)  # another command has removed it meanwhile
+        for reference in references:
+            store.names.set(reference.canonical(), target)
+    return [reference.familiar() for reference in references]

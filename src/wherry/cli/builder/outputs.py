@@ -81,7 +81,7 @@ class Wanted:
     def deliver(self, store: Store, records: Sequence[ImageRecord], progress: Progress) -> Delivered:
         """Write all outputs of a build for one platform or several."""
         if len(records) == 1 and self._is_plain():
-            return self._delivered(records[0].id, store, records[0].id)
+            return self._delivered(records[0].id, store, records[0].id, records)
         from wherry.builder.output.export import Built, export
         from wherry.images.view import Image
 
@@ -96,18 +96,18 @@ class Wanted:
             if not output.is_files:
                 found = found or descriptor
         image = images[0].id if len(built) == 1 else found.digest if found else ""
-        delivered = self._delivered(image, store, target)
+        delivered = self._delivered(image, store, target, records)
         if self.metadata:
             config = images[0].id if len(built) == 1 else ""
             text = json.dumps(self._metadata(config, found), indent=2, sort_keys=True)
             _write_text(self.metadata, text)
         return delivered
 
-    def _delivered(self, image: str, store: Store, target: str) -> Delivered:
+    def _delivered(self, image: str, store: Store, target: str, images: Sequence[ImageRecord]) -> Delivered:
         from wherry.builder.output.image import tag
 
         names = [name for output in self.outputs if output.to_store for name in output.names]
-        tagged = tag(store, names, target)
+        tagged = tag(store, names, target, images)
         if self.iidfile:
             _write_text(self.iidfile, image)
         return Delivered(image, tagged)

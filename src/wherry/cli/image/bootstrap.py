@@ -55,6 +55,6 @@ def run(options: Options) -> int:
     print(f"making {reference.familiar()} from Debian {recipe.suite} packages", file=sys.stderr)
     with store.using():
         record = bootstrap(store, recipe)
-        store.names.set(reference.canonical(), record.id)
+        store.name(reference.canonical(), record)
     print(record.id)
     return 0

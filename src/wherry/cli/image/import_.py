@@ -46,7 +46,7 @@ def run(options: Options) -> int:
         with store.using(), open(0 if stdin else source, "rb", closefd=not stdin) as file:
             record = import_tar(store, file, config, message)
             if name is not None:
-                store.names.set(name, record.id)
+                store.name(name, record)
     except FileNotFoundError as error:
         if error.filename != source:
             raise
