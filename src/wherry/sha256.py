@@ -5,6 +5,8 @@ CPython's own module is taken as its `random` takes it; OpenSSL, which is faster
 
 from __future__ import annotations
 
+import os
+
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ else:
 
 FEW = 1 << 17
 """Bytes, all in all, that are hashed in less time than it takes to load OpenSSL."""
+CHUNK = 1 << 20
 _so_far = 0
 
 
@@ -40,3 +43,15 @@ def hasher() -> _Hash:
     import hashlib
 
     return hashlib.sha256()
+
+
+def hex_of_file(file: int) -> str:
+    """That of a regular file's bytes; memory is bounded."""
+    data = os.read(file, CHUNK)
+    if len(data) < CHUNK:
+        return hex_of(data)
+    digest = hasher()
+    while data:
+        digest.update(data)
+        data = os.read(file, CHUNK)
+    return digest.hexdigest()

@@ -7,7 +7,8 @@ from errno import EINVAL, EIO, ELOOP, ENXIO
 
 from wherry.errors import CorruptError, NotFoundError
 from wherry.layers.remove import remove_tree
-from wherry.sha256 import hasher, hex_of
+from wherry.oci.digest import digest_of
+from wherry.sha256 import CHUNK, hasher, hex_of, hex_of_file
 from wherry.store import locks
 from wherry.store.regular import open_regular, read_regular
 from wherry.store.temporary import put_in_place
@@ -16,8 +17,6 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import IO
-
-CHUNK = 1 << 20
 
 
 class Blobs:
@@ -39,15 +38,11 @@ class Blobs:
         except FileNotFoundError:
             raise _absent(digest) from None
 
-    @staticmethod
-    def digest(data: bytes) -> str:
-        return "sha256:" + hex_of(data)
-
     def is_whole(self, digest: str) -> bool:
         """Whether it is there with the bytes of its digest; all of it is read, with bounded memory."""
         try:
             with self._opened(digest) as file:
-                return _digest_of(file.fileno()) == digest
+                return "sha256:" + hex_of_file(file.fileno()) == digest
         except (NotFoundError, CorruptError):
             return False
         except OSError as error:
@@ -57,7 +52,7 @@ class Blobs:
 
     def put(self, data: bytes) -> str:
         """Store `data` and return its digest.  Is atomic and idempotent; replaces a file of other bytes."""
-        digest = self.digest(data)
+        digest = digest_of(data)
         if not _has_bytes(self.path(digest), data):
             with self.writer() as blob:
                 blob.write(data)
@@ -178,17 +173,6 @@ class Verified:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _digest_of(file: int) -> str:
-    data = os.read(file, CHUNK)
-    if len(data) < CHUNK:
-        return "sha256:" + hex_of(data)
-    hashed = hasher()
-    while data:
-        hashed.update(data)
-        data = os.read(file, CHUNK)
-    return "sha256:" + hashed.hexdigest()
 
 
 def _has_bytes(path: str, data: bytes) -> bool:

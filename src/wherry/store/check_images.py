@@ -6,6 +6,7 @@ import json
 import os
 import time
 
+from wherry.oci.digest import digest_of
 from wherry.oci.manifest import CONFIG, LAYER, Descriptor, Manifest
 from wherry.store.finding import Finding
 from wherry.store.regular import read_regular
@@ -110,7 +111,7 @@ def _made_again(store: Store, record: ImageRecord, diff_ids: list[str] | None) -
     # The lowest layers may be those of a base, described by the blobs that came; the others are tars.
     for kept in range(len(plain) + 1):
         data = Manifest(config, (*packed[:kept], *plain[kept:])).to_json()
-        if store.blobs.digest(data) == record.manifest:
+        if digest_of(data) == record.manifest:
             return data
     return None
 

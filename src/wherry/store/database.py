@@ -26,8 +26,7 @@ SCHEMA_VERSION = 2
 # SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN (sqlite.org/rescode.html), SQLITE_PROTOCOL:
 # where the disk went read-only while the log's index was written, which nobody can make again there.
 UNWRITABLE = (8, 10, 13, 14, 15)
-# SQLITE_READONLY, SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_PROTOCOL: also what a crowd gives each other.
-PASSING = (8, 10, 14, 15)
+FULL = 13
 PAUSES = (0.02, 0.04, 0.08, 0.16)
 
 SCHEMA = """
@@ -138,19 +137,21 @@ class Database:
         if self._is_lost():
             raise RecordsLostError(f"the store's records are lost: {self.path} is missing or empty")
         self._refusal = None
-        for pause in (*PAUSES, 0.0):
+        pauses = iter(PAUSES)
+        while True:
             try:
                 self._refuse_strange_files()
                 return self._ready(self._opened())
             except sqlite3.OperationalError as error:
-                if not pause or not self._passes(error):
+                pause = next(pauses, None)
+                if pause is None or not self._passes(error):
                     return self._only_read(error)
             time.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
 
     def _passes(self, error: sqlite3.OperationalError) -> bool:
         """Whether it may be the doing of others who make, open or leave the database at this moment."""
-        return error.sqlite_errorcode & 0xFF in PASSING and os.access(os.path.dirname(self.path), os.W_OK)
+        code = error.sqlite_errorcode & 0xFF
+        return code in UNWRITABLE and code != FULL and os.access(os.path.dirname(self.path), os.W_OK)
 
     def _opened(self) -> sqlite3.Connection:
         import sqlite3

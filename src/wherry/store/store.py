@@ -1,6 +1,6 @@
-"""The store: one folder, an OCI image layout that other tools read in place.
+"""The store: one folder, whose index, manifests and configurations other tools read in place.
 
-    oci-layout, index.json, blobs/sha256/   the OCI image layout
+    oci-layout, index.json, blobs/sha256/   an OCI image layout; layers are in it when an image has left
     layers/<hex>/, l/<short>                unpacked layers, and short links to them
     containers/<id>/                        the files of each container
     caches/<mark>/                          cache mounts of RUN steps

@@ -11,7 +11,7 @@ import json
 import os
 import time
 
-from wherry.sha256 import hasher, hex_of
+from wherry.sha256 import hex_of_file
 from wherry.store.regular import read_regular
 from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 VERSION = 3
 SETTLE_NS = 2_000_000_000
-CHUNK = 1 << 20
 Row = list[object]
 
 
@@ -70,17 +69,9 @@ def hash_file(host: str) -> str:
     """The hexadecimal SHA-256 of a file's bytes."""
     file = os.open(host, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        data = os.read(file, CHUNK)
-        if len(data) < CHUNK:
-            return hex_of(data)
-        digest = hasher()
-        digest.update(data)
-        while len(data) == CHUNK:
-            data = os.read(file, CHUNK)
-            digest.update(data)
+        return hex_of_file(file)
     finally:
         os.close(file)
-    return digest.hexdigest()
 
 
 def _load(path: str) -> dict[str, Row]:
