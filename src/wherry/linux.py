@@ -11,7 +11,6 @@ import os
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
 CLONE_NEWNS = 0x00020000
@@ -197,10 +196,3 @@ def has_capability(number: int) -> bool:
             if line.startswith("CapEff:"):
                 return bool(int(line.split()[1], 16) >> number & 1)
     return False
-
-
-def not_ignored(numbers: Iterable[int]) -> list[int]:
-    """The signals among them that whoever started this process lets it have (nohup ignores SIGHUP)."""
-    import signal
-
-    return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]

@@ -8,11 +8,11 @@ import select
 import signal
 import time
 
-from wherry import linux
 from wherry.containers.log import LogWriter, log_path
 from wherry.containers.state import last_words, reserve_last_words, take_lock
 from wherry.containers.volumes import container_mounts
 from wherry.errors import ConflictError, SandboxError, StorageError, WherryError, from_os
+from wherry.handlers import handle, restore
 from wherry.images.view import layer_paths
 from wherry.oci.config import DEFAULT_PATH
 from wherry.sandbox.choose import choose
@@ -284,7 +284,7 @@ def _stand_by(running: Running, streams: _Streams) -> int:
         else:
             running.signal(number)
 
-    before = {number: signal.signal(number, forward) for number in linux.not_ignored(FORWARDED)}
+    before = handle(FORWARDED, forward)
     try:
         while streams.readers:
             ready, _, _ = select.select(list(streams.readers), [], [])
@@ -292,8 +292,7 @@ def _stand_by(running: Running, streams: _Streams) -> int:
                 streams.pump(reader)
         return running.wait()
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        restore(before)
 
 
 def start_detached(store: Store, record: ContainerRecord) -> None:

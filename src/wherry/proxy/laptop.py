@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
+from wherry.handlers import handle
 from wherry.proxy import status
 from wherry.proxy.follow import Follow
 from wherry.proxy.heartbeat import Heartbeat
@@ -109,9 +110,7 @@ class Laptop:
             stop.set()
             follow.wake()
 
-        for number in (*ENDS, signal.SIGCHLD):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup; a job in the background
-                signal.signal(number, end)
+        handle((*ENDS, signal.SIGCHLD), end)
         signal.signal(signal.SIGUSR1, self._open_logs)
         heartbeat = Heartbeat(state, self._monitor)
         heartbeat.start()

@@ -12,6 +12,7 @@ import sys
 
 from wherry import linux, umask
 from wherry.errors import SandboxError
+from wherry.handlers import handle
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -173,8 +174,7 @@ def _map(tool: str, child: int, own: int, ranges: list[tuple[int, int]]) -> None
 
 def _pass_on(child: int) -> NoReturn:
     """Wait for the child; pass signals on; end as it ended.  Ctrl-C reaches it by the terminal itself."""
-    for number in linux.not_ignored((signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)):
-        signal.signal(number, lambda n, _frame: os.kill(child, n))
+    handle((signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT), lambda number, _frame: os.kill(child, number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)

@@ -20,6 +20,7 @@ from wherry.cli.proxy.options import (
     sources,
 )
 from wherry.errors import ProxyError
+from wherry.handlers import handle
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,9 +75,7 @@ def run(options: Options) -> int:
         stop.set()
         follow.wake()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, end)
+    handle((signal.SIGINT, signal.SIGTERM), end)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it says "open your logs again", and there is none
     say(f"following {', '.join(followed)}; writing {folder}/default.conf")
     Heartbeat(folder, monitor).start()
