@@ -10,6 +10,8 @@ generic classes are left to `typing`.
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
@@ -43,7 +45,9 @@ else:
         def _replace(self, /, **changes):
             made = self._make(map(changes.pop, self._fields, self))
             if changes:
-                raise ValueError(f"unknown fields: {list(changes)}")
+                # as CPython has it
+                kind = TypeError if sys.version_info >= (3, 13) else ValueError
+                raise kind(f"Got unexpected field names: {list(changes)}")
             return made
 
         def _asdict(self):

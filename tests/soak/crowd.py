@@ -143,19 +143,19 @@ class Member(threading.Thread):
 
     def _do(self, words: tuple[str, ...], check: str) -> list[str]:
         done = self.wherry.run(*words)
-        if words[:2] == ("run", "--name") and done.code == KILLED:
-            return []  # by another's kill or rm -f: they know its name
-        faults = self._complaint(done)
+        faults = self._complaint(words, done)
         if faults or done.code != 0:
             return faults
         if check in RUNS and done.out != RUNS[check][1]:
             return [f"printed {done.out[:80]!r}: {done}"]
         return self._saved(words[2]) if words[0] == "save" else []
 
-    def _complaint(self, done: Outcome) -> list[str]:
+    def _complaint(self, words: tuple[str, ...], done: Outcome) -> list[str]:
         word = done.forbidden()
         if word is not None:
             return [f"says {word!r}: {done}"]
+        if words[:2] == ("run", "--name") and done.code == KILLED:
+            return []  # by another's kill or rm -f: they know its name
         return [] if done.code == 0 or EXPECTED.search(done.err) else [str(done)]
 
     def _saved(self, path: str) -> list[str]:

@@ -21,6 +21,9 @@ LARGEST = 16 << 20
 """Bytes of a file; a larger one is no manifest."""
 DEEPEST = 64
 """Levels of a document: libyaml's own stack, and with it this process, ends with some ten thousand."""
+TOO_DEEP = f"more than {DEEPEST} levels"
+PYYAML_TOO_DEEP = "exceeded maximum nesting depth"
+"""What PyYAML 6.0.4 and later say of a document that it does not even look through."""
 MOST_NODES = 1_000_000
 """Values in a file once its aliases are replaced by what they stand for (merge keys do that)."""
 
@@ -105,7 +108,10 @@ def _documents(data: bytes) -> Iterator[tuple[int, Any]]:
             yield line, loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _NotYaml(mark.line + 1 if mark else line, error.problem or "it is not YAML") from None
+        problem = error.problem or "it is not YAML"
+        if problem.startswith(PYYAML_TOO_DEEP):
+            problem = TOO_DEEP
+        raise _NotYaml(mark.line + 1 if mark else line, problem) from None
     except yaml.reader.ReaderError as error:
         at = data[: error.position].count(b"\n") + 1 if isinstance(error.position, int) else line
         raise _NotYaml(at, str(error.reason)) from None
@@ -136,7 +142,7 @@ def _excesses(events: Iterable[Event]) -> Iterator[tuple[int, str]]:
         sizes[-1] += size
         line = event.start_mark.line + 1 if event.start_mark else 1
         if len(opened) > DEEPEST:
-            yield line, f"more than {DEEPEST} levels"
+            yield line, TOO_DEEP
         if sizes[-1] > MOST_NODES:
             yield line, f"more than {MOST_NODES} values"
 
