@@ -7,9 +7,9 @@ mostly the interpreter's start, uses few of those that its modules have.  Type c
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from re import compile as compile_
+    import re
 
-    pattern = compile_
+    pattern = re.compile
 else:
 
     class pattern:  # noqa: N801 - it stands for a function
@@ -21,16 +21,6 @@ else:
         def __getattr__(self, name):
             import re
 
-            compiled = re.compile(*self._made_of)
-            for method in (
-                "match",
-                "fullmatch",
-                "search",
-                "sub",
-                "finditer",
-                "findall",
-                "split",
-                "pattern",
-            ):
-                setattr(self, method, getattr(compiled, method))
-            return getattr(compiled, name)
+            found = getattr(re.compile(*self._made_of), name)  # which compiles once
+            setattr(self, name, found)
+            return found

@@ -63,7 +63,7 @@ def _main(words: list[str]) -> int:
     debug = os.environ.get("WHERRY_DEBUG", "") not in ("", "0")
     try:
         options = parse(GLOBAL, words)
-        if options is None or (not options.args and not options.flag("version")):
+        if options is None or (options.args in ([], ["help"]) and not options.flag("version")):
             print(_overview())
             return 0
         debug = debug or options.flag("debug")
@@ -77,9 +77,6 @@ def _main(words: list[str]) -> int:
         words = options.args
         if words[0] == "help":
             words = [*words[1:], "--help"]
-            if len(words) == 1:
-                print(_overview())
-                return 0
         name, rest = _command(words)
         return _run(name, rest)
     except WherryError as error:

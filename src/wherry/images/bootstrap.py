@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 
@@ -12,6 +11,7 @@ from wherry.errors import NotFoundError, WherryError
 from wherry.images.import_ import import_tar
 from wherry.layers.rootpath import resolve
 from wherry.oci.config import DEFAULT_PATH
+from wherry.remote.urls import without_users
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _forget_users(sources: str) -> None:
         with open(sources, encoding="utf-8", errors="surrogateescape") as file:
             text = file.read()
         with open(sources, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(re.sub(r"://[^/@\s]*@", "://", text))
+            file.write(without_users(text))
 
 
 def _check(process: subprocess.Popen[bytes], log: str) -> None:

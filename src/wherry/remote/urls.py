@@ -40,6 +40,11 @@ def without_user(url: str) -> str:
     return re.sub(USERINFO, "", url, count=1)
 
 
+def without_users(text: str) -> str:
+    """A text, the users and passwords of its URLs aside."""
+    return re.sub(USERINFO, "", text)
+
+
 def passwords(text: str) -> set[str]:
     """What shown() takes out of a text, as it is written and as it is meant."""
     from urllib.parse import unquote

@@ -106,10 +106,11 @@ def _base_layers(store: Store, result: StageResult) -> tuple[Descriptor, ...]:
 def tag(store: Store, names: Sequence[str], target: str, images: Sequence[ImageRecord]) -> list[str]:
     """Let names (as typed) stand for the one of `images`, or their index's digest; the familiar forms."""
     references = [parse_reference(name) for name in names]
+    made = next((image for image in images if image.id == target), None)
     with store.database.transaction():
-        for image in images if names else ():
-            if image.id == target and store.images.get(target) is None:
-                store.images.add(image)  # another command has removed it meanwhile
         for reference in references:
-            store.names.set(reference.canonical(), target)
+            if made is not None:
+                store.name(reference.canonical(), made)
+            else:
+                store.names.set(reference.canonical(), target)
     return [reference.familiar() for reference in references]
