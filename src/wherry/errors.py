@@ -16,6 +16,7 @@
     │   ├── CommandNotExecutable   126
     │   └── CommandNotFound        127
     ├── UnsupportedError           1    understood and refused by name: a later version brings it
+    ├── RegistryError              1    a registry refused, or could not be asked, or answered nonsense
     └── ProxyError                 1    the proxy wing: sources, rendering, reloading
 
 A message says what happened and to what; a hint says what to do next, in one line.
@@ -126,6 +127,10 @@ class CommandNotFound(SandboxError):
 
 
 class UnsupportedError(WherryError):
+    pass
+
+
+class RegistryError(WherryError):
     pass
 
 

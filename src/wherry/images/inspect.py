@@ -8,20 +8,23 @@ from wherry.oci.reference import from_canonical
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from wherry.images.view import Image
+    from wherry.oci.reference import Reference
 
 
 def image_json(image: Image) -> dict[str, Any]:
     config = image.config
     names = [from_canonical(name) for name in image.store.names.of(image.id)]
+    digests = [from_canonical(name) for name in image.store.names.digests_of(image.id)]
     size = image.size()
     layers = [image.store.layers.path(diff_id) for diff_id in reversed(config.diff_ids)]
     return {
         "Id": image.id,
         "RepoTags": [name.familiar() for name in names if name.tag],
-        "RepoDigests": [f"{name.familiar_name()}@{image.record.manifest}" for name in names],
+        "RepoDigests": repo_digests(names, digests, image.record.manifest),
         "Parent": "",
         "Comment": config.history[-1].comment if config.history else "",
         "Created": config.created,
@@ -42,6 +45,13 @@ def image_json(image: Image) -> dict[str, Any]:
             "LastTagTime": datetime.datetime.fromtimestamp(image.record.added, datetime.UTC).isoformat()
         },
     }
+
+
+def repo_digests(names: Sequence[Reference], digests: Sequence[Reference], manifest: str) -> list[str]:
+    """What registries have an image as; of a repository where it never was, the manifest that is here."""
+    at_registries = {name[:2] for name in digests}
+    only_here = dict.fromkeys(name.familiar_name() for name in names if name[:2] not in at_registries)
+    return [name.familiar() for name in digests] + [f"{name}@{manifest}" for name in only_here]
 
 
 def _config(config: dict[str, Any]) -> dict[str, Any]:

@@ -14,11 +14,13 @@ NONE = "<none>"
 
 
 class Listed(NamedTuple):
-    """One name of an image (or none): `repository` and `tag` as Docker shows them."""
+    """One name of an image (or none): `repository` and `tag` as Docker shows them, and the digest by which
+    the repository has it."""
 
     image: Image
     repository: str
     tag: str
+    digest: str
 
 
 def list_images(store: Store, pattern: str | None = None) -> list[Listed]:
@@ -35,15 +37,22 @@ def list_images(store: Store, pattern: str | None = None) -> list[Listed]:
         if record.id in hidden and not own and record.id not in chosen:
             continue
         names = [from_canonical(name) for name in (*own, *chosen.get(record.id, ()))]
+        digests = [from_canonical(name) for name in store.names.digests_of(record.id)]
+        if not names:
+            names = [name._replace(digest="") for name in digests]
         if wanted is not None:
             names = [n for n in names if (n.domain, n.path) == (wanted.domain, wanted.path)]
             if exact:
                 names = [n for n in names if n.tag == wanted.tag]
             if not names:
                 continue
-        rows += [Listed(image, n.familiar_name(), n.tag or NONE) for n in names]
+        at = {name[:2]: name.digest for name in digests}
+        rows += [
+            Listed(image, n.familiar_name(), n.tag or NONE, at.get(n[:2], record.manifest))
+            for n in dict.fromkeys(names)
+        ]
         if not names:
-            rows.append(Listed(image, NONE, NONE))
+            rows.append(Listed(image, NONE, NONE, record.manifest))
     return rows
 
 

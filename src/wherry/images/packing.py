@@ -42,15 +42,24 @@ class Part(NamedTuple):
     packed: bool
 
 
-def pack_layers(store: Store, image: Image, packing: Packing) -> tuple[Part, ...]:
+def pack_layers(
+    store: Store,
+    image: Image,
+    packing: Packing,
+    *,
+    verify: bool = True,
+    elsewhere: Callable[[Descriptor], bool] = lambda blob: False,
+) -> tuple[Part, ...]:
     """The blobs for the layers of an image.  Compresses those that are not there yet, on all cores.
 
+    With `verify` false blobs that are there are taken to be right: who gets them looks.  `elsewhere` tells
+    whether who gets them has a blob that is not here.
     Raises CorruptError if a layer no longer has the bytes of its diff ID.
     """
+    choice = _Choice(store, packing, verify, elsewhere)
     known = image.manifest().layers
     return tuple(
-        _part(store, diff_id, came, packing)
-        for diff_id, came in zip(image.config.diff_ids, known, strict=True)
+        choice.part(diff_id, came) for diff_id, came in zip(image.config.diff_ids, known, strict=True)
     )
 
 
@@ -71,39 +80,56 @@ def manifest_of(
     )
 
 
-def _part(store: Store, diff_id: str, came: Descriptor, packing: Packing) -> Part:
-    compression = compression_of(came.media_type)
-    if compression != "none" and not packing.force and _sound(store, diff_id, came.digest):
-        return Part(diff_id, _described(came.digest, came.size, compression, packing), True)
-    if packing.compression == "none":
-        info = store.layers.info(diff_id)
-        size = info.tar_size if info is not None else 0
-        return Part(diff_id, _described(diff_id, size, "none", packing), False)
-    digest = _compressed(store, diff_id, packing)
-    size = store.blobs.size(digest)
-    return Part(diff_id, _described(digest, size, packing.compression, packing), True)
+class _Choice:
+    """Which blob a layer leaves as."""
 
+    def __init__(
+        self, store: Store, packing: Packing, verify: bool, elsewhere: Callable[[Descriptor], bool]
+    ) -> None:
+        self._store = store
+        self._packing = packing
+        self._verify = verify
+        self._elsewhere = elsewhere
 
-def _described(digest: str, size: int, compression: str, packing: Packing) -> Descriptor:
-    return Descriptor(layer_type(compression, oci=packing.oci), digest, size)
+    def part(self, diff_id: str, came: Descriptor) -> Part:
+        packing = self._packing
+        compression = compression_of(came.media_type)
+        if compression != "none" and not packing.force:
+            described = self._described(came.digest, came.size, compression)
+            if self._is_sound(diff_id, came.digest):
+                return Part(diff_id, described, True)
+            if self._elsewhere(came):
+                return Part(diff_id, described, False)
+        if packing.compression == "none":
+            info = self._store.layers.info(diff_id)
+            size = info.tar_size if info is not None else 0
+            return Part(diff_id, self._described(diff_id, size, "none"), False)
+        digest = self._compressed(diff_id)
+        size = self._store.blobs.size(digest)
+        return Part(diff_id, self._described(digest, size, packing.compression), True)
 
+    def _described(self, digest: str, size: int, compression: str) -> Descriptor:
+        return Descriptor(layer_type(compression, oci=self._packing.oci), digest, size)
 
-def _compressed(store: Store, diff_id: str, packing: Packing) -> str:
-    """The digest of a layer's compressed blob: the one that was made before, or a new one."""
-    components = {
-        "kind": "blob",
-        "layer": diff_id,
-        "compression": packing.compression,
-        "level": packing.level,
-    }
-    text = json.dumps(components, sort_keys=True)
-    key = hashlib.sha256(text.encode()).hexdigest()
-    known = store.cache.get(key)
-    if known is not None and _sound(store, diff_id, known.value):
-        return known.value
-    digest = _compress(store, diff_id, packing)
-    store.cache.put(key, digest, components)
-    return digest
+    def _compressed(self, diff_id: str) -> str:
+        """The digest of a layer's compressed blob: the one that was made before, or a new one."""
+        components = {
+            "kind": "blob",
+            "layer": diff_id,
+            "compression": self._packing.compression,
+            "level": self._packing.level,
+        }
+        text = json.dumps(components, sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()
+        known = self._store.cache.get(key)
+        if known is not None and self._is_sound(diff_id, known.value):
+            return known.value
+        digest = _compress(self._store, diff_id, self._packing)
+        self._store.cache.put(key, digest, components)
+        return digest
+
+    def _is_sound(self, diff_id: str, digest: str) -> bool:
+        return _sound(self._store, diff_id, digest) if self._verify else self._store.blobs.has(digest)
 
 
 def _compress(store: Store, diff_id: str, packing: Packing) -> str:

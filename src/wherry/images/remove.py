@@ -5,6 +5,7 @@ from __future__ import annotations
 from wherry.errors import ConflictError, InvalidReferenceError
 from wherry.images.view import find, lookup
 from wherry.oci.reference import from_canonical, parse
+from wherry.store.images import AT
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,9 +28,17 @@ def remove_image(store: Store, text: str, *, force: bool = False) -> list[str]:
     return lines
 
 
-def _untag(store: Store, name: str) -> list[str]:
+def _untag(store: Store, name: str, image: Image | None = None) -> list[str]:
+    """Remove a name; with the last tag of a repository what the registry calls the `image` there, too."""
     store.names.remove(name)
-    return [f"Untagged: {from_canonical(name).familiar()}"]
+    lines = [f"Untagged: {from_canonical(name).familiar()}"]
+    if image is not None and AT not in name:
+        repository = from_canonical(name)[:2]
+        if all(from_canonical(each)[:2] != repository for each in store.names.of(image.id)):
+            for each in store.names.digests_of(image.id):
+                if from_canonical(each)[:2] == repository:
+                    lines += _untag(store, each)
+    return lines
 
 
 def _remove(store: Store, text: str, *, force: bool) -> list[str]:
@@ -39,9 +48,8 @@ def _remove(store: Store, text: str, *, force: bool) -> list[str]:
     if name is not None and target is not None and target != image.id:
         return _remove_index(store, name, target, text, force=force)
     names = store.names.of(image.id)
-    if name is not None and len(names) > 1:
-        store.names.remove(name)
-        return [f"Untagged: {from_canonical(name).familiar()}"]
+    if name is not None and set(names) - {name}:
+        return _untag(store, name, image)
     _check_containers(store, image, text, force=force)
     if name is None and len(names) > 1 and not force:
         raise ConflictError(
@@ -50,9 +58,10 @@ def _remove(store: Store, text: str, *, force: bool) -> list[str]:
             hint="remove its names one by one, or use -f",
         )
     lines = []
-    for each in names:
-        store.names.remove(each)
-        lines.append(f"Untagged: {from_canonical(each).familiar()}")
+    if name is not None and AT in name and len(store.names.digests_of(image.id)) > 1:
+        return _untag(store, name)
+    for each in (*names, *store.names.digests_of(image.id)):
+        lines += _untag(store, each)
     if not _users(store, image):
         store.images.remove(image.id)
         lines.append(f"Deleted: {image.id}")
@@ -76,9 +85,10 @@ def _remove_index(store: Store, name: str, digest: str, text: str, *, force: boo
 def _as_name(store: Store, text: str) -> str | None:
     """The canonical name if `text` is one that exists, or None if it is an id."""
     try:
-        name = parse(text).canonical()
+        reference = parse(text)
     except InvalidReferenceError:
         return None
+    name = (reference._replace(tag="") if reference.digest else reference).canonical()
     return name if store.names.get(name) is not None and find(store, text) is not None else None
 
 

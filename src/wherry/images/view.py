@@ -97,9 +97,16 @@ def find(store: Store, text: str, platform: Platform | None = None) -> Image | N
     none is given), else the first.  Raises NotFoundError for an ambiguous id.
     """
     try:
-        image = store.names.get(parse(text).canonical())
+        name = parse(text)
     except InvalidReferenceError:
-        image = None
+        name = None
+    image = None
+    if name is not None and name.digest:
+        # A digest says it all: what the tag before it stands for by now does not matter.
+        record = store.images.of_manifest(name.digest)
+        image = record.id if record is not None else store.names.get(name._replace(tag="").canonical())
+    elif name is not None:
+        image = store.names.get(name.canonical())
     if image is not None:
         record = store.images.get(image)
         if record is not None:

@@ -19,6 +19,10 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 
+AT = "@"
+"""In a name by digest (``docker.io/library/debian@sha256:…``), and in no other."""
+
+
 class ImageRecord(NamedTuple):
     """`id` is the digest of the config, `manifest` that of the manifest, `added` in Unix seconds."""
 
@@ -51,13 +55,21 @@ class Images:
         rows = self._database.execute("SELECT * FROM images WHERE id>=? AND id<?", low, low + "g")
         return [ImageRecord(*row) for row in rows]  # type: ignore[arg-type]
 
+    def of_manifest(self, digest: str) -> ImageRecord | None:
+        """The image whose manifest has a digest."""
+        rows = self._database.execute("SELECT * FROM images WHERE manifest=? ORDER BY added DESC", digest)
+        return ImageRecord(*rows[0]) if rows else None  # type: ignore[arg-type]
+
     def all(self) -> list[ImageRecord]:
         """Newest first."""
         rows = self._database.execute("SELECT * FROM images ORDER BY added DESC, id")
         return [ImageRecord(*row) for row in rows]  # type: ignore[arg-type]
 
     def remove(self, image: str) -> None:
-        self._database.execute("DELETE FROM images WHERE id=?", image)
+        """And what registries have it as."""
+        with self._database.transaction():
+            self._database.execute("DELETE FROM images WHERE id=?", image)
+            self._database.execute("DELETE FROM names WHERE image=? AND instr(name, ?)", image, AT)
 
 
 class Names:
@@ -96,12 +108,26 @@ class Names:
         return str(rows[0][0]) if rows else None
 
     def of(self, image: str) -> list[str]:
+        """The names with tags of an image or an index."""
         rows = self._database.execute("SELECT name FROM names WHERE image=? ORDER BY name", image)
-        return [str(row[0]) for row in rows]
+        return [str(row[0]) for row in rows if AT not in str(row[0])]
+
+    def digests_of(self, image: str) -> list[str]:
+        """The names by digest of an image: what registries have it as."""
+        rows = self._database.execute("SELECT name FROM names WHERE image=? ORDER BY name", image)
+        return [str(row[0]) for row in rows if AT in str(row[0])]
 
     def all(self) -> dict[str, str]:
+        """Every name with a tag, and what it stands for."""
+        return {name: image for name, image in self._rows() if AT not in name}
+
+    def digests(self) -> dict[str, str]:
+        """Every name by digest, and the image that it stands for."""
+        return {name: image for name, image in self._rows() if AT in name}
+
+    def _rows(self) -> list[tuple[str, str]]:
         rows = self._database.execute("SELECT name, image FROM names ORDER BY name")
-        return {str(name): str(image) for name, image in rows}
+        return [(str(name), str(image)) for name, image in rows]
 
     def remove(self, name: str) -> None:
         with self._database.transaction():
@@ -126,7 +152,7 @@ class Names:
                 "annotations": {"org.opencontainers.image.ref.name": name},
             }
             for name, manifest, is_index in rows
-            if self._blobs.has(str(manifest))
+            if AT not in str(name) and self._blobs.has(str(manifest))
         ]
         return {"schemaVersion": 2, "manifests": manifests}
 

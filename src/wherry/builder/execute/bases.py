@@ -13,18 +13,24 @@ from wherry.oci.platform import parse as parse_platform
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeVar
 
     from wherry.builder.context.folder import Context
+    from wherry.builder.execute.pulls import Pulls
     from wherry.builder.execute.scheduler import Schedule
     from wherry.builder.plan.graph import PlannedStage
     from wherry.builder.plan.named_context import NamedContext
     from wherry.dockerfile.ast import Dockerfile, Location
     from wherry.images.view import Image
+    from wherry.oci.config import ImageConfig
     from wherry.oci.platform import Platform
     from wherry.store import Store
 
+    T = TypeVar("T")
+
 SCRATCH = "scratch"
+BASE = "base image {} does not exist here"
 
 
 class Bases:
@@ -40,8 +46,10 @@ class Bases:
         dockerfile: Dockerfile,
         contexts: Mapping[str, NamedContext],
         platform: Platform,
+        pulls: Pulls,
     ) -> None:
         self._store = store
+        self._pulls = pulls
         self._contexts = contexts
         self._platform = platform
         self.mismatches: dict[tuple[str, str, str], Location] = {}
@@ -57,9 +65,9 @@ class Bases:
         platform = self.platform(planned.platform, place)
         if planned.base == SCRATCH or self._is_folder(planned.base):
             return StageResult((), (), {"WorkingDir": "/"}, "", {}, {}, platform)
-        image = self._image(planned.base, platform, place)
-        if image is None:
-            raise self._absent(planned)
+        name = planned.stage.name or f"stage-{planned.stage.number}"
+        absent = BASE.format(self._shown(planned.base))
+        image = self._image(planned.base, platform, place, f"[{name}] FROM", absent)
         config = image.config
         layer_paths(self._store, config.diff_ids, f"image {planned.base}")
         return StageResult(
@@ -90,8 +98,17 @@ class Bases:
             return ()
         if self._is_folder(base):
             return (f"COPY --from={base} . /",)
-        image = self._image(base, self.platform(platform, place), place)
-        return tuple(image.config.config.get("OnBuild") or ()) if image is not None else ()
+        config = self._config(base, self.platform(platform, place), place)
+        return tuple(config.config.get("OnBuild") or ()) if config is not None else ()
+
+    @staticmethod
+    def _shown(name: str) -> str:
+        from wherry.oci.reference import parse as parse_reference
+
+        try:
+            return parse_reference(name).familiar()
+        except InvalidReferenceError:
+            return name
 
     def folder(self, name: str) -> Context | None:
         """The folder that --build-context gave a name, if it did."""
@@ -115,13 +132,8 @@ class Bases:
             return finished[number].diff_ids, f"stage {name}"
         if name == SCRATCH:
             return (), SCRATCH
-        image = self._image(name, self._platform, place)
-        if image is None:
-            raise fail(
-                place,
-                f"--from={name} is neither a stage before this one nor a local image",
-                hint="name a stage with FROM ... AS NAME, or see wherry images",
-            )
+        absent = f"--from={name} is neither a stage before this one nor an image that is here"
+        image = self._image(name, self._platform, place, f"--from={name}", absent)
         layer_paths(self._store, image.config.diff_ids, f"image {name}")
         return image.config.diff_ids, f"image {name}"
 
@@ -129,21 +141,53 @@ class Bases:
         context = self._contexts.get(name.lower())
         return context is not None and context.folder is not None
 
-    def _image(self, name: str, platform: Platform, place: Location) -> Image | None:
+    def _image(self, name: str, platform: Platform, place: Location, label: str, absent: str) -> Image:
+        """An image that is here, or that a registry has; `absent` says what there is none of."""
+        name = self._meant(name)
+        image = self._local(name, platform, place)
+        if self._pulls.wanted(name, image, platform):
+            image = self._pulled(lambda: self._pulls.image(name, platform, label), name, place, absent)
+        if image is None:
+            raise self._absent(name, place, absent)
+        self._check(name, image.config.platform, platform, place)
+        return image
+
+    def _config(self, name: str, platform: Platform, place: Location) -> ImageConfig | None:
+        """What an image says of itself; None where it is not here and nothing is pulled."""
+        name = self._meant(name)
+        image = self._local(name, platform, place)
+        if not self._pulls.wanted(name, image, platform):
+            return image.config if image is not None else None
+        return self._pulled(
+            lambda: self._pulls.config(name, platform), name, place, BASE.format(self._shown(name))
+        )
+
+    def _meant(self, name: str) -> str:
+        """What --build-context lets a name stand for."""
+        context = self._contexts.get(name.lower())
+        return context.reference if context is not None and context.reference else name
+
+    def _local(self, name: str, platform: Platform, place: Location) -> Image | None:
         context = self._contexts.get(name.lower())
         try:
             if context is not None and context.image is not None:
                 with self._turn:
-                    image: Image | None = context.image()
-            else:
-                image = find(self._store, name, platform)
+                    return context.image()
+            return find(self._store, name, platform)
         except StorageError:
             raise  # not the Dockerfile's fault
         except WherryError as error:
             raise fail(place, error.message, hint=error.hint) from None
-        if image is not None:
-            self._check(name, image.config.platform, platform, place)
-        return image
+
+    def _pulled(self, pull: Callable[[], T], name: str, place: Location, absent: str) -> T:
+        try:
+            return pull()
+        except StorageError:
+            raise
+        except InvalidReferenceError as error:
+            raise fail(place, error.message, hint=error.hint) from None
+        except WherryError as error:
+            raise self._absent(name, place, absent, error) from None
 
     def _check(self, name: str, found: Platform, wanted: Platform, place: Location) -> None:
         """As BuildKit: an image for another platform is taken, and said."""
@@ -156,7 +200,9 @@ class Bases:
         place = planned.stage.origin.location
         platform = self.platform(planned.platform, place)
         if planned.parent is None and planned.base != SCRATCH and not self._is_folder(planned.base):
-            self._image(planned.base, platform, place)
+            image = self._local(self._meant(planned.base), platform, place)
+            if image is not None:
+                self._check(planned.base, image.config.platform, platform, place)
 
     def variables(self, name: str) -> dict[str, str] | None:
         """The environment of an image that a FROM names; None where it is not here."""
@@ -170,21 +216,27 @@ class Bases:
         env = image.config.config.get("Env") or [] if image is not None else None
         return None if env is None else dict(entry.partition("=")[::2] for entry in env)
 
-    def _absent(self, planned: PlannedStage) -> WherryError:
+    def _absent(
+        self, name: str, place: Location, absent: str, error: WherryError | None = None
+    ) -> WherryError:
+        """That there is no image; why it could not be pulled; and what may have been meant."""
         from wherry.errors import nearest
         from wherry.oci.reference import from_canonical
         from wherry.oci.reference import parse as parse_reference
 
-        place = planned.stage.origin.location
         try:
-            name = parse_reference(planned.base).familiar()
-        except InvalidReferenceError as error:
-            return fail(place, error.message, hint=error.hint)
+            shown = parse_reference(name).familiar()
+        except InvalidReferenceError as invalid:
+            return fail(place, invalid.message, hint=invalid.hint)
         names = [stage.name for stage in self.names.dockerfile.stages if stage.name]
-        near = nearest(name, [from_canonical(n).familiar() for n in self._store.names.all()] + names)
+        near = nearest(shown, [from_canonical(n).familiar() for n in self._store.names.all()] + names)
         meant = f"did you mean {near}? " if near else ""
+        if error is not None:
+            return fail(
+                place, f"{absent}, and cannot be pulled: {error.message}", hint=f"{meant}{error.hint or ''}"
+            )
         return fail(
             place,
-            f"base image {name} does not exist here",
-            hint=f"{meant}Make it with wherry bootstrap, load or import (see wherry images)",
+            absent,
+            hint=f"{meant}Make it with wherry bootstrap, pull, load or import (see wherry images)",
         )

@@ -7,6 +7,7 @@ import os
 from _thread import RLock
 
 from wherry.builder.execute.bases import Bases
+from wherry.builder.execute.pulls import Pulls
 from wherry.builder.execute.record import Recorder
 from wherry.builder.execute.scheduler import Schedule
 from wherry.builder.execute.stage import StageBuilder
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from wherry.builder.plan.values import BuildOptions, StageResult
     from wherry.dockerfile.ast import Dockerfile
     from wherry.dockerfile.lint.rules import Finding
+    from wherry.registry.client import Registries
     from wherry.store import ImageRecord, Store
 
 
@@ -44,14 +46,17 @@ class Build:
         options: BuildOptions,
         progress: Progress,
         temporary: str,
+        registries: Callable[[], Registries] | None = None,
     ) -> None:
+        """`registries` speaks to those that have what is not here; without it nothing is pulled."""
         self.store = store
         self.dockerfile = dockerfile
         self.options = options
         self.progress = progress
         self.memo = Memo(store, dockerfile, options)
         self.record = Recorder(store, dockerfile, options)
-        self.bases = Bases(store, dockerfile, options.contexts, options.platform)
+        pulls = Pulls(store, registries, progress, lambda: self.worker(), always=options.pull)
+        self.bases = Bases(store, dockerfile, options.contexts, options.platform, pulls)
         self.used_args: set[str] = set()
         self.written = 0
         self._open_context = context

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 
 class NamedContext(NamedTuple):
-    """A folder, opened when it is first needed, or an image.  `text` is as it was given."""
+    """A folder, opened when it is first needed, an image, or another image's name (`reference`).  `text` is
+    as it was given."""
 
     text: str
     folder: Callable[[], Context] | None = None
     image: Callable[[], Image] | None = None
+    reference: str = ""

@@ -42,6 +42,8 @@ class BuildOptions(NamedTuple):
     `epoch` (Unix seconds) is the time that the image shows instead of now.  With `timeless` its layers do
     not show when they were made either (layers.timeless); the epoch is then that of the newest base, unless
     it is given.
+
+    With `pull` images that came from a registry are asked for again.
     """
 
     platform: Platform
@@ -59,6 +61,7 @@ class BuildOptions(NamedTuple):
     keep: bool = True
     timeless: bool = False
     epoch: int | None = None
+    pull: bool = False
 
 
 class StageResult(NamedTuple):

@@ -51,7 +51,7 @@ COMMAND = Command(
         Flag("ulimit", "list", "Ulimit options of RUN instructions", metavar="NAME=SOFT[:HARD]"),
         Flag("allow", "list", "Allow extra privileged entitlement", metavar="ENTITLEMENT"),
         Flag("squash", "bool", "Squash newly built layers into a single new layer"),
-        Flag("pull", "bool", "Accepted; images are local: there is no registry to ask"),
+        Flag("pull", "bool", "Always attempt to pull all referenced images"),
         Flag("annotation", "list", "Add annotation to the image", metavar="[TYPE:]KEY=VALUE"),
         Flag("secret", "list", "Secret to expose to the build", metavar="id=ID[,src=FILE|,env=NAME]"),
         Flag("ssh", "list", "SSH agent socket to expose to the build", metavar="default|ID[=SOCKET]"),
@@ -84,6 +84,7 @@ def run(options: Options) -> int:
     from wherry.cli.builder.progress import Deferred, make_progress
     from wherry.cli.builder.sandbox import contexts, platforms, sandbox
     from wherry.cli.builder.secrets import given
+    from wherry.cli.registry.client import registries
     from wherry.oci.reference import parse as parse_reference
     from wherry.store import Store
 
@@ -117,6 +118,7 @@ def run(options: Options) -> int:
         keep=wanted.keeps_image,
         timeless=options.flag("reproducible") or (epoch is not None and wanted.rewrites),
         epoch=epoch,
+        pull=options.flag("pull"),
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     shown = make_progress("quiet" if quiet else options.string("progress") or "auto")
@@ -152,7 +154,8 @@ def run(options: Options) -> int:
                 folder = os.path.join(temporary, f"platform{number}")
                 os.makedirs(folder, exist_ok=True)
                 chosen = build_options._replace(platform=platform)
-                build = Build(store, dockerfile, context, chosen, told, folder)
+                client = registries if method == "build" else None
+                build = Build(store, dockerfile, context, chosen, told, folder, client)
                 if method != "build":
                     return call(build, method, as_json=as_json)
                 for warning in build.warnings() if not number else ():

@@ -122,27 +122,20 @@ def _context(
     word: str, number: int, store: Store, temporary: str, given: Given | None
 ) -> tuple[str, NamedContext]:
     from wherry.builder.plan.named_context import NamedContext
+    from wherry.oci.reference import parse as parse_reference
 
     name, equals, value = word.partition("=")
     if not equals or not name or not value:
         raise UsageError(f"invalid context value: {word}, expected key=value")
     scheme, separator, rest = value.partition("://")
     if separator and scheme == "docker-image":
-        return name.lower(), NamedContext(value, image=_image(rest, store))
+        parse_reference(rest)
+        return name.lower(), NamedContext(value, reference=rest)
     if separator and scheme == "oci-layout":
         return name.lower(), NamedContext(value, image=_layout(rest, store, temporary, number))
     from wherry.remote.urls import shown
 
     return name.lower(), NamedContext(shown(value), folder=_folder(value, store, temporary, number, given))
-
-
-def _image(reference: str, store: Store) -> Callable[[], Image]:
-    def find() -> Image:
-        from wherry.images.view import lookup
-
-        return lookup(store, reference)
-
-    return find
 
 
 def _layout(text: str, store: Store, temporary: str, number: int) -> Callable[[], Image]:

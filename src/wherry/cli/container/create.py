@@ -16,10 +16,14 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.cli.container.image import ensure_image
     from wherry.containers.create import create
     from wherry.store import Store
 
-    record = create(Store.open(), create_options(options))
+    wanted = create_options(options)
+    store = Store.open()
+    ensure_image(store, options)
+    record = create(store, wanted)
     write_cidfile(options, record.id)
     print(record.id)
     return 0

@@ -22,6 +22,15 @@ FLAGS = (
         "network", "string", "Network of the container (default: host, or private with -p)", metavar="NET"
     ),
     Flag("publish", "list", "Publish a container's port(s) to the host", short="p", metavar="PORT"),
+    Flag(
+        "pull",
+        "string",
+        "Pull image before creating",
+        choices=("always", "missing", "never"),
+        default="missing",
+    ),
+    Flag("platform", "string", "Run the image for a platform", metavar="OS/ARCH[/VARIANT]"),
+    Flag("quiet", "bool", "Suppress the pull output", short="q"),
     Flag("read-only", "bool", "Mount the container's root filesystem as read only"),
     Flag("rm", "bool", "Remove the container when it exits"),
     Flag("stop-signal", "string", "Signal to stop the container"),

@@ -19,6 +19,7 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.cli.container.image import ensure_image
     from wherry.containers.create import create
     from wherry.containers.monitor import run_here, start_detached
     from wherry.sandbox.userns import enter_if_needed
@@ -34,6 +35,7 @@ def run(options: Options) -> int:
     enter_if_needed()
     store = Store.open()
     try:
+        ensure_image(store, options)
         record = create(store, wanted)
     except WherryError as error:
         # As docker: until the container exists, every failure of `run` is one of docker's own.

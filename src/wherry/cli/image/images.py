@@ -66,7 +66,7 @@ def _row(listed: Listed, *, full: bool) -> dict[str, Any]:
         "Repository": listed.repository,
         "Tag": listed.tag,
         "ID": image.id if full else image.id[7:19],
-        "Digest": image.record.manifest,
+        "Digest": listed.digest,
         "CreatedSince": ago(created, time.time()) if created else "N/A",
         "CreatedAt": docker_time(created),
         "Size": size,
@@ -92,7 +92,7 @@ def _split(text: str) -> tuple[str, str]:
 
 def _passes(listed: Listed, name: str, value: str) -> bool:
     if name == "dangling":
-        return (listed.repository == "<none>") == (value.lower() in ("true", "1"))
+        return (listed.tag == "<none>") == (value.lower() in ("true", "1"))
     if name == "reference":
         from fnmatch import fnmatchcase
 

@@ -1,0 +1,81 @@
+"""``wherry pull``."""
+
+from __future__ import annotations
+
+from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.registry.client import TLS
+from wherry.errors import UsageError
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wherry.oci.platform import Platform
+    from wherry.oci.reference import Reference
+    from wherry.registry.client import Registries
+    from wherry.registry.progress import Progress
+    from wherry.store import Store
+
+COMMAND = Command(
+    "pull",
+    "[OPTIONS] NAME[:TAG|@DIGEST]",
+    (
+        Flag("all-tags", "bool", "Download all tagged images in the repository", short="a"),
+        Flag("quiet", "bool", "Suppress verbose output", short="q"),
+        Flag("platform", "string", "Pull the image for a platform", metavar="OS/ARCH[/VARIANT]"),
+        TLS,
+    ),
+    min_args=1,
+    max_args=1,
+)
+
+
+def run(options: Options) -> int:
+    from wherry.cli.registry.client import registries
+    from wherry.cli.registry.transfers import make_transfers
+    from wherry.oci.platform import parse as parse_platform
+    from wherry.oci.reference import parse
+    from wherry.sandbox.userns import enter_if_needed
+    from wherry.store import Store
+
+    text = options.args[0]
+    name = parse(text)
+    platform = options.string("platform")
+    wanted = parse_platform(platform) if platform else None
+    every = options.flag("all-tags")
+    tagged = ":" in text.rpartition("/")[2] or name.digest
+    if every and tagged:
+        raise UsageError("tag can't be used with --all-tags/-a")
+    enter_if_needed()
+    store = Store.open()
+    client = registries(options)
+    quiet = options.flag("quiet")
+    progress = make_transfers(quiet=quiet)
+    try:
+        if not every and not tagged:
+            progress.note("Using default tag: latest")
+        names = _tags(client, name) if every else [name]
+        for each in names:
+            pull_one(store, client, each, wanted, progress)
+            if quiet:
+                print(each.canonical())
+    finally:
+        progress.close()
+        client.close()
+    return 0
+
+
+def _tags(client: Registries, name: Reference) -> list[Reference]:
+    return [name._replace(tag=tag) for tag in client.sources(name)[-1].tags()]
+
+
+def pull_one(
+    store: Store, client: Registries, name: Reference, platform: Platform | None, progress: Progress
+) -> None:
+    """Pull one name, and tell what docker tells."""
+    from wherry.registry.pull import pull
+
+    progress.note(f"{name.digest or name.tag}: Pulling from {name.path}")
+    pulled = pull(store, client, name, platform, progress)
+    progress.note(f"Digest: {pulled.digest}")
+    state = "Downloaded newer image for" if pulled.is_new else "Image is up to date for"
+    progress.note(f"Status: {state} {name.familiar()}")
+    progress.note(name.canonical())

@@ -1,0 +1,104 @@
+"""``wherry push``."""
+
+from __future__ import annotations
+
+from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.registry.client import TLS
+from wherry.errors import NotFoundError, UsageError
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wherry.images.packing import Packing
+    from wherry.oci.reference import Reference
+    from wherry.store import Store
+
+GZIP_LEVELS, ZSTD_LEVELS = range(10), range(1, 23)
+
+COMMAND = Command(
+    "push",
+    "[OPTIONS] NAME[:TAG]",
+    (
+        Flag("all-tags", "bool", "Push all tags of an image to the repository", short="a"),
+        Flag("quiet", "bool", "Suppress verbose output", short="q"),
+        Flag("digestfile", "string", "Write the digest of the pushed image to a file", metavar="FILE"),
+        Flag(
+            "compression",
+            "string",
+            "How layers that were made here are compressed",
+            metavar="gzip|zstd[:LEVEL]",
+            default="gzip",
+        ),
+        Flag("force-compression", "bool", "Compress also layers that came compressed otherwise"),
+        TLS,
+    ),
+    min_args=1,
+    max_args=1,
+)
+
+
+def run(options: Options) -> int:
+    from wherry.cli.registry.client import registries
+    from wherry.cli.registry.transfers import make_transfers
+    from wherry.oci.reference import parse
+    from wherry.registry.push import push
+    from wherry.sandbox.userns import enter_if_needed
+    from wherry.store import Store
+
+    text = options.args[0]
+    name = parse(text)
+    every = options.flag("all-tags")
+    tagged = ":" in text.rpartition("/")[2]
+    if every and tagged:
+        raise UsageError("tag can't be used with --all-tags/-a")
+    if name.digest:
+        raise UsageError("cannot push a digest reference", hint="name a tag: wherry push NAME:TAG")
+    packing = _packing(options)
+    enter_if_needed()
+    store = Store.open()
+    client = registries(options)
+    quiet = options.flag("quiet")
+    progress = make_transfers(quiet=quiet)
+    try:
+        repository = client.target(name)
+        progress.note(f"The push refers to repository [{name.domain}/{name.path}]")
+        if not every and not tagged:
+            progress.note("Using default tag: latest")
+        for each in _tags(store, name) if every else [name]:
+            pushed = push(store, repository, each, progress, packing)
+            progress.note(f"{each.tag}: digest: {pushed.digest} size: {pushed.size}")
+            if quiet:
+                print(each.canonical())
+    finally:
+        progress.close()
+        client.close()
+    file = options.string("digestfile")
+    if file is not None:
+        with open(file, "w", encoding="ascii") as out:
+            out.write(pushed.digest)
+    return 0
+
+
+def _tags(store: Store, name: Reference) -> list[Reference]:
+    from wherry.oci.reference import from_canonical
+
+    known = [from_canonical(text) for text in store.names.all()]
+    found = [each for each in known if each[:2] == name[:2]]
+    if not found:
+        raise NotFoundError(
+            f"An image does not exist locally with the tag: {name.familiar_name()}",
+            hint="see wherry images",
+        )
+    return found
+
+
+def _packing(options: Options) -> Packing:
+    from wherry.images.packing import Packing
+
+    kind, colon, level = (options.string("compression") or "").partition(":")
+    levels = {"gzip": GZIP_LEVELS, "zstd": ZSTD_LEVELS}.get(kind)
+    number = int(level) if level.isascii() and level.isdigit() and len(level) < 4 else None
+    if levels is None or (colon and number not in levels):
+        raise UsageError(
+            f'invalid argument "{kind}{colon}{level}" for --compression: gzip[:0-9] or zstd[:1-22]'
+        )
+    return Packing(kind, number, force=options.flag("force-compression"))

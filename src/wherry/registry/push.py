@@ -1,0 +1,273 @@
+"""An image of the store to a registry.
+
+What came from a registry goes as it came: the same manifest, the same blobs.  A layer that was made here is
+compressed once, and remembered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from functools import partial
+
+from wherry.errors import CorruptError, NotFoundError, RegistryError
+from wherry.images.packing import Packing, manifest_of, pack_layers
+from wherry.images.view import Image
+from wherry.oci import manifest as oci
+from wherry.oci.digest import digest_of
+from wherry.oci.reference import from_canonical
+from wherry.registry import progress as words
+from wherry.registry.parallel import Stop, each
+from wherry.registry.progress import short
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from wherry.images.packing import Part
+    from wherry.oci.manifest import Descriptor
+    from wherry.oci.reference import Reference
+    from wherry.registry.progress import Progress
+    from wherry.registry.repository import Repository, Upload
+    from wherry.store import Store
+
+AT_ONCE = 4
+CHUNK = 1 << 20
+TRIES = 5
+"""In a row without a byte that arrives."""
+PAUSE = 0.25
+DEFAULT = Packing()
+
+
+class Pushed(NamedTuple):
+    """`size` is the manifest's, in bytes, as Docker prints it."""
+
+    digest: str
+    size: int
+
+
+def push(
+    store: Store, repository: Repository, name: Reference, progress: Progress, packing: Packing = DEFAULT
+) -> Pushed:
+    """Send what a name stands for, and let the tag stand for it there.
+
+    Blobs that the registry has are not sent, those of its other repositories are taken from there.
+    Raises NotFoundError, RegistryError, CorruptError.
+    """
+    with store.using():
+        target = store.names.get(name.canonical())
+        if target is None:
+            raise NotFoundError(
+                f"An image does not exist locally with the tag: {name.familiar_name()}",
+                hint="see wherry images; wherry tag gives an image a registry's name",
+            )
+        sending = _Push(store, repository, name, progress, packing)
+        record = store.images.get(target)
+        if record is not None:
+            media_type, data = sending.image(Image(store, record))
+        else:
+            media_type, data = sending.index(target)
+        digest = repository.put_manifest(name.tag or digest_of(data), media_type, data)
+        if record is not None:
+            _remember(store, name, digest, target)
+        return Pushed(digest, len(data))
+
+
+def _remember(store: Store, name: Reference, digest: str, image: str) -> None:
+    """The registry has it under this digest (RepoDigests)."""
+    with contextlib.suppress(NotFoundError):  # removed meanwhile
+        store.names.set(name._replace(tag="", digest=digest).canonical(), image)
+
+
+class _Push:
+    def __init__(
+        self,
+        store: Store,
+        repository: Repository,
+        name: Reference,
+        progress: Progress,
+        packing: Packing,
+    ) -> None:
+        self._store = store
+        self._repository = repository
+        self._name = name
+        self._progress = progress
+        self._packing = packing
+        self._stop = Stop()
+        self._neighbours = _Neighbours(store, name)
+
+    def image(self, image: Image) -> tuple[str, bytes]:
+        """Send an image's blobs.  Its manifest's media type and bytes, which are still to be put."""
+        known = image.manifest()
+        parts = self._parts(image)
+        labels = {part.blob.digest: part.diff_id for part in parts}
+        for diff_id in labels.values():
+            self._progress.layer(short(diff_id), words.PREPARING)
+        each(list(_different(parts)), self._layer, self._stop, number=AT_ONCE)
+        if [part.blob.digest for part in parts] == [layer.digest for layer in known.layers]:
+            data = self._store.blobs.read(image.record.manifest)
+            media_type = known.media_type
+            config = known.config
+        else:
+            manifest = manifest_of(self._store, image, parts, self._packing)
+            data, media_type, config = manifest.to_json(), manifest.media_type, manifest.config
+        self._config(config)
+        return media_type, data
+
+    def _parts(self, image: Image) -> tuple[Part, ...]:
+        return pack_layers(self._store, image, self._packing, verify=False, elsewhere=self._is_there)
+
+    def _is_there(self, blob: Descriptor) -> bool:
+        """Whether the registry can have a blob that is not here: it is there, or in a neighbour."""
+        return self._repository.has_blob(blob.digest, push=True) or any(
+            self._repository.begin_upload(blob.digest, source) is None
+            for source in self._neighbours.of(blob.digest)
+        )
+
+    def index(self, digest: str) -> tuple[str, bytes]:
+        """Send the images of an index.  Raises RegistryError where some of them are not here."""
+        from wherry.images.index import images
+
+        data = self._store.blobs.read(digest)
+        value: dict[str, Any] = json.loads(data)
+        here = {image.record.manifest: image for image in images(self._store, digest)}
+        changed = False
+        for entry in value["manifests"]:
+            image = here.get(entry["digest"])
+            if image is None:
+                if self._repository.digest(entry["digest"]) is None:
+                    raise RegistryError(
+                        f"{self._name.familiar()} is an index of which manifest {short(entry['digest'])} "
+                        "is neither here nor at the registry",
+                        hint="wherry copy moves a whole index from one registry to another",
+                    )
+                continue
+            media_type, manifest = self.image(image)
+            put = self._repository.put_manifest(digest_of(manifest), media_type, manifest)
+            if put != entry["digest"]:
+                entry.update(digest=put, size=len(manifest), mediaType=media_type)
+                changed = True
+        if changed:
+            data = json.dumps(value, separators=(",", ":")).encode()
+        return str(value.get("mediaType") or oci.INDEX), data
+
+    def _layer(self, part: Part) -> None:
+        label, blob = short(part.diff_id), part.blob
+
+        def sent(size: int) -> None:
+            self._stop.check()
+            self._progress.layer(label, words.PUSHING, size, blob.size)
+
+        if self._repository.has_blob(blob.digest, push=True):
+            self._progress.layer(label, words.THERE)
+            return
+        upload: Upload | None = None
+        for source in self._neighbours.of(blob.digest):
+            upload = self._repository.begin_upload(blob.digest, source)
+            if upload is None:
+                self._progress.layer(label, f"Mounted from {source}")
+                return
+        upload = upload or self._repository.begin_upload()
+        assert upload is not None  # noqa: S101  nothing was to be mounted
+        _Sender(self._store, self._repository, blob, sent).send(upload)
+        self._progress.layer(label, words.PUSHED)
+
+    def _config(self, config: Descriptor) -> None:
+        if self._repository.has_blob(config.digest, push=True):
+            return
+        upload = self._repository.begin_upload()
+        assert upload is not None  # noqa: S101  nothing was to be mounted
+        _Sender(self._store, self._repository, config, lambda size: None).send(upload)
+
+
+class _Sender:
+    """The bytes of one blob; where the line is cut, from where they arrived."""
+
+    def __init__(
+        self, store: Store, repository: Repository, blob: Descriptor, sent: Callable[[int], object]
+    ) -> None:
+        self._path = store.blobs.path(blob.digest)
+        self._repository = repository
+        self._blob = blob
+        self._sent = sent
+
+    def send(self, upload: Upload) -> None:
+        """Raises RegistryError; CorruptError where the blob here has other bytes than its digest says."""
+        failures = 0
+        while upload.offset < self._blob.size:
+            before = upload.offset
+            try:
+                pieces = partial(self._pieces, before)
+                upload = self._repository.send(upload, pieces, self._blob.size - before)
+            except RegistryError:
+                on = self._repository.arrived(upload)
+                if on is None or on.offset > self._blob.size:
+                    on = self._repository.begin_upload()
+                    assert on is not None  # noqa: S101  nothing was to be mounted
+                failures = failures + 1 if on.offset <= before else 0
+                if failures == TRIES:
+                    raise
+                upload = on
+                time.sleep(PAUSE * 2**failures)
+        try:
+            self._repository.finish_upload(upload, self._blob.digest)
+        except RegistryError:
+            self._check_here()
+            raise
+
+    def _pieces(self, start: int) -> Iterator[bytes]:
+        with open(self._path, "rb") as file:
+            file.seek(start)
+            while data := file.read(CHUNK):
+                yield data
+                start += len(data)
+                self._sent(start)
+
+    def _check_here(self) -> None:
+        """Whose fault it is that the registry got other bytes."""
+        hashed = hashlib.sha256()
+        with open(self._path, "rb") as file:
+            while data := file.read(CHUNK):
+                hashed.update(data)
+        if "sha256:" + hashed.hexdigest() != self._blob.digest:
+            os.unlink(self._path)
+            raise CorruptError(
+                f"blob {self._blob.digest} was damaged on disk, and the registry did not take it",
+                hint="push again: it is made again from the layer's files",
+            )
+
+
+class _Neighbours:
+    """The repositories of the same registry that are known to have a blob: it need not be sent."""
+
+    def __init__(self, store: Store, name: Reference) -> None:
+        self._store = store
+        self._name = name
+        self._found: Mapping[str, list[str]] | None = None
+
+    def of(self, digest: str) -> list[str]:
+        if self._found is None:
+            self._found = self._look()
+        return self._found.get(digest, [])[:3]
+
+    def _look(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for text, image in self._store.names.digests().items():
+            name = from_canonical(text)
+            record = self._store.images.get(image)
+            if name.domain != self._name.domain or name.path == self._name.path or record is None:
+                continue
+            with contextlib.suppress(CorruptError, NotFoundError):
+                for layer in Image(self._store, record).manifest().layers:
+                    if name.path not in found.setdefault(layer.digest, []):
+                        found[layer.digest].append(name.path)
+        return found
+
+
+def _different(parts: tuple[Part, ...]) -> list[Part]:
+    """Each blob once."""
+    return list({part.blob.digest: part for part in parts}.values())

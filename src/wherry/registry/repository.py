@@ -1,0 +1,245 @@
+"""What is asked of one repository of a registry (OCI distribution-spec 1.1)."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from wherry.errors import CorruptError, RegistryError, UnsupportedError
+from wherry.oci import manifest as oci
+from wherry.oci.digest import digest_of, is_digest
+from wherry.registry.failures import refusal
+from wherry.registry.headers import first_of_range, next_page, received
+from wherry.registry.session import Session
+from wherry.registry.transport import DOCUMENT
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from wherry.registry.transport import Answer
+
+MANIFESTS = (oci.MANIFEST, oci.DOCKER_MANIFEST, oci.INDEX, oci.DOCKER_INDEX)
+SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
+MOST_TAGS = 1_000_000
+MOST_PAGES = 10_000
+
+
+class Fetched(NamedTuple):
+    """A manifest or an index as the registry has it, byte for byte."""
+
+    media_type: str
+    digest: str
+    data: bytes
+
+
+class Upload(NamedTuple):
+    """An upload that was begun: where it goes on, and the bytes of it that have arrived."""
+
+    location: str
+    offset: int
+
+
+class Repository:
+    """`path` is the repository's name at the registry.  Every method raises RegistryError, which names the
+    registry, the repository and what was asked."""
+
+    def __init__(self, session: Session, path: str) -> None:
+        self.session = session
+        self.path = path
+        self.endpoint = session.transport.endpoint
+
+    @property
+    def name(self) -> str:
+        return f"{self.endpoint.host}/{self.path}"
+
+    def manifest(self, reference: str) -> Fetched:
+        """The manifest of a tag or a digest, verified against the digest; NotThere where there is none."""
+        headers = {"Accept": ", ".join(MANIFESTS)}
+        answer = self._ask("GET", f"/manifests/{reference}", headers=headers)
+        if answer.status == 404:
+            raise NotThere(refusal(self.endpoint, self.path, f"manifest {reference}", answer))
+        if answer.status != 200:
+            raise refusal(self.endpoint, self.path, f"manifest {reference}", answer)
+        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+        data = answer.document(DOCUMENT)
+        return self._checked(reference, kind, data, answer.headers.get("Docker-Content-Digest", ""))
+
+    def _checked(self, reference: str, kind: str, data: bytes, told: str) -> Fetched:
+        digest = digest_of(data)
+        wanted = reference if is_digest(reference) else told
+        if kind.startswith(SCHEMA_1):
+            raise UnsupportedError(
+                f"{self.name}:{reference} is an image of schema 1, which Docker gave up in 2020",
+                hint="push it again with a newer docker, skopeo or crane",
+            )
+        if is_digest(wanted) and digest != wanted:
+            raise CorruptError(
+                f"{self.name}: manifest {reference} came with bytes of {digest}, not of {wanted}",
+                hint="the registry, or somebody on the way, gave other bytes than those asked for",
+            )
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise RegistryError(
+                f"{self.name}: manifest {reference} is no JSON ({kind or 'of no kind'})",
+                hint="is that a registry?",
+            )
+        own = value.get("mediaType")
+        if value.get("schemaVersion") == 1:
+            return self._checked(reference, SCHEMA_1, data, told)
+        return Fetched(str(own) if own else _kind_of(value, kind), digest, data)
+
+    def digest(self, reference: str) -> str | None:
+        """The digest of a tag, without its bytes; None where there is none."""
+        headers = {"Accept": ", ".join(MANIFESTS)}
+        answer = self._ask("HEAD", f"/manifests/{reference}", headers=headers)
+        if answer.status == 404:
+            answer.drop()
+            return None
+        if answer.status != 200:
+            raise refusal(self.endpoint, self.path, f"manifest {reference}", answer)
+        answer.drop()
+        digest = answer.headers.get("Docker-Content-Digest", "")
+        return digest if is_digest(digest) else self.manifest(reference).digest
+
+    def put_manifest(self, reference: str, media_type: str, data: bytes) -> str:
+        """Let a tag, or its digest, stand for a manifest.  Its digest."""
+        headers = {"Content-Type": media_type}
+        answer = self._ask("PUT", f"/manifests/{reference}", headers=headers, body=data, push=True)
+        if answer.status not in (200, 201, 202):
+            raise refusal(self.endpoint, self.path, f"putting manifest {reference}", answer)
+        answer.drop()
+        return digest_of(data)
+
+    def has_blob(self, digest: str, *, push: bool = False) -> bool:
+        answer = self._ask("HEAD", f"/blobs/{digest}", push=push)
+        answer.drop()
+        if answer.status in (200, 404):
+            return answer.status == 200
+        raise refusal(self.endpoint, self.path, f"blob {digest}", answer)
+
+    def blob(self, digest: str, start: int = 0) -> tuple[Answer, int]:
+        """The bytes of a blob from `start` on, or from an earlier byte where ranges are not known: the
+        answer, and the first byte that it gives."""
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        answer = self._ask("GET", f"/blobs/{digest}", headers=headers)
+        if answer.status == 206:
+            first = first_of_range(answer.headers.get("Content-Range", ""))
+            if first is None or first > start:
+                answer.close()
+                raise RegistryError(
+                    f"{self.name}: blob {digest}: asked for bytes from {start}, got {first}"
+                )
+            return answer, first
+        if answer.status == 416:
+            answer.drop()
+            return self.blob(digest)
+        if answer.status == 404:
+            raise NotThere(refusal(self.endpoint, self.path, f"blob {digest}", answer))
+        if answer.status != 200:
+            raise refusal(self.endpoint, self.path, f"blob {digest}", answer)
+        return answer, 0
+
+    def begin_upload(self, mount: str = "", source: str = "") -> Upload | None:
+        """Begin to send a blob; None where it was mounted from another repository (`source`)."""
+        query = "?" + urlencode({"mount": mount, "from": source}) if mount and source else ""
+        scope = f"repository:{self.path}:pull,push"
+        if query:
+            scope += f" repository:{source}:pull"
+        answer = self._ask("POST", f"/blobs/uploads/{query}", headers={"Content-Length": "0"}, scope=scope)
+        answer.drop()
+        if answer.status == 201 and query:
+            return None
+        if answer.status not in (202, 201):
+            raise refusal(self.endpoint, self.path, "beginning an upload", answer)
+        return Upload(self._location(answer), 0)
+
+    def send(self, upload: Upload, pieces: Callable[[], Iterable[bytes]], size: int) -> Upload:
+        """Send `size` bytes more, as they come.  Not tried again: arrived() says how far it came."""
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        if upload.offset:
+            headers["Content-Range"] = f"{upload.offset}-{upload.offset + size - 1}"
+        answer = self._ask("PATCH", upload.location, headers=headers, body=pieces, push=True, tries=1)
+        answer.drop()
+        if answer.status not in (202, 201, 204):
+            raise refusal(self.endpoint, self.path, "sending a blob", answer)
+        return Upload(self._location(answer), upload.offset + size)
+
+    def arrived(self, upload: Upload) -> Upload | None:
+        """How far an upload came; None where the registry has forgotten it."""
+        answer = self._ask("GET", upload.location, push=True)
+        answer.drop()
+        if answer.status not in (204, 200, 202):
+            return None
+        return Upload(self._location(answer, upload.location), received(answer.headers.get("Range", "")))
+
+    def finish_upload(self, upload: Upload, digest: str) -> None:
+        """Let what was sent be a blob: the registry verifies it."""
+        url = upload.location + ("&" if "?" in upload.location else "?") + urlencode({"digest": digest})
+        answer = self._ask("PUT", url, headers={"Content-Length": "0"}, push=True)
+        if answer.status not in (201, 202, 204):
+            raise refusal(self.endpoint, self.path, f"finishing blob {digest}", answer)
+        answer.drop()
+
+    def tags(self) -> list[str]:
+        """All tags."""
+        found: list[str] = []
+        url: str | None = f"/v2/{self.path}/tags/list?n=1000"
+        for _ in range(MOST_PAGES):
+            answer = self._ask("GET", url or "")
+            if answer.status == 404:
+                raise NotThere(refusal(self.endpoint, self.path, "its tags", answer))
+            if answer.status != 200:
+                raise refusal(self.endpoint, self.path, "its tags", answer)
+            try:
+                found += [str(tag) for tag in json.loads(answer.document(1 << 24)).get("tags") or ()]
+            except (ValueError, AttributeError, TypeError, RecursionError):
+                raise RegistryError(
+                    f"{self.name}: its tags are no list", hint="is that a registry?"
+                ) from None
+            following = next_page(answer.headers.get("Link", ""))
+            url = urljoin(answer.url, following) if following else None
+            if url is None or len(found) > MOST_TAGS:
+                break
+        return found
+
+    def _location(self, answer: Answer, before: str = "") -> str:
+        location = answer.headers.get("Location", "") or before
+        if not location:
+            raise RegistryError(f"{self.name}: an upload was begun, and nobody said where it goes")
+        return urljoin(answer.url, location)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] = {},
+        body: object = None,
+        push: bool = False,
+        scope: str = "",
+        tries: int = 0,
+    ) -> Answer:
+        """`path` is below the repository, below ``/v2/``, or a whole URL."""
+        url = path if urlsplit(path).scheme or path.startswith("/v2/") else f"/v2/{self.path}{path}"
+        scope = scope or f"repository:{self.path}:{'pull,push' if push else 'pull'}"
+        if tries:
+            return self.session.request(method, url, scope, headers, body, tries=tries)
+        return self.session.request(method, url, scope, headers, body)
+
+
+class NotThere(RegistryError):
+    """The registry has no such thing."""
+
+    def __init__(self, error: RegistryError) -> None:
+        super().__init__(error.message, hint=error.hint)
+
+
+def _kind_of(value: dict[str, object], told: str) -> str:
+    """The media type of a document that does not say it: what the answer says, else its shape."""
+    if told in MANIFESTS:
+        return told
+    return oci.INDEX if "manifests" in value else oci.MANIFEST
