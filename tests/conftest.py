@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from support.machine import mounts_work, namespaces_work, require
 from support.wherry import Wherry
 
-NEEDS_PROGRAM = {"nginx": "nginx", "dockerd": "dockerd"}
+NEEDS_PROGRAM = {"nginx": "nginx", "dockerd": "dockerd", "registry": "docker-registry"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -75,3 +76,12 @@ def bb(busybox_store: Path, tmp_path: Path) -> Iterator[Wherry]:
     command = Wherry(root)
     yield command
     command.end()
+
+
+@pytest.fixture
+def entered_by_all() -> Iterator[Path]:
+    """A folder that other users may enter, for what they run."""
+    folder = Path(tempfile.mkdtemp(prefix="wherry-entered-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)

@@ -74,7 +74,7 @@ def test_an_image_of_a_layout(bb: Wherry, tmp_path: Path) -> None:
         ("x", "expected key=value", 125),
         ("x=", "expected key=value", 125),
         ("x=/nowhere", "not found", 1),
-        ("x=docker-image://nobody", "No such image: nobody", 1),
+        ("x=docker-image://nobody", "nor an image that is here, and cannot be pulled", 1),
     ],
 )
 def test_what_is_no_context(bb: Wherry, tmp_path: Path, text: str, says: str, code: int) -> None:

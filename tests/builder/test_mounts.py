@@ -235,7 +235,7 @@ def test_another_secret_is_no_reason_to_run_again(bb: Wherry, tmp_path: Path) ->
         ("source=nothing,target=/m", '"nothing" is not in the build context'),
         ("source=hidden,target=/m", "excluded by .dockerignore line 1"),
         ("source=../up,target=/m", "forbidden path outside the build context"),
-        ("from=nobody,target=/m", "neither a stage before this one nor a local image"),
+        ("from=nobody,target=/m", "neither a stage before this one nor an image that is here"),
         ("target=/", "it would cover the whole image"),
     ],
 )

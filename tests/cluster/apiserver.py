@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cluster.certificates import Authority
 from cluster.programs import Program
+from support.certificates import Authority
 from support.ports import free_port
 
 Object = dict[str, Any]

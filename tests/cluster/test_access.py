@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from cluster.apiserver import ApiServer
-from cluster.certificates import Authority, openssl
 from cluster.follower import QUICK, following
 from cluster.objects import FOLLOW, account, account_subject, binding, role, secret, service, user
+from support.certificates import Authority, openssl
 from support.wherry import Wherry
 from wherry.proxy.kube.access import Finder
 

@@ -116,7 +116,7 @@ class Case:
 
     def _run(self, name: str, like: str = "") -> list[str]:
         command, expected = RUNS[like or name]
-        done = self.wherry.run("run", "--rm", name, "sh", "-c", command)
+        done = self.wherry.run("run", "--rm", "--pull", "never", name, "sh", "-c", command)
         if done.code == 0 and done.out == expected:
             return []
         if not self._hurt(like or name):

@@ -171,7 +171,7 @@ class Power:
         return faults
 
     def _right_or_refused(self, wherry: Wherry, name: str, like: str) -> list[str]:
-        done = wherry.run("run", "--rm", name, "sh", "-c", RUNS[like][0])
+        done = wherry.run("run", "--rm", "--pull", "never", name, "sh", "-c", RUNS[like][0])
         faults = [f"says {done.forbidden()!r}: {done}"] if done.forbidden() else []
         if done.out != RUNS[like][1] and not done.err.startswith("error"):
             faults.append(f"run {name} shows wrong contents: {done}")

@@ -6,8 +6,6 @@ import os
 import shutil
 import stat
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +16,6 @@ from wherry.store import Store
 
 # env starts the program: setpriv itself still has root's capabilities.
 STRANGER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env"]
-
-
-@pytest.fixture
-def entered_by_all() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="wherry-privacy-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -50,13 +50,13 @@ def endpoints(settings: Settings, name: Reference, *, pulls: bool = True) -> lis
             f"registry {_prefix(entry)} is blocked in registries.conf",
             hint=f"see {', '.join(_files(settings)) or 'registries.conf'}",
         )
-    mirrors = entry.get("mirror") or [] if pulls else []
+    mirrors = _listed(entry, "mirror") if pulls else []
     found = [
         _endpoint(settings, _moved(full, entry, mirror), insecure=bool(mirror.get("insecure")))._replace(
             is_mirror=True
         )
         for mirror in mirrors
-        if isinstance(mirror, dict) and mirror.get("location") and _serves(mirror, entry, name)
+        if mirror.get("location") and _serves(mirror, entry, name)
     ]
     return [*found, _endpoint(settings, _moved(full, entry, entry), insecure=bool(entry.get("insecure")))]
 
@@ -81,12 +81,17 @@ def _entry(tables: list[dict[str, Any]], full: str) -> dict[str, Any] | None:
     """The table of the longest prefix of a name."""
     best: dict[str, Any] | None = None
     for table in tables:
-        for entry in table.get("registry") or ():
-            if not isinstance(entry, dict) or not _matches(_prefix(entry), full):
+        for entry in _listed(table, "registry"):
+            if not _matches(_prefix(entry), full):
                 continue
             if best is None or len(_prefix(entry)) > len(_prefix(best)):
                 best = entry
     return best
+
+
+def _listed(table: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    found = table.get(name)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
 def _prefix(entry: dict[str, Any]) -> str:

@@ -115,7 +115,8 @@ class Incoming:
             answer = None
             try:
                 answer = self._opened()
-                data: bytes = answer.response.read(size, decode_content=False)
+                # What has arrived, and not what fills a buffer: it is to be on disk when we are killed.
+                data: bytes = answer.response.read1(size, decode_content=False)
                 if data:
                     return data
             except urllib3.exceptions.HTTPError as error:

@@ -40,12 +40,15 @@ CHUNK = 1 << 20
 TRIES = 5
 """In a row without a byte that arrives."""
 PAUSE = 0.25
+MOST_NEIGHBOURS = 3
+"""Repositories that are asked for a layer before it is sent."""
 DEFAULT = Packing()
 
 
 class Pushed(NamedTuple):
     """`size` is the manifest's, in bytes, as Docker prints it."""
 
+    media_type: str
     digest: str
     size: int
 
@@ -74,7 +77,7 @@ def push(
         digest = repository.put_manifest(name.tag or digest_of(data), media_type, data)
         if record is not None:
             _remember(store, name, digest, target)
-        return Pushed(digest, len(data))
+        return Pushed(media_type, digest, len(data))
 
 
 def _remember(store: Store, name: Reference, digest: str, image: str) -> None:
@@ -166,7 +169,7 @@ class _Push:
             self._progress.layer(label, words.THERE)
             return
         upload: Upload | None = None
-        for source in self._neighbours.of(blob.digest):
+        for source in self._neighbours.of(part.diff_id):
             upload = self._repository.begin_upload(blob.digest, source)
             if upload is None:
                 self._progress.layer(label, f"Mounted from {source}")
@@ -242,7 +245,7 @@ class _Sender:
 
 
 class _Neighbours:
-    """The repositories of the same registry that are known to have a blob: it need not be sent."""
+    """The repositories of the same registry that may have a layer: it need not be sent."""
 
     def __init__(self, store: Store, name: Reference) -> None:
         self._store = store
@@ -250,9 +253,10 @@ class _Neighbours:
         self._found: Mapping[str, list[str]] | None = None
 
     def of(self, digest: str) -> list[str]:
+        """`digest` is a layer's own (its diff ID), or that of the blob as which it came."""
         if self._found is None:
             self._found = self._look()
-        return self._found.get(digest, [])[:3]
+        return self._found.get(digest, [])[:MOST_NEIGHBOURS]
 
     def _look(self) -> Mapping[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -262,9 +266,11 @@ class _Neighbours:
             if name.domain != self._name.domain or name.path == self._name.path or record is None:
                 continue
             with contextlib.suppress(CorruptError, NotFoundError):
-                for layer in Image(self._store, record).manifest().layers:
-                    if name.path not in found.setdefault(layer.digest, []):
-                        found[layer.digest].append(name.path)
+                view = Image(self._store, record)
+                layers = [layer.digest for layer in view.manifest().layers]
+                for digest in {*layers, *view.config.diff_ids}:
+                    if name.path not in found.setdefault(digest, []):
+                        found[digest].append(name.path)
         return found
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from _thread import RLock
 
-from wherry.builder.execute.progress import Silent
+from wherry.builder.execute.transfers import Told
 from wherry.oci.reference import parse
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wherry.builder.execute.progress import Progress, Step
+    from wherry.builder.execute.progress import Progress
     from wherry.images.view import Image
     from wherry.oci.config import ImageConfig
     from wherry.oci.platform import Platform
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from wherry.store import Store
 
     Key = tuple[str, Platform]
-
-TELL = 1.0
-"""Seconds between two lines about one layer."""
 
 
 class Pulls:
@@ -87,7 +83,7 @@ class Pulls:
             step = self._progress.begin(f"{label} {resolved.name.canonical()}@{resolved.digest}")
             step.working()
             try:
-                image = Image(self._store, fetch(self._store, resolved, _Told(step)).image)
+                image = Image(self._store, fetch(self._store, resolved, Told(step)).image)
             except BaseException:
                 step.fail()
                 raise
@@ -118,22 +114,3 @@ class Pulls:
                 step.end(cached=False)
                 self._resolved[name, platform] = known
             return known
-
-
-class _Told(Silent):
-    """A transfer as the output of a step."""
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
-        self._last: dict[str, tuple[str, float]] = {}
-        self._turn = RLock()
-
-    def layer(self, name: str, state: str, done: int = 0, size: int = 0) -> None:
-        with self._turn:
-            before, moment = self._last.get(name, ("", 0.0))
-            now = time.monotonic()
-            if state == before and now - moment < TELL:
-                return
-            self._last[name] = (state, now)
-            much = f" {done / 1e6:.1f}MB / {size / 1e6:.1f}MB" if size else ""
-            self._step.output(f"{name}: {state}{much}\n".encode())

@@ -163,7 +163,7 @@ def _archive(store: Store, built: Sequence[Built], output: Output) -> Descriptor
     names = [parse_reference(name).canonical() for name in output.names]
     with contextlib.ExitStack() as stack:
         sink = Folder(output.dest) if output.folder else Tar(stack.enter_context(_file(output.dest)))
-        layout = Layout(store, sink, _packing(output))
+        layout = Layout(store, sink, packing_of(output))
         if len(built) == 1:
             descriptor = layout.add(built[0].image, names, _notes(output, built[0].platform))
         else:
@@ -207,7 +207,7 @@ def _index(built: Sequence[Built], parts: Sequence[Descriptor], annotations: Map
 def _as_asked(store: Store, one: Built, output: Output) -> Descriptor:
     """Another manifest for an image in the store, with its layers' blobs as asked for."""
     platform, image = one
-    packing = _packing(output)
+    packing = packing_of(output)
     parts = pack_layers(store, image, packing)
     manifest = manifest_of(store, image, parts, packing, _notes(output, platform).manifest)
     image = Image(store, image.record._replace(manifest=store.blobs.put(manifest.to_json())))
@@ -216,7 +216,8 @@ def _as_asked(store: Store, one: Built, output: Output) -> Descriptor:
     return described(store, image)
 
 
-def _packing(output: Output) -> Packing:
+def packing_of(output: Output) -> Packing:
+    """How the layers of an output leave."""
     compression = output.compression or "gzip"
     oci = output.oci_types if output.oci_types is not None else output.type != "docker"
     # What only OCI's formats have: a media type for zstd, annotations of anything but a manifest.

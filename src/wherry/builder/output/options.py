@@ -50,7 +50,7 @@ class Output(NamedTuple):
 
     `dest` is a path, STDOUT, or "" for the store; `folder` says that the path is that of a folder.
     `compression` is "gzip", "zstd", "uncompressed" or None where nothing was said; so are the others that
-    may be None.
+    may be None.  With `push` the image goes to the registries of its names, too.
     """
 
     type: str
@@ -64,6 +64,7 @@ class Output(NamedTuple):
     annotations: tuple[Annotation, ...] = ()
     split: bool | None = None
     rewrite: bool | None = None
+    push: bool = False
 
     @property
     def to_store(self) -> bool:
@@ -118,10 +119,6 @@ def _output(kind: str, values: dict[str, str]) -> Output:
             near = nearest(key, sorted(KNOWN[kind]))
             meant = f"did you mean {near}?" if near else f"known: {', '.join(sorted(KNOWN[kind]))}"
             raise UsageError(f"unknown attribute {key} for the {kind} exporter", hint=meant)
-    if _flag(values, "push"):
-        raise UnsupportedError(
-            "pushing to a registry is not supported yet", hint="say type=oci,dest=FILE and push that"
-        )
     folder = kind == "local" or not _flag(values, "tar", default=True)
     dest = values.get("dest", "")
     if folder and not dest:
@@ -143,6 +140,7 @@ def _output(kind: str, values: dict[str, str]) -> Output:
         annotations,
         _flag(values, "platform-split"),
         _flag(values, "rewrite-timestamp", bare=True),
+        _flag(values, "push") or False,
     )
 
 

@@ -63,6 +63,7 @@ COMMAND = Command(
             metavar="DEST",
         ),
         Flag("load", "bool", 'Shorthand for "--output=type=docker"'),
+        Flag("push", "bool", 'Shorthand for "--output=type=registry"'),
         Flag("iidfile", "string", "Write the image ID to a file", metavar="FILE"),
         Flag("metadata-file", "string", "Write build result metadata to a file", metavar="FILE"),
         Flag("quiet", "bool", "Suppress the build output and print the image ID on success", short="q"),

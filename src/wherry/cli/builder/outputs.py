@@ -35,6 +35,8 @@ class Wanted:
         asked = [parse(text) for text in options.strings("output")]
         if options.flag("load"):
             asked.append(Output("docker"))
+        if options.flag("push"):
+            asked.append(Output("image", push=True))
         asked = asked or [Output("image")]
         notes = tuple(parse_annotation(text) for text in options.strings("annotation"))
         asked = [o if o.is_files else o._replace(annotations=(*o.annotations, *notes)) for o in asked]
@@ -44,6 +46,8 @@ class Wanted:
         self.metadata = options.string("metadata-file")
         if self.iidfile and any(output.is_files for output in asked):
             raise UsageError("local and tar exporters are incompatible with image ID file")
+        if any(output.push and not output.names for output in self.outputs):
+            raise UsageError("tag is needed when pushing to registry", hint="-t REGISTRY/NAME:TAG")
         if len({output.rewrite for output in self.outputs if output.rewrite is not None}) > 1:
             raise UsageError("one build cannot have outputs with and without rewrite-timestamp")
         _check_stdout(self.outputs)
@@ -73,7 +77,7 @@ class Wanted:
         for path in (self.iidfile, self.metadata):
             if path and os.path.isfile(path):
                 os.unlink(path)
-        if any(not output.to_store or output.says_how for output in self.outputs):
+        if any(not output.to_store or output.says_how or output.push for output in self.outputs):
             from wherry.sandbox.userns import enter_if_needed
 
             enter_if_needed()  # the files of layers belong to a plain user's subordinate ids
@@ -97,6 +101,7 @@ class Wanted:
                 found = found or descriptor
         image = images[0].id if len(built) == 1 else found.digest if found else ""
         delivered = self._delivered(image, store, target, records)
+        found = self._pushed(store, progress) or found
         if self.metadata:
             config = images[0].id if len(built) == 1 else ""
             text = json.dumps(self._metadata(config, found), indent=2, sort_keys=True)
@@ -112,9 +117,21 @@ class Wanted:
             _write_text(self.iidfile, image)
         return Delivered(image, tagged)
 
+    def _pushed(self, store: Store, progress: Progress) -> Descriptor | None:
+        """Push the names that are to be pushed.  What the last one stands for at its registry."""
+        found: Descriptor | None = None
+        for output in self.outputs:
+            if output.push:
+                from wherry.cli.builder.pushes import push_names
+
+                found = push_names(store, output, progress)
+        return found
+
     def _is_plain(self) -> bool:
         """Whether it is only the image in the store, as it is: nothing more needs to be loaded."""
-        return self.metadata is None and all(o.to_store and not o.says_how for o in self.outputs)
+        return self.metadata is None and all(
+            o.to_store and not o.says_how and not o.push for o in self.outputs
+        )
 
     def _metadata(self, image: str, descriptor: Descriptor | None) -> dict[str, Any]:
         """As buildx writes it; files come from no image that anyone could ask for."""

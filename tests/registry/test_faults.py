@@ -1,0 +1,551 @@
+"""Bad days: lines that are cut, registries that lie, forget or are slow, kills, damage, a full disk."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import tarfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fakes.registry import BLOB, FakeRegistry, Request, cut, digest, fake_registry
+from support.wherry import Wherry
+
+pytestmark = [pytest.mark.root]
+OCI = "application/vnd.oci.image"
+PIECE = 1 << 16
+SIZE = 10 * PIECE
+
+
+def layer(seed: int = 1, size: int = SIZE) -> bytes:
+    """A tar that cannot be compressed."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        info = tarfile.TarInfo("data")
+        info.size = size
+        tar.addfile(info, io.BytesIO(random.Random(seed).randbytes(size)))
+    return out.getvalue()
+
+
+def put_image(
+    fake: FakeRegistry, name: str, tars: list[bytes], *, tag: str = "latest", **changes: object
+) -> str:
+    """Let the registry have an image of these layers; the digest of its manifest."""
+    blobs = [gzip.compress(tar, 1, mtime=0) for tar in tars]
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": {},
+        "rootfs": {"type": "layers", "diff_ids": [digest(tar) for tar in tars]},
+    }
+    data = json.dumps(config | changes).encode()
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{OCI}.manifest.v1+json",
+        "config": {"mediaType": f"{OCI}.config.v1+json", "digest": fake.put_blob(data), "size": len(data)},
+        "layers": [
+            {"mediaType": f"{OCI}.layer.v1.tar+gzip", "digest": fake.put_blob(blob), "size": len(blob)}
+            for blob in blobs
+        ],
+    }
+    return fake.put(name, tag, str(manifest["mediaType"]), json.dumps(manifest).encode())
+
+
+def blob_of(fake: FakeRegistry, name: str, place: int = 0, tag: str = "latest") -> str:
+    return str(json.loads(fake.manifests[name, tag][1])["layers"][place]["digest"])
+
+
+def contents(wherry: Wherry, name: str, folder: Path) -> str:
+    """The digest of /data in an image, by an export of its files."""
+    out = folder / f"out-{time.monotonic_ns()}"
+    context = folder / "context"
+    context.mkdir(exist_ok=True)
+    (context / "Dockerfile").write_text(f"FROM {name}\n")
+    wherry("build", "-q", "-o", str(out), str(context))
+    return hashlib.sha256((out / "data").read_bytes()).hexdigest()
+
+
+def expected(tar: bytes) -> str:
+    with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
+        member = archive.extractfile("data")
+        assert member is not None
+        return hashlib.sha256(member.read()).hexdigest()
+
+
+def nothing_is_left(wherry: Wherry) -> bool:
+    """No image, no layer, no half of either, and nothing in the way of the next try."""
+    return (
+        wherry("images", "-q") == ""
+        and not os.listdir(wherry.root / "layers")
+        and not [name for name in os.listdir(wherry.root / "tmp") if not name.endswith(".gone")]
+    )
+
+
+def test_a_line_that_is_cut_every_64_kib_goes_on_where_it_was(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    tar = layer()
+    put_image(fake, "a", [tar])
+    fake.hooks.append(cut("", PIECE, 1000))
+    other("pull", "-q", f"{fake.host}/a")
+    starts = [a.headers.get("Range", "") for a in fake.asked if blob_of(fake, "a") in a.path]
+    assert len(starts) == SIZE // PIECE + 1 and starts[1:] == [
+        f"bytes={PIECE * n}-" for n in range(1, len(starts))
+    ]
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(tar)
+
+
+def test_also_where_the_registry_knows_no_ranges(other: Wherry, fake: FakeRegistry, tmp_path: Path) -> None:
+    tar = layer()
+    put_image(fake, "a", [tar])
+    fake.ranges = False
+    left = [2]
+
+    def hook(request: Request) -> bool:
+        if blob_of(fake, "a") in request.path and left[0]:
+            left[0] -= 1
+            del request.headers["Range"]
+            return cut("", PIECE * 3, 1)(request)
+        return False
+
+    fake.hooks.append(hook)
+    other("pull", "-q", f"{fake.host}/a")
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(tar)
+
+
+def test_a_line_that_never_gives_a_byte_ends_the_try_and_keeps_what_came(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    tar = layer()
+    put_image(fake, "a", [tar])
+    blob = blob_of(fake, "a")
+    fake.hooks += [cut(blob, 5 * PIECE, 1), cut(blob, 0, 1000)]
+    said = other.fails("pull", "-q", f"{fake.host}/a", code=1)
+    assert "connection failed" in said or "ended after" in said
+    assert nothing_is_left(other)
+    fake.hooks.clear()
+    fake.asked.clear()
+    other("pull", "-q", f"{fake.host}/a")
+    asked = [a for a in fake.asked if blob_of(fake, "a") in a.path]
+    assert [a.headers.get("Range") for a in asked] == [f"bytes={5 * PIECE}-"]
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(tar)
+
+
+def slowly(pattern: str, first: int, go: threading.Event) -> Callable[[Request], bool]:
+    """Give a blob's first bytes, and the rest when told to."""
+
+    def hook(request: Request) -> bool:
+        found = BLOB.match(request.path)
+        if request.command != "GET" or not found or pattern not in request.path or request.headers["Range"]:
+            return False
+        data = request.fake.blobs[found[2]]
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(data)))
+        request.end_headers()
+        request.wfile.write(data[:first])
+        request.wfile.flush()
+        go.wait(30)
+        request.wfile.write(data[first:])
+        return True
+
+    return hook
+
+
+def wait_for_bytes(wherry: Wherry, count: int) -> None:
+    deadline = time.monotonic() + 20
+    folder = wherry.root / "downloads"
+    while not folder.exists() or sum(f.stat().st_size for f in folder.iterdir()) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_pull_that_is_ended_goes_on_the_next_time(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path, number: signal.Signals
+) -> None:
+    tar, go = layer(), threading.Event()
+    put_image(fake, "a", [tar])
+    fake.hooks.append(slowly(blob_of(fake, "a"), 4 * PIECE, go))
+    process = other.start("pull", f"{fake.host}/a")
+    wait_for_bytes(other, 4 * PIECE)
+    process.send_signal(number)
+    assert process.wait(20) != 0
+    assert "Traceback" not in process.stderr.read()  # type: ignore[union-attr]
+    go.set()
+    assert nothing_is_left(other) or number == signal.SIGKILL
+    other("pull", "-q", f"{fake.host}/a")
+    asked = [a.headers.get("Range") for a in fake.asked if blob_of(fake, "a") in a.path]
+    assert asked[-1] == f"bytes={4 * PIECE}-"
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(tar)
+    assert "nothing is wrong" in other("system", "check")
+
+
+def test_two_that_pull_one_image_fetch_it_once(other: Wherry, fake: FakeRegistry, tmp_path: Path) -> None:
+    tars, go = [layer(1), layer(2)], threading.Event()
+    put_image(fake, "a", tars)
+    fake.hooks.append(slowly(blob_of(fake, "a"), PIECE, go))
+    both = [other.start("pull", f"{fake.host}/a") for _ in range(2)]
+    wait_for_bytes(other, PIECE)
+    time.sleep(0.5)
+    go.set()
+    assert [process.wait(30) for process in both] == [0, 0]
+    for place in (0, 1):
+        assert fake.count("GET", blob_of(fake, "a", place)) == 1
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(tars[1])
+
+
+def test_what_an_earlier_try_left_is_not_believed(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    tar = layer()
+    put_image(fake, "a", [tar])
+    name = blob_of(fake, "a").removeprefix("sha256:")
+    other("images")
+    for left in (b"nonsense" * 1000, fake.blobs[f"sha256:{name}"] + b"more", os.urandom(2 * SIZE)):
+        (other.root / "downloads").mkdir(exist_ok=True)
+        (other.root / "downloads" / name).write_bytes(left)
+        other("pull", "-q", f"{fake.host}/a")
+        assert contents(other, f"{fake.host}/a", tmp_path) == expected(tar)
+        other("rmi", "-f", f"{fake.host}/a")
+        other("prune", "-af")
+
+
+def answers(pattern: str, status: int, data: bytes = b"", **headers: str) -> Callable[[Request], bool]:
+    def hook(request: Request) -> bool:
+        if not re.search(pattern, request.path):
+            return False
+        request.answer(status, data, **headers)
+        return True
+
+    return hook
+
+
+def endless_headers(request: Request) -> bool:
+    if "/manifests/" not in request.path:
+        return False
+    request.send_response(200)
+    for number in range(200_000):
+        request.send_header(f"X-{number}", "x" * 100)
+        if number % 1000 == 0:
+            try:
+                request.flush_headers()
+            except OSError:
+                break
+    request.close_connection = True
+    return True
+
+
+def gigabyte(request: Request) -> bool:
+    if "/manifests/" not in request.path:
+        return False
+    request.send_response(200)
+    request.send_header("Content-Length", str(1 << 30))
+    request.end_headers()
+    try:
+        for _ in range(1 << 10):
+            request.wfile.write(b" " * (1 << 20))
+    except OSError:
+        request.close_connection = True
+    return True
+
+
+def round_and_round(request: Request) -> bool:
+    request.answer(307, Location=f"{request.path}x")
+    return True
+
+
+def lie(*hooks: Callable[[Request], bool]) -> Callable[[FakeRegistry, str], object]:
+    return lambda fake, _blob: fake.hooks.extend(hooks)
+
+
+def instead(change: Callable[[bytes], bytes]) -> Callable[[FakeRegistry, str], object]:
+    return lambda fake, blob: fake.blobs.update({blob: change(fake.blobs[blob])})
+
+
+def wrong_range(fake: FakeRegistry, blob: str) -> None:
+    fake.hooks.append(cut(blob, PIECE, 1))
+    fake.hooks.append(answers(blob, 206, Content_Range="bytes 999999-1000000/9"))
+
+
+HTML = b"<html>" * 99
+OTHER = "sha256:" + "0" * 64
+LIES = [
+    ("other bytes", instead(lambda data: os.urandom(len(data))), "came with bytes of"),
+    ("one byte", instead(lambda data: data[:-1] + b"?"), "came with bytes of"),
+    ("too short", instead(lambda data: data[:-9]), "were promised"),
+    ("empty", instead(lambda data: b""), "were promised"),
+    ("HTML", lie(answers("/blobs/", 200, HTML)), "came with bytes of"),
+    ("a page", lie(answers("/manifests/", 200, HTML)), "is no JSON"),
+    ("no manifest", lie(answers("/manifests/", 200, b"{}")), "layers is not a list"),
+    ("a wrong range", wrong_range, "asked for bytes from"),
+    ("no blob", lambda fake, blob: fake.blobs.pop(blob), "not found: blob unknown"),
+    ("endless headers", lie(endless_headers), "connection failed"),
+    ("a gigabyte", lie(gigabyte), "more than 4194304 bytes"),
+    ("round and round", lie(round_and_round), "came to no end"),
+    ("file:", lie(answers("/blobs/", 307, Location="file:///etc/passwd")), "which is no HTTP"),
+    ("another digest", lie(answers("/", 200, b"{}", Docker_Content_Digest=OTHER)), "came with bytes of"),
+    ("schema 1", lie(answers("/manifests/", 200, b'{"schemaVersion": 1}')), "schema 1"),
+]
+
+
+@pytest.mark.parametrize(("tell", "says"), [pytest.param(tell, says, id=kind) for kind, tell, says in LIES])
+def test_a_registry_that_lies_is_not_believed(
+    other: Wherry, fake: FakeRegistry, tell: Callable[[FakeRegistry, str], object], says: str
+) -> None:
+    put_image(fake, "a", [layer()])
+    tell(fake, blob_of(fake, "a"))
+    said = other.fails("pull", f"{fake.host}/a", code=1)
+    assert says in said and fake.host in said, said
+    assert len(said) < 2000
+    assert nothing_is_left(other)
+
+
+def test_a_config_that_promises_other_layers(other: Wherry, fake: FakeRegistry) -> None:
+    for rootfs, says in (
+        ({"type": "layers", "diff_ids": [digest(b"other")]}, "configuration promises"),
+        ({"type": "layers", "diff_ids": []}, "the manifest has 1 layers, the config promises 0"),
+        ({"type": "layers", "diff_ids": ["sha512:x"]}, "config"),
+    ):
+        put_image(fake, "a", [layer()], rootfs=rootfs)
+        assert says in other.fails("pull", f"{fake.host}/a", code=1)
+        assert nothing_is_left(other)
+
+
+def test_a_hostile_layer_is_refused_and_leaves_nothing(other: Wherry, fake: FakeRegistry) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo("../../evil"))
+    put_image(fake, "a", [out.getvalue()])
+    assert "leads out of the archive" in other.fails("pull", f"{fake.host}/a", code=1)
+    assert nothing_is_left(other) and not (other.root.parent / "evil").exists()
+
+
+def test_what_passes_is_waited_for(other: Wherry, fake: FakeRegistry) -> None:
+    put_image(fake, "a", [layer()])
+    left = {"/manifests/": 2, "/blobs/": 3}
+
+    def busy(request: Request) -> bool:
+        for pattern, count in left.items():
+            if pattern in request.path and count:
+                left[pattern] -= 1
+                request.answer((503, 429, 500)[count % 3], Retry_After="0")
+                return True
+        return False
+
+    fake.hooks.append(busy)
+    other("pull", "-q", f"{fake.host}/a")
+    assert not any(left.values())
+
+
+def test_a_limit_says_when_to_come_again(other: Wherry, fake: FakeRegistry) -> None:
+    error = b'{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit"}]}'
+    fake.hooks.append(answers("/manifests/", 429, error, Retry_After="3600"))
+    said = other.fails("pull", f"{fake.host}/a", code=1)
+    assert "too many requests: You have reached your pull rate limit" in said
+    assert re.search(r"try again in 3600 s \(at [0-9:]{8}\), or log in", said)
+
+
+def test_another_host_is_not_told_who_we_are(other: Wherry, fake: FakeRegistry, home: Path) -> None:
+    tar = layer()
+    put_image(fake, "a", [tar])
+    (home / ".docker").mkdir()
+    auths = {"auths": {fake.host: {"auth": "dTpw"}}}
+    (home / ".docker/config.json").write_text(json.dumps(auths))
+    with fake_registry() as storage:
+        storage.blobs |= fake.blobs
+
+        def elsewhere(request: Request) -> bool:
+            if request.headers.get("Authorization") != "Basic dTpw":
+                request.answer(401, WWW_Authenticate='Basic realm="x"')
+                return True
+            if "/blobs/" in request.path:
+                request.answer(307, Location=f"http://{storage.host}{request.path}?signed=yes")
+                return True
+            return False
+
+        fake.hooks.append(elsewhere)
+        other("pull", "-q", f"{fake.host}/a")
+        assert storage.count("GET", "signed=yes") == 2
+        assert not [a for a in storage.asked if "Authorization" in a.headers]
+
+
+def test_a_token_that_is_refused_meanwhile_is_renewed(other: Wherry, fake: FakeRegistry) -> None:
+    put_image(fake, "a", [layer(n) for n in range(6)])
+    given: list[str] = []
+
+    def guard(request: Request) -> bool:
+        if request.path.startswith("/token"):
+            given.append(f"t{len(given)}")
+            request.answer(200, json.dumps({"token": given[-1], "expires_in": 3600}).encode())
+            return True
+        good = f"Bearer {given[-1]}" if given else ""
+        if request.headers.get("Authorization") == good and good:
+            if "/blobs/" in request.path and len(given) < 3:
+                given.append("revoked")  # this one is served, the next one not
+            return False
+        request.answer(401, WWW_Authenticate=f'Bearer realm="http://{fake.host}/token",service="s"')
+        return True
+
+    fake.hooks.append(guard)
+    other("pull", "-q", f"{fake.host}/a")
+    assert len(given) >= 3
+
+
+def test_a_mirror_that_fails_is_passed_over(
+    other: Wherry, fake: FakeRegistry, home: Path, tmp_path: Path
+) -> None:
+    tar = layer()
+    put_image(fake, "a", [tar])
+    with fake_registry() as mirror:
+        mirror.manifests |= fake.manifests
+        mirror.hooks.append(answers("/blobs/", 404))
+        (home / "registries.conf").write_text(
+            f"[[registry]]\nlocation = '{fake.host}'\n"
+            "[[registry.mirror]]\nlocation = '127.0.0.1:1'\n"
+            f"[[registry.mirror]]\nlocation = '{mirror.host}'\n"
+        )
+        other("pull", "-q", f"{fake.host}/a")
+        assert mirror.count("GET", "/manifests/") == 1 and fake.count("GET", "/manifests/") == 0
+        assert fake.count("GET", "/blobs/") == 2
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(tar)
+
+
+def test_a_full_disk_is_said_and_what_came_is_kept(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    tar = layer(size=6 << 20)
+    put_image(fake, "a", [tar])
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=True)
+    try:
+        small = Wherry(folder / "store")
+        said = small.fails("pull", f"{fake.host}/a", code=1)
+        assert "no space left on device" in said
+        assert small("images", "-q") == ""
+        subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
+        small("pull", "-q", f"{fake.host}/a")
+        ranges = [a.headers.get("Range") for a in fake.asked if blob_of(fake, "a") in a.path]
+        assert ranges[0] is None and ranges[-1] is not None
+        assert contents(small, f"{fake.host}/a", tmp_path) == expected(tar)
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+# -- what is sent ---------------------------------------------------------------------------------
+
+
+def two_layers(bb: Wherry, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "push"
+    folder.mkdir()
+    (folder / "data").write_bytes(random.Random(5).randbytes(SIZE))
+    bb.build(folder, "FROM scratch\nCOPY data /data\n", "-t", name)
+
+
+def stops(after: int, times: int, *, forget: bool = False) -> Callable[[Request], bool]:
+    """Take so many bytes of an upload and hang up."""
+    left = [times]
+
+    def hook(request: Request) -> bool:
+        if request.command != "PATCH" or not left[0]:
+            return False
+        left[0] -= 1
+        number = request.path.rpartition("/")[2]
+        request.fake.uploads[number] += request.rfile.read(after)
+        if forget:
+            del request.fake.uploads[number]
+        request.hang_up()
+        return True
+
+    return hook
+
+
+@pytest.mark.parametrize("forget", [False, True])
+def test_an_upload_that_is_cut_goes_on_where_it_was(
+    bb: Wherry, other: Wherry, fake: FakeRegistry, tmp_path: Path, forget: bool
+) -> None:
+    """Or begins anew, where the registry has forgotten it."""
+    name = f"{fake.host}/b"
+    two_layers(bb, tmp_path, name)
+    fake.hooks.append(stops(PIECE, 3 if forget else 9, forget=forget))
+    bb("push", "-q", name)
+    sent = [a.headers.get("Content-Range", "") for a in fake.asked if a.method == "PATCH"]
+    if not forget:
+        assert [s.partition("-")[0] for s in sent[1:10]] == [str(PIECE * n) for n in range(1, 10)]
+    assert contents(other, name, tmp_path) == hashlib.sha256(random.Random(5).randbytes(SIZE)).hexdigest()
+
+
+def test_an_upload_that_never_moves_is_given_up(bb: Wherry, fake: FakeRegistry, tmp_path: Path) -> None:
+    name = f"{fake.host}/b"
+    two_layers(bb, tmp_path, name)
+    fake.hooks.append(stops(0, 1000))
+    said = bb.fails("push", name, code=1)
+    assert "connection failed" in said and fake.host in said
+    assert fake.manifests == {}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "status", "says"),
+    [
+        ("uploads/$", 403, "beginning an upload: denied"),
+        ("uploads/$", 404, "beginning an upload: not found"),
+        ("uploads/$", 202, "nobody said where it goes"),
+        (r"uploads/0\?digest", 400, "finishing blob"),
+        ("/manifests/", 413, "the registry answered 413"),
+        ("/blobs/sha256", 401, "not authorized"),
+    ],
+)
+def test_what_a_registry_refuses_is_said(
+    bb: Wherry, fake: FakeRegistry, tmp_path: Path, pattern: str, status: int, says: str
+) -> None:
+    name = f"{fake.host}/b"
+    two_layers(bb, tmp_path, name)
+    fake.hooks.append(answers(pattern, status))
+    said = bb.fails("push", name, code=1)
+    assert says in said and fake.host in said
+    assert fake.manifests == {}
+
+
+def test_a_blob_that_was_damaged_here_is_not_pushed(bb: Wherry, fake: FakeRegistry, tmp_path: Path) -> None:
+    """And made again for the next push."""
+    name = f"{fake.host}/b"
+    two_layers(bb, tmp_path, name)
+    bb("push", "-q", name)
+    blob = bb.root / "blobs/sha256" / blob_of(fake, "b").removeprefix("sha256:")
+    data = bytearray(blob.read_bytes())
+    data[len(data) // 2] ^= 1
+    blob.write_bytes(data)
+    fake.blobs.clear()
+    fake.manifests.clear()
+    assert "was damaged on disk" in bb.fails("push", name, code=1)
+    assert fake.manifests == {}
+    bb("push", "-q", name)
+    assert ("b", "latest") in fake.manifests
+
+
+def test_killed_pushes_leave_nothing_that_stands_for_the_image(
+    bb: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    name = f"{fake.host}/b"
+    two_layers(bb, tmp_path, name)
+    for delay in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3):
+        process = bb.start("push", name)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+        for _, data in list(fake.manifests.values()):
+            value = json.loads(data)
+            assert all(part["digest"] in fake.blobs for part in (value["config"], *value["layers"]))
+    bb("push", "-q", name)
+    assert ("b", "latest") in fake.manifests and "nothing is wrong" in bb("system", "check")
