@@ -133,10 +133,12 @@ class TarReader:
             segments, real = self._pax_sparse(pax)
             entry = entry._replace(size=real, name=pax.get(b"GNU.sparse.name", entry.name))
         elif kind == FILE:
-            entry = entry._replace(size=size)
+            entry = entry._replace(size=size, type=kind)
         if segments is not None:
             self._check(segments, entry.size)
-        return Member(_checked(entry._replace(type=kind), self._name), self._left, segments)
+        if entry.type != kind:
+            entry = entry._replace(type=kind)
+        return Member(_checked(entry, self._name), self._left, segments)
 
     def _begin(self, size: int) -> None:
         self._left = size

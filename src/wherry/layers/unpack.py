@@ -7,10 +7,10 @@ entry that tries is an error.  OCI image-spec, layer.md: whiteouts apply to lowe
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 
 from wherry.errors import CorruptError, HostileArchiveError
+from wherry.layers.ahead import Ahead
 from wherry.layers.entry import BLOCK, CHARACTER, FILE, FOLDER, LINK, OPAQUE, WHITEOUT, Entry, kept_xattr
 from wherry.layers.pack import Packed, disk_size
 from wherry.layers.remove import remove_tree
@@ -36,21 +36,6 @@ MACHINE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.E
                      errno.ENOMEM, errno.EACCES, errno.EPERM))  # fmt: skip
 
 
-class _Counted:
-    """A stream that hashes and counts what is read through it."""
-
-    def __init__(self, stream: Reader) -> None:
-        self._stream = stream
-        self.hash = hashlib.sha256()
-        self.size = 0
-
-    def read(self, size: int, /) -> bytes:
-        data = self._stream.read(size)
-        self.hash.update(data)
-        self.size += len(data)
-        return data
-
-
 def unpack(stream: Reader, dest: str, *, name: str = "archive", markers: bool = True) -> Packed:
     """Unpack an uncompressed tar into `dest`, an existing empty folder; return its diff ID and sizes.
 
@@ -58,13 +43,13 @@ def unpack(stream: Reader, dest: str, *, name: str = "archive", markers: bool = 
     archive that a user gives to ADD is not a layer).  Raises HostileArchiveError and CorruptError, after
     which `dest` holds a part of the archive and is to be removed.
     """
-    source = _Counted(stream)
-    reader = TarReader(source, name)
-    tree = Unpacker(dest, name, markers=markers)
-    for member in reader:
-        tree.add(member, reader.data())
-    tree.finish()
-    reader.drain()
+    with Ahead(stream) as source:
+        reader = TarReader(source, name)
+        tree = Unpacker(dest, name, markers=markers)
+        for member in reader:
+            tree.add(member, reader.data())
+        tree.finish()
+        reader.drain()
     return Packed("sha256:" + source.hash.hexdigest(), source.size, tree.size, tree.count)
 
 
@@ -90,11 +75,11 @@ class Unpacker:
             raise self._refusal(member.entry.name, error) from None
 
     def _add(self, member: Member, data: Iterator[bytes]) -> None:
-        path = self._checked(member.entry.name)
-        entry = member.entry._replace(
-            name=path,
-            xattrs=tuple(x for x in member.entry.xattrs if kept_xattr(os.fsdecode(x[0]))),
-        )
+        entry = member.entry
+        path = self._checked(entry.name)
+        if path != entry.name or entry.xattrs:
+            kept = tuple(x for x in entry.xattrs if kept_xattr(os.fsdecode(x[0])))
+            entry = entry._replace(name=path, xattrs=kept)
         self.count += 1
         if self.count > MOST_MEMBERS:
             raise CorruptError(f"{self._name}: more than {MOST_MEMBERS} members")
@@ -192,38 +177,46 @@ class Unpacker:
         if entry.type == FOLDER and is_folder(host):
             self._keep(entry)
             return
-        self._make_way(entry.name, host)
         self.size += disk_size(entry)
         if entry.type == FILE:
-            self._write(host, member, data)
-        elif entry.type == LINK:
+            if member.segments is not None:
+                self._check_holes(entry, member.stored)
+            try:
+                self._write(host, member, entry, data)
+            except FileExistsError:
+                self._make_way(entry.name, host)
+                self._write(host, member, entry, data)
+            return
+        self._make_way(entry.name, host)
+        if entry.type == LINK:
             self._link(entry, host)
             return
-        elif entry.type not in (b"2", FOLDER, b"6", CHARACTER, BLOCK):
+        if entry.type not in (b"2", FOLDER, b"6", CHARACTER, BLOCK):
             raise self._corrupt(entry.name, f"unknown type {entry.type!r}")
-        elif not make_special(host, entry):
+        if not make_special(host, entry):
             return
         if entry.type == FOLDER:
             self._keep(entry)
         else:
             set_metadata(host, entry)
 
-    def _write(self, host: bytes, member: Member, data: Iterator[bytes]) -> None:
-        size = member.entry.size
+    def _write(self, host: bytes, member: Member, entry: Entry, data: Iterator[bytes]) -> None:
         if member.segments is None:
-            write_bytes(host, data, size)
-            return
+            write_bytes(host, data, entry)
+        else:
+            write_segments(host, member.segments, data, entry)
+
+    def _check_holes(self, entry: Entry, stored: int) -> None:
         # Holes cost nothing here, but they are hashed and written as zeros when the layer leaves.
         if self._room_for_holes is None:
             disk = os.statvfs(self._dest)
             self._room_for_holes = disk.f_bavail * disk.f_frsize
-        self._room_for_holes -= size - member.stored
+        self._room_for_holes -= entry.size - stored
         if self._room_for_holes < 0:
             raise self._corrupt(
-                member.entry.name,
-                f"a sparse file of {size} bytes, whose holes are more than the disk has free",
+                entry.name,
+                f"a sparse file of {entry.size} bytes, whose holes are more than the disk has free",
             )
-        write_segments(host, member.segments, data, size)
 
     def _make_way(self, name: bytes, host: bytes) -> None:
         """A later entry of the same name replaces the earlier one, as in every tar."""

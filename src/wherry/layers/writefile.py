@@ -18,28 +18,35 @@ ZEROS = bytes(HOLE)
 MODES = {kind: mode for mode, kind in TYPES.items()}
 
 
-def write_bytes(path: str | bytes, pieces: Iterable[bytes], size: int) -> None:
-    """Create `path` (which must not exist) with `pieces`, leaving holes where they are zeros."""
-    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def write_bytes(path: str | bytes, pieces: Iterable[bytes], entry: Entry) -> None:
+    """Create a file with `pieces`, leaving holes where they are zeros, and its metadata.
+
+    Raises FileExistsError, before a piece is taken.
+    """
+    file = os.open(path, NEW_FILE, 0o600)
     try:
-        if size < HOLE:
+        if entry.size < HOLE:
             for piece in pieces:
                 write_all(file, piece)
-            return
-        position = 0
-        for piece in pieces:
-            position = _write_sparse(file, piece, position)
-        os.ftruncate(file, size)
+        else:
+            position = 0
+            for piece in pieces:
+                position = _write_sparse(file, piece, position)
+            os.ftruncate(file, entry.size)
+        _describe(file, entry)
     finally:
         os.close(file)
 
 
 def write_segments(
-    path: str | bytes, segments: Iterable[tuple[int, int]], pieces: Iterator[bytes], size: int
+    path: str | bytes, segments: Iterable[tuple[int, int]], pieces: Iterator[bytes], entry: Entry
 ) -> None:
-    """Create `path` (which must not exist) of `size` bytes: `pieces`, cut at the (offset, length) of
-    `segments`, and holes between them.  `pieces` are as many bytes as the segments."""
-    file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    """Create a file of `pieces`, cut at the (offset, length) of `segments`, and holes between them, and its
+    metadata.  `pieces` are as many bytes as the segments.  Raises FileExistsError, as write_bytes()."""
+    file = os.open(path, NEW_FILE, 0o600)
     try:
         held = b""
         for position, left in segments:
@@ -48,7 +55,8 @@ def write_segments(
                 part, held = held[:left], held[left:]
                 _write_sparse(file, part, position)
                 position, left = position + len(part), left - len(part)
-        os.ftruncate(file, size)
+        os.ftruncate(file, entry.size)
+        _describe(file, entry)
     finally:
         os.close(file)
 
@@ -90,6 +98,18 @@ def make_special(path: str | bytes, entry: Entry) -> bool:
     return True
 
 
+def _describe(file: int, entry: Entry) -> None:
+    """set_metadata() of a file that is open."""
+    status = os.fstat(file)
+    if (entry.uid, entry.gid) != (status.st_uid, status.st_gid):
+        os.fchown(file, entry.uid, entry.gid)
+    os.fchmod(file, entry.mode)
+    for name, value in entry.xattrs:
+        set_xattr(file, name, value)
+    moment = entry.mtime * 1_000_000_000
+    os.utime(file, ns=(moment, moment))
+
+
 def set_metadata(path: str | bytes, entry: Entry) -> None:
     """Owner, mode, attributes, time, in the order in which they do not undo each other.
 
@@ -110,12 +130,18 @@ def _owner(path: str | bytes) -> tuple[int, int]:
     return status.st_uid, status.st_gid
 
 
-def set_xattr(path: str | bytes, name: bytes, value: bytes) -> None:
-    """Set an extended attribute; a file system without such attributes is not an error, a refusal is."""
+def set_xattr(path: str | bytes | int, name: bytes, value: bytes) -> None:
+    """Set an extended attribute of a path or of an open file.
+
+    A file system without such attributes is not an error, a refusal is.
+    """
     import errno
 
     try:
-        os.setxattr(path, name, value, follow_symlinks=False)
+        if isinstance(path, int):
+            os.setxattr(path, name, value)
+        else:
+            os.setxattr(path, name, value, follow_symlinks=False)
     except OSError as error:
         # A symlink takes no user.* attribute and some file systems no ACL: the file stays usable.
         if error.errno not in (errno.EOPNOTSUPP, errno.EPERM) or name == b"security.capability":
