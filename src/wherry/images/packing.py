@@ -63,6 +63,14 @@ def pack_layers(
     )
 
 
+def pack_layer(store: Store, diff_id: str, packing: Packing) -> Part:
+    """The blob for one layer, whatever image it is of: the one that is there, or a new one."""
+    from wherry.images.write import layer_descriptor
+
+    choice = _Choice(store, packing, False, lambda blob: False)
+    return choice.part(diff_id, layer_descriptor(store, diff_id))
+
+
 def manifest_of(
     store: Store,
     image: Image,

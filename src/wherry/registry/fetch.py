@@ -13,15 +13,13 @@ import time
 
 from wherry.errors import CorruptError, RegistryError, from_os
 from wherry.store.temporary import hold, put_in_place
-from wherry.typed import TYPE_CHECKING
+from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import TypeVar
 
     from wherry.oci.manifest import Descriptor
-    from wherry.registry.repository import Repository
-    from wherry.registry.transport import Answer
     from wherry.store import Store
 
     T = TypeVar("T")
@@ -32,6 +30,30 @@ TRIES = 5
 PAUSE = 0.25
 LOOK = 0.05
 """Seconds between two looks whether another process has the blob by now."""
+
+
+class Body(Protocol):
+    """The bytes of a blob from some place on."""
+
+    def piece(self, size: int) -> bytes:
+        """What has arrived, at most `size` bytes, none at the end.  Raises what failure() explains."""
+
+    def close(self) -> None: ...
+
+    def drop(self) -> None:
+        """Instead of close(), where all of it was read."""
+
+
+class Source(Protocol):
+    """Where blobs are: a repository of a registry, or a folder."""
+
+    name: str
+
+    def blob(self, digest: str, start: int = 0) -> tuple[Body, int]:
+        """A blob from `start` on, or from an earlier byte, which is said."""
+
+    def failure(self, error: Exception) -> Exception:
+        """An error of its line in words."""
 
 
 @contextlib.contextmanager
@@ -56,7 +78,7 @@ class Incoming:
     def __init__(
         self,
         store: Store,
-        sources: Sequence[Repository],
+        sources: Sequence[Source],
         descriptor: Descriptor,
         arrived: Callable[[int], object],
     ) -> None:
@@ -72,7 +94,7 @@ class Incoming:
         self.kept = min(os.fstat(self._file).st_size, descriptor.size)
         self._place = 0
         self._hash = hashlib.sha256()
-        self._answer: Answer | None = None
+        self._answer: Body | None = None
 
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes; none at the end.  Raises RegistryError, CorruptError, WherryError."""
@@ -112,17 +134,13 @@ class Incoming:
         import urllib3
 
         for attempt in range(TRIES):
-            answer = None
             try:
-                answer = self._opened()
-                # What has arrived, and not what fills a buffer: it is to be on disk when we are killed.
-                data: bytes = answer.response.read1(size, decode_content=False)
+                data = self._opened().piece(size)
                 if data:
                     return data
             except urllib3.exceptions.HTTPError as error:
                 if attempt == TRIES - 1:
-                    failed = self._sources[0].session.transport.failure
-                    raise failed("GET", f"blob {self.descriptor.digest}", error) from None
+                    raise self._sources[0].failure(error) from None
             self._hang_up()
             if attempt < TRIES - 1:
                 time.sleep(PAUSE * 2**attempt)
@@ -132,18 +150,18 @@ class Incoming:
             hint="what arrived is kept: run it again to go on",
         )
 
-    def _opened(self) -> Answer:
+    def _opened(self) -> Body:
         if self._answer is None:
             answer, first = self._asked()
             while first < self._place:
-                skipped = answer.response.read(min(CHUNK, self._place - first), decode_content=False)
+                skipped = answer.piece(min(CHUNK, self._place - first))
                 if not skipped:
                     break
                 first += len(skipped)
             self._answer = answer
         return self._answer
 
-    def _asked(self) -> tuple[Answer, int]:
+    def _asked(self) -> tuple[Body, int]:
         """The first source that has it; the last one's refusal where none has."""
         for source in self._sources[:-1]:
             with contextlib.suppress(RegistryError):
@@ -189,7 +207,7 @@ class Incoming:
 
 def received(
     store: Store,
-    sources: Sequence[Repository],
+    sources: Sequence[Source],
     descriptor: Descriptor,
     arrived: Callable[[int], object],
     use: Callable[[Incoming], T],
@@ -221,7 +239,7 @@ def _used(incoming: Incoming, use: Callable[[Incoming], T]) -> T:
 
 def fetch_blob(
     store: Store,
-    sources: Sequence[Repository],
+    sources: Sequence[Source],
     descriptor: Descriptor,
     arrived: Callable[[int], object] = lambda size: None,
 ) -> None:

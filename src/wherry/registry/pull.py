@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wherry.oci.platform import Platform
     from wherry.oci.reference import Reference
     from wherry.registry.client import Registries
+    from wherry.registry.fetch import Source
     from wherry.registry.progress import Progress
     from wherry.registry.repository import Fetched, Repository
     from wherry.store import Store
@@ -131,6 +132,13 @@ def _name(store: Store, name: Reference, digest: str, record: ImageRecord) -> No
         store.name(name._replace(tag="", digest=digest).canonical(), record)
 
 
+def fetch_layers(
+    store: Store, sources: Sequence[Source], layers: Sequence[tuple[Descriptor, str]], progress: Progress
+) -> None:
+    """Have layers, each a blob and the diff ID that it is to have, in the store.  Raises as pull()."""
+    _Layers(store, sources, progress).fetch(layers)
+
+
 class _Pull:
     """One image."""
 
@@ -139,8 +147,7 @@ class _Pull:
         self._sources = resolved.sources
         self._data = resolved.manifest.data
         self._name = resolved.name.familiar()
-        self._progress = progress
-        self._stop = Stop()
+        self._layers = _Layers(store, resolved.sources, progress)
 
     def _manifest(self) -> Manifest:
         manifest = oci.parse(self._data, f"manifest of {self._name}")
@@ -160,12 +167,7 @@ class _Pull:
                 f"{self._name}: the manifest has {len(manifest.layers)} layers, "
                 f"the config promises {len(config.diff_ids)}"
             )
-        pairs = zip(manifest.layers, config.diff_ids, strict=True)
-        different = {layer.digest: (layer, diff_id) for layer, diff_id in pairs}
-        missing = [pair for pair in different.values() if not self._is_here(*pair)]
-        for layer, _ in missing:
-            self._progress.layer(short(layer.digest), words.PULLING)
-        each(missing, lambda pair: self._layer(*pair), self._stop, number=AT_ONCE)
+        self._layers.fetch(list(zip(manifest.layers, config.diff_ids, strict=True)))
         digest = self._store.blobs.put(self._data)
         record = ImageRecord(manifest.config.digest, digest, time.time())
         self._store.images.add(record)
@@ -187,6 +189,23 @@ class _Pull:
         for layer in manifest.layers:
             if layer.media_type.endswith("+encrypted"):
                 raise UnsupportedError(f"{self._name}: layer {short(layer.digest)} is encrypted")
+
+
+class _Layers:
+    """Blobs to layers, several at once."""
+
+    def __init__(self, store: Store, sources: Sequence[Source], progress: Progress) -> None:
+        self._store = store
+        self._sources = sources
+        self._progress = progress
+        self._stop = Stop()
+
+    def fetch(self, pairs: Sequence[tuple[Descriptor, str]]) -> None:
+        different = {layer.digest: (layer, diff_id) for layer, diff_id in pairs}
+        missing = [pair for pair in different.values() if not self._is_here(*pair)]
+        for layer, _ in missing:
+            self._progress.layer(short(layer.digest), words.PULLING)
+        each(missing, lambda pair: self._layer(*pair), self._stop, number=AT_ONCE)
 
     def _is_here(self, layer: Descriptor, diff_id: str) -> bool:
         if not self._store.layers.has(diff_id):

@@ -25,7 +25,7 @@ from wherry.registry.progress import short
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from wherry.images.packing import Part
@@ -80,6 +80,20 @@ def push(
         return Pushed(media_type, digest, len(data))
 
 
+def push_parts(
+    store: Store,
+    repository: Repository,
+    name: Reference,
+    parts: Sequence[Part],
+    config: Descriptor,
+    progress: Progress,
+) -> None:
+    """Send layers and a configuration, which are blobs of the store, and no manifest.  Raises as push()."""
+    sending = _Push(store, repository, name, progress, DEFAULT)
+    sending.layers(parts)
+    sending.blob(config)
+
+
 def _remember(store: Store, name: Reference, digest: str, image: str) -> None:
     """The registry has it under this digest (RepoDigests)."""
     with contextlib.suppress(NotFoundError):  # removed meanwhile
@@ -107,10 +121,7 @@ class _Push:
         """Send an image's blobs.  Its manifest's media type and bytes, which are still to be put."""
         known = image.manifest()
         parts = self._parts(image)
-        labels = {part.blob.digest: part.diff_id for part in parts}
-        for diff_id in labels.values():
-            self._progress.layer(short(diff_id), words.PREPARING)
-        each(list(_different(parts)), self._layer, self._stop, number=AT_ONCE)
+        self.layers(parts)
         if [part.blob.digest for part in parts] == [layer.digest for layer in known.layers]:
             data = self._store.blobs.read(image.record.manifest)
             media_type = known.media_type
@@ -118,8 +129,13 @@ class _Push:
         else:
             manifest = manifest_of(self._store, image, parts, self._packing)
             data, media_type, config = manifest.to_json(), manifest.media_type, manifest.config
-        self._config(config)
+        self.blob(config)
         return media_type, data
+
+    def layers(self, parts: Sequence[Part]) -> None:
+        for part in (different := _different(parts)):
+            self._progress.layer(short(part.diff_id), words.PREPARING)
+        each(different, self._layer, self._stop, number=AT_ONCE)
 
     def _parts(self, image: Image) -> tuple[Part, ...]:
         return pack_layers(self._store, image, self._packing, verify=False, elsewhere=self._is_there)
@@ -179,12 +195,13 @@ class _Push:
         _Sender(self._store, self._repository, blob, sent).send(upload)
         self._progress.layer(label, words.PUSHED)
 
-    def _config(self, config: Descriptor) -> None:
-        if self._repository.has_blob(config.digest, push=True):
+    def blob(self, blob: Descriptor) -> None:
+        """Send a blob that is no layer."""
+        if self._repository.has_blob(blob.digest, push=True):
             return
         upload = self._repository.begin_upload()
         assert upload is not None  # noqa: S101  nothing was to be mounted
-        _Sender(self._store, self._repository, config, lambda size: None).send(upload)
+        _Sender(self._store, self._repository, blob, lambda size: None).send(upload)
 
 
 class _Sender:
@@ -274,6 +291,6 @@ class _Neighbours:
         return found
 
 
-def _different(parts: tuple[Part, ...]) -> list[Part]:
+def _different(parts: Sequence[Part]) -> list[Part]:
     """Each blob once."""
     return list({part.blob.digest: part for part in parts}.values())

@@ -49,9 +49,11 @@ class Repository:
         self.path = path
         self.endpoint = session.transport.endpoint
 
-    @property
-    def name(self) -> str:
-        return f"{self.endpoint.host}/{self.path}"
+        self.name = f"{self.endpoint.host}/{path}"
+
+    def failure(self, error: Exception) -> Exception:
+        """An error of the line, while a blob came, in words."""
+        return self.session.transport.failure("GET", f"a blob of {self.path}", error)
 
     def manifest(self, reference: str) -> Fetched:
         """The manifest of a tag or a digest, verified against the digest; NotThere where there is none."""

@@ -50,6 +50,14 @@ class Answer(NamedTuple):
     url: str
     response: BaseHTTPResponse
 
+    def piece(self, size: int) -> bytes:
+        """What has arrived, at most `size` bytes, none at the end.
+
+        Not what fills a buffer: it is to be on disk when we are killed.  Raises urllib3's HTTPError where
+        the connection ends too early.
+        """
+        return self.response.read1(size, decode_content=False) or b""
+
     def document(self, most: int = DOCUMENT) -> bytes:
         """All of it, where that is no more than `most` bytes.  Raises RegistryError."""
         data = b"".join(self._pieces(most))

@@ -24,7 +24,7 @@ class StepRecord(NamedTuple):
     `label` is its place (``builder 2/4``), `outcome` one of "base" (a FROM), "hit", "ran", "failed",
     "stopped"; `why` is "no-cache" or "no-cache-filter" where the cache was not to be asked.  `args` are the
     names of the build arguments in its environment, `keys` what it looked up, the last one the most exact.
-    `size` is that of its layer, as Docker counts.
+    `size` is that of its layer, as Docker counts; `origin` names the shared cache that had it.
     """
 
     stage: int
@@ -39,6 +39,7 @@ class StepRecord(NamedTuple):
     size: int
     args: tuple[str, ...]
     keys: tuple[StepKey, ...]
+    origin: str = ""
 
     @property
     def missed(self) -> bool:

@@ -6,6 +6,7 @@ import itertools
 import os
 from _thread import RLock
 
+from wherry.builder.cache.shared import Nothing
 from wherry.builder.execute.bases import Bases
 from wherry.builder.execute.pulls import Pulls
 from wherry.builder.execute.record import Recorder
@@ -18,12 +19,14 @@ from wherry.builder.plan.epoch import parse as parse_epoch
 from wherry.builder.plan.graph import make_plan, meta_scope
 from wherry.builder.plan.platforms import platform_args
 from wherry.builder.plan.supported import check_supported
+from wherry.errors import UnsupportedError
 from wherry.sandbox.machine import machine
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wherry.builder.cache.shared import SharedCaches
     from wherry.builder.context.folder import Context
     from wherry.builder.execute.progress import Progress
     from wherry.builder.execute.worker import Worker
@@ -53,7 +56,14 @@ class Build:
         self.dockerfile = dockerfile
         self.options = options
         self.progress = progress
-        self.memo = Memo(store, dockerfile, options)
+        self.shared: SharedCaches = Nothing()
+        if options.cache_from:
+            from wherry.builder.cache.imports import Imported
+
+            self.shared = Imported(
+                store, options.cache_from, registries or _nobody, progress, lambda: self.worker()
+            )
+        self.memo = Memo(store, dockerfile, options, self.shared)
         self.record = Recorder(store, dockerfile, options)
         pulls = Pulls(store, registries, progress, lambda: self.worker(), always=options.pull)
         self.bases = Bases(store, dockerfile, options.contexts, options.platform, pulls)
@@ -103,6 +113,7 @@ class Build:
                 self._context.save()
             self.bases.save()
             self.memo.save()
+        self.shared.need(result.diff_ids)
         return write_image(self.store, result, self._dated(plan))
 
     def _set_epoch(self, meta: dict[str, str]) -> None:
@@ -178,6 +189,11 @@ class Build:
         os.mkdir(path, 0o755)
         return path
 
+    def layers(self, *, all_stages: bool) -> list[str]:
+        """The layers of the image that was built, or of all stages that it needed."""
+        numbers = self.plan.order if all_stages else self.plan.order[-1:]
+        return list(dict.fromkeys(d for number in numbers for d in self.schedule[number].diff_ids))
+
     def warnings(self) -> list[str]:
         """What is said before the build begins."""
         return [_unknown(name, self.dockerfile) for name in self.memo.unknown_stages]
@@ -195,6 +211,10 @@ class Build:
         return sorted(
             set(self.options.args) - self.used_args - PREDEFINED - {EPOCH, "BUILDKIT_DOCKERFILE_CHECK"}
         )
+
+
+def _nobody() -> Registries:
+    raise UnsupportedError("this build speaks to no registry")
 
 
 def _unknown(name: str, dockerfile: Dockerfile) -> str:

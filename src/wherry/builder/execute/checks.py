@@ -113,7 +113,8 @@ def _look(build: Build) -> list[Finding]:
     target = build.plan.order[-1]
     for number in build.plan.order:
         stage = build.plan.stages[number].stage
-        if number == target or _starts_something(stage):
+        here = build.shared.is_here(build.schedule[number].diff_ids)
+        if number == target or (_starts_something(stage) and here):
             found += _programs(build, stage, build.schedule[number])
     return options.chosen([*check(build.dockerfile, about), *options.chosen(found)])
 

@@ -98,6 +98,8 @@ class Recorder:
             step["keys"] = [(key.digest, None if hit else key.components) for key in memo.keys]
             if memo.layer is not None:
                 step.update(layer=memo.layer.diff_id, size=memo.layer.size)
+            if memo.origin:
+                step["origin"] = memo.origin
             if step["kind"] == "run":
                 env = builder.state.env
                 step["args"] = sorted(name for name in builder.state.args if name not in env)

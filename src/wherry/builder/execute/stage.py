@@ -221,6 +221,7 @@ class StageBuilder:
         return keys.TIMELESS + chain if self.build.options.timeless else chain
 
     def view(self) -> View:
+        self.build.shared.need(self.diff_ids)
         return View([self.build.store.layers.link(diff_id) for diff_id in self.diff_ids])
 
     def view_source(self, view: View, label: str) -> ViewSource:
@@ -241,6 +242,7 @@ class StageBuilder:
         at once, in two stages or in two builds, make it once."""
         build = self.build
         build.worker()
+        build.shared.need(self.diff_ids)
         self.told.working()
         with self.memo.alone(key, self._wait):
             record = self.memo.get(key)

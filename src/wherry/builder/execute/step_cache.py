@@ -12,6 +12,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from wherry.builder.cache.shared import SharedCaches
     from wherry.builder.plan.keys import Key
     from wherry.builder.plan.values import BuildOptions
     from wherry.dockerfile.ast import Dockerfile
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
 
 
 class Memo:
-    """The cache as one build sees it.
+    """The cache as one build sees it: the store's own records, then those of shared caches.
 
     With --no-cache only what this build made is known; with --no-cache-filter that is so in the stages
     that it names.
     """
 
-    def __init__(self, store: Store, dockerfile: Dockerfile, options: BuildOptions) -> None:
+    def __init__(
+        self, store: Store, dockerfile: Dockerfile, options: BuildOptions, shared: SharedCaches
+    ) -> None:
         self.store = store
+        self.shared = shared
         self.made: set[str] = set()
         self._fresh = options.no_cache
         self._stages, self.unknown_stages = _filtered(dockerfile, options.no_cache_filter)
@@ -61,16 +65,19 @@ class StageMemo:
         self.why = why
         self.keys: list[Key] = []
         self.layer: LayerInfo | None = None
+        self.origin = ""
         self._listings: dict[str, Callable[[], Iterable[Listed]]] = {}
 
     def begin(self) -> None:
         """Another step begins."""
         self.keys = []
         self.layer = None
+        self.origin = ""
         self._listings = {}
 
     def get(self, key: Key) -> CacheRecord | None:
-        """The record of a key whose layer is still there, and whole."""
+        """The record of a key whose layer is still there, and whole, or in a shared cache (`origin`), from
+        where it comes when it is needed."""
         memo = self._memo
         if all(key.digest != known.digest for known in self.keys):
             self.keys.append(key)
@@ -79,9 +86,16 @@ class StageMemo:
         record = memo.store.cache.get(key.digest)
         layer = whole_layer(memo.store, record.value) if record is not None else None
         if record is None or layer is None:
-            return None
+            return self._elsewhere(key)
         self.layer = layer
         memo.used(key.digest, record)
+        return record
+
+    def _elsewhere(self, key: Key) -> CacheRecord | None:
+        found = self._memo.shared.get(key.digest)
+        if found is None:
+            return None
+        record, self.layer, self.origin = found
         return record
 
     def put(self, key: Key, diff_id: str, created: float | None = None) -> CacheRecord:

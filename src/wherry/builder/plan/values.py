@@ -5,9 +5,10 @@ from __future__ import annotations
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from wherry.builder.cache.options import SharedCache
     from wherry.builder.plan.named_context import NamedContext
     from wherry.builder.steps.mounting import Given
     from wherry.oci.config import History
@@ -43,7 +44,8 @@ class BuildOptions(NamedTuple):
     not show when they were made either (layers.timeless); the epoch is then that of the newest base, unless
     it is given.
 
-    With `pull` images that came from a registry are asked for again.
+    With `pull` images that came from a registry are asked for again.  `cache_from` are the shared caches
+    that are asked where the store knows nothing.
     """
 
     platform: Platform
@@ -62,6 +64,7 @@ class BuildOptions(NamedTuple):
     timeless: bool = False
     epoch: int | None = None
     pull: bool = False
+    cache_from: Sequence[SharedCache] = ()
 
 
 class StageResult(NamedTuple):

@@ -162,12 +162,15 @@ def _copy_from(stage: StageBuilder, wish: Wish) -> bool:
     source = stage.view_source(View(links), label)
     wanted = [*(Wanted(source, word) for word in wish.words), *_documents(stage, wish)]
     if wish.documents:
+        stage.build.shared.need(diff_ids)
         return copy_content(stage, wish, wanted)[0]
-    return by_whole(stage, wish, chain_id(diff_ids), wanted)
+    return by_whole(stage, wish, chain_id(diff_ids), wanted, diff_ids)
 
 
-def by_whole(stage: StageBuilder, wish: Wish, whole: str, wanted: Sequence[Wanted]) -> bool:
-    """With a quick key, by what the sources are as a whole."""
+def by_whole(
+    stage: StageBuilder, wish: Wish, whole: str, wanted: Sequence[Wanted], reads: Sequence[str] = ()
+) -> bool:
+    """With a quick key, by what the sources are as a whole; `reads` are the layers that hold them."""
     chain = stage.chain_of(()) if wish.copy.link else stage.chain
     words = [urls.shown(word) for word in wish.words]
     quick = keys.copy_from_key(chain, whole, words, wish.target, wish.owner, wish.mode, wish.flags())
@@ -175,6 +178,7 @@ def by_whole(stage: StageBuilder, wish: Wish, whole: str, wanted: Sequence[Wante
     if record is not None:
         stage.add(record, wish.created_by())
         return True
+    stage.build.shared.need(reads)
     cached, content_key = copy_content(stage, wish, wanted)
     content = stage.memo.get(content_key)
     stage.memo.put(quick, stage.diff_ids[-1], content.created if content else None)

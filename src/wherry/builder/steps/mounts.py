@@ -115,6 +115,7 @@ def _planned(stage: StageBuilder, run: Run, written: RunMount, agents: int) -> P
     if folder is not None:
         return PlannedMount(asked, target, place, None, f"context {asked.from_}", folder)
     diff_ids, label = stage.build.bases.layers(asked.from_, place, stage.build.schedule)
+    stage.build.shared.need(diff_ids)
     links = tuple(stage.build.store.layers.link(diff_id) for diff_id in diff_ids)
     return PlannedMount(asked, target, place, links, label)
 

@@ -63,6 +63,18 @@ COMMAND = Command(
             metavar="DEST",
         ),
         Flag("load", "bool", 'Shorthand for "--output=type=docker"'),
+        Flag(
+            "cache-from",
+            "list",
+            'Shared caches to ask (e.g., "type=registry,ref=NAME")',
+            metavar="NAME|type=TYPE,…",
+        ),
+        Flag(
+            "cache-to",
+            "list",
+            'Where to keep what the build knows (e.g., "type=registry,ref=NAME,mode=max")',
+            metavar="type=TYPE,…",
+        ),
         Flag("push", "bool", 'Shorthand for "--output=type=registry"'),
         Flag("iidfile", "string", "Write the image ID to a file", metavar="FILE"),
         Flag("metadata-file", "string", "Write build result metadata to a file", metavar="FILE"),
@@ -74,6 +86,7 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.builder.cache.options import parse_from, parse_to
     from wherry.builder.execute.build import Build
     from wherry.builder.plan.epoch import CONTEXT, EPOCH
     from wherry.builder.plan.epoch import parse as parse_epoch
@@ -83,10 +96,12 @@ def run(options: Options) -> int:
     from wherry.cli.builder.inputs import inputs, origin
     from wherry.cli.builder.outputs import Wanted
     from wherry.cli.builder.progress import Deferred, make_progress
+    from wherry.cli.builder.pushes import keep
     from wherry.cli.builder.sandbox import contexts, platforms, sandbox
     from wherry.cli.builder.secrets import given
     from wherry.cli.registry.client import registries
     from wherry.oci.reference import parse as parse_reference
+    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     # What is wrong with the words is said before anything is done.
@@ -99,6 +114,7 @@ def run(options: Options) -> int:
                 f'invalid argument for "-t, --tag": {error.message}', hint=error.hint
             ) from None
     wanted = Wanted(options)
+    keep_in = [parse_to(text) for text in options.strings("cache-to")]
     args = _build_args(options)
     of_context = args.get(EPOCH) == CONTEXT
     epoch = None if of_context else parse_epoch(args.get(EPOCH, ""))
@@ -120,12 +136,15 @@ def run(options: Options) -> int:
         timeless=options.flag("reproducible") or (epoch is not None and wanted.rewrites),
         epoch=epoch,
         pull=options.flag("pull"),
+        cache_from=[parse_from(text) for text in options.strings("cache-from")],
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     shown = make_progress("quiet" if quiet else options.string("progress") or "auto")
     deferred = Deferred(shown) if os.geteuid() else None
     told = deferred or shown
     wanted.prepare()
+    if keep_in:
+        enter_if_needed()  # layers are compressed, whose files belong to subordinate ids
     store = Store.open()
     with store.using(), store.temp() as temporary:
         try:
@@ -165,6 +184,8 @@ def run(options: Options) -> int:
                     fail_on_findings(build)
                 records.append(build.run())
             delivered = wanted.deliver(store, records, told)
+            for cache in keep_in:
+                keep(build, cache, told)
         finally:
             told.close()
             if deferred:

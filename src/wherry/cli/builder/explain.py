@@ -122,6 +122,8 @@ def _print(build: BuildRecord, found: Sequence[Explained]) -> None:
         mark, end = (bold, plain) if step.missed else ("", "")
         line = f"{word:<8}{seconds:>9}{size:>9}  [{step.label}] {_line(step.source)}"
         print(f"{mark}{printable(line)}{end}", file=unescaped(sys.stdout))
+        if step.origin:
+            print(f"{'':28}from the cache {printable(step.origin)}")
         for reason in reasons:
             print(f"{'':28}{printable(reason.text)}")
 

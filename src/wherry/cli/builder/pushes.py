@@ -1,10 +1,12 @@
-"""``build --push``: what was built goes to the registries of its names."""
+"""``build --push`` and ``--cache-to``: what was built, and what is known of it, goes to registries."""
 
 from __future__ import annotations
 
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wherry.builder.cache.options import SharedCache
+    from wherry.builder.execute.build import Build
     from wherry.builder.execute.progress import Progress
     from wherry.builder.output.options import Output
     from wherry.oci.manifest import Descriptor
@@ -37,3 +39,28 @@ def push_names(store: Store, output: Output, progress: Progress) -> Descriptor |
     finally:
         client.close()
     return found
+
+
+def keep(build: Build, cache: SharedCache, progress: Progress) -> None:
+    """Write a shared cache.  Raises RegistryError, unless its failure is not to matter."""
+    from wherry.builder.cache.exports import export
+    from wherry.builder.execute.transfers import Told
+    from wherry.cli.registry.client import registries
+    from wherry.errors import WherryError
+
+    step = progress.begin(f"exporting cache to {cache}")
+    step.working()
+    try:
+        layers = build.layers(all_stages=cache.all_stages)
+        digest = export(build.store, cache, layers, build.shared, registries, Told(step))
+    except WherryError as error:
+        step.fail()
+        if not cache.ignore_error:
+            raise
+        progress.note(f"warning: the cache {cache.place} was not written: {error.message}")
+        return
+    except BaseException:
+        step.fail()
+        raise
+    step.output(f"manifest {digest}\n".encode())
+    step.end(cached=False)
