@@ -190,8 +190,6 @@ class _Push:
             if upload is None:
                 self._progress.layer(label, f"Mounted from {source}")
                 return
-        upload = upload or self._repository.begin_upload()
-        assert upload is not None  # noqa: S101  nothing was to be mounted
         _Sender(self._store, self._repository, blob, sent).send(upload)
         self._progress.layer(label, words.PUSHED)
 
@@ -199,13 +197,43 @@ class _Push:
         """Send a blob that is no layer."""
         if self._repository.has_blob(blob.digest, push=True):
             return
-        upload = self._repository.begin_upload()
-        assert upload is not None  # noqa: S101  nothing was to be mounted
-        _Sender(self._store, self._repository, blob, lambda size: None).send(upload)
+        _Sender(self._store, self._repository, blob, lambda size: None).send()
+
+
+def send_blob(
+    repository: Repository,
+    blob: Descriptor,
+    bytes_from: Callable[[int], Iterator[bytes]],
+    upload: Upload | None = None,
+) -> None:
+    """Send a blob, whose bytes from a place on `bytes_from` gives; where the line is cut, from where they
+    arrived.  `upload` is one that was begun.  Raises RegistryError."""
+    upload = upload or _begun(repository)
+    failures = 0
+    while upload.offset < blob.size:
+        before = upload.offset
+        try:
+            upload = repository.send(upload, partial(bytes_from, before), blob.size - before)
+        except RegistryError:
+            on = repository.arrived(upload)
+            if on is None or on.offset > blob.size:
+                on = _begun(repository)
+            failures = failures + 1 if on.offset <= before else 0
+            if failures == TRIES:
+                raise
+            upload = on
+            time.sleep(PAUSE * 2**failures)
+    repository.finish_upload(upload, blob.digest)
+
+
+def _begun(repository: Repository) -> Upload:
+    upload = repository.begin_upload()
+    assert upload is not None  # noqa: S101  nothing was to be mounted
+    return upload
 
 
 class _Sender:
-    """The bytes of one blob; where the line is cut, from where they arrived."""
+    """The bytes of a blob of the store."""
 
     def __init__(
         self, store: Store, repository: Repository, blob: Descriptor, sent: Callable[[int], object]
@@ -215,26 +243,10 @@ class _Sender:
         self._blob = blob
         self._sent = sent
 
-    def send(self, upload: Upload) -> None:
+    def send(self, upload: Upload | None = None) -> None:
         """Raises RegistryError; CorruptError where the blob here has other bytes than its digest says."""
-        failures = 0
-        while upload.offset < self._blob.size:
-            before = upload.offset
-            try:
-                pieces = partial(self._pieces, before)
-                upload = self._repository.send(upload, pieces, self._blob.size - before)
-            except RegistryError:
-                on = self._repository.arrived(upload)
-                if on is None or on.offset > self._blob.size:
-                    on = self._repository.begin_upload()
-                    assert on is not None  # noqa: S101  nothing was to be mounted
-                failures = failures + 1 if on.offset <= before else 0
-                if failures == TRIES:
-                    raise
-                upload = on
-                time.sleep(PAUSE * 2**failures)
         try:
-            self._repository.finish_upload(upload, self._blob.digest)
+            send_blob(self._repository, self._blob, self._pieces, upload)
         except RegistryError:
             self._check_here()
             raise

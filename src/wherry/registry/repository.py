@@ -208,6 +208,16 @@ class Repository:
                 break
         return found
 
+    def referrers(self, digest: str) -> list[str]:
+        """The digests of manifests that are attached to one (their `subject`); none where the registry does
+        not know of such."""
+        answer = self._ask("GET", f"/referrers/{digest}")
+        if answer.status != 200:
+            answer.drop()
+            return []
+        found = oci.parse_index(answer.document(DOCUMENT), f"{self.name}: referrers of {digest}")
+        return [descriptor.digest for descriptor in found]
+
     def _location(self, answer: Answer, before: str = "") -> str:
         location = answer.headers.get("Location", "") or before
         if not location:

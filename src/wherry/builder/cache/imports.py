@@ -162,7 +162,7 @@ class Imported:
             if not os.path.isfile(os.path.join(cache.place, "index.json")):
                 raise NotFoundError(f"{cache.place} holds no cache: it has no index.json")
             layout = LayoutSource(cache.place)
-            return layout.manifest(), [layout]
+            return layout.manifest().data, [layout]
         name = parse(cache.place)
         sources = self._registries().sources(name)
         fetched = sources[-1].manifest(name.digest or name.tag)

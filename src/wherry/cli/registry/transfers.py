@@ -21,7 +21,15 @@ BAR = 30
 TICK = 0.1
 """Seconds between two drawings."""
 UP, CLEAR_BELOW = "\033[{}A", "\033[J"
-LAST = ("Pull complete", "Already exists", "Pushed", "Layer already exists", "Mounted from")
+LAST = (
+    "Pull complete",
+    "Already exists",
+    "Pushed",
+    "Layer already exists",
+    "Mounted from",
+    "Copied",
+    "Already there",
+)
 
 
 def make_transfers(*, quiet: bool = False, stream: IO[str] | None = None) -> Progress:
