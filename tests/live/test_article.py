@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.registry import running_registry
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
@@ -129,3 +130,25 @@ def test_the_nginx_image_of_the_second_article(named: Wherry, tmp_path: Path) ->
     (tmp_path / "c/auto-reload-nginx.sh").write_text("#!/bin/sh\n")
     image = named.build(tmp_path / "c", NGINX)
     assert named("inspect", "--format", "{{.Author}}", image) == "Tony Bai <bigwhite.cn@aliyun.com>"
+
+
+@pytest.mark.registry
+def test_the_nginx_image_goes_to_a_registry_and_a_cluster_pulls_it(
+    named: Wherry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``docker tag``, ``docker push``, and what a node does then, with localhost:5000 for the registry."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    name = "localhost:5000/xxxx/nginx"
+    (tmp_path / "c/auto-reload-nginx.sh").write_text("#!/bin/sh\necho reloads\n")
+    image = named.build(tmp_path / "c", NGINX)
+    with running_registry(tmp_path / "registry", port=5000):
+        named("tag", image.removeprefix("sha256:")[:12], name)
+        assert f"The push refers to repository [{name}]" in named("push", name)
+        node = Wherry(tmp_path / "node")
+        said = node("pull", name)
+        assert f"Status: Downloaded newer image for {name}:latest" in said
+        assert node("run", "--rm", name, "/home/auto-reload-nginx.sh") == "reloads"
+        listed = node("images", "--format", "{{.Repository}} {{.Tag}} {{.ID}}")
+        assert listed == f"{name} latest {image.removeprefix('sha256:')[:12]}"
+        node("rmi", name)
+        assert node("images", "-q") == ""

@@ -33,6 +33,9 @@ def assert_whole(said: str) -> None:
     assert "hello from httpd, you asked for /index.html" in said
     assert "ENTRYPOINT" in said and "<missing>" in said
     assert "every step came from the cache" in said
+    pushed = re.search(r"latest: digest: (sha256:[0-9a-f]{64})", said)
+    assert pushed and f"Digest: {pushed[1]}" in said
+    assert re.search(r"Status: Downloaded newer image for localhost:\d+/xxxx/httpd:latest", said)
     assert re.search(r"^ +\d+ x 200 hello from httpd-2, you asked for /$", said, re.MULTILINE)
     assert re.search(r"\d+ requests, 0 failed", said)
 

@@ -19,8 +19,8 @@ BLOCK = 512  # stat(2), st_blocks
 class Item(NamedTuple):
     """Something that can go.
 
-    `kind` is "layer", "mount", "index" or "listing"; `size` is what the disk gets back (bytes); `used` in
-    Unix seconds; `keys` are the cache records that lead to a layer.
+    `kind` is "layer", "mount", "download", "index" or "listing"; `size` is what the disk gets back (bytes);
+    `used` in Unix seconds; `keys` are the cache records that lead to a layer.
     """
 
     id: str
@@ -38,6 +38,7 @@ def reclaimable(store: Store, *, everything: bool) -> list[Item]:
     hold, indexes of contexts, what `wherry explain` compares.
     """
     found = [*_layers(store, everything=everything), *_mounts(store)]
+    found += _files(os.path.join(store.root, "downloads"), "download")
     if everything:
         for folder, kind in (("contexts", "index"), ("listings", "listing"), ("builds", "listing")):
             found += _files(os.path.join(store.root, folder), kind)

@@ -6,6 +6,7 @@
     caches/<mark>/                          cache mounts of RUN steps
     contexts/<mark>                         what each file of a build context was
     builds/, listings/                      what builds did, and the files that they read, by name
+    downloads/<hex>                         what arrived of blobs that are not whole
     volumes/<name>/                         named volumes
     logs/                                   what steps printed
     tmp/                                    work in progress, and what is on its way out
