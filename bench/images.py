@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import tarfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +38,54 @@ def make_images(folder: Path) -> tuple[BaseImage, ...]:
         raise NotHere("busybox-static: no base image can be made")
     compiler = {"usr/local/share/toolchain": b"cp\n"}
     return _make(folder, "bench-builder", compiler), _make(folder, "bench-small", {})
+
+
+def make_layers(archive: Path, name: str, *, layers: int, files: int, size: int) -> Path:
+    """Write a docker-archive of an image whose layers hold `files` files each, together `size` bytes, half
+    of which cannot be compressed.  The same bytes each time."""
+    source = random.Random(name)
+    inner: list[str] = []
+    digests: list[str] = []
+    with tarfile.open(archive, "w") as tar:
+        for number in range(layers):
+            path = archive.with_suffix(f".{number}")
+            digests.append(_write_layer(path, source, number, files, size // files))
+            inner.append(f"layer{number}.tar")
+            tar.add(path, inner[-1])
+            path.unlink()
+        config = _json(
+            {
+                "architecture": ARCHITECTURES.get(os.uname().machine, os.uname().machine),
+                "os": "linux",
+                "created": "2026-01-01T00:00:00Z",
+                "config": {},
+                "rootfs": {"type": "layers", "diff_ids": digests},
+            }
+        )
+        called = hashlib.sha256(config).hexdigest() + ".json"
+        manifest = _json([{"Config": called, "RepoTags": [f"{name}:latest"], "Layers": inner}])
+        _add(tar, called, config, 0o644)
+        _add(tar, "manifest.json", manifest, 0o644)
+    return archive
+
+
+def _write_layer(path: Path, source: random.Random, number: int, files: int, size: int) -> str:
+    """A layer's tar; its digest."""
+    line = b"".join(source.randbytes(6) + b" " for _ in range(500))
+    with tarfile.open(path, "w") as tar:
+        for place in range(files):
+            half = (line * (size // 2 // len(line) + 1))[: size // 2]
+            _add(
+                tar,
+                f"layer{number}/{place // 100}/{place}",
+                half + source.randbytes(size - size // 2),
+                0o644,
+            )
+    hashed = hashlib.sha256()
+    with path.open("rb") as data:
+        while piece := data.read(1 << 20):
+            hashed.update(piece)
+    return "sha256:" + hashed.hexdigest()
 
 
 def _make(folder: Path, name: str, files: dict[str, bytes]) -> BaseImage:

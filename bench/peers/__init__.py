@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Peer(ABC):
     """A builder.  `key` names its column; an `optional` one that is absent has none.
 
-    `builds` and `runs` say which scenarios it takes part in.
+    `builds`, `runs` and `moves` (images) say which scenarios it takes part in.
     """
 
     key: str
@@ -26,6 +26,7 @@ class Peer(ABC):
     optional = False
     builds = True
     runs = True
+    moves = False
 
     @abstractmethod
     def require(self) -> None:
@@ -53,6 +54,29 @@ class Peer(ABC):
     def run(self, image: str, *words: str) -> Command:
         """The command that runs words in a container of an image and removes it, on the host's network."""
         raise NotImplementedError(f"{self.key} runs nothing")
+
+    def pull(self, name: str) -> Command:
+        raise NotImplementedError(f"{self.key} moves nothing")
+
+    def push(self, name: str) -> Command:
+        raise NotImplementedError(f"{self.key} moves nothing")
+
+    def save(self, image: str, archive: Path) -> Command:
+        raise NotImplementedError(f"{self.key} moves nothing")
+
+    def load_archive(self, archive: Path) -> None:
+        """Have the image of a docker-archive."""
+        raise NotImplementedError(f"{self.key} moves nothing")
+
+    def tag(self, image: str, name: str) -> None:
+        raise NotImplementedError(f"{self.key} moves nothing")
+
+    def forget(self, *names: str) -> None:
+        """Remove names of an image; with the last one its layers go."""
+        raise NotImplementedError(f"{self.key} moves nothing")
+
+    def forget_compressed(self) -> None:  # noqa: B027
+        """Remove what is remembered of layers that left compressed."""
 
     def cached(self, output: str) -> int:
         """How many steps came from the cache, told by a build's output."""

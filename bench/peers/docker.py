@@ -23,6 +23,7 @@ DEBIAN_CLIENT = "/usr/bin/docker"
 class Docker(Peer):
     key = "docker"
     title = "docker"
+    moves = True
 
     def __init__(self, home: Path) -> None:
         self._env = environment(home)
@@ -67,6 +68,26 @@ class Docker(Peer):
 
     def run(self, image: str, *words: str) -> Command:
         return Command((*self._docker, "run", "--rm", "--network=host", image, *words), self._env)
+
+    def pull(self, name: str) -> Command:
+        return Command((*self._docker, "pull", "-q", name), self._env)
+
+    def push(self, name: str) -> Command:
+        return Command((*self._docker, "push", "-q", name), self._env)
+
+    def save(self, image: str, archive: Path) -> Command:
+        return Command((*self._docker, "save", "-o", str(archive), image), self._env)
+
+    def load_archive(self, archive: Path) -> None:
+        output(*self._docker, "load", "-i", str(archive), env=self._env)
+
+    def tag(self, image: str, name: str) -> None:
+        output(*self._docker, "tag", image, name, env=self._env)
+
+    def forget(self, *names: str) -> None:
+        for name in names:
+            if output(*self._docker, "images", "-q", name, env=self._env):
+                output(*self._docker, "rmi", "-f", name, env=self._env)
 
     def cached(self, output: str) -> int:
         return len(re.findall(r"^ ---> Using cache$|^#\d+ CACHED$", output, re.MULTILINE))

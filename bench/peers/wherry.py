@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Wherry(Peer):
     key = "wherry"
     title = "wherry"
+    moves = True
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -50,6 +51,29 @@ class Wherry(Peer):
 
     def run(self, image: str, *words: str) -> Command:
         return Command((self.program, "run", "--rm", image, *words), self._env)
+
+    def pull(self, name: str) -> Command:
+        return self.command("pull", "-q", name)
+
+    def push(self, name: str) -> Command:
+        return self.command("push", "-q", name)
+
+    def save(self, image: str, archive: Path) -> Command:
+        return self.command("save", "-o", str(archive), image)
+
+    def load_archive(self, archive: Path) -> None:
+        output(self.program, "load", "-q", "-i", str(archive), env=self._env)
+
+    def tag(self, image: str, name: str) -> None:
+        output(self.program, "tag", image, name, env=self._env)
+
+    def forget(self, *names: str) -> None:
+        for name in names:
+            if output(self.program, "images", "-q", name, env=self._env):
+                output(self.program, "rmi", "-f", name, env=self._env)
+
+    def forget_compressed(self) -> None:
+        output(self.program, "prune", "-af", env=self._env)
 
     def cached(self, output: str) -> int:
         return len(re.findall(r"^#\d+ CACHED$", output, re.MULTILINE))

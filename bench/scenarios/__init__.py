@@ -1,7 +1,4 @@
-"""What is measured.  A scenario is added by a file here and its class in `all_scenarios`.
-
-Waiting for their files, with the commands they are about: save and pull of a large image.
-"""
+"""What is measured.  A scenario is added by a file here and its class in `all_scenarios`."""
 
 from __future__ import annotations
 
@@ -59,6 +56,7 @@ def all_scenarios() -> tuple[Scenario, ...]:
     from bench.scenarios.stages import IndependentStages
     from bench.scenarios.start import StartUp
     from bench.scenarios.steps import TrivialSteps
+    from bench.scenarios.transfers import Transfers
     from bench.scenarios.unchanged import Unchanged
 
     return (
@@ -69,4 +67,5 @@ def all_scenarios() -> tuple[Scenario, ...]:
         RunAndRemove(),
         StartUp(),
         Explained(),
+        Transfers(),
     )

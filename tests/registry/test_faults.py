@@ -260,6 +260,20 @@ def gigabyte(request: Request) -> bool:
     return True
 
 
+def endless_error(request: Request) -> bool:
+    """A page that never ends, with a status that is not looked into."""
+    if "/blobs/" not in request.path:
+        return False
+    request.send_response(404 if request.command == "GET" else 500)
+    request.end_headers()
+    try:
+        while True:
+            request.wfile.write(b"x" * (1 << 16))
+    except OSError:
+        request.close_connection = True
+    return True
+
+
 def round_and_round(request: Request) -> bool:
     request.answer(307, Location=f"{request.path}x")
     return True
@@ -292,6 +306,7 @@ LIES = [
     ("no blob", lambda fake, blob: fake.blobs.pop(blob), "not found: blob unknown"),
     ("endless headers", lie(endless_headers), "connection failed"),
     ("a gigabyte", lie(gigabyte), "more than 4194304 bytes"),
+    ("an endless error", lie(endless_error), "not found"),
     ("round and round", lie(round_and_round), "came to no end"),
     ("file:", lie(answers("/blobs/", 307, Location="file:///etc/passwd")), "which is no HTTP"),
     ("another digest", lie(answers("/", 200, b"{}", Docker_Content_Digest=OTHER)), "came with bytes of"),

@@ -16,7 +16,17 @@ from pathlib import Path
 from tests.soak.apart import own_run_folder, run_apart
 from tests.soak.parts import PARTS, Session
 
-NEEDED = ("strace", "unshare", "setpriv", "mkfs.ext4", "e2fsck", "losetup", "busybox", "newuidmap")
+NEEDED = (
+    "strace",
+    "docker-registry",
+    "unshare",
+    "setpriv",
+    "mkfs.ext4",
+    "e2fsck",
+    "losetup",
+    "busybox",
+    "newuidmap",
+)
 
 
 def main(words: list[str]) -> int:

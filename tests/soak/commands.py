@@ -35,6 +35,7 @@ NOT_RUNNING = ("is not running",)
 def all_commands(inputs: Inputs, out: str) -> tuple[Command, ...]:
     """`out` is a folder of the caller's for what commands write outside of the store."""
     app, parallel, cached = (inputs.context(name) for name in ("app", "parallel", "cached"))
+    pushed, cache = f"{inputs.registry}/pushed", f"ref={inputs.registry}/cache"
     up = (("run", "-d", "--name", "cc", *SLEEP),)
     made = (("create", "--name", "cc", *WRITE),)
     ended = (("run", "--name", "cc", *WRITE),)
@@ -54,6 +55,21 @@ def all_commands(inputs: Inputs, out: str) -> tuple[Command, ...]:
         Command("load", ("load", "-q", "-i", inputs.archive), (("rmi", "packed"), ("prune", "-af"))),
         Command("load-again", ("load", "-q", "-i", inputs.archive)),
         Command("import", ("import", inputs.other, "more"), (("rmi", "other"), ("prune", "-af"))),
+        Command(
+            "pull",
+            ("pull", "-q", f"{inputs.registry}/packed"),
+            (("rmi", "-f", "packed"), ("prune", "-af")),
+        ),
+        Command("push", ("push", "-q", pushed), (("tag", "app", pushed), ("prune", "-af"))),
+        Command(
+            "build-shared",
+            ("build", "-q", "-t", "again", "--cache-from", f"type=registry,{cache}", app),
+            (("rmi", "-f", "app"), ("prune", "-af")),
+        ),
+        Command(
+            "build-share",
+            ("build", "-q", "-t", "again", "--cache-to", f"type=registry,{cache}2,mode=max", app),
+        ),
         Command("save", ("save", "-o", f"{out}/saved.tar", "app", "packed"), writes="saved.tar"),
         Command("tag", ("tag", "bb", "moved"), (("tag", "other", "moved"),)),
         Command("rmi", ("rmi", "packed"), again=NO_IMAGE),

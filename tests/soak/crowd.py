@@ -31,6 +31,7 @@ EXPECTED = re.compile(
         (
             "No such image",
             "Unable to find image",
+            "An image does not exist locally",
             "No such container",
             "is already in use by container",
             "is not running",
@@ -75,6 +76,9 @@ class Crowd:
         must(wherry.run("build", "-q", "-t", "new", self.model.inputs.context("parallel")))
         trees = {name: {tree} for name, tree in self.model.trees.items()}
         trees["new"] = {save(wherry, ("new",))["new"].tree}
+        registry = self.model.inputs.registry
+        trees[f"{registry}/packed"] = trees["packed"]
+        trees[f"{registry}/given"] = trees["bb"] | trees["other"]
         return trees | {f"t{n}": set().union(*trees.values()) for n in range(4)}
 
     def _round(self, number: int, seconds: float) -> None:
@@ -175,9 +179,11 @@ class Member(threading.Thread):
         """A command, and the image whose script it runs."""
         pick, inputs, out = self.random.choice, self.crowd.model.inputs, str(self.out)
         image = pick(("app", "bb", "other", "packed"))
-        gone = pick(("app", "other", "packed", "new"))
+        gone = pick(("app", "other", "packed", "new", f"{inputs.registry}/packed"))
         tag, container = f"t{self.random.randrange(4)}", f"n{self.random.randrange(4)}"
         script = ("sh", "-c", RUNS[image][0])
+        cache = f"type=registry,ref={inputs.registry}/cache"
+        shared = ("--cache-from", cache, "--cache-to", f"{cache},mode=max")
         return pick(
             (
                 (("build", "-q", "-t", "app", inputs.context("app")), ""),
@@ -189,6 +195,11 @@ class Member(threading.Thread):
                 (("load", "-q", "-i", inputs.archive), ""),
                 (("import", inputs.other, "other"), ""),
                 (("save", "-o", f"{out}/saved.tar", image), ""),
+                (("pull", "-q", f"{inputs.registry}/packed"), ""),
+                (("pull", "-q", f"{inputs.registry}/packed"), ""),
+                (("tag", pick(("bb", "other")), f"{inputs.registry}/given"), ""),
+                (("push", "-q", f"{inputs.registry}/given"), ""),
+                (("build", "-q", "-t", "app", *shared, inputs.context("app")), ""),
                 (("tag", image, tag), ""),
                 (("tag", image, tag), ""),
                 (("rmi", tag), ""),

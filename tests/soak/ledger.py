@@ -45,7 +45,7 @@ def _read(database: sqlite3.Connection) -> Ledger:
         return database.execute(f"SELECT {columns} FROM {table}").fetchall()
 
     return Ledger(
-        {_short(name): image for name, image in rows("name, image", "names")},
+        {_short(name): image for name, image in rows("name, image", "names") if "@" not in name},
         dict(rows("id, manifest", "images")),
         {row[0] for row in rows("diff_id", "layers")},
         {row[0] for row in rows("digest", "layer_blobs")},

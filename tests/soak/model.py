@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import subprocess
 import tarfile
 import time
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from tests.soak.archive import Saved, read_archive
 from tests.soak.command import Outcome, Wherry, Who
 
 from support.busybox import busybox_tar
+from support.ports import fetch, free_port
 
 FILES, SIZE, NUMBERS = 40, 5000, 60
 # Without pipes and substitutions: whoever in a step is killed or has an error, the step fails.
@@ -80,9 +82,11 @@ SETTLED = 2.1
 
 
 class Inputs(NamedTuple):
-    """Files that commands read; all below one folder that everybody may read."""
+    """Files that commands read, all below one folder that everybody may read, and a registry that lives as
+    long as the soak (``host:port``)."""
 
     folder: Path
+    registry: str
 
     @property
     def bb(self) -> str:
@@ -102,7 +106,7 @@ class Inputs(NamedTuple):
 
 def write_inputs(folder: Path) -> Inputs:
     folder.mkdir()
-    inputs = Inputs(folder)
+    inputs = Inputs(folder, _start_registry(folder))
     busybox_tar(Path(inputs.bb))
     busybox_tar(Path(inputs.other))
     with tarfile.open(inputs.other, "a") as tar:
@@ -117,6 +121,18 @@ def write_inputs(folder: Path) -> Inputs:
         (context / "Dockerfile").write_text(dockerfile)
     time.sleep(SETTLED)
     return inputs
+
+
+def _start_registry(folder: Path) -> str:
+    """It ends with the soak's namespaces."""
+    host = f"127.0.0.1:{free_port()}"
+    storage = f"{{filesystem: {{rootdirectory: {folder / 'registry'}}}}}"
+    (folder / "registry.yml").write_text(f"version: 0.1\nstorage: {storage}\nhttp: {{addr: '{host}'}}\n")
+    with (folder / "registry.log").open("wb") as log:
+        words = ["docker-registry", "serve", str(folder / "registry.yml")]
+        subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True)
+    fetch(f"http://{host}/v2/")
+    return host
 
 
 class Model(NamedTuple):
@@ -149,6 +165,11 @@ def make_model(folder: Path, who: Who, inputs: Inputs) -> Model:
     must(wherry.run("build", "-q", "-t", "app", inputs.context("app")))
     must(wherry.run("load", "-q", "-i", inputs.archive))
     must(wherry.run("build", "-q", inputs.context("cached")))
+    must(wherry.run("tag", "packed", f"{inputs.registry}/packed"))
+    must(wherry.run("push", "-q", f"{inputs.registry}/packed"))
+    must(wherry.run("rmi", f"{inputs.registry}/packed"))
+    shared = f"type=registry,ref={inputs.registry}/cache,mode=max"
+    must(wherry.run("build", "-q", "--cache-to", shared, inputs.context("app")))
     must(wherry.run("run", "--name", "old", "-v", "vol:/vol", "-v", "/own", "app", "sh", "-c", OLD))
     saved = save(wherry, ("bb", "other", "app", "packed"))
     for name, image in saved.items():

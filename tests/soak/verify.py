@@ -28,6 +28,7 @@ TOP = {
         "lock",
         "logs",
         "reserve",
+        "downloads",
     ),
 }
 DYING = 5.0
@@ -76,6 +77,8 @@ def left_behind(root: Path) -> list[str]:
     containers = {container.id for container in ledger.containers.values()}
     faults += _compare("containers/", _names(root / "containers"), containers, containers)
     faults += _compare("tmp/", _names(root / "tmp"), set(), set())
+    if (root / "downloads").exists():
+        faults += _compare("downloads/", _names(root / "downloads"), set(), set())
     faults += _compare("the store", _names(root), {"oci-layout", "index.json", "wherry.db"}, TOP)
     return [*faults, *_bad_links(root), *_bad_blobs(root), *_odd_names(root)]
 

@@ -38,6 +38,8 @@ LONGEST_PAUSE = 60.0
 MOST_REDIRECTS = 10
 AGAIN = (429, 500, 502, 503, 504)
 REDIRECTS = (301, 302, 303, 307, 308)
+LITTLE = 1 << 16
+"""Bytes that are read to keep a connection."""
 DOCUMENT = 1 << 22
 """Bytes of a JSON document that is read: registries take manifests of 4 MiB."""
 
@@ -75,6 +77,10 @@ class Answer(NamedTuple):
 
     def drop(self) -> None:
         """Let the connection serve the next request, if little is left of this body."""
+        left = self.response.length_remaining
+        if left is None or left > LITTLE:
+            self.close()
+            return
         self.response.drain_conn()
         self.response.release_conn()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.cli.registry.client import TLS
 from wherry.errors import UsageError
@@ -71,10 +73,18 @@ def pull_one(
     store: Store, client: Registries, name: Reference, platform: Platform | None, progress: Progress
 ) -> None:
     """Pull one name, and tell what docker tells."""
+    from wherry.images.view import Image
     from wherry.registry.pull import pull
 
     progress.note(f"{name.digest or name.tag}: Pulling from {name.path}")
     pulled = pull(store, client, name, platform, progress)
+    actual = Image(store, pulled.image).config.platform
+    if platform is not None and actual[:2] != platform[:2]:
+        print(
+            f"warning: {name.familiar()} does not match the specified platform: "
+            f"wanted {platform}, actual: {actual}",
+            file=sys.stderr,
+        )
     progress.note(f"Digest: {pulled.digest}")
     state = "Downloaded newer image for" if pulled.is_new else "Image is up to date for"
     progress.note(f"Status: {state} {name.familiar()}")

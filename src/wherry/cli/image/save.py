@@ -60,9 +60,10 @@ def _choose(store: Store, words: list[str]) -> list[tuple[Image, list[str]]]:
         image = lookup(store, word)
         names = chosen.setdefault(image.id, (image, []))[1]
         try:
-            name = parse(word).canonical()
+            reference = parse(word)
         except InvalidReferenceError:
             continue
-        if store.names.get(name) is not None and name not in names:
+        name = reference.canonical()
+        if not reference.digest and store.names.get(name) is not None and name not in names:
             names.append(name)
     return list(chosen.values())
