@@ -97,6 +97,34 @@ def test_a_layer_that_nobody_reads_is_not_fetched(
     assert second("run", "--rm", "app", "cat", "/2") == "1"
 
 
+def test_a_context_is_copied_onto_layers_that_are_elsewhere_without_fetching_them(
+    bb: Wherry, second: Wherry, registry: Registry, tmp_path: Path
+) -> None:
+    """Also into a WORKDIR that one of them makes, by an owner whom one of them names."""
+    text = """\
+FROM bb AS build
+RUN mkdir -p /srv/app && echo 'me:x:7:8::/:/bin/sh' >> /etc/passwd
+WORKDIR /srv/app
+COPY --chown=me main data*.txt ./
+COPY --link main /linked
+RUN cat main > /out
+FROM bb
+COPY --from=build /out /out
+"""
+    cache = f"type=registry,ref={registry.host}/cache/unseen"
+    bb("build", "-q", "-t", "app", "--cache-to", f"{cache},mode=max", context(tmp_path / "c", text))
+    before = layers_here(second)
+    found = steps(second, "-t", "app", "--cache-from", cache, context(tmp_path / "d", text))
+    said = found.pop("said")
+    assert set(found.values()) == {"CACHED"} and len(found) == 6, said
+    assert layers_here(second) == before + 1
+    changed = context(tmp_path / "e", text, main="other\n")
+    found = steps(second, "-t", "app", "--cache-from", cache, changed)
+    assert found["[build 3/6] WORKDIR /srv/app"] == "CACHED"
+    assert found["[build 4/6] COPY --chown=me main data*.txt ./"] == "DONE"
+    assert second("run", "--rm", "app", "cat", "/out") == "other"
+
+
 def test_the_smaller_mode_holds_the_images_own_steps(
     bb: Wherry, second: Wherry, registry: Registry, tmp_path: Path
 ) -> None:

@@ -36,7 +36,7 @@ class FileIndex:
     def digest(self, name: str, host: str, status: os.stat_result) -> str:
         """What a regular file holds; from the index where its status is the same."""
         mark: Row = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-        row = self._rows.get(name)
+        row = self._fresh.get(name) or self._rows.get(name)
         if row is not None and row[:4] == mark:
             self._fresh[name] = row
             return str(row[4])

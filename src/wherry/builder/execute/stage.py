@@ -282,6 +282,12 @@ class StageBuilder:
         if path in ("/", "//"):
             self.remember(created_by, None)
             return True
+        unseen = self._unseen(path)
+        if unseen is not None and not self.build.shared.is_here(self.diff_ids):
+            record = self.memo.get(unseen)
+            if record is not None:
+                self.add(record, created_by)
+                return True
         view = self.view()
         node = view.find(path)
         if node is not None and not node.is_folder:
@@ -293,7 +299,18 @@ class StageBuilder:
                 return self.build.worker().tree(lambda tree: None, view)
             return self.build.worker().folder(view.resolve(path), view, owner)
 
-        return self.layer(keys.workdir_key(self.chain, path, owner), created_by, make)
+        key = keys.workdir_key(self.chain, path, owner)
+        cached = self.layer(key, created_by, make)
+        if unseen is not None:
+            known = self.memo.get(key)
+            self.memo.put(unseen, self.diff_ids[-1], known.created if known else None)
+        return cached
+
+    def _unseen(self, path: str) -> Key | None:
+        options = self.build.options
+        if not (options.shares or options.cache_from):
+            return None
+        return keys.unseen_workdir_key(self.chain, path, self.state.user)
 
 
 def expand_instruction(

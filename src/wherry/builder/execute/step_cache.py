@@ -99,15 +99,20 @@ class StageMemo:
         return record
 
     def put(self, key: Key, diff_id: str, created: float | None = None) -> CacheRecord:
-        """Record what a key led to, now, or at the time at which another key led to it."""
+        """Record what a key led to, now, or at the time at which another key led to it.
+
+        A layer that is only in a shared cache is recorded when it comes.
+        """
         from wherry.store.cache import CacheRecord
 
         memo = self._memo
         memo.made.add(key.digest)
         now = time.time()
         created = now if created is None else created
-        memo.store.cache.put(key.digest, diff_id, key.components, created)
-        self.layer = memo.store.layers.info(diff_id)
+        layer = memo.store.layers.info(diff_id)
+        if layer is not None:
+            memo.store.cache.put(key.digest, diff_id, key.components, created)
+            self.layer = layer
         return CacheRecord(diff_id, created, now)
 
     @contextlib.contextmanager

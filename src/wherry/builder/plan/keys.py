@@ -78,6 +78,28 @@ def copy_key(
     return _key("copy", chain=chain, content=content, dest=dest, owner=ids, mode=mode, unpack=unpack)
 
 
+def unseen_copy_key(
+    chain: str, content: str, dest: str, workdir: str, owner: str, mode: str, flags: Mapping[str, Any]
+) -> Key:
+    """The key of a COPY without a look at what lies below it, which may be elsewhere: `content` covers
+    every file as if there were nothing, `chain` says what there is."""
+    return _key(
+        "copy-unseen",
+        chain=chain,
+        content=content,
+        dest=dest,
+        workdir=workdir,
+        owner=owner,
+        mode=mode,
+        **flags,
+    )
+
+
+def unseen_workdir_key(chain: str, path: str, user: str) -> Key:
+    """That of a WORKDIR."""
+    return _key("workdir-unseen", chain=chain, path=path, user=user)
+
+
 def copy_from_key(
     chain: str,
     source_chain: str,

@@ -45,7 +45,8 @@ class BuildOptions(NamedTuple):
     it is given.
 
     With `pull` images that came from a registry are asked for again.  `cache_from` are the shared caches
-    that are asked where the store knows nothing.
+    that are asked where the store knows nothing.  What a build that `shares` makes is to be known without a
+    look at layers, too.
     """
 
     platform: Platform
@@ -65,6 +66,7 @@ class BuildOptions(NamedTuple):
     epoch: int | None = None
     pull: bool = False
     cache_from: Sequence[SharedCache] = ()
+    shares: bool = False
 
 
 class StageResult(NamedTuple):

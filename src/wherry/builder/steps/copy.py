@@ -190,6 +190,12 @@ def copy_content(stage: StageBuilder, wish: Wish, wanted: Sequence[Wanted]) -> t
 
     With --link the layer knows nothing of what lies below it, so it is the same on any base.
     """
+    unseen = _unseen_key(stage, wish, wanted)
+    if unseen is not None and not stage.build.shared.is_here(stage.diff_ids):
+        record = stage.memo.get(unseen)
+        if record is not None:
+            stage.add(record, wish.created_by())
+            return True, unseen
     view = stage.view()
     owner = owner_of(wish.owner, view) if wish.owner else None
     mode = _mode(wish.mode)
@@ -217,7 +223,34 @@ def copy_content(stage: StageBuilder, wish: Wish, wanted: Sequence[Wanted]) -> t
 
         return stage.build.worker().tree(write, below)
 
-    return stage.layer(key, wish.created_by(), make), key
+    cached = stage.layer(key, wish.created_by(), make)
+    if unseen is not None:
+        known = stage.memo.get(key)
+        stage.memo.put(unseen, stage.diff_ids[-1], known.created if known else None)
+    return cached, key
+
+
+def _unseen_key(stage: StageBuilder, wish: Wish, wanted: Sequence[Wanted]) -> Key | None:
+    """What the step is without a look at what lies below it; None where nobody asks for that."""
+    options = stage.build.options
+    if not (options.shares or options.cache_from):
+        return None
+    workdir = stage.state.workdir
+    exclude = _exclude(wish.exclude)
+    try:
+        plan = plan_copy(wanted, wish.dest, workdir, View(()), parents=wish.copy.parents, exclude=exclude)
+    except ContextError:
+        return None  # it depends on what lies below, or is an error that is said with a look at that
+    chain = stage.chain_of(()) if wish.copy.link else stage.chain
+    return keys.unseen_copy_key(
+        chain,
+        plan.content,
+        wish.dest,
+        workdir,
+        wish.owner,
+        wish.mode,
+        {**wish.flags(), "unpack": wish.unpack},
+    )
 
 
 def _exclude(patterns: list[str]) -> Ignore | None:

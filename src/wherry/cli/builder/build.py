@@ -137,6 +137,7 @@ def run(options: Options) -> int:
         epoch=epoch,
         pull=options.flag("pull"),
         cache_from=[parse_from(text) for text in options.strings("cache-from")],
+        shares=bool(keep_in),
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     shown = make_progress("quiet" if quiet else options.string("progress") or "auto")
