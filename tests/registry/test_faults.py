@@ -436,6 +436,32 @@ def test_a_mirror_that_fails_is_passed_over(
     assert contents(other, f"{fake.host}/a", tmp_path) == expected(tar)
 
 
+def test_a_proxy_is_asked_for_what_is_not_here(other: Wherry, fake: FakeRegistry) -> None:
+    """With its own password, which nobody sees; and for loopback never."""
+    put_image(fake, "a", [layer(size=1000)])
+    with fake_registry() as proxy:
+        proxy.manifests, proxy.blobs = fake.manifests, fake.blobs
+
+        def ask(request: Request) -> bool:
+            if request.headers.get("Proxy-Authorization") != "Basic bWU6cHc=":
+                request.answer(407)
+                return True
+            assert request.path.startswith("http://registry.invalid/")
+            request.path = request.path.removeprefix("http://registry.invalid")
+            return False
+
+        proxy.hooks.append(ask)
+        env = {"http_proxy": f"http://me:pw@{proxy.host}", "NO_PROXY": ""}
+        other("pull", "-q", "--tls-verify=false", "registry.invalid/a", env=env)
+        assert proxy.count("GET", "/manifests/") == 1
+        proxy.asked.clear()
+        other("pull", "-q", f"{fake.host}/a", env=env)
+        assert proxy.asked == []
+        proxy.hooks[0] = answers("/", 407)
+        said = other.fails("pull", "--tls-verify=false", "registry.invalid/b", env=env, code=1)
+        assert "pw" not in said
+
+
 def test_a_full_disk_is_said_and_what_came_is_kept(
     other: Wherry, fake: FakeRegistry, tmp_path: Path
 ) -> None:

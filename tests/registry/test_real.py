@@ -312,6 +312,24 @@ def test_a_certificate_that_nobody_vouches_for(guarded: Registry, other: Wherry,
         status()
 
 
+def test_a_client_shows_its_certificate(bb: Wherry, other: Wherry, tmp_path: Path, home: Path) -> None:
+    ca, pair = authority(tmp_path / "ca")
+    client = ca.client("client", "/CN=someone")
+    built(bb, tmp_path / "c", "app")
+    with running_registry(tmp_path / "r", tls=pair, clients=ca.certificate) as asking:
+        name = f"{asking.host}/mine"
+        bb("tag", "app", name)
+        assert asking.host in bb.fails("push", name, code=1)
+        folder = home / ".config/containers/certs.d" / asking.host
+        folder.mkdir(parents=True)
+        (folder / "ca.crt").write_bytes(ca.certificate.read_bytes())
+        (folder / "client.cert").write_bytes(client.certificate.read_bytes())
+        (folder / "client.key").write_bytes(client.key.read_bytes())
+        bb("push", "-q", name)
+        other("pull", "-q", name)
+        assert other("run", "--rm", name, "cat", "/greeting") == "hello"
+
+
 @pytest.fixture(scope="module")
 def tokened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, Tokens]]:
     folder = tmp_path_factory.mktemp("tokens")

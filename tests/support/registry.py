@@ -49,8 +49,9 @@ def running_registry(
     tls: Pair | None = None,
     auth: dict[str, Any] | None = None,
     port: int = 0,
+    clients: Path | None = None,
 ) -> Iterator[Registry]:
-    """Start one that keeps its data below `folder`."""
+    """Start one that keeps its data below `folder`; with `clients` it asks for certificates of theirs."""
     folder.mkdir(parents=True, exist_ok=True)
     host = f"127.0.0.1:{port or free_port()}"
     config: dict[str, Any] = {
@@ -69,6 +70,8 @@ def running_registry(
         config["auth"] = auth
     if tls is not None:
         config["http"]["tls"] = {"certificate": str(tls.certificate), "key": str(tls.key)}
+        if clients is not None:
+            config["http"]["tls"]["clientcas"] = [str(clients)]
     (folder / "config.yml").write_text(json.dumps(config))
     with (folder / "log").open("ab") as log:
         words = ["docker-registry", "serve", str(folder / "config.yml")]
