@@ -97,6 +97,17 @@ def _link(entry: Entry, rename: tuple[str, str]) -> bytes:
     return _renamed(entry.target, rename) if entry.type == b"1" else entry.target
 
 
+def export(store: Store, record: ContainerRecord, out: IO[bytes]) -> None:
+    """Write the container's file system as a tar: its image's files and what it changed, without what is
+    mounted in it.  Raises NotFoundError where it is removed meanwhile."""
+    view = choose().snapshots.view(_layers(store, record), store.containers.dir(record.id))
+    try:
+        write_tar(view, "/", out, follow=False)
+    except FileNotFoundError:
+        raise _absent(store, record, "/") from None
+    _must_be_there(store, record)
+
+
 def _renamed(name: bytes, rename: tuple[str, str]) -> bytes:
     first, slash, rest = name.partition(b"/")
     return os.fsencode(rename[1]) + slash + rest if first == os.fsencode(rename[0]) else name
