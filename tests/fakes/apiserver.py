@@ -1,6 +1,6 @@
 """A small Kubernetes API server in memory: honest lists and watches, and faults that are rare elsewhere.
 
-Beside the real one of tests/cluster: scenarios that both can play stand in proxy/kube/contract.py.
+Beside the real one of tests/cluster: scenarios that both can play stand in kube/contract.py.
 
     server.create(object); server.replace(object); server.delete(kind, namespace, name); server.compact()
     server.fail("watch", "cut", after=3)      the next watch is cut in the middle of its fourth event
@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from wherry.proxy.kube.selector import parse
+from wherry.kube.selector import parse
 
 Object = dict[str, Any]
 RESOURCES = {

@@ -10,14 +10,16 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from wherry.errors import ProxyError, WherryError
-from wherry.proxy.model import Snapshot
 from wherry.proxy.reload.debounce import Debounce
-from wherry.proxy.routes import Options, Router, Table
+from wherry.proxy.resources.snapshot import joined
+from wherry.proxy.routes import Router, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from wherry.proxy.model import Source
+    from wherry.proxy.graph.options import Options
+    from wherry.proxy.resources.snapshot import Snapshot
+    from wherry.proxy.sources.source import Source
 
 WINDOW = 0.1
 LONGEST = 1.0
@@ -119,11 +121,7 @@ class Follow:
         with self._lock:
             held = [self._snapshots[name] for name in self._sources]
         begun = time.perf_counter()
-        table = self._router.build(
-            [s for one in held for s in one.services],
-            [s for one in held for s in one.slices],
-            [r for one in held for r in one.rejected],
-        )
+        table = self._router.build(joined(held))
         self._observer.built(table, time.perf_counter() - begun)
         try:
             self._publish(table)
@@ -142,7 +140,7 @@ class Follow:
 
 
 class _Inlet:
-    """model.Sink for one source."""
+    """source.Sink for one source."""
 
     def __init__(self, follow: Follow, name: str) -> None:
         self._follow = follow

@@ -24,12 +24,14 @@ from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from wherry.proxy.model import Route, Source
+    from wherry.proxy.graph.options import Options
+    from wherry.proxy.model import Route
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.nginx.render import RenderOptions
     from wherry.proxy.reload.own import Own
     from wherry.proxy.reload.transaction import Reloader
-    from wherry.proxy.routes import Options, Table
+    from wherry.proxy.routes import Table
+    from wherry.proxy.sources.source import Source
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE = 5.0

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from support.conf import complaint, intended, parsed
 from support.services import endpoint, port, service, slice_of, table
-from wherry.proxy import project
-from wherry.proxy.model import Service
+from wherry.kube.fields import BadObject
+from wherry.proxy.graph.options import Options
 from wherry.proxy.nginx.render import RenderOptions, render, tree
-from wherry.proxy.routes import Options, Router, Table
+from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES
+from wherry.proxy.resources.service import SERVICES, Service
+from wherry.proxy.resources.snapshot import Snapshot
+from wherry.proxy.routes import Router, Table
 
 OPTIONS = RenderOptions(listen=("127.0.0.1:8080",), resolver=("10.0.0.53",), trusted=("10.0.0.0/8",))
 
@@ -197,10 +200,12 @@ def test_whatever_stands_in_the_objects_the_configuration_is_the_one_intended(
     found: list[Service] = []
     for object_ in some:
         try:
-            found.append(project.service(object_))
-        except project.BadObject:
+            found.append(SERVICES.project(object_))
+        except BadObject:
             continue
-    made = Router(Options(endpoints=endpoints, names=True)).build(found, map(project.endpoint_slice, more))
+    made = Router(Options(endpoints=endpoints, names=True)).build(
+        Snapshot({SERVICES: found, ENDPOINT_SLICES: list(map(ENDPOINT_SLICES.project, more))})
+    )
     text = render(made.routes, OPTIONS)
     assert text.isascii() and all(c.isprintable() or c == "\n" for c in text)
     back = parsed(text)
@@ -218,10 +223,10 @@ def test_nginx_takes_every_configuration_that_is_written(some: list[dict[str, An
     found = []
     for object_ in some:
         try:
-            found.append(project.service(object_))
-        except project.BadObject:
+            found.append(SERVICES.project(object_))
+        except BadObject:
             continue
-    made = Router(Options(names=True)).build(found)
+    made = Router(Options(names=True)).build(Snapshot({SERVICES: found}))
     assert complaint(render(made.routes, OPTIONS)) is None
 
 

@@ -10,7 +10,7 @@ from wherry.errors import NotFoundError, ProxyError, UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wherry.proxy.kube.client import Client
+    from wherry.kube.client import Client
     from wherry.proxy.pod import PodOptions
 
 EXPOSED = "wherry.dev/expose=true"
@@ -103,9 +103,9 @@ def _check_namespaces(namespaces: tuple[str, ...]) -> None:
     if not namespaces:
         return
     try:
-        from wherry.proxy.kube.access import Finder
-        from wherry.proxy.kube.client import Client
-        from wherry.proxy.kube.reflector import Policy
+        from wherry.kube.access import Finder
+        from wherry.kube.client import Client
+        from wherry.kube.reflector import Policy
 
         client = Client(Finder(), Policy(connect=2.0, page=5.0))
     except (ImportError, ProxyError):
@@ -118,7 +118,7 @@ def _check_namespaces(namespaces: tuple[str, ...]) -> None:
 
 
 def _is_missing(client: Client, namespace: str) -> bool:
-    from wherry.proxy.kube import faults
+    from wherry.kube import faults
 
     asked = faults.Asked("get", "", "namespaces", namespace, client.server, client.origin)
     try:

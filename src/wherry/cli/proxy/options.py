@@ -14,11 +14,11 @@ from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.cli.core.flags import Options
-    from wherry.proxy.model import Source
+    from wherry.proxy.graph.options import Options as RouteOptions
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.nginx.main import MainOptions
     from wherry.proxy.nginx.render import RenderOptions
-    from wherry.proxy.routes import Options as RouteOptions
+    from wherry.proxy.sources.source import Source
 
 SOURCE_FLAGS = (
     Flag("from-dir", "string", "Follow the Service manifests in a folder", metavar="DIR"),
@@ -70,7 +70,7 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
 
 
 def route_options(options: Options, domain: str, *, local: bool) -> RouteOptions:
-    from wherry.proxy.routes import Options as RouteOptions
+    from wherry.proxy.graph.options import Options as RouteOptions
 
     checked = checked_domain(options.string("domain") or domain)
     return RouteOptions(

@@ -16,21 +16,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.proxy.model import (
-    ANNOTATION_PREFIX,
-    EndpointSlice,
-    Port,
-    Rejected,
-    Service,
-    SlicePort,
-    Snapshot,
-)
+from wherry.proxy.model import Rejected
+from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES, EndpointSlice, SlicePort
+from wherry.proxy.resources.service import ANNOTATION_PREFIX, SERVICES, Port, Service
+from wherry.proxy.resources.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from wherry.proxy.model import Sink
+    from wherry.proxy.sources.source import Sink
 
 NAMESPACE = "containers"
 EVERY = 0.25
@@ -63,7 +58,7 @@ _Group = tuple[tuple[Pairs, tuple[_Found, ...]], list[str]]
 
 
 class Containers:
-    """Implements model.Source with `inspect`, which gives the running containers' inspect objects."""
+    """Implements source.Source with `inspect`, which gives the running containers' inspect objects."""
 
     def __init__(self, inspect: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
         self._inspect = inspect
@@ -109,7 +104,7 @@ def project(containers: Iterable[Mapping[str, Any]]) -> Snapshot:
             EndpointSlice(NAMESPACE, one.name, name, (SlicePort("", one.port),), (one.address,))
             for one in those
         ]
-    return Snapshot(services, slices, rejected)
+    return Snapshot({SERVICES: services, ENDPOINT_SLICES: slices}, rejected)
 
 
 def _named(groups: Iterable[_Group]) -> Iterator[tuple[str, _Group]]:

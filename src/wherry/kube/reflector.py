@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from wherry.proxy.kube.faults import EXPIRED, RELIST, UNREACHABLE, Fault
+from wherry.kube.faults import EXPIRED, RELIST, UNREACHABLE, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -1,12 +1,11 @@
-"""PURE: the resources that routing needs: where they are, and how their objects become small values."""
+"""PURE: a resource of the API: where it is, and how what the server sends of it becomes small values."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from wherry.proxy import project
-from wherry.proxy.kube.reflector import Event, Item
-from wherry.proxy.model import EndpointSlice, Rejected, Service
+from wherry.kube.fields import BadObject
+from wherry.kube.reflector import Event, Item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,29 +14,45 @@ T = TypeVar("T")
 KINDS = ("ADDED", "MODIFIED", "DELETED")
 
 
-class Resource(NamedTuple, Generic[T]):
-    """A resource of the API; `group` is "" for the core.
+class Invalid(NamedTuple):
+    """Stands for an object that its projection refused; `message` names the field."""
 
-    `answerable` says whether a change from one value (None: nothing) to another lets requests be answered
-    that could not be.
+    namespace: str
+    name: str
+    message: str
+
+
+def _never(_before: object, _now: object) -> bool:
+    return False
+
+
+class Resource(NamedTuple, Generic[T]):
+    """A resource of the API; `group` is "" for the core, `name` the plural that URLs and RBAC use.
+
+    `project` makes of an object what is kept of it, and raises fields.BadObject.  `urgent` says whether a
+    change from one value (None: nothing) to another shall not wait for others.
     """
 
     group: str
     version: str
     name: str
+    kind: str
     project: Callable[[Mapping[str, Any]], T]
-    answerable: Callable[[object, object], bool]
+    urgent: Callable[[object, object], bool] = _never
+    namespaced: bool = True
 
-    def path(self, namespace: str) -> str:
-        """`namespace` "" means all."""
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """`namespace` "" means all, `name` "" the collection."""
         top = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        return f"{top}/namespaces/{namespace}/{self.name}" if namespace else f"{top}/{self.name}"
+        place = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
+        one = f"/{name}" if name else ""
+        return f"{top}{place}/{self.name}{one}{f'/{subresource}' if subresource else ''}"
 
 
 class Page(NamedTuple, Generic[T]):
     """One page of a list; `token` "" on the last."""
 
-    items: tuple[Item[T | Rejected], ...]
+    items: tuple[Item[T | Invalid], ...]
     version: int
     token: str
 
@@ -56,7 +71,7 @@ def page(resource: Resource[T], object_: Any) -> Page[T]:
         raise Malformed(f"no list of {resource.name}: {error}") from None
 
 
-def event(resource: Resource[T], object_: Mapping[str, Any]) -> Event[T | Rejected]:
+def event(resource: Resource[T], object_: Mapping[str, Any]) -> Event[T | Invalid]:
     """Raises Malformed."""
     try:
         kind, one = object_["type"], object_["object"]
@@ -70,31 +85,13 @@ def event(resource: Resource[T], object_: Mapping[str, Any]) -> Event[T | Reject
         raise Malformed(f"no event of {resource.name}: {error}") from None
 
 
-def item(resource: Resource[T], object_: Mapping[str, Any]) -> Item[T | Rejected]:
+def item(resource: Resource[T], object_: Mapping[str, Any]) -> Item[T | Invalid]:
     """An object that is not what its kind says is reported in its place."""
     meta = object_["metadata"]
     key = (str(meta.get("namespace") or ""), str(meta["name"]))
-    value: T | Rejected
+    value: T | Invalid
     try:
         value = resource.project(object_)
-    except project.BadObject as bad:
-        value = Rejected("/".join(key), "bad-object", str(bad))
+    except BadObject as bad:
+        value = Invalid(*key, str(bad))
     return Item(key, int(meta["resourceVersion"]), value)
-
-
-def _service_came(before: object, _now: object) -> bool:
-    return before is None
-
-
-def _pods_came(before: object, now: object) -> bool:
-    return _has_pods(now) and not _has_pods(before)
-
-
-def _has_pods(slice_: object) -> bool:
-    return isinstance(slice_, EndpointSlice) and bool(slice_.addresses or slice_.terminating)
-
-
-SERVICES: Resource[Service] = Resource("", "v1", "services", project.service, _service_came)
-SLICES: Resource[EndpointSlice] = Resource(
-    "discovery.k8s.io", "v1", "endpointslices", project.endpoint_slice, _pods_came
-)

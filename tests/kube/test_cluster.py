@@ -19,12 +19,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fakes.apiserver import LIST_FAULTS, WATCH_FAULTS, ApiServer
-from proxy.kube.contract import QUICK, SCENARIOS, Follow, Follower
+from kube.contract import QUICK, SCENARIOS, Follow, Follower
 from support.ports import fetch, free_port
 from support.proxy import wait_until
 from support.services import service
 from support.wherry import Wherry
-from wherry.proxy.kube.reflector import Policy
+from wherry.kube.reflector import Policy
+from wherry.proxy.resources.service import SERVICES
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ def test_after_any_faults_what_is_known_is_what_the_server_holds(
             def agree() -> bool:
                 hosts = {
                     (s.name, s.annotations[0][1])
-                    for s in (follower.snapshots[-1].services if follower.snapshots else [])
+                    for s in (follower.snapshots[-1].of(SERVICES) if follower.snapshots else [])
                 }
                 real = {
                     (o["metadata"]["name"], o["metadata"]["annotations"]["wherry.dev/host"])
@@ -327,8 +328,8 @@ def test_render_waits_for_a_server_that_comes_up(wherry: Wherry, api: ApiServer)
 
 def test_a_token_in_a_file_may_be_replaced(api: ApiServer, tmp_path: Path) -> None:
     """As in a pod: the ServiceAccount's token rotates, and the old one ends."""
-    from wherry.proxy.kube.access import Finder
-    from wherry.proxy.kube.client import Client
+    from wherry.kube.access import Finder
+    from wherry.kube.client import Client
     from wherry.proxy.sources.cluster import Cluster
 
     config = api.kubeconfig()
@@ -337,7 +338,7 @@ def test_a_token_in_a_file_may_be_replaced(api: ApiServer, tmp_path: Path) -> No
     config.write_text(config.read_text().replace(f'"token": "{api.token}"', f'"tokenFile": "{token}"'))
     source = Cluster(Client(Finder(str(config)), QUICK), ("",), policy=QUICK)
     api.create(service("one"))
-    assert [s.name for s in source.list().services] == ["one"]
+    assert [s.name for s in source.list().of(SERVICES)] == ["one"]
     api.token = "the-next"
     token.write_text(api.token)
     for _ in range(2):  # the first answer is 401, which has the file read again
@@ -348,7 +349,7 @@ def test_a_token_in_a_file_may_be_replaced(api: ApiServer, tmp_path: Path) -> No
             last = functools.partial(repr, error)
     else:
         pytest.fail(last())
-    assert [s.name for s in found.services] == ["one"]
+    assert [s.name for s in found.of(SERVICES)] == ["one"]
 
 
 def test_the_generator_follows_through_faults_and_tells_them_to_prometheus(

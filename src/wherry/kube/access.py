@@ -13,9 +13,9 @@ import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.errors import ProxyError
-from wherry.proxy.kube.credentials import Credentials, PluginFailed, of_user, pem
-from wherry.proxy.kube.faults import printable
-from wherry.proxy.kube.kubeconfig import BadConfig, Selected, select, text
+from wherry.kube.credentials import Credentials, PluginFailed, of_user, pem
+from wherry.kube.faults import printable
+from wherry.kube.kubeconfig import BadConfig, Selected, select, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,15 +13,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from wherry.errors import ProxyError
-from wherry.proxy.kube import faults
-from wherry.proxy.kube.faults import Asked, Failed, Fault
-from wherry.proxy.kube.lines import Lines, TooLong
+from wherry.kube import faults
+from wherry.kube.faults import Asked, Failed, Fault
+from wherry.kube.lines import Lines, TooLong
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from wherry.proxy.kube.access import Access, Finder
-    from wherry.proxy.kube.reflector import Policy
+    from wherry.kube.access import Access, Finder
+    from wherry.kube.reflector import Policy
 
 CHUNK = 1 << 16
 LARGEST_PAGE = 512 << 20
@@ -120,7 +120,7 @@ class Client:
         return headers
 
     def _use(self, access: Access) -> None:
-        from wherry.proxy.kube.connection import connect
+        from wherry.kube.connection import connect
 
         self._access, self._pool = access, connect(access)
 

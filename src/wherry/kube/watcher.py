@@ -7,17 +7,16 @@ import random
 import threading
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from wherry.proxy.kube import faults, resources
-from wherry.proxy.kube.faults import Asked, Failed, Fault
-from wherry.proxy.kube.reflector import List, Policy, Reflector
-from wherry.proxy.kube.resources import Malformed, Resource
+from wherry.kube import faults, resource
+from wherry.kube.faults import Asked, Failed, Fault
+from wherry.kube.reflector import List, Policy, Reflector
+from wherry.kube.resource import Invalid, Malformed, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wherry.proxy.kube.client import Client, Stream
-    from wherry.proxy.kube.reflector import Changes, Watch
-    from wherry.proxy.model import Rejected
+    from wherry.kube.client import Client, Stream
+    from wherry.kube.reflector import Changes, Watch
 
 T = TypeVar("T")
 TRIES = 5
@@ -48,25 +47,29 @@ class Reports(NamedTuple):
 class Watcher(Generic[T]):
     """One resource in one scope.  Use it either for list() or for run()."""
 
-    def __init__(self, client: Client, resource: Resource[T], scope: Scope, policy: Policy) -> None:
+    def __init__(self, client: Client, of: Resource[T], scope: Scope, policy: Policy) -> None:
         self._client = client
-        self._resource = resource
+        self._resource = of
         self._scope = scope
         self._policy = policy
-        self._reflector: Reflector[T | Rejected] = Reflector(policy, resource.answerable)
-        self._values: list[T | Rejected] | None = None
+        self._reflector: Reflector[T | Invalid] = Reflector(policy, of.urgent)
+        self._values: list[T | Invalid] | None = None
         self._stream: Stream | None = None
         self._random = random.Random()  # noqa: S311  spreads load, hides nothing
 
     @property
-    def values(self) -> list[T | Rejected] | None:
+    def resource(self) -> Resource[T]:
+        return self._resource
+
+    @property
+    def values(self) -> list[T | Invalid] | None:
         """What there is now, never changed in place; None before the first list."""
         return self._values
 
     def __str__(self) -> str:
         return str(self._asked("list"))
 
-    def list(self, pause: Callable[[float], object]) -> list[T | Rejected]:
+    def list(self, pause: Callable[[float], object]) -> list[T | Invalid]:
         """Read everything once.  Faults that pass are tried again a few times; raises Failed."""
         tries = 0
         while not self._reflector.listed:
@@ -118,7 +121,7 @@ class Watcher(Generic[T]):
         asked = self._asked("list")
         body = self._client.get(self._path(), query | self._selection(), asked)
         try:
-            page = resources.page(self._resource, body)
+            page = resource.page(self._resource, body)
         except Malformed as error:
             raise Failed(Fault(faults.GARBLED, f"{asked.server} sent {error}")) from None
         return self._reflector.page(page.items, page.version, page.token)
@@ -140,7 +143,7 @@ class Watcher(Generic[T]):
                     if stop.is_set():
                         return
                     try:
-                        event = resources.event(self._resource, object_)
+                        event = resource.event(self._resource, object_)
                     except Malformed as error:
                         raise Failed(Fault(faults.GARBLED, f"{asked.server} sent {error}")) from None
                     self._tell(reports, self._reflector.event(event))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wherry.proxy import names
-from wherry.proxy.model import Port
+from wherry.proxy.graph.claim import Backend
 from wherry.proxy.names import Refused
+from wherry.proxy.resources.service import Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wherry.proxy.model import EndpointSlice, Service
-    from wherry.proxy.routes import Options
+    from wherry.proxy.graph.options import Options
+    from wherry.proxy.resources.endpoint_slice import EndpointSlice
+    from wherry.proxy.resources.service import Service
 
 HEADLESS = ("", "None")
 TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
@@ -38,19 +40,19 @@ class NoUpstream(Exception):
         self.reason = reason
 
 
-def choose_port(service: Service, wanted: str | None) -> Port:
-    """The port that was asked for by name or number, else the one named http, else 80, else the first.
+def choose_port(service: Service, requested: str | None) -> Port:
+    """The `requested` port, by name or number, else the one named http, else 80, else the first.
 
-    An ExternalName Service needs no ports: there a number that was asked for is taken as it is.
+    An ExternalName Service needs no ports: there a number that is requested is taken as it is.
     """
     ports = [p for p in service.ports if p.protocol == "TCP"]
-    if wanted is not None:
+    if requested is not None:
         for port in ports:
-            if wanted in (port.name, str(port.port)):
+            if requested in (port.name, str(port.port)):
                 return port
-        if service.type == "ExternalName" and wanted.isdigit():
-            return Port("", int(wanted), int(wanted))
-        raise NoUpstream("no-port", f"there is no TCP port {names.shown(wanted)}")
+        if service.type == "ExternalName" and requested.isdigit():
+            return Port("", int(requested), int(requested))
+        raise NoUpstream("no-port", f"there is no TCP port {names.shown(requested)}")
     if not ports:
         if service.type == "ExternalName":
             return Port("", 80, 80)
@@ -60,29 +62,27 @@ def choose_port(service: Service, wanted: str | None) -> Port:
     return by_name or by_number or ports[0]
 
 
-def protocol_of(port: Port, wanted: str | None) -> str:
+def protocol_of(port: Port, annotated: str | None) -> str:
     """How to speak to the pods: what the annotation says, else appProtocol, else the port's name or number.
 
     Raises NoUpstream where appProtocol names what nginx does not speak to them.
     """
-    if wanted:
-        return wanted
+    if annotated:
+        return annotated
     if port.app_protocol:
         known = PROTOCOLS.get(port.app_protocol.lower())
         if known is None:
-            said = names.shown(port.app_protocol)
             raise NoUpstream(
                 "bad-protocol",
-                f"appProtocol {said} is not passed on; wherry.dev/protocol: http sends HTTP/1.1 anyway",
+                f"appProtocol {names.shown(port.app_protocol)} is not passed on; "
+                "wherry.dev/protocol: http sends HTTP/1.1 anyway",
             )
         return known
     return "https" if port.name == "https" or port.port == 443 else "http"
 
 
-def upstream(
-    service: Service, slices: Sequence[EndpointSlice], port: Port, options: Options
-) -> tuple[tuple[str, ...], str]:
-    """The addresses ("ip:port"), none for 503, and the one that can stand for them all or "".
+def backend(service: Service, slices: Sequence[EndpointSlice], port: Port, options: Options) -> Backend:
+    """The addresses, and the one that can stand for them all.
 
     Raises NoUpstream.  A Service without any slice has no pod where slices are followed (`options.slices`):
     its address would leave a request hanging.  Elsewhere it is trusted to have some.
@@ -92,15 +92,15 @@ def upstream(
     if port.name:
         _checked("bad-name", names.port, port.name)
     if service.type == "ExternalName":
-        return _external(service, port, options), ""
+        return Backend(_external(service, port, options))
     if service.cluster_ip in HEADLESS:
-        return _ready(service, slices, port, options), ""
+        return Backend(_ready(service, slices, port, options))
     ip = _checked("bad-address", lambda t: names.address(t, local=options.local), service.cluster_ip)
     whole = f"{ip}:{port.port}"
     if not slices and not (options.endpoints or options.slices):
-        return (whole,), whole
+        return Backend((whole,), whole)
     ready = _ready(service, slices, port, options)
-    return (ready if options.endpoints or not ready else (whole,)), whole
+    return Backend(ready if options.endpoints or not ready else (whole,), whole)
 
 
 def _external(service: Service, port: Port, options: Options) -> tuple[str, ...]:

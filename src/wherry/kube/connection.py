@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from wherry.errors import ProxyError
-from wherry.proxy.kube.faults import printable
+from wherry.kube.faults import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wherry.proxy.kube.access import Access
+    from wherry.kube.access import Access
 
 SIZE = 8
 """Connections that are kept: a few lists at once, and a watch for each resource and namespace."""

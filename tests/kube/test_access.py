@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from wherry.errors import ProxyError
-from wherry.proxy.kube.access import Finder
-from wherry.proxy.kube.connection import connect, environment_proxy
-from wherry.proxy.kube.kubeconfig import BadConfig, select
+from wherry.kube.access import Finder
+from wherry.kube.connection import connect, environment_proxy
+from wherry.kube.kubeconfig import BadConfig, select
 
 CREDENTIALS = "client.authentication.k8s.io/v1"
 

@@ -38,7 +38,7 @@ _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _YES_NO = {"true": True, "on": True, "false": False, "off": False}
 
 
-class Wish(NamedTuple):
+class RouteSpec(NamedTuple):
     """What one Service asks for, for one of its ports; None where it says nothing."""
 
     port: str | None = None
@@ -55,14 +55,14 @@ class Problem(NamedTuple):
     message: str
 
 
-def read(pairs: tuple[tuple[str, str], ...]) -> tuple[list[Wish], list[Problem]]:
-    """What the annotations ask for: the main wish first, then one for each ``name.port`` group.
+def read(pairs: tuple[tuple[str, str], ...]) -> tuple[list[RouteSpec], list[Problem]]:
+    """What the annotations ask for: the main route first, then one for each ``name.port`` group.
 
-    What cannot be followed, a name or a value, costs the whole wish: half of it served could open what was
+    What cannot be followed, a name or a value, costs the whole route: half of it served could open what was
     meant to be closed.  A fault in the main group is one in all of them, for they begin with it.
     """
     if not pairs:
-        return [Wish()], []
+        return [RouteSpec()], []
     groups: dict[str, dict[str, str]] = {"": {}}
     problems: list[Problem] = []
     unknown: set[str] = set()
@@ -74,16 +74,16 @@ def read(pairs: tuple[tuple[str, str], ...]) -> tuple[list[Wish], list[Problem]]
             unknown.add(port)
     if "" in unknown:
         return [], problems
-    wishes = []
+    specs = []
     for port in [port for port in groups if port not in unknown]:
         try:
-            wishes.append(_wish(port, groups[""] | groups[port]))
+            specs.append(_spec(port, groups[""] | groups[port]))
         except Refused as refused:
             problems.append(Problem("bad-annotation", str(refused)))
-    return wishes, problems
+    return specs, problems
 
 
-def _wish(port: str, values: Mapping[str, str]) -> Wish:
+def _spec(port: str, values: Mapping[str, str]) -> RouteSpec:
     read_values: dict[str, object] = {}
     for name, value in values.items():
         try:
@@ -93,8 +93,8 @@ def _wish(port: str, values: Mapping[str, str]) -> Wish:
     of_settings = {k: v for k, v in read_values.items() if k in Settings._fields and k != "protocol"}
     settings = Settings()._replace(**of_settings)  # type: ignore[arg-type]
     rest = {k: v for k, v in read_values.items() if k not in of_settings}
-    wish = Wish(settings=settings)._replace(**rest)  # type: ignore[arg-type]
-    return wish._replace(port=port) if port else wish
+    spec = RouteSpec(settings=settings)._replace(**rest)  # type: ignore[arg-type]
+    return spec._replace(port=port) if port else spec
 
 
 def _hosts(text: str) -> tuple[str, ...]:

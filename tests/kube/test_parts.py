@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wherry.proxy.kube.faults import DROPPED, EXPIRED, FUTURE, SILENT, UNREACHABLE, Fault
-from wherry.proxy.kube.lines import Lines, TooLong
-from wherry.proxy.kube.reflector import Changes, Event, Item, List, Policy, Reflector, Watch
-from wherry.proxy.kube.resources import SERVICES, SLICES
-from wherry.proxy.kube.selector import BadSelector, Requirement, parse
-from wherry.proxy.model import EndpointSlice, Rejected, Service
+from wherry.kube.faults import DROPPED, EXPIRED, FUTURE, SILENT, UNREACHABLE, Fault
+from wherry.kube.lines import Lines, TooLong
+from wherry.kube.reflector import Changes, Event, Item, List, Policy, Reflector, Watch
+from wherry.kube.resource import Invalid
+from wherry.kube.selector import BadSelector, Requirement, parse
+from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES, EndpointSlice
+from wherry.proxy.resources.service import SERVICES, Service
 
 
 @pytest.mark.parametrize(
@@ -230,13 +231,13 @@ def test_each_kind_of_fault_waits_for_itself() -> None:
 
 def test_what_lets_requests_be_answered_is_urgent() -> None:
     def came(before: object, now: object) -> bool:
-        return SLICES.answerable(before, now)
+        return ENDPOINT_SLICES.urgent(before, now)
 
     none, ready = EndpointSlice("d", "s", "web"), EndpointSlice("d", "s", "web", addresses=("10.0.0.1",))
     ending = EndpointSlice("d", "s", "web", terminating=("10.0.0.1",))
     assert came(None, ready) and came(none, ready) and came(none, ending)
     assert not came(ready, none) and not came(ending, ready) and not came(None, none)
     assert not came(ready, ready._replace(addresses=("10.0.0.1", "10.0.0.2")))
-    assert came(Rejected("d/s", "bad-object", ""), ready) and not came(ready, Rejected("d/s", "bad", ""))
-    assert SERVICES.answerable(None, Service("d", "web"))
-    assert not SERVICES.answerable(Service("d", "web"), Service("d", "web", uid="x"))
+    assert came(Invalid("d", "s", ""), ready) and not came(ready, Invalid("d", "s", ""))
+    assert SERVICES.urgent(None, Service("d", "web"))
+    assert not SERVICES.urgent(Service("d", "web"), Service("d", "web", uid="x"))

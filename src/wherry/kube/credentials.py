@@ -15,13 +15,13 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
-from wherry.proxy.kube.faults import printable
-from wherry.proxy.kube.kubeconfig import BadConfig, text, texts
+from wherry.kube.faults import printable
+from wherry.kube.kubeconfig import BadConfig, text, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from wherry.proxy.kube.kubeconfig import Selected
+    from wherry.kube.kubeconfig import Selected
 
 EXEC_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 PATIENCE = 300.0

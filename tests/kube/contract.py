@@ -11,10 +11,12 @@ from typing import Any
 
 from support.proxy import wait_until
 from support.services import endpoint, service, slice_of
-from wherry.proxy.kube.access import Finder
-from wherry.proxy.kube.client import Client
-from wherry.proxy.kube.reflector import Policy
-from wherry.proxy.model import Snapshot
+from wherry.kube.access import Finder
+from wherry.kube.client import Client
+from wherry.kube.reflector import Policy
+from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES
+from wherry.proxy.resources.service import SERVICES
+from wherry.proxy.resources.snapshot import Snapshot
 from wherry.proxy.sources.cluster import Cluster
 
 QUICK = Policy(
@@ -63,7 +65,7 @@ class Follower:
         """The Services it knows now, but the API server's own."""
         if not self.snapshots:
             return set()
-        return {s.name for s in self.snapshots[-1].services} - {"kubernetes"}
+        return {s.name for s in self.snapshots[-1].of(SERVICES)} - {"kubernetes"}
 
     def knows(self, *names: str) -> None:
         wait_until(
@@ -101,7 +103,7 @@ def what_happens_is_followed(api: Any, follow: Follow) -> None:
         wait_until(
             lambda: (
                 ("host", "two.example")
-                in [a for s in follower.snapshots[-1].services for a in s.annotations]
+                in [a for s in follower.snapshots[-1].of(SERVICES) for a in s.annotations]
             )
         )
         api.delete("Service", "default", "one")
@@ -132,7 +134,7 @@ def endpoints_follow_their_slices(api: Any, follow: Follow) -> None:
 
         def addresses() -> tuple[str, ...]:
             slices = (
-                [s for s in follower.snapshots[-1].slices if s.service == "one"]
+                [s for s in follower.snapshots[-1].of(ENDPOINT_SLICES) if s.service == "one"]
                 if follower.snapshots
                 else []
             )
