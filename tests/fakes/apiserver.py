@@ -70,6 +70,7 @@ class ApiServer:
         self.token = "a-token-of-the-test"
         self.forbidden: set[tuple[str, str]] = set()  # (verb, resource)
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.resources = {prefix: dict(names) for prefix, names in RESOURCES.items()}
         self.lock = threading.Condition()
         self._tls = tls
         self._version = 100
@@ -273,7 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
             known = path.rpartition("/")[2] in api.namespaces
             self._json({"kind": "Namespace"}) if known else self._status(404, "NotFound", "not found")
             return
-        found = _resource(path)
+        found = _resource(path, api.resources)
         verb = "watch" if query.get("watch") == "true" else "list"
         if found is None:
             self._status(404, "NotFound", "the server could not find the requested resource")
@@ -442,9 +443,9 @@ class _Handler(BaseHTTPRequestHandler):
         yield EXPIRED
 
 
-def _resource(path: str) -> tuple[str, str, str] | None:
+def _resource(path: str, resources: dict[str, dict[str, str]]) -> tuple[str, str, str] | None:
     """(kind, resource, namespace) of a path."""
-    for prefix, names in RESOURCES.items():
+    for prefix, names in resources.items():
         parts = path.removeprefix(prefix + "/").split("/")
         if path.startswith(prefix + "/") and parts[-1] in names:
             namespace = parts[1] if len(parts) == 3 and parts[0] == "namespaces" else ""

@@ -40,5 +40,6 @@ class Router:
 
 
 def _route(claim: Claim) -> Route:
+    host, path = claim.where
     addresses, spare = claim.backend
-    return Route(claim.name, claim.host, claim.path, addresses, claim.settings, spare)
+    return Route(claim.name, host, path, addresses, claim.settings, spare)

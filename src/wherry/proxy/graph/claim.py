@@ -24,15 +24,14 @@ class Backend(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Claim:
-    """An object asks for the requests to `host` below `path`, and `backend` would answer them.
+    """An object asks for the requests to a host and below a path (`where`); `backend` would answer them.
 
     `name` is ``namespace/service:port``: whom the access log names, and who is told if another has them.
     All is checked.  Claims are equal only to themselves: an object that did not change gives the same ones.
     """
 
     name: str
-    host: str
-    path: str
+    where: tuple[str, str]
     backend: Backend
     settings: Settings
 

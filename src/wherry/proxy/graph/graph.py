@@ -35,7 +35,8 @@ class GraphBuilder:
         self._parts = [part(options) for part in parts]
 
     def build(self, snapshot: Snapshot) -> Graph:
-        nodes = heapq.merge(*(part.nodes(snapshot) for part in self._parts), key=_age)
+        of_parts = [part.nodes(snapshot) for part in self._parts]
+        nodes = of_parts[0] if len(of_parts) == 1 else heapq.merge(*of_parts, key=_age)
         return _settled(nodes, list(snapshot.rejected))
 
 
@@ -50,10 +51,10 @@ def _settled(nodes: Iterable[Node], rejected: list[Rejected]) -> Graph:
     for node in nodes:
         rejected += node.rejected
         for claim in node.claims:
-            where = (claim.host, claim.path)
+            where = claim.where
             first = winners.setdefault(where, claim)
             if first is not claim:
-                message = f"{claim.host}{claim.path} belongs to {first.name}, which came first"
+                message = f"{''.join(where)} belongs to {first.name}, which came first"
                 rejected.append(Rejected(claim.name, "host-taken", message))
             elif claim.settings not in settings:
                 if len(settings) < MOST_SETTINGS:

@@ -17,7 +17,7 @@ from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES
 from wherry.proxy.resources.service import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from wherry.proxy.graph.annotations import RouteSpec
     from wherry.proxy.graph.claim import Age
@@ -38,21 +38,24 @@ class Services:
         self._options = options
         self._nodes: dict[Key, tuple[Service, Slices, Node]] = {}
 
-    def nodes(self, snapshot: Snapshot) -> Iterator[Node]:
+    def nodes(self, snapshot: Snapshot) -> list[Node]:
         slices = by_service(snapshot.of(ENDPOINT_SLICES))
-        before, self._nodes = self._nodes, {}
+        before, now = self._nodes, {}
+        nodes: list[Node] = []
         for service in sorted(snapshot.of(SERVICES), key=age):
             key = (service.namespace, service.name)
-            if key in self._nodes:
-                problem = Rejected(shown(service), "duplicate", "there is another Service of that name")
-                yield Node(age(service), rejected=(problem,))
+            if key in now:
+                nodes.append(_duplicate(service))
                 continue
             own = slices.get(key, ())
             held = before.get(key)
-            if held is None or held[0] != service or held[1] != own:
+            # An object that did not change is mostly the very same one: comparing ten thousand costs more.
+            if held is None or (held[0] is not service and held[0] != service) or held[1] != own:
                 held = (service, own, _node(service, own, self._options))
-            self._nodes[key] = held
-            yield held[2]
+            now[key] = held
+            nodes.append(held[2])
+        self._nodes = now
+        return nodes
 
 
 def age(service: Service) -> Age:
@@ -68,8 +71,14 @@ def by_service(slices: Iterable[EndpointSlice]) -> dict[Key, Slices]:
     found: dict[Key, Slices] = {}
     for one in slices:
         key = (one.namespace, one.service)
-        found[key] = (*found.get(key, ()), one)
+        before = found.get(key)
+        found[key] = (one,) if before is None else (*before, one)
     return found
+
+
+def _duplicate(service: Service) -> Node:
+    problem = Rejected(shown(service), "duplicate", "there is another Service of that name")
+    return Node(age(service), rejected=(problem,))
 
 
 def _node(service: Service, slices: Slices, options: Options) -> Node:
@@ -100,4 +109,4 @@ def _claims(service: Service, slices: Slices, spec: RouteSpec, port: Port, optio
     answers = backend(service, slices, port, options)
     settings = spec.settings._replace(protocol=protocol_of(port, spec.protocol))
     name = f"{service.namespace}/{service.name}:{port.name or port.port}"
-    return [Claim(name, host, spec.path, answers, settings) for host in hosts]
+    return [Claim(name, (host, spec.path), answers, settings) for host in hosts]

@@ -7,6 +7,7 @@ and watched, what a folder's files may hold, what RBAC has to allow.  What a kin
 
 from __future__ import annotations
 
+from posixpath import commonprefix
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES, SERVICE_NAME_LABEL
@@ -48,8 +49,14 @@ def rules(followed: Sequence[Followed], *, namespaced: bool | None = None) -> li
 
 def kinds(followed: Sequence[Followed]) -> str:
     """Their names in a sentence: "Services and EndpointSlices"."""
-    *first, last = (f"{row.resource.kind}s" for row in followed)
+    *first, last = (_plural(row.resource) for row in followed)
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def _plural(resource: Resource[Any]) -> str:
+    """As the kind is written: "ingresses" of an Ingress are "Ingresses"."""
+    same = len(commonprefix((resource.kind.lower(), resource.name)))
+    return resource.kind[:same] + resource.name[same:]
 
 
 def documentation(followed: Sequence[Followed]) -> str:
