@@ -293,7 +293,7 @@ def test_a_type_change_changes_the_route_and_nothing_is_remembered_wrongly() -> 
         ({"websocket": "yes"}, "bad-annotation"),
     ],
 )
-def test_half_a_wish_is_not_served(annotations: dict[str, str], reason: str) -> None:
+def test_half_a_route_is_not_served(annotations: dict[str, str], reason: str) -> None:
     made = table(service(annotations=annotations), service("other"))
     assert reasons(made) == [reason]
     assert [r.name for r in made.routes] == ["default/other:80"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wherry.errors import ProxyError
 from wherry.kube import faults
-from wherry.kube.faults import Asked, Failed, Fault
+from wherry.kube.faults import Failed, Fault, RequestInfo
 from wherry.kube.lines import Lines, TooLong
 
 if TYPE_CHECKING:
@@ -58,30 +58,30 @@ class Client:
             except ProxyError as error:
                 raise Failed(Fault(faults.CREDENTIALS, error.message, error.hint)) from None
 
-    def get(self, path: str, query: Mapping[str, str], asked: Asked) -> Any:
+    def get(self, path: str, query: Mapping[str, str], info: RequestInfo) -> Any:
         """The JSON of one answer."""
-        with self._answer(path, query, asked, self._policy.page, "gzip") as answer:  # a tenth of the bytes
+        with self._answer(path, query, info, self._policy.page, "gzip") as answer:  # a tenth of the bytes
             body = _body(answer, LARGEST_PAGE, time.monotonic() + self._policy.page)
         try:
             return json.loads(body)
         except ValueError:
-            raise Failed(Fault(faults.GARBLED, f"{asked.server} sent no JSON")) from None
+            raise Failed(Fault(faults.GARBLED, f"{info.server} sent no JSON")) from None
 
     @contextlib.contextmanager
-    def watch(self, path: str, query: Mapping[str, str], asked: Asked) -> Iterator[Stream]:
+    def watch(self, path: str, query: Mapping[str, str], info: RequestInfo) -> Iterator[Stream]:
         """An open watch, once the server has accepted it."""
         # Not compressed: events would wait in somebody's buffer.
-        with self._answer(path, query, asked, self._policy.inactivity, "identity") as answer:
-            yield Stream(answer, asked, self._policy.inactivity)
+        with self._answer(path, query, info, self._policy.inactivity, "identity") as answer:
+            yield Stream(answer, info, self._policy.inactivity)
 
     @contextlib.contextmanager
     def _answer(
-        self, path: str, query: Mapping[str, str], asked: Asked, patience: float, encoding: str
+        self, path: str, query: Mapping[str, str], info: RequestInfo, patience: float, encoding: str
     ) -> Iterator[Any]:
         """The answer to a GET, its body unread, status 200; whatever the block raises is explained too."""
         import urllib3
 
-        with _explained(asked):
+        with _explained(info):
             answer = self._pool.request(
                 "GET",
                 self.server + path,
@@ -94,7 +94,7 @@ class Client:
             try:
                 if answer.status != 200:
                     body = _body(answer, LARGEST_COMPLAINT, time.monotonic() + self._policy.connect)
-                    raise Failed(faults.of_response(answer.status, answer.headers, body, asked))
+                    raise Failed(faults.of_response(answer.status, answer.headers, body, info))
                 yield answer
             finally:
                 # What was read to its end went back to the pool by itself; a cut one must not.
@@ -115,8 +115,8 @@ class Client:
             for name, value in credentials.authorization():
                 headers.add(name, value)
         except (OSError, ValueError) as error:
-            said = faults.printable(error)
-            raise Failed(Fault(faults.CREDENTIALS, f"{self.origin} has no token: {said}")) from None
+            reason = faults.printable(error)
+            raise Failed(Fault(faults.CREDENTIALS, f"{self.origin} has no token: {reason}")) from None
         return headers
 
     def _use(self, access: Access) -> None:
@@ -128,9 +128,9 @@ class Client:
 class Stream:
     """The events of one watch, as JSON objects.  cut() may be called from another thread."""
 
-    def __init__(self, answer: Any, asked: Asked, inactivity: float) -> None:
+    def __init__(self, answer: Any, info: RequestInfo, inactivity: float) -> None:
         self._answer = answer
-        self._asked = asked
+        self._info = info
         self._inactivity = inactivity
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
@@ -168,11 +168,11 @@ class Stream:
         if not isinstance(event, dict) or not isinstance(event.get("object"), dict):
             raise self._failed(faults.GARBLED, "sent an event that is none")
         if event.get("type") == "ERROR":
-            raise Failed(faults.of_event(event["object"], self._asked))
+            raise Failed(faults.of_event(event["object"], self._info))
         return event
 
     def _failed(self, kind: str, words: str) -> Failed:
-        return Failed(Fault(kind, f"{self._asked.server} {words}"))
+        return Failed(Fault(kind, f"{self._info.server} {words}"))
 
 
 def _body(answer: Any, largest: int, deadline: float) -> bytes:
@@ -189,11 +189,11 @@ def _body(answer: Any, largest: int, deadline: float) -> bytes:
 
 
 @contextlib.contextmanager
-def _explained(asked: Asked) -> Iterator[None]:
+def _explained(info: RequestInfo) -> Iterator[None]:
     """urllib3's exceptions, and those of what is below it, as Failed."""
     import urllib3.exceptions as e
 
-    server = asked.server
+    server = info.server
     try:
         yield
     except (e.NewConnectionError, e.ConnectTimeoutError, e.ProxyError, e.LocationValueError) as error:
@@ -201,11 +201,11 @@ def _explained(asked: Asked) -> Iterator[None]:
             Fault(
                 faults.UNREACHABLE,
                 f"cannot reach {server}: {_reason(error)}",
-                f"is it running, and is its address right in {asked.credentials}?",
+                f"is it running, and is its address right in {info.credentials}?",
             )
         ) from None
     except (e.SSLError, ssl.SSLError) as error:
-        raise Failed(_tls(error, asked)) from None
+        raise Failed(_tls(error, info)) from None
     except (e.ReadTimeoutError, TimeoutError):
         raise Failed(Fault(faults.SILENT, f"{server} is silent")) from None
     except (e.HTTPError, OSError, ValueError, AttributeError) as error:
@@ -213,20 +213,20 @@ def _explained(asked: Asked) -> Iterator[None]:
         raise Failed(Fault(faults.DROPPED, f"the connection to {server} broke: {_reason(error)}")) from None
 
 
-def _tls(error: Exception, asked: Asked) -> Fault:
+def _tls(error: Exception, info: RequestInfo) -> Fault:
     inner = next((a for a in error.args if isinstance(a, ssl.SSLError)), error)
     if isinstance(inner, ssl.SSLCertVerificationError):
         return Fault(
             faults.TLS,
-            f"the certificate of {asked.server} does not verify: {faults.printable(inner.verify_message)}",
-            f"is this server the right one, and certificate-authority in {asked.credentials} its CA?",
+            f"the certificate of {info.server} does not verify: {faults.printable(inner.verify_message)}",
+            f"is this server the right one, and certificate-authority in {info.credentials} its CA?",
         )
     if "EOF" in str(inner):
-        return Fault(faults.DROPPED, f"the connection to {asked.server} broke")
+        return Fault(faults.DROPPED, f"the connection to {info.server} broke")
     return Fault(
         faults.TLS,
-        f"no TLS with {asked.server}: {faults.printable(getattr(inner, 'reason', None) or inner)}",
-        f"is it https, and is the client certificate in {asked.credentials} still good?",
+        f"no TLS with {info.server}: {faults.printable(getattr(inner, 'reason', None) or inner)}",
+        f"is it https, and is the client certificate in {info.credentials} still good?",
     )
 
 

@@ -142,8 +142,8 @@ def _plugin(selected: Selected) -> dict[str, Any]:
     if text(plugin, "apiVersion") not in EXEC_VERSIONS:
         raise BadConfig(f"exec.apiVersion is none of {', '.join(EXEC_VERSIONS)}")
     try:
-        said = json.loads(_run(command, plugin, selected))
-        status = said["status"]
+        credential = json.loads(_run(command, plugin, selected))
+        status = credential["status"]
         found = {
             "token": text(status, "token"),
             "certificate": text(status, "clientCertificateData").encode(),
@@ -174,7 +174,7 @@ def _run(command: str, plugin: Mapping[str, Any], selected: Selected) -> bytes:
     interactive = text(plugin, "interactiveMode") != "Never" and os.isatty(0)
     if text(plugin, "interactiveMode") == "Always" and not interactive:
         raise PluginFailed(f"the credential plugin {command} failed: it needs a terminal to ask on")
-    asked = {
+    info = {
         "apiVersion": text(plugin, "apiVersion"),
         "kind": "ExecCredential",
         "spec": {"interactive": interactive, **_cluster_info(plugin, selected)},
@@ -182,7 +182,7 @@ def _run(command: str, plugin: Mapping[str, Any], selected: Selected) -> bytes:
     try:
         done = subprocess.run(
             [command, *texts(plugin, "args")],
-            env={**os.environ, **more, "KUBERNETES_EXEC_INFO": json.dumps(asked)},
+            env={**os.environ, **more, "KUBERNETES_EXEC_INFO": json.dumps(info)},
             stdin=None if interactive else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=None if interactive else subprocess.PIPE,

@@ -45,8 +45,8 @@ class Failed(Exception):
         self.fault = fault
 
 
-class Asked(NamedTuple):
-    """What was asked for, in the words of RBAC.  `namespace` "" means all; `server` says whom."""
+class RequestInfo(NamedTuple):
+    """What a request wants, in the words of RBAC.  `namespace` "" means all; `server` says whom."""
 
     verb: str
     group: str
@@ -59,25 +59,25 @@ class Asked(NamedTuple):
         return f"{self.resource} in {f'namespace {self.namespace}' if self.namespace else 'all namespaces'}"
 
 
-def of_response(status: int, headers: Mapping[str, str], body: bytes, asked: Asked) -> Fault:
+def of_response(status: int, headers: Mapping[str, str], body: bytes, info: RequestInfo) -> Fault:
     """The Fault that an answer other than 200 is."""
-    said = status_object(body)
-    return _fault(status, _seconds(headers.get("Retry-After"), said), said, asked)
+    answer = status_object(body)
+    return _fault(status, _seconds(headers.get("Retry-After"), answer), answer, info)
 
 
-def of_event(said: Mapping[str, Any], asked: Asked) -> Fault:
+def of_event(answer: Mapping[str, Any], info: RequestInfo) -> Fault:
     """The Fault that an ERROR event of a watch is; its object is a metav1.Status."""
-    code = said.get("code")
-    return _fault(code if isinstance(code, int) else 500, _seconds(None, said), said, asked)
+    code = answer.get("code")
+    return _fault(code if isinstance(code, int) else 500, _seconds(None, answer), answer, info)
 
 
 def status_object(body: bytes) -> Mapping[str, Any]:
     """The metav1.Status in a body; an empty mapping where there is none (a proxy's error page)."""
     try:
-        said = json.loads(body)
+        answer = json.loads(body)
     except ValueError:
         return {}
-    return said if isinstance(said, dict) and said.get("kind") == "Status" else {}
+    return answer if isinstance(answer, dict) and answer.get("kind") == "Status" else {}
 
 
 def printable(text: object) -> str:
@@ -86,57 +86,57 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else "?" for c in words)[:MOST_WORDS]
 
 
-def _fault(status: int, retry_after: float, said: Mapping[str, Any], asked: Asked) -> Fault:
-    words = printable(said.get("message") or f"status {status}")
-    reason = said.get("reason")
+def _fault(status: int, retry_after: float, answer: Mapping[str, Any], info: RequestInfo) -> Fault:
+    words = printable(answer.get("message") or f"status {status}")
+    reason = answer.get("reason")
     if status == 410 or reason in ("Expired", "Gone"):
-        return Fault(EXPIRED, f"{asked}: {words}")
-    if _too_large(said):
-        return Fault(FUTURE, f"{asked}: {words}")
+        return Fault(EXPIRED, f"{info}: {words}")
+    if _too_large(answer):
+        return Fault(FUTURE, f"{info}: {words}")
     if status == 401:
         return Fault(
             UNAUTHORIZED,
-            f"{asked.server} does not accept the credentials of {asked.credentials} (401)",
+            f"{info.server} does not accept the credentials of {info.credentials} (401)",
             "they expired or were withdrawn: renew them (log in again), or name others with --context",
         )
     if status == 403:
-        return _forbidden(words, asked)
+        return _forbidden(words, info)
     if status == 404:
         return Fault(
             NOT_FOUND,
-            f"{asked.server} knows no {asked.resource}{f'.{asked.group}' if asked.group else ''} (404)",
+            f"{info.server} knows no {info.resource}{f'.{info.group}' if info.group else ''} (404)",
             "is this the address of a Kubernetes API server, 1.21 or later?",
         )
     if status == 429:
-        return Fault(BUSY, f"{asked.server} is busy (429)", None, retry_after)
+        return Fault(BUSY, f"{info.server} is busy (429)", None, retry_after)
     if status >= 500:
-        return Fault(BROKEN, f"{asked.server} fails ({status}): {words}", None, retry_after)
-    return Fault(REFUSED, f"{asked.server} refuses to {asked.verb} {asked} ({status}): {words}")
+        return Fault(BROKEN, f"{info.server} fails ({status}): {words}", None, retry_after)
+    return Fault(REFUSED, f"{info.server} refuses to {info.verb} {info} ({status}): {words}")
 
 
-def _forbidden(words: str, asked: Asked) -> Fault:
+def _forbidden(words: str, info: RequestInfo) -> Fault:
     user = re.search(r'User "([^"]+)"', words)
-    who = user[1] if user else asked.credentials
-    kind, place = ("Role", f" in namespace {asked.namespace}") if asked.namespace else ("ClusterRole", "")
-    rule = f'apiGroups: ["{asked.group}"], resources: ["{asked.resource}"], verbs: ["list", "watch"]'
+    who = user[1] if user else info.credentials
+    kind, place = ("Role", f" in namespace {info.namespace}") if info.namespace else ("ClusterRole", "")
+    rule = f'apiGroups: ["{info.group}"], resources: ["{info.resource}"], verbs: ["list", "watch"]'
     return Fault(
         FORBIDDEN,
-        f"{who} may not {asked.verb} {asked} (403)",
+        f"{who} may not {info.verb} {info} (403)",
         f"bind it to a {kind}{place} with this rule: {{{rule}}}",
     )
 
 
-def _too_large(said: Mapping[str, Any]) -> bool:
+def _too_large(answer: Mapping[str, Any]) -> bool:
     """The server is behind the resourceVersion that we know (it was restored, or is another)."""
-    details = said.get("details")
+    details = answer.get("details")
     causes = details.get("causes") if isinstance(details, dict) else None
     known = any(isinstance(c, dict) and c.get("reason") == "ResourceVersionTooLarge" for c in causes or ())
-    return known or "Too large resource version" in str(said.get("message"))
+    return known or "Too large resource version" in str(answer.get("message"))
 
 
-def _seconds(header: str | None, said: Mapping[str, Any]) -> float:
+def _seconds(header: str | None, answer: Mapping[str, Any]) -> float:
     """Retry-After in seconds (RFC 9110 10.2.3; a date is not used by API servers), or the Status' own."""
-    details = said.get("details")
+    details = answer.get("details")
     value = header or (details.get("retryAfterSeconds") if isinstance(details, dict) else None)
     text = str(value or "").strip()
     return min(float(text), LONGEST_RETRY_AFTER) if re.fullmatch("[0-9]{1,9}", text) else 0.0

@@ -40,13 +40,13 @@ def select(files: Iterable[tuple[str, Any]], context: str | None) -> Selected:
         for kind in KINDS:
             for name, fields in _entries(config, kind, path):
                 found[kind].setdefault(name, fields)
-    wanted = current if context is None else context
-    if not wanted:
+    name = current if context is None else context
+    if not name:
         raise BadConfig("no current-context is set")
-    chosen = _named(found, "contexts", wanted)
+    chosen = _named(found, "contexts", name)
     user = text(chosen, "user")
     return Selected(
-        wanted,
+        name,
         text(chosen, "namespace") or "default",
         _named(found, "clusters", text(chosen, "cluster")),
         _named(found, "users", user) if user else {},

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from wherry.kube import faults, resource
-from wherry.kube.faults import Asked, Failed, Fault
+from wherry.kube.faults import Failed, Fault, RequestInfo
 from wherry.kube.reflector import List, Policy, Reflector
 from wherry.kube.resource import Invalid, Malformed, Resource
 
@@ -67,7 +67,7 @@ class Watcher(Generic[T]):
         return self._values
 
     def __str__(self) -> str:
-        return str(self._asked("list"))
+        return str(self._info("list"))
 
     def list(self, pause: Callable[[float], object]) -> list[T | Invalid]:
         """Read everything once.  Faults that pass are tried again a few times; raises Failed."""
@@ -118,16 +118,16 @@ class Watcher(Generic[T]):
         query = {"limit": str(request.limit)} if request.limit else {}
         if request.token:
             query["continue"] = request.token
-        asked = self._asked("list")
-        body = self._client.get(self._path(), query | self._selection(), asked)
+        info = self._info("list")
+        body = self._client.get(self._path(), query | self._selection(), info)
         try:
             page = resource.page(self._resource, body)
         except Malformed as error:
-            raise Failed(Fault(faults.GARBLED, f"{asked.server} sent {error}")) from None
+            raise Failed(Fault(faults.GARBLED, f"{info.server} sent {error}")) from None
         return self._reflector.page(page.items, page.version, page.token)
 
     def _watch(self, request: Watch, reports: Reports, stop: threading.Event) -> None:
-        asked = self._asked("watch")
+        info = self._info("watch")
         seconds = self._policy.watch * (0.9 + self._random.random() / 5)
         query = {
             "watch": "true",
@@ -135,7 +135,7 @@ class Watcher(Generic[T]):
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(max(1, round(seconds))),
         }
-        with self._client.watch(self._path(), query | self._selection(), asked) as stream:
+        with self._client.watch(self._path(), query | self._selection(), info) as stream:
             self._stream = stream
             self._reflector.accepted()
             try:
@@ -145,7 +145,7 @@ class Watcher(Generic[T]):
                     try:
                         event = resource.event(self._resource, object_)
                     except Malformed as error:
-                        raise Failed(Fault(faults.GARBLED, f"{asked.server} sent {error}")) from None
+                        raise Failed(Fault(faults.GARBLED, f"{info.server} sent {error}")) from None
                     self._tell(reports, self._reflector.event(event))
             finally:
                 self._stream = None
@@ -166,8 +166,8 @@ class Watcher(Generic[T]):
     def _selection(self) -> dict[str, str]:
         return {"labelSelector": self._scope.selector} if self._scope.selector else {}
 
-    def _asked(self, verb: str) -> Asked:
-        return Asked(
+    def _info(self, verb: str) -> RequestInfo:
+        return RequestInfo(
             verb,
             self._resource.group,
             self._resource.name,

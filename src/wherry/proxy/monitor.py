@@ -31,12 +31,12 @@ class Facts(NamedTuple):
     watch_restarts: Mapping[tuple[str, str], int]
     reloads: Mapping[str, int]
     last_outcome: Outcome | None
-    set_aside: tuple[Rejected, ...]
+    quarantined: tuple[Rejected, ...]
     last_error: str | None
 
 
 class Monitor:
-    """Counts; safe to use from any thread.  Implements follow.Observer."""
+    """Counts; safe to use from any thread.  Implements controller.Observer."""
 
     def __init__(self, sources: tuple[str, ...] = (), clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
@@ -90,7 +90,7 @@ class Monitor:
                 dict(self._restarts),
                 dict(self._reloads),
                 outcome,
-                outcome.set_aside if outcome else (),
+                outcome.quarantined if outcome else (),
                 self._error,
             )
 

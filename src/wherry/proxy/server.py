@@ -124,8 +124,8 @@ class Server:
         self._pause = min(self._pause * 2, LONGEST_PAUSE) if again else FIRST_PAUSE
         self._failed, self._again = text, time.monotonic() + self._pause
         hint = f" ({error.hint})" if error.hint else ""
-        said = f"{error.message}{hint}; trying again in {self._pause:.0f} s"
-        self._log(f"not applied, what was served before still is: {said}")
+        words = f"{error.message}{hint}; trying again in {self._pause:.0f} s"
+        self._log(f"not applied, what was served before still is: {words}")
         self._write(Outcome("failed", self._reloader.generation, error.message))
 
     def _last_good(self) -> None:
@@ -163,7 +163,7 @@ class Server:
     def _report(self, outcome: Outcome) -> None:
         self._monitor.applied(outcome)
         self._log(report.words(outcome))
-        for rejected in outcome.set_aside:
+        for rejected in outcome.quarantined:
             self._log(f"set aside {rejected.name}: {rejected.message}")
         self._write(outcome)
 

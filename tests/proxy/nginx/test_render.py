@@ -245,14 +245,14 @@ def test_a_port_of_another_protocol_shares_no_upstream() -> None:
     assert sorted(names) == ["http_default.a.x", "https_default.b.x_b.default.cluster.local"]
 
 
-def test_beyond_the_pools_a_route_is_one_line_of_the_map() -> None:
+def test_beyond_the_upstream_blocks_a_route_is_one_line_of_the_map() -> None:
     made = table(*(service(f"s{i}", clusterIP=f"10.0.1.{i}") for i in range(20)))
-    text = render(made.routes, OPTIONS._replace(pools=5))
+    text = render(made.routes, OPTIONS._replace(upstreams=5))
     assert text.count("\nupstream ") + text.startswith("upstream ") == 5
     assert sum("10.0.1." in line for line in text.splitlines()) == 20 + 5
 
 
-def test_the_pools_are_for_tls_first_and_then_for_the_oldest() -> None:
+def test_the_upstream_blocks_are_for_tls_first_and_then_for_the_oldest() -> None:
     made = table(
         *(
             service(f"s{i}", clusterIP=f"10.0.1.{i}", created=f"2026-01-0{i}T00:00:00Z")
@@ -260,7 +260,7 @@ def test_the_pools_are_for_tls_first_and_then_for_the_oldest() -> None:
         ),
         service("late", clusterIP="10.0.2.1", annotations={"protocol": "https"}),
     )
-    text = render(made.routes, OPTIONS._replace(pools=3))
+    text = render(made.routes, OPTIONS._replace(upstreams=3))
     assert re.findall(r"upstream [0-9a-f]{8}_https?_default\.([a-z0-9]+)", text) == ["late", "s1", "s2"]
     assert "10.0.1.3:80 default/s3" in text
 

@@ -58,9 +58,9 @@ def run(options: Options) -> int:
         def ignore_aliases(self, data: object) -> bool:
             return True
 
-    asked = pod_options(options)
-    _check_namespaces(asked.watched)
-    yaml.dump_all(manifests(asked), sys.stdout, Dumper=Plain, sort_keys=False, width=100, indent=2)
+    pod = pod_options(options)
+    _check_namespaces(pod.watched)
+    yaml.dump_all(manifests(pod), sys.stdout, Dumper=Plain, sort_keys=False, width=100, indent=2)
     return 0
 
 
@@ -120,9 +120,9 @@ def _check_namespaces(namespaces: tuple[str, ...]) -> None:
 def _is_missing(client: Client, namespace: str) -> bool:
     from wherry.kube import faults
 
-    asked = faults.Asked("get", "", "namespaces", namespace, client.server, client.origin)
+    info = faults.RequestInfo("get", "", "namespaces", namespace, client.server, client.origin)
     try:
-        client.get(f"/api/v1/namespaces/{namespace}", {}, asked)
+        client.get(f"/api/v1/namespaces/{namespace}", {}, info)
     except faults.Failed as failed:
         return failed.fault.kind == faults.NOT_FOUND
     return False

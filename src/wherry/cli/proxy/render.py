@@ -13,9 +13,9 @@ from wherry.cli.proxy.options import (
     SOURCE_FLAGS,
     render_options,
     route_options,
-    say,
     sources,
 )
+from wherry.cli.proxy.say import say
 from wherry.errors import ProxyError
 from wherry.typed import TYPE_CHECKING
 

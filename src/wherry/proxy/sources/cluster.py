@@ -74,19 +74,19 @@ class Cluster:
 
     def run(self, sink: Sink, stop: threading.Event) -> None:
         watchers = self._watchers()
-        board = _Board(watchers, sink, self._say)
+        aggregator = _Aggregator(watchers, sink, self._say)
         threads = [
-            threading.Thread(target=board.run, args=(w, stop), name=f"watch {w}", daemon=True)
+            threading.Thread(target=aggregator.run, args=(w, stop), name=f"watch {w}", daemon=True)
             for w in watchers
         ]
         for thread in threads:
             thread.start()
-        while not stop.wait(LOOK) and board.crash is None:
+        while not stop.wait(LOOK) and aggregator.crash is None:
             pass
         for watcher in watchers:
             watcher.cut()
-        if board.crash is not None:
-            raise board.crash
+        if aggregator.crash is not None:
+            raise aggregator.crash
         for thread in threads:
             thread.join(1.0)  # one that is connecting takes longer, and is a daemon
 
@@ -106,7 +106,7 @@ class Cluster:
             self._client.renew()
 
 
-class _Board:
+class _Aggregator:
     """Joins what several watchers report into one source's voice."""
 
     def __init__(self, watchers: Sequence[AnyWatcher], sink: Sink, say: Callable[[str], object]) -> None:
@@ -156,8 +156,8 @@ class _Board:
             before = self._trouble.get(watcher)
             again = before is not None
             self._trouble[watcher] = fault.message if again or fault.kind not in ROUTINE else ""
-            news = self._trouble[watcher] not in ("", before)
-        if news:
+            worth_saying = self._trouble[watcher] not in ("", before)
+        if worth_saying:
             hint = f" ({fault.hint})" if fault.hint else ""
             self._say(f"cluster: {fault.message}{hint}; trying again in {seconds:.1f} s")
 

@@ -32,7 +32,7 @@ EVERY = 0.25
 """Seconds between looks."""
 
 _HERE = "127.0.0.1"
-_WISHES = {"VIRTUAL_HOST": "host", "VIRTUAL_PATH": "path", "VIRTUAL_PROTO": "protocol"}
+_ANNOTATIONS = {"VIRTUAL_HOST": "host", "VIRTUAL_PATH": "path", "VIRTUAL_PROTO": "protocol"}
 
 
 class Unreachable(Exception):
@@ -120,25 +120,25 @@ def _named(groups: Iterable[_Group]) -> Iterator[tuple[str, _Group]]:
 
 def _found(container: Mapping[str, Any]) -> _Found | None:
     config = container.get("Config") or {}
-    said = dict(pair.partition("=")[::2] for pair in config.get("Env") or ())
-    said |= config.get("Labels") or {}
-    if not said.get("VIRTUAL_HOST") or not (container.get("State") or {}).get("Running"):
+    labels = dict(pair.partition("=")[::2] for pair in config.get("Env") or ())
+    labels |= config.get("Labels") or {}
+    if not labels.get("VIRTUAL_HOST") or not (container.get("State") or {}).get("Running"):
         return None
-    annotations = {new: said[old] for old, new in _WISHES.items() if said.get(old)}
-    for key, value in said.items():
+    annotations = {new: labels[old] for old, new in _ANNOTATIONS.items() if labels.get(old)}
+    for key, value in labels.items():
         if key.startswith(ANNOTATION_PREFIX):
             annotations.setdefault(key[len(ANNOTATION_PREFIX) :], value)
-    address, port = _address(container, _port(said.get("VIRTUAL_PORT"), config.get("ExposedPorts") or {}))
+    address, port = _address(container, _port(labels.get("VIRTUAL_PORT"), config.get("ExposedPorts") or {}))
     created = str(container.get("Created") or "")
     hosts = tuple(dict.fromkeys(host.strip(" ").lower() for host in annotations.pop("host").split(",")))
     return _Found(_name(container), created, hosts, tuple(sorted(annotations.items())), address, port)
 
 
-def _port(wanted: str | None, exposed: Iterable[str]) -> int:
-    if wanted:
-        if not re.fullmatch("[0-9]{1,5}", wanted) or not 1 <= int(wanted) <= 65535:
+def _port(virtual_port: str | None, exposed: Iterable[str]) -> int:
+    if virtual_port:
+        if not re.fullmatch("[0-9]{1,5}", virtual_port) or not 1 <= int(virtual_port) <= 65535:
             raise Unreachable("VIRTUAL_PORT is not a port number")
-        return int(wanted)
+        return int(virtual_port)
     tcp = [int(p.partition("/")[0]) for p in exposed if re.fullmatch("[0-9]{1,5}(/tcp)?", p)]
     return tcp[0] if len(tcp) == 1 else 80
 

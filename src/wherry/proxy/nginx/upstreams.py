@@ -52,14 +52,14 @@ NOWHERE = Place("-", "-")
 """The place of a route without addresses."""
 
 
-class Pools(NamedTuple):
+class Upstreams(NamedTuple):
     """`places[i]` is where route i goes."""
 
     places: tuple[Place, ...]
     blocks: tuple[Directive, ...]
 
 
-def pools(routes: Sequence[Route], limit: int, keepalive: int) -> Pools:
+def upstreams(routes: Sequence[Route], limit: int, keepalive: int) -> Upstreams:
     """Decide for each route; equal addresses and protocol share a block.
 
     `keepalive` is the number of idle connections that one worker keeps to one block's addresses.
@@ -81,7 +81,7 @@ def pools(routes: Sequence[Route], limit: int, keepalive: int) -> Pools:
                 Place(bare, bare) if bare else _in_blocks(route, _key(route), keepalive, blocks)
             )
         places[index] = place
-    return Pools(tuple(places), tuple(blocks.values()))
+    return Upstreams(tuple(places), tuple(blocks.values()))
 
 
 def _key(route: Route) -> Key:

@@ -42,7 +42,7 @@ def manifest(name: str, port: int | None, host: str = "", **annotations: str) ->
     return f"{json.dumps(service)}\n---\n{json.dumps(slice_)}\n"
 
 
-class Laptop:
+class Standalone:
     def __init__(self, start: Start, folder: Path, *words: str) -> None:
         self.folder = folder
         self.port = free_port()
@@ -55,38 +55,40 @@ class Laptop:
 
 
 @pytest.fixture
-def laptop(start: Start, tmp_path: Path, backends: Backends) -> Laptop:
+def standalone(start: Start, tmp_path: Path, backends: Backends) -> Standalone:
     """A proxy that serves backend ``one`` at one.example."""
     (tmp_path / "services").mkdir()
     (tmp_path / "services/one.yaml").write_text(manifest("one", backends["one"].port))
-    made = Laptop(start, tmp_path / "services")
+    made = Standalone(start, tmp_path / "services")
     made.proxy.says("started: generation 1")
     return made
 
 
-def test_a_file_is_a_route_as_long_as_it_is_there(laptop: Laptop, backends: Backends) -> None:
-    assert ask(laptop.port, "one.example").json()["name"] == "one"
-    laptop.write("two.yaml", manifest("two", backends["two"].port))
-    answers(laptop.port, "two.example", 200, "two")
-    laptop.write("two.yaml", manifest("two", backends["two"].port, host="new.example"))
-    answers(laptop.port, "new.example", 200, "two")
-    answers(laptop.port, "two.example", 404)
-    (laptop.folder / "two.yaml").rename(laptop.folder / "three.yaml")
-    (laptop.folder / "three.yaml").unlink()
-    answers(laptop.port, "new.example", 404)
-    assert ask(laptop.port, "one.example").json()["name"] == "one"
+def test_a_file_is_a_route_as_long_as_it_is_there(standalone: Standalone, backends: Backends) -> None:
+    assert ask(standalone.port, "one.example").json()["name"] == "one"
+    standalone.write("two.yaml", manifest("two", backends["two"].port))
+    answers(standalone.port, "two.example", 200, "two")
+    standalone.write("two.yaml", manifest("two", backends["two"].port, host="new.example"))
+    answers(standalone.port, "new.example", 200, "two")
+    answers(standalone.port, "two.example", 404)
+    (standalone.folder / "two.yaml").rename(standalone.folder / "three.yaml")
+    (standalone.folder / "three.yaml").unlink()
+    answers(standalone.port, "new.example", 404)
+    assert ask(standalone.port, "one.example").json()["name"] == "one"
 
 
 @pytest.mark.parametrize("way", ["rename", "truncate", "sed -i", "delete and write"])
-def test_however_an_editor_saves_no_request_is_lost(laptop: Laptop, backends: Backends, way: str) -> None:
-    path = laptop.folder / "one.yaml"
-    with Load(laptop.port, "one.example") as load:
+def test_however_an_editor_saves_no_request_is_lost(
+    standalone: Standalone, backends: Backends, way: str
+) -> None:
+    path = standalone.folder / "one.yaml"
+    with Load(standalone.port, "one.example") as load:
         for turn in range(6):
             name = "two" if turn % 2 == 0 else "one"
             text = manifest("one", backends[name].port)
             if way == "rename":
-                (laptop.folder / ".one.swp").write_text(text)
-                (laptop.folder / ".one.swp").rename(path)
+                (standalone.folder / ".one.swp").write_text(text)
+                (standalone.folder / ".one.swp").rename(path)
             elif way == "truncate":
                 path.write_text(text)
             elif way == "sed -i":
@@ -96,30 +98,32 @@ def test_however_an_editor_saves_no_request_is_lost(laptop: Laptop, backends: Ba
                 # Two events: between them the route may be gone, and then it is 404, never an error.
                 path.unlink()
                 path.write_text(text)
-            answers(laptop.port, "one.example", 200, name)
+            answers(standalone.port, "one.example", 200, name)
     allowed = {"one", "two"} | (
         {"404 no route for this host and path"} if way.startswith("delete") else set()
     )
     assert load.seen.keys() <= allowed and load.seen.total() > 30, load.seen
 
 
-def test_a_broken_file_costs_nothing_and_is_told_with_its_line(laptop: Laptop, backends: Backends) -> None:
-    laptop.write("bad.yaml", "kind: Service\nmetadata:\n  name: [x\n")
-    laptop.proxy.says("bad.yaml:4:")
-    laptop.write("one.yaml", "kind: Service\n  half: saved\n")
-    laptop.proxy.says("one.yaml:2:")
-    assert ask(laptop.port, "one.example").json()["name"] == "one"
-    laptop.write("two.yaml", manifest("two", backends["two"].port))
-    answers(laptop.port, "two.example", 200, "two")
+def test_a_broken_file_costs_nothing_and_is_told_with_its_line(
+    standalone: Standalone, backends: Backends
+) -> None:
+    standalone.write("bad.yaml", "kind: Service\nmetadata:\n  name: [x\n")
+    standalone.proxy.says("bad.yaml:4:")
+    standalone.write("one.yaml", "kind: Service\n  half: saved\n")
+    standalone.proxy.says("one.yaml:2:")
+    assert ask(standalone.port, "one.example").json()["name"] == "one"
+    standalone.write("two.yaml", manifest("two", backends["two"].port))
+    answers(standalone.port, "two.example", 200, "two")
 
 
-def test_a_folder_that_goes_and_comes_back(laptop: Laptop, backends: Backends) -> None:
+def test_a_folder_that_goes_and_comes_back(standalone: Standalone, backends: Backends) -> None:
     """Its routes go with its files; nothing else ends."""
-    away = laptop.folder.with_name("away")
-    laptop.folder.rename(away)
-    laptop.folder.mkdir()
-    laptop.write("two.yaml", manifest("two", backends["two"].port))
-    answers(laptop.port, "two.example", 200, "two")
+    away = standalone.folder.with_name("away")
+    standalone.folder.rename(away)
+    standalone.folder.mkdir()
+    standalone.write("two.yaml", manifest("two", backends["two"].port))
+    answers(standalone.port, "two.example", 200, "two")
 
 
 def test_a_config_map_changes_by_one_symlink(start: Start, tmp_path: Path, backends: Backends) -> None:
@@ -130,24 +134,24 @@ def test_a_config_map_changes_by_one_symlink(start: Start, tmp_path: Path, backe
         (version / "x.yaml").write_text(manifest("x", backends[name].port))
     (folder / "..data").symlink_to("..version0")
     (folder / "x.yaml").symlink_to("..data/x.yaml")
-    laptop = Laptop(start, folder)
-    laptop.proxy.says("started: generation 1")
-    answers(laptop.port, "x.example", 200, "one")
+    standalone = Standalone(start, folder)
+    standalone.proxy.says("started: generation 1")
+    answers(standalone.port, "x.example", 200, "one")
     (folder / "..tmp").symlink_to("..version1")
     (folder / "..tmp").rename(folder / "..data")
-    answers(laptop.port, "x.example", 200, "two")
+    answers(standalone.port, "x.example", 200, "two")
 
 
-def test_without_endpoints_503_and_without_a_route_404(laptop: Laptop) -> None:
-    laptop.write("none.yaml", manifest("none", None))
-    answers(laptop.port, "none.example", 503)
-    assert ask(laptop.port, "none.example").body == "no endpoint is ready\n"
-    assert ask(laptop.port, "nobody.example").status == 404
+def test_without_endpoints_503_and_without_a_route_404(standalone: Standalone) -> None:
+    standalone.write("none.yaml", manifest("none", None))
+    answers(standalone.port, "none.example", 503)
+    assert ask(standalone.port, "none.example").body == "no endpoint is ready\n"
+    assert ask(standalone.port, "nobody.example").status == 404
 
 
-def test_the_longest_path_of_whole_segments_wins(laptop: Laptop, backends: Backends) -> None:
-    laptop.write("api.yaml", manifest("api", backends["two"].port, host="one.example", path="/api"))
-    answers(laptop.port, "one.example", 200, "two", "/api")
+def test_the_longest_path_of_whole_segments_wins(standalone: Standalone, backends: Backends) -> None:
+    standalone.write("api.yaml", manifest("api", backends["two"].port, host="one.example", path="/api"))
+    answers(standalone.port, "one.example", 200, "two", "/api")
     for path, name in (
         ("/api/x", "two"),
         ("/api?q", "two"),
@@ -155,23 +159,23 @@ def test_the_longest_path_of_whole_segments_wins(laptop: Laptop, backends: Backe
         ("/Api", "one"),
         ("/x/api", "one"),
     ):
-        assert ask(laptop.port, "one.example", path).json()["name"] == name, path
+        assert ask(standalone.port, "one.example", path).json()["name"] == name, path
 
 
 @pytest.mark.parametrize("path", ["/a//b", "/a/%2e%2e/x", "/a%2Fb", "/./a", "/a;b=c?d=%zz"])
-def test_the_request_line_arrives_as_it_was_sent(laptop: Laptop, path: str) -> None:
-    assert ask(laptop.port, "one.example", path).json()["path"] == path
+def test_the_request_line_arrives_as_it_was_sent(standalone: Standalone, path: str) -> None:
+    assert ask(standalone.port, "one.example", path).json()["path"] == path
 
 
 @pytest.mark.parametrize("path", ["/%2e%2e/x", "/%00", "/%zz", "/../x"])
-def test_a_path_that_leads_nowhere_is_refused(laptop: Laptop, path: str) -> None:
-    assert ask(laptop.port, "one.example", path).status == 400
+def test_a_path_that_leads_nowhere_is_refused(standalone: Standalone, path: str) -> None:
+    assert ask(standalone.port, "one.example", path).status == 400
 
 
-def test_the_upstream_is_told_who_asks_and_not_what_the_client_claims(laptop: Laptop) -> None:
+def test_the_upstream_is_told_who_asks_and_not_what_the_client_claims(standalone: Standalone) -> None:
     found = ask(
-        laptop.port,
-        f"One.Example:{laptop.port}",
+        standalone.port,
+        f"One.Example:{standalone.port}",
         X_Forwarded_For="6.6.6.6",
         X_Forwarded_Proto="https",
         X_Forwarded_Host="evil.example",
@@ -180,9 +184,9 @@ def test_the_upstream_is_told_who_asks_and_not_what_the_client_claims(laptop: La
     ).json()
     headers = {k.lower(): v for k, v in found["headers"].items()}
     assert found["http"] == "HTTP/1.1"
-    assert headers["host"] == headers["x-forwarded-host"] == f"one.example:{laptop.port}"
+    assert headers["host"] == headers["x-forwarded-host"] == f"one.example:{standalone.port}"
     assert headers["x-forwarded-for"] == headers["x-real-ip"] == "127.0.0.1"
-    assert (headers["x-forwarded-proto"], headers["x-forwarded-port"]) == ("http", str(laptop.port))
+    assert (headers["x-forwarded-proto"], headers["x-forwarded-port"]) == ("http", str(standalone.port))
     assert "forwarded" not in headers and "proxy" not in headers and "connection" not in headers
     assert re.fullmatch("[0-9a-f]{32}", headers["x-request-id"])
 
@@ -190,46 +194,48 @@ def test_the_upstream_is_told_who_asks_and_not_what_the_client_claims(laptop: La
 def test_a_trusted_proxy_is_believed(start: Start, tmp_path: Path, backends: Backends) -> None:
     (tmp_path / "s").mkdir()
     (tmp_path / "s/one.yaml").write_text(manifest("one", backends["one"].port))
-    laptop = Laptop(start, tmp_path / "s", "--trusted-proxy", "127.0.0.0/8")
-    laptop.proxy.says("started: generation 1")
+    standalone = Standalone(start, tmp_path / "s", "--trusted-proxy", "127.0.0.0/8")
+    standalone.proxy.says("started: generation 1")
     found = ask(
-        laptop.port, "one.example", X_Forwarded_For="7.7.7.7, 127.0.0.9", X_Forwarded_Proto="https"
+        standalone.port, "one.example", X_Forwarded_For="7.7.7.7, 127.0.0.9", X_Forwarded_Proto="https"
     ).json()
     headers = {k.lower(): v for k, v in found["headers"].items()}
     assert headers["x-forwarded-for"] == "7.7.7.7" and headers["x-forwarded-proto"] == "https"
 
 
-def test_connections_to_an_upstream_are_kept(laptop: Laptop, backends: Backends) -> None:
+def test_connections_to_an_upstream_are_kept(standalone: Standalone, backends: Backends) -> None:
     before = backends["one"].connections
     for _ in range(30):
-        assert ask(laptop.port, "one.example").status == 200
+        assert ask(standalone.port, "one.example").status == 200
     assert backends["one"].connections - before <= 8, "one for each worker, not one for each request"
 
 
-def test_a_body_beyond_the_limit_is_413_and_below_it_arrives(laptop: Laptop, backends: Backends) -> None:
-    laptop.write("one.yaml", manifest("one", backends["one"].port, body_size="1k"))
-    wait_until(lambda: ask(laptop.port, "one.example", method="POST", body=b"x" * 1025).status == 413)
-    assert ask(laptop.port, "one.example", method="POST", body=b"x" * 1024).json()["method"] == "POST"
+def test_a_body_beyond_the_limit_is_413_and_below_it_arrives(
+    standalone: Standalone, backends: Backends
+) -> None:
+    standalone.write("one.yaml", manifest("one", backends["one"].port, body_size="1k"))
+    wait_until(lambda: ask(standalone.port, "one.example", method="POST", body=b"x" * 1025).status == 413)
+    assert ask(standalone.port, "one.example", method="POST", body=b"x" * 1024).json()["method"] == "POST"
 
 
 def test_an_upstream_that_takes_too_long_is_504_and_one_that_is_away_502(
-    laptop: Laptop, backends: Backends
+    standalone: Standalone, backends: Backends
 ) -> None:
     backends["slow"] = Backend("slow", delay=2.0)
-    laptop.write("slow.yaml", manifest("slow", backends["slow"].port, read_timeout="50ms"))
-    answers(laptop.port, "slow.example", 504)
-    laptop.write("away.yaml", manifest("away", free_port()))
-    answers(laptop.port, "away.example", 502)
+    standalone.write("slow.yaml", manifest("slow", backends["slow"].port, read_timeout="50ms"))
+    answers(standalone.port, "slow.example", 504)
+    standalone.write("away.yaml", manifest("away", free_port()))
+    answers(standalone.port, "away.example", 502)
 
 
 @pytest.mark.parametrize("to", ["/p0", "/404", "/elsewhere", "@x"])
-def test_no_upstream_sends_nginx_elsewhere(laptop: Laptop, to: str) -> None:
+def test_no_upstream_sends_nginx_elsewhere(standalone: Standalone, to: str) -> None:
     """X-Accel-Redirect would have it ask the same upstream again, ten times, and then answer 500."""
     asked = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(PATIENCE)
-        laptop.write("x.yaml", manifest("x", server.getsockname()[1]))
-        laptop.proxy.says("reloaded: generation 2")
+        standalone.write("x.yaml", manifest("x", server.getsockname()[1]))
+        standalone.proxy.says("reloaded: generation 2")
 
         def serve() -> None:
             with contextlib.suppress(OSError):  # closed at the end
@@ -242,21 +248,21 @@ def test_no_upstream_sends_nginx_elsewhere(laptop: Laptop, to: str) -> None:
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        found = ask(laptop.port, "x.example")
+        found = ask(standalone.port, "x.example")
         server.shutdown(socket.SHUT_RDWR)
     thread.join(PATIENCE)
     assert (found.status, found.body, len(asked)) == (200, "mine", 1)
 
 
-def test_nothing_is_compressed(laptop: Laptop) -> None:
-    found = ask(laptop.port, "one.example", Accept_Encoding="gzip", X_Long="x" * 2000)
+def test_nothing_is_compressed(standalone: Standalone) -> None:
+    found = ask(standalone.port, "one.example", Accept_Encoding="gzip", X_Long="x" * 2000)
     assert "content-encoding" not in {k.lower() for k in found.headers}
 
 
-def test_the_access_log_is_json_with_the_services_name(laptop: Laptop) -> None:
+def test_the_access_log_is_json_with_the_services_name(standalone: Standalone) -> None:
     def line(status: int) -> dict[str, Any]:
         def lines() -> list[dict[str, Any]]:
-            said = laptop.proxy.out.read_text()
+            said = standalone.proxy.out.read_text()
             rows = map(json.loads, said[: said.rfind("\n") + 1].splitlines())
             return [row for row in rows if row["status"] == status]
 
@@ -264,22 +270,22 @@ def test_the_access_log_is_json_with_the_services_name(laptop: Laptop) -> None:
         (found,) = lines()
         return found
 
-    ask(laptop.port, "one.example", '/x?quote="&back=\\', User_Agent='a "b" \\ c')
+    ask(standalone.port, "one.example", '/x?quote="&back=\\', User_Agent='a "b" \\ c')
     served = line(200)
     assert (served["route"], served["host"]) == ("default/one:80", "one.example")
     assert served["uri"] == '/x?quote="&back=\\' and served["agent"] == 'a "b" \\ c'
-    ask(laptop.port, "nobody.example")
+    ask(standalone.port, "nobody.example")
     assert line(404)["route"] == ""
-    ask(laptop.port, "one.example", "/%00")
+    ask(standalone.port, "one.example", "/%00")
     assert line(400)["route"] == "", "refused before it had one"
 
 
-def test_a_websocket_goes_through_and_h2c_does_not(laptop: Laptop) -> None:
+def test_a_websocket_goes_through_and_h2c_does_not(standalone: Standalone) -> None:
     with socket.create_server(("127.0.0.1", 0)) as echo:
-        laptop.write("ws.yaml", manifest("ws", echo.getsockname()[1]))
-        answers(laptop.port, "one.example", 200)
-        laptop.proxy.says("+ ws.example/")
-        with socket.create_connection(("127.0.0.1", laptop.port), PATIENCE) as client:
+        standalone.write("ws.yaml", manifest("ws", echo.getsockname()[1]))
+        answers(standalone.port, "one.example", 200)
+        standalone.proxy.says("+ ws.example/")
+        with socket.create_connection(("127.0.0.1", standalone.port), PATIENCE) as client:
             upgrade = (
                 "GET /s HTTP/1.1\r\nHost: ws.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
             )
@@ -292,39 +298,39 @@ def test_a_websocket_goes_through_and_h2c_does_not(laptop: Laptop) -> None:
                     b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
                 )
                 assert b"101" in client.recv(4096)
-                laptop.write("more.yaml", manifest("more", None))
-                answers(laptop.port, "more.example", 503)  # a reload later
+                standalone.write("more.yaml", manifest("more", None))
+                answers(standalone.port, "more.example", 503)  # a reload later
                 client.sendall(b"ping")
                 assert server.recv(10) == b"ping"
                 server.sendall(b"pong")
                 assert client.recv(10) == b"pong"
-    headers = ask(laptop.port, "one.example", Connection="Upgrade, HTTP2-Settings", Upgrade="h2c").json()[
-        "headers"
-    ]
+    headers = ask(
+        standalone.port, "one.example", Connection="Upgrade, HTTP2-Settings", Upgrade="h2c"
+    ).json()["headers"]
     assert "upgrade" not in {k.lower() for k in headers}
 
 
-def test_a_burst_of_changes_is_few_reloads(laptop: Laptop, backends: Backends) -> None:
+def test_a_burst_of_changes_is_few_reloads(standalone: Standalone, backends: Backends) -> None:
     for number in range(50):
-        laptop.write(f"s{number}.yaml", manifest(f"s{number}", backends["two"].port))
-    answers(laptop.port, "s49.example", 200, "two")
-    assert laptop.proxy.said().count("reloaded: generation") <= 10
+        standalone.write(f"s{number}.yaml", manifest(f"s{number}", backends["two"].port))
+    answers(standalone.port, "s49.example", 200, "two")
+    assert standalone.proxy.said().count("reloaded: generation") <= 10
 
 
-def test_a_save_that_changes_nothing_is_no_reload(laptop: Laptop, backends: Backends) -> None:
-    text = (laptop.folder / "one.yaml").read_text()
+def test_a_save_that_changes_nothing_is_no_reload(standalone: Standalone, backends: Backends) -> None:
+    text = (standalone.folder / "one.yaml").read_text()
     for _ in range(5):
-        laptop.write("one.yaml", text + "# a comment\n")
-    laptop.write("two.yaml", manifest("two", backends["two"].port))
-    answers(laptop.port, "two.example", 200, "two")
-    laptop.proxy.says("reloaded: ")  # a moment after the first answer
-    assert laptop.proxy.said().count("reloaded: ") == 1
+        standalone.write("one.yaml", text + "# a comment\n")
+    standalone.write("two.yaml", manifest("two", backends["two"].port))
+    answers(standalone.port, "two.example", 200, "two")
+    standalone.proxy.says("reloaded: ")  # a moment after the first answer
+    assert standalone.proxy.said().count("reloaded: ") == 1
 
 
-def test_status_shows_what_is_served_and_what_is_not(laptop: Laptop) -> None:
-    laptop.write("bad.yaml", manifest("bad", 1, path="/a;b"))
-    laptop.proxy.says("! default/bad:")
-    env = {**os.environ, "XDG_RUNTIME_DIR": str(laptop.proxy.runtime)}
+def test_status_shows_what_is_served_and_what_is_not(standalone: Standalone) -> None:
+    standalone.write("bad.yaml", manifest("bad", 1, path="/a;b"))
+    standalone.proxy.says("! default/bad:")
+    env = {**os.environ, "XDG_RUNTIME_DIR": str(standalone.proxy.runtime)}
     command = [sys.executable, "-m", "wherry", "proxy", "status"]
     shown = subprocess.run(command, capture_output=True, text=True, env=env, check=True).stdout
     assert re.search(r"^one\.example +/ +127\.0\.0\.1:\d+ +default/one:80$", shown, re.MULTILINE)
@@ -335,30 +341,30 @@ def test_status_shows_what_is_served_and_what_is_not(laptop: Laptop) -> None:
     assert told["generation"] >= 1 and [r["name"] for r in told["rejected"]] == ["default/bad"]
 
 
-def test_ctrl_c_ends_nginx_and_leaves_nothing(laptop: Laptop) -> None:
-    assert laptop.proxy.nginx()
-    assert laptop.proxy.end(signal.SIGINT) == 0
-    assert laptop.proxy.nginx() == []
-    assert os.listdir(laptop.proxy.runtime / "wherry") == []
+def test_ctrl_c_ends_nginx_and_leaves_nothing(standalone: Standalone) -> None:
+    assert standalone.proxy.nginx()
+    assert standalone.proxy.end(signal.SIGINT) == 0
+    assert standalone.proxy.nginx() == []
+    assert os.listdir(standalone.proxy.runtime / "wherry") == []
 
 
-def test_after_kill_9_the_next_run_starts_and_tidies_up(start: Start, laptop: Laptop) -> None:
-    laptop.proxy.end(signal.SIGKILL)
-    wait_until(lambda: laptop.proxy.nginx() == [], "nginx goes with it")
-    run = str(laptop.proxy.runtime)
-    listen = ("--listen", f"127.0.0.1:{laptop.port}")
-    again = start("run", "--from-dir", str(laptop.folder), *listen, env={"XDG_RUNTIME_DIR": run})
+def test_after_kill_9_the_next_run_starts_and_tidies_up(start: Start, standalone: Standalone) -> None:
+    standalone.proxy.end(signal.SIGKILL)
+    wait_until(lambda: standalone.proxy.nginx() == [], "nginx goes with it")
+    run = str(standalone.proxy.runtime)
+    listen = ("--listen", f"127.0.0.1:{standalone.port}")
+    again = start("run", "--from-dir", str(standalone.folder), *listen, env={"XDG_RUNTIME_DIR": run})
     again.says("started: generation 1")
-    assert ask(laptop.port, "one.example").json()["name"] == "one"
+    assert ask(standalone.port, "one.example").json()["name"] == "one"
     assert os.listdir(f"{run}/wherry") == [f"proxy-{again.process.pid}"]
 
 
-def test_nginx_that_ends_by_itself_is_said(laptop: Laptop) -> None:
-    master = min(laptop.proxy.nginx())
+def test_nginx_that_ends_by_itself_is_said(standalone: Standalone) -> None:
+    master = min(standalone.proxy.nginx())
     os.kill(master, signal.SIGKILL)
-    assert laptop.proxy.process.wait(PATIENCE) == 1
-    assert "nginx ended by itself" in laptop.proxy.said()
-    wait_until(lambda: laptop.proxy.nginx() == [])
+    assert standalone.proxy.process.wait(PATIENCE) == 1
+    assert "nginx ended by itself" in standalone.proxy.said()
+    wait_until(lambda: standalone.proxy.nginx() == [])
 
 
 @pytest.mark.parametrize(
@@ -391,27 +397,27 @@ def test_a_port_in_use_is_named(start: Start, tmp_path: Path) -> None:
     assert listen in proxy.said() and "hint:" in proxy.said() and "Traceback" not in proxy.said()
 
 
-def test_a_reload_that_wants_a_port_in_use_keeps_what_is_served(laptop: Laptop) -> None:
-    shutil.copy(laptop.folder / "one.yaml", laptop.folder / "copy.yaml")  # the same Service twice
-    laptop.proxy.says("there is another Service of that name")
-    assert ask(laptop.port, "one.example").json()["name"] == "one"
+def test_a_reload_that_wants_a_port_in_use_keeps_what_is_served(standalone: Standalone) -> None:
+    shutil.copy(standalone.folder / "one.yaml", standalone.folder / "copy.yaml")  # the same Service twice
+    standalone.proxy.says("there is another Service of that name")
+    assert ask(standalone.port, "one.example").json()["name"] == "one"
 
 
-def test_nothing_in_a_manifest_reaches_the_terminal_but_text(laptop: Laptop) -> None:
+def test_nothing_in_a_manifest_reaches_the_terminal_but_text(standalone: Standalone) -> None:
     """Not the names of Services, of files, of annotations; neither in the log nor in status."""
     evil = "\\u001b[2J\\u009b1m\\u202egnp"
-    laptop.write("evil.yaml", f'{{"kind": "Service", "metadata": {{"name": "x{evil}"}}}}')
-    laptop.write("kind.yaml", f'{{"kind": "y{evil}"}}')
+    standalone.write("evil.yaml", f'{{"kind": "Service", "metadata": {{"name": "x{evil}"}}}}')
+    standalone.write("kind.yaml", f'{{"kind": "y{evil}"}}')
     meta = f'{{"name": "z", "annotations": {{"wherry.dev/{evil}": 5}}}}'
-    laptop.write("number.yaml", f'{{"kind": "Service", "metadata": {meta}}}')
-    laptop.write("esc\x1b[2J.yaml", "kind: Service\n  half: saved\n")
+    standalone.write("number.yaml", f'{{"kind": "Service", "metadata": {meta}}}')
+    standalone.write("esc\x1b[2J.yaml", "kind: Service\n  half: saved\n")
     for told in ("bad-name", "unknown-kind", "quote it", "esc\\u001b[2J.yaml:2"):
-        laptop.proxy.says(told)
+        standalone.proxy.says(told)
     command = [sys.executable, "-m", "wherry", "proxy", "status"]
-    env = {**os.environ, "XDG_RUNTIME_DIR": str(laptop.proxy.runtime)}
+    env = {**os.environ, "XDG_RUNTIME_DIR": str(standalone.proxy.runtime)}
     shown = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
     assert "NOT SERVED" in shown
-    for text in (laptop.proxy.said(), shown):
+    for text in (standalone.proxy.said(), shown):
         assert all(c.isprintable() or c == "\n" for c in text), ascii(text)
 
 
@@ -424,7 +430,7 @@ def test_nohup_and_usr1_do_not_end_it(start: Start, tmp_path: Path, backends: Ba
     (tmp_path / "services/one.yaml").write_text(manifest("one", backends["one"].port))
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a child inherits it, as from nohup(1)
     try:
-        made = Laptop(start, tmp_path / "services", "--access-log", str(log))
+        made = Standalone(start, tmp_path / "services", "--access-log", str(log))
     finally:
         signal.signal(signal.SIGHUP, before)
     made.proxy.says("started: generation 1")

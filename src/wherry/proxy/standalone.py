@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from wherry.errors import ProxyError
 from wherry.handlers import handle
 from wherry.proxy import status
-from wherry.proxy.follow import Follow
+from wherry.proxy.controller import Controller
 from wherry.proxy.heartbeat import Heartbeat
-from wherry.proxy.news import News
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import report
 from wherry.proxy.reload.files import explained
 from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
+from wherry.proxy.route_diff import RouteDiff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from wherry.proxy.model import Route
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.nginx.render import RenderOptions
-    from wherry.proxy.reload.own import Own
+    from wherry.proxy.reload.managed import Managed
     from wherry.proxy.reload.transaction import Reloader
     from wherry.proxy.routes import Table
     from wherry.proxy.sources.source import Source
@@ -76,33 +76,35 @@ def _runs(base: str) -> Iterator[tuple[str, bool]]:
             yield os.path.join(base, name), os.path.exists(f"/proc/{pid}")
 
 
-class Laptop:
+class Standalone:
     """One run.  `say` gets lines for people."""
 
     def __init__(
         self,
-        own: Own,
+        managed: Managed,
         reloader: Reloader,
         rendering: RenderOptions,
         monitor: Monitor,
         say: Callable[[str], object],
     ) -> None:
-        self._own = own
+        self._managed = managed
         self._reloader = reloader
         self._rendering = rendering
         self._monitor = monitor
         self._say = say
-        self._news = News()
+        self._diff = RouteDiff()
         self._ended = False
 
     def run(self, sources: Mapping[str, Source], options: Options, state: str) -> int:
         """Until one of ENDS comes; returns the exit code.  Call it from the main thread."""
         self._state = state
         stop = threading.Event()
-        self._follow = follow = Follow(sources, options, self._publish, self._monitor, self._reloader.rest)
+        self._controller = controller = Controller(
+            sources, options, self._publish, self._monitor, self._reloader.rest
+        )
 
         def end(number: int, _frame: object) -> None:
-            process = self._own.process
+            process = self._managed.process
             if number == signal.SIGCHLD:
                 if process is None or process.alive():
                     return
@@ -110,27 +112,27 @@ class Laptop:
             elif stop.is_set() and process is not None:
                 process.send(signal.SIGTERM)  # asked twice: nobody wants to wait for open requests
             stop.set()
-            follow.wake()
+            controller.wake()
 
         handle((*ENDS, signal.SIGCHLD), end)
         signal.signal(signal.SIGUSR1, self._open_logs)
         heartbeat = Heartbeat(state, self._monitor)
         heartbeat.start()
         try:
-            follow.run(stop)
+            controller.run(stop)
         finally:
             heartbeat.stop()  # the folder is about to be removed
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            if self._own.process is not None:
-                self._own.process.quit(GRACE)
+            if self._managed.process is not None:
+                self._managed.process.quit(GRACE)
         if self._ended:
             raise ProxyError("nginx ended by itself", hint="its own message stands above")
         return 0
 
     def _open_logs(self, _number: int, _frame: object) -> None:
         """As nginx does at this signal."""
-        if self._own.process is not None and self._own.process.alive():
-            self._own.process.send(signal.SIGUSR1)
+        if self._managed.process is not None and self._managed.process.alive():
+            self._managed.process.send(signal.SIGUSR1)
 
     def _publish(self, table: Table) -> None:
         """Raises ProxyError, and then is called again; while nothing is served that is the end."""
@@ -138,7 +140,7 @@ class Laptop:
             self._apply(table)
         except ProxyError as error:
             if not self._reloader.running:
-                self._follow.gave_up(error)
+                self._controller.gave_up(error)
             hint = f" ({error.hint})" if error.hint else ""
             self._say(f"{report.stamp(datetime.datetime.now())}, not applied: {error.message}{hint}")
             with contextlib.suppress(ProxyError):
@@ -159,6 +161,6 @@ class Laptop:
         if outcome.kind != "unchanged":
             now = datetime.datetime.now()
             self._say(f"{report.stamp(now)}, {report.words(outcome, f'{len(table.routes)} routes')}")
-        for line in self._news.tell(table, outcome.set_aside):
+        for line in self._diff.lines(table, outcome.quarantined):
             self._say(line)
         status.write(self._state, table, outcome)

@@ -40,7 +40,7 @@ class Observer(Protocol):
     def failed(self, error: ProxyError) -> None: ...
 
 
-class Follow:
+class Controller:
     """Runs sources in threads of their own, and publishes a table for every change of any of them.
 
     Nothing is published before each source has delivered once: half a table would take routes away.
@@ -66,14 +66,14 @@ class Follow:
         self._snapshots: dict[str, Snapshot] = {}
         self._fatal: WherryError | None = None
         # A signal handler may put into it at any moment (a Condition would lose or deadlock on that).
-        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def run(self, stop: threading.Event) -> None:
         """Blocks until `stop` is set and wake() is called.  Raises WherryError when a source gave up."""
         for name, source in self._sources.items():
-            inlet = _Inlet(self, name)
+            sink = _SourceSink(self, name)
             work = threading.Thread(
-                target=inlet.run, args=(source, stop), name=f"source {name}", daemon=True
+                target=sink.run, args=(source, stop), name=f"source {name}", daemon=True
             )
             work.start()
         while self._wait(stop):
@@ -81,7 +81,7 @@ class Follow:
 
     def wake(self) -> None:
         """Look at `stop` now.  A signal handler may call it."""
-        self._news.put(None)
+        self._wakes.put(None)
 
     def changed(self, name: str, snapshot: Snapshot) -> None:
         with self._lock:
@@ -114,7 +114,7 @@ class Follow:
                         self._debounce.acted(now)
                         return True
             with contextlib.suppress(queue.Empty):
-                self._news.get(timeout=None if due is None else due - now)
+                self._wakes.get(timeout=None if due is None else due - now)
         return False
 
     def _round(self) -> None:
@@ -139,27 +139,27 @@ class Follow:
         self.wake()
 
 
-class _Inlet:
+class _SourceSink:
     """source.Sink for one source."""
 
-    def __init__(self, follow: Follow, name: str) -> None:
-        self._follow = follow
+    def __init__(self, controller: Controller, name: str) -> None:
+        self._controller = controller
         self._name = name
 
     def run(self, source: Source, stop: threading.Event) -> None:
         try:
             source.run(self, stop)
         except WherryError as error:
-            self._follow.gave_up(error)
+            self._controller.gave_up(error)
         except Exception as error:  # a thread that dies in silence is a watch that is dead behind a 200
-            self._follow.gave_up(ProxyError(f"the source {self._name} failed: {error!r}"))
+            self._controller.gave_up(ProxyError(f"the source {self._name} failed: {error!r}"))
             raise
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        self._follow.changed(self._name, snapshot)
+        self._controller.changed(self._name, snapshot)
 
     def heartbeat(self) -> None:
-        self._follow.heard(self._name)
+        self._controller.heard(self._name)
 
     def restarted(self, reason: str) -> None:
-        self._follow.restarted(self._name, reason)
+        self._controller.restarted(self._name, reason)

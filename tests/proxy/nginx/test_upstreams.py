@@ -12,7 +12,7 @@ import pytest
 from proxy.nginx.conftest import Open, Pods
 from support.pods import route
 from support.proxy import ask
-from wherry.proxy.nginx.pools import NOWHERE, pools
+from wherry.proxy.nginx.upstreams import NOWHERE, upstreams
 
 ADDRESSES = ("10.0.0.1:443", "10.0.0.2:443")
 Certificate = Callable[[], ssl.SSLContext]
@@ -71,7 +71,7 @@ def test_connections_are_renewed_so_that_new_pods_get_their_share(serve: Open, p
 def test_each_host_of_a_tls_service_has_a_block_of_its_own_and_the_first_come_first() -> None:
     plain = route("10.0.0.9:80", "plain.example")
     tls = [route("10.0.0.1:443", f"h{n}.example", protocol="https") for n in range(4)]
-    made = pools([plain, *tls], limit=3, keepalive=16)
+    made = upstreams([plain, *tls], limit=3, keepalive=16)
     assert [place.first.count("_") > 0 for place in made.places] == [True, True, True, False, False]
     assert {place.again for place in made.places[1:]} == {"10.0.0.1:443"}
 
@@ -80,7 +80,7 @@ def test_no_more_blocks_than_asked_for_are_made_and_tries_again_have_theirs() ->
     many = [
         route(ADDRESSES[:1] + (f"10.0.1.{n}:80",), f"h{n}.example", spare="10.9.0.1:80") for n in range(9)
     ]
-    made = pools(many, limit=6, keepalive=16)
+    made = upstreams(many, limit=6, keepalive=16)
     assert len(made.blocks) == 6
     assert [place.first == "10.9.0.1:80" for place in made.places] == [False] * 3 + [True] * 6
     for place in made.places[:3]:
@@ -90,11 +90,11 @@ def test_no_more_blocks_than_asked_for_are_made_and_tries_again_have_theirs() ->
 
 
 def test_a_route_without_addresses_goes_nowhere() -> None:
-    assert pools([route(())], limit=1, keepalive=16).places == (NOWHERE,)
+    assert upstreams([route(())], limit=1, keepalive=16).places == (NOWHERE,)
 
 
 def test_a_wildcard_with_tls_keeps_nothing() -> None:
-    made = pools([route(ADDRESSES, "*.a.example", protocol="https")], limit=9, keepalive=16)
+    made = upstreams([route(ADDRESSES, "*.a.example", protocol="https")], limit=9, keepalive=16)
     (place,) = made.places
     assert place.fresh and place.first == place.again
     assert all("keepalive" not in block.text for block in made.blocks)

@@ -37,7 +37,7 @@ LET_GO = 5.0
 """Seconds that an nginx which was told to end may take to stop listening."""
 
 
-class Own:
+class Managed:
     """The directory `options.state` and the nginx in it (see target.Target).
 
     Only one process may use the directory at a time.
@@ -91,22 +91,22 @@ class Own:
         self._point_to(self._candidate)
 
     def signal(self) -> None:
-        wanted = self._text("live")
+        text = self._text("live")
         if self.process is None or not self.process.alive():
-            free_to_listen(wanted)
+            free_to_listen(text)
             self._start()
-        elif free_to_listen(wanted, held=self._text(self._previous)):
+        elif free_to_listen(text, held=self._text(self._previous)):
             self._draining.begin(self.process.workers())
             self.process.send(signal.SIGHUP)
         else:
-            self._make_way(wanted)
+            self._make_way(text)
 
     def _start(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(socket_path(self._state))  # left by one that was killed: it could not be bound
         self.process = Process(self._nginx.command(self._conf("live"), self._state))
 
-    def _make_way(self, wanted: str) -> None:
+    def _make_way(self, text: str) -> None:
         """A reload opens what is new before it closes what is old: start another nginx in place of it.
 
         It stops listening at once and finishes its requests; for a moment nobody listens.
@@ -120,7 +120,7 @@ class Own:
         try:
             while True:
                 try:
-                    free_to_listen(wanted)
+                    free_to_listen(text)
                     break
                 except ProxyError:
                     if time.monotonic() > end:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 GENERATION_CONF = "wherry-generation.conf"
 
 
-class Foreign:
+class External:
     """Implements target.Target by a pid file and a configuration folder."""
 
     def __init__(self, nginx: Nginx, folder: str, pid_file: str, conf: str | None = None) -> None:
