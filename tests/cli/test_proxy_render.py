@@ -31,7 +31,7 @@ def test_render_prints_the_configuration(wherry: Wherry, tmp_path: Path) -> None
 def test_the_older_name_of_a_flag_is_taken_and_shown_nowhere(wherry: Wherry, tmp_path: Path) -> None:
     words = ("proxy", "render", "--from-dir", str(folder_of(tmp_path, "one")), "--listen", "127.0.0.1:8080")
     none = wherry(*words, "--upstreams", "0")
-    assert "upstream " in wherry(*words) and "upstream " not in none
+    assert wherry(*words).startswith("upstream ") and not none.startswith("upstream ")
     assert wherry(*words, "--pools", "0") == wherry(*words, "--pools=0") == none
     help_ = wherry("proxy", "render", "--help")
     assert "--upstreams N" in help_ and "pools" not in help_

@@ -17,7 +17,7 @@ from wherry.proxy import status
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import files, report
 from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
-from wherry.proxy.reload.watch import Watch
+from wherry.proxy.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import ProxyError
 from wherry.proxy.model import Rejected
-from wherry.proxy.reload.watch import Watch
 from wherry.proxy.resources.snapshot import Snapshot, joined
 from wherry.proxy.resources.table import FOLLOWED
 from wherry.proxy.sources.manifests import LARGEST, Manifests, parse
+from wherry.proxy.watch import Watch
 
 if TYPE_CHECKING:
     import threading
