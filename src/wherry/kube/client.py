@@ -10,7 +10,8 @@ import json
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+import urllib.parse
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.errors import ProxyError
 from wherry.kube import faults
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16
 LARGEST_PAGE = 512 << 20
 LARGEST_COMPLAINT = 1 << 16
+
+
+class Body(NamedTuple):
+    """What a request sends: bytes, and their media type."""
+
+    data: bytes
+    type: str
 
 
 class Client:
@@ -60,53 +68,76 @@ class Client:
 
     def get(self, path: str, query: Mapping[str, str], info: RequestInfo) -> Any:
         """The JSON of one answer."""
-        with self._answer(path, query, info, self._policy.page, "gzip") as answer:  # a tenth of the bytes
-            body = _body(answer, LARGEST_PAGE, time.monotonic() + self._policy.page)
-        try:
-            return json.loads(body)
-        except ValueError:
-            raise Failed(Fault(faults.GARBLED, f"{info.server} sent no JSON")) from None
+        with self._answer(
+            "GET", _url(path, query), info, encoding="gzip"
+        ) as answer:  # a tenth of the bytes
+            return self._json(answer, info)
+
+    def send(self, method: str, path: str, query: Mapping[str, str], body: Body, info: RequestInfo) -> Any:
+        """Send one object; the JSON of the answer.  Not every Failed tells whether it was done."""
+        with self._answer(method, _url(path, query), info, body=body) as answer:
+            return self._json(answer, info)
 
     @contextlib.contextmanager
     def watch(self, path: str, query: Mapping[str, str], info: RequestInfo) -> Iterator[Stream]:
         """An open watch, once the server has accepted it."""
         # Not compressed: events would wait in somebody's buffer.
-        with self._answer(path, query, info, self._policy.inactivity, "identity") as answer:
+        silence = self._policy.inactivity
+        with self._answer("GET", _url(path, query), info, patience=silence) as answer:
             yield Stream(answer, info, self._policy.inactivity)
 
     @contextlib.contextmanager
     def _answer(
-        self, path: str, query: Mapping[str, str], info: RequestInfo, patience: float, encoding: str
+        self,
+        method: str,
+        url: str,
+        info: RequestInfo,
+        *,
+        patience: float = 0.0,
+        encoding: str = "identity",
+        body: Body | None = None,
     ) -> Iterator[Any]:
-        """The answer to a GET, its body unread, status 200; whatever the block raises is explained too."""
+        """The answer, its body unread, of success; whatever the block raises is explained too.
+
+        `patience`: seconds without a byte, 0: those for a page.
+        """
         import urllib3
 
         with _explained(info):
             answer = self._pool.request(
-                "GET",
-                self.server + path,
-                fields=query,
-                headers=self._headers(encoding),
-                timeout=urllib3.Timeout(connect=self._policy.connect, read=patience),
+                method,
+                self.server + url,
+                body=body.data if body is not None else None,
+                headers=self._headers(encoding, body),
+                timeout=urllib3.Timeout(connect=self._policy.connect, read=patience or self._policy.page),
                 retries=False,
                 preload_content=False,
             )
             try:
-                if answer.status != 200:
-                    body = _body(answer, LARGEST_COMPLAINT, time.monotonic() + self._policy.connect)
-                    raise Failed(faults.of_response(answer.status, answer.headers, body, info))
+                if answer.status // 100 != 2:
+                    complaint = _body(answer, LARGEST_COMPLAINT, time.monotonic() + self._policy.connect)
+                    raise Failed(faults.of_response(answer.status, answer.headers, complaint, info))
                 yield answer
             finally:
                 # What was read to its end went back to the pool by itself; a cut one must not.
                 answer.close()
 
-    def _headers(self, encoding: str) -> Any:
+    def _json(self, answer: Any, info: RequestInfo) -> Any:
+        body = _body(answer, LARGEST_PAGE, time.monotonic() + self._policy.page)
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise Failed(Fault(faults.GARBLED, f"{info.server} sent no JSON")) from None
+
+    def _headers(self, encoding: str, body: Body | None) -> Any:
         """Raises Failed for a token that cannot be had."""
         import urllib3
 
         headers = urllib3.HTTPHeaderDict(
             {"Accept": "application/json", "User-Agent": "wherry", "Accept-Encoding": encoding}
         )
+        if body is not None:
+            headers.add("Content-Type", body.type)
         expires = self._access.credentials.expires
         if expires and time.time() > expires:
             self.renew()
@@ -173,6 +204,10 @@ class Stream:
 
     def _failed(self, kind: str, words: str) -> Failed:
         return Failed(Fault(kind, f"{self._info.server} {words}"))
+
+
+def _url(path: str, query: Mapping[str, str]) -> str:
+    return f"{path}?{urllib.parse.urlencode(query)}" if query else path
 
 
 def _body(answer: Any, largest: int, deadline: float) -> bytes:

@@ -13,13 +13,19 @@ EXPIRED, FUTURE = "410", "future"
 TIMEOUT, SILENT, DROPPED, GARBLED = "timeout", "silent", "dropped", "garbled"
 UNREACHABLE, TLS, CREDENTIALS = "unreachable", "tls", "credentials"
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, BUSY, BROKEN, REFUSED = "401", "403", "404", "429", "5xx", "refused"
+CONFLICT, EXISTS = "409", "exists"
+"""Of writes: the object, or a field of it, is not what the writer took it for; or it is there already."""
 
 RELIST = frozenset({EXPIRED, FUTURE})
 """The resourceVersion is of no use any more: begin again with a list."""
 RENEW = frozenset({UNAUTHORIZED, TLS, CREDENTIALS})
 """Certificates and tokens rotate: read them again before the next try."""
-LASTING = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TLS, CREDENTIALS, UNREACHABLE, REFUSED})
+LASTING = frozenset(
+    {UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TLS, CREDENTIALS, UNREACHABLE, REFUSED, CONFLICT, EXISTS}
+)
 """Trying again at once would not help."""
+RIGHTS = {"list": ("list", "watch"), "watch": ("list", "watch"), "apply": ("create", "patch")}
+"""Verbs of RBAC for one of ours: who lists watches, too, and what is applied may be new."""
 LONGEST_RETRY_AFTER = 120.0
 MOST_WORDS = 300
 
@@ -46,7 +52,10 @@ class Failed(Exception):
 
 
 class RequestInfo(NamedTuple):
-    """What a request wants, in the words of RBAC.  `namespace` "" means all; `server` says whom."""
+    """What a request wants, in the words of RBAC; "apply" is a server-side apply.
+
+    `namespace` "" means all, or none; `name` "" the collection; `server` says whom, `credentials` as whom.
+    """
 
     verb: str
     group: str
@@ -54,13 +63,23 @@ class RequestInfo(NamedTuple):
     namespace: str
     server: str
     credentials: str
+    name: str = ""
+    subresource: str = ""
+
+    @property
+    def rights(self) -> str:
+        """The resource as a rule of RBAC names it."""
+        return f"{self.resource}/{self.subresource}" if self.subresource else self.resource
 
     def __str__(self) -> str:
+        if self.name:
+            place = f" in namespace {self.namespace}" if self.namespace else ""
+            return f'{self.rights} "{self.name}"{place}'
         return f"{self.resource} in {f'namespace {self.namespace}' if self.namespace else 'all namespaces'}"
 
 
 def of_response(status: int, headers: Mapping[str, str], body: bytes, info: RequestInfo) -> Fault:
-    """The Fault that an answer other than 200 is."""
+    """The Fault that an answer is whose status is not of success."""
     answer = status_object(body)
     return _fault(status, _seconds(headers.get("Retry-After"), answer), answer, info)
 
@@ -101,6 +120,10 @@ def _fault(status: int, retry_after: float, answer: Mapping[str, Any], info: Req
         )
     if status == 403:
         return _forbidden(words, info)
+    if status == 409:
+        return _conflict(words, answer, info)
+    if status == 404 and reason == "NotFound" and _details(answer).get("name"):
+        return _missing(words, _details(answer), info)
     if status == 404:
         return Fault(
             NOT_FOUND,
@@ -118,7 +141,8 @@ def _forbidden(words: str, info: RequestInfo) -> Fault:
     user = re.search(r'User "([^"]+)"', words)
     who = user[1] if user else info.credentials
     kind, place = ("Role", f" in namespace {info.namespace}") if info.namespace else ("ClusterRole", "")
-    rule = f'apiGroups: ["{info.group}"], resources: ["{info.resource}"], verbs: ["list", "watch"]'
+    verbs = json.dumps(RIGHTS.get(info.verb, (info.verb,)))
+    rule = f'apiGroups: ["{info.group}"], resources: ["{info.rights}"], verbs: {verbs}'
     return Fault(
         FORBIDDEN,
         f"{who} may not {info.verb} {info} (403)",
@@ -126,17 +150,44 @@ def _forbidden(words: str, info: RequestInfo) -> Fault:
     )
 
 
+def _conflict(words: str, answer: Mapping[str, Any], info: RequestInfo) -> Fault:
+    """metav1.Status of 409: AlreadyExists, or Conflict (optimistic locking, field managers)."""
+    if answer.get("reason") == "AlreadyExists":
+        return Fault(EXISTS, f"{info}: {words}")
+    managers = any(c.get("reason") == "FieldManagerConflict" for c in _causes(answer))
+    hint = (
+        "somebody else owns these fields: leave them out, or force it"
+        if managers
+        else "it has changed meanwhile: read it again, and write what is then right"
+    )
+    return Fault(CONFLICT, f"{info}: {words}", hint)
+
+
+def _missing(words: str, details: Mapping[str, Any], info: RequestInfo) -> Fault:
+    """The server knows the resource, and has no such object, or not the namespace to put one into."""
+    elsewhere = details.get("kind") == "namespaces" and info.resource != "namespaces"
+    hint = f"kubectl create namespace {printable(details['name'])}" if elsewhere else None
+    return Fault(NOT_FOUND, f"{info.server}: {words} (404)", hint)
+
+
+def _details(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    details = answer.get("details")
+    return details if isinstance(details, dict) else {}
+
+
+def _causes(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    causes = _details(answer).get("causes")
+    return [c for c in causes if isinstance(c, dict)] if isinstance(causes, list) else []
+
+
 def _too_large(answer: Mapping[str, Any]) -> bool:
     """The server is behind the resourceVersion that we know (it was restored, or is another)."""
-    details = answer.get("details")
-    causes = details.get("causes") if isinstance(details, dict) else None
-    known = any(isinstance(c, dict) and c.get("reason") == "ResourceVersionTooLarge" for c in causes or ())
+    known = any(c.get("reason") == "ResourceVersionTooLarge" for c in _causes(answer))
     return known or "Too large resource version" in str(answer.get("message"))
 
 
 def _seconds(header: str | None, answer: Mapping[str, Any]) -> float:
     """Retry-After in seconds (RFC 9110 10.2.3; a date is not used by API servers), or the Status' own."""
-    details = answer.get("details")
-    value = header or (details.get("retryAfterSeconds") if isinstance(details, dict) else None)
+    value = header or _details(answer).get("retryAfterSeconds")
     text = str(value or "").strip()
     return min(float(text), LONGEST_RETRY_AFTER) if re.fullmatch("[0-9]{1,9}", text) else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from wherry.kube.fields import BadObject
@@ -41,12 +42,23 @@ class Resource(NamedTuple, Generic[T]):
     urgent: Callable[[object, object], bool] = _never
     namespaced: bool = True
 
-    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """`namespace` "" means all, `name` "" the collection."""
+    def path(self, namespace: str) -> str:
+        """The collection; `namespace` "" means all."""
         top = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        place = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
-        one = f"/{name}" if name else ""
-        return f"{top}{place}/{self.name}{one}{f'/{subresource}' if subresource else ''}"
+        place = f"/namespaces/{_segment(namespace)}" if namespace and self.namespaced else ""
+        return f"{top}{place}/{self.name}"
+
+    def one(self, namespace: str, name: str, subresource: str = "") -> str:
+        """The path of one object.  Raises BadObject where `name` is none: it would lead elsewhere."""
+        below = f"/{_segment(subresource)}" if subresource else ""
+        return f"{self.path(namespace)}/{_segment(name)}{below}"
+
+
+def _segment(text: str) -> str:
+    """apimachinery's IsValidPathSegmentName; "" would be the collection, ".." what is above it."""
+    if text in ("", ".", "..") or "/" in text or "%" in text:
+        raise BadObject(f"{text!r} is not the name of an object")
+    return urllib.parse.quote(text, safe=":")
 
 
 class Page(NamedTuple, Generic[T]):
