@@ -130,8 +130,12 @@ def _applied(
         causes = [{"reason": "FieldManagerConflict", "field": ".".join(p)} for p in taken]
         words = f'Apply failed with {len(taken)} conflict: conflict with "{owners[taken[0]]}"'
         raise Refusal(409, "Conflict", words, causes=causes)
-    now = _merged(before, body)
-    for path in [p for p, owner in owners.items() if owner == manager and p not in fields]:
+    now = _merged(copy.deepcopy(before), body)
+    # A manager's fields are counted for each subresource on its own.
+    mine = [
+        p for p, owner in owners.items() if owner == manager and (p[0] == "status") == bool(on.subresource)
+    ]
+    for path in [p for p in mine if p not in fields]:
         _remove(now, path)
         del owners[path]
     return _kept(api, on, before, now, manager, fields)

@@ -88,18 +88,27 @@ def a_field_of_another_manager_is_a_conflict_unless_forced(play: Play) -> None:
 
 def the_status_is_changed_alone(play: Play) -> None:
     play.writer.create(play.namespace, service("six"))
-    status = {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}
-    changes = {
-        "status": status,
-        "metadata": {"annotations": {"a": "sneaked"}},
-        "spec": {"type": "NodePort"},
-    }
+    seen = [_condition("True")]
+    changes = {"status": {"conditions": seen}, "spec": {"type": "NodePort"}}
     now = play.writer.merge(play.namespace, "six", changes, subresource="status")
-    assert now["status"]["loadBalancer"] == status["loadBalancer"]
-    assert now["spec"].get("type") != "NodePort"
-    ignored = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.9"}]}}}
+    assert now["status"]["conditions"] == seen and now["spec"].get("type") != "NodePort"
+    ignored = {"status": {"conditions": [_condition("False")]}}
     now = play.writer.merge(play.namespace, "six", ignored)
-    assert now["status"]["loadBalancer"] == status["loadBalancer"], "not by a write of the object"
+    assert now["status"]["conditions"] == seen, "not by a write of the object"
+    mine = {"metadata": {"name": "six"}, "status": {"conditions": [_condition("Unknown")]}}
+    now = play.writer.apply(play.namespace, mine, subresource="status", force=True)
+    assert [c["status"] for c in now["status"]["conditions"]] == ["Unknown"] and now["spec"]["ports"]
+
+
+def _condition(status: str) -> dict[str, str]:
+    when = "2026-01-01T00:00:00Z"
+    return {
+        "type": "x.dev/Seen",
+        "status": status,
+        "reason": "R",
+        "message": "",
+        "lastTransitionTime": when,
+    }
 
 
 def what_is_deleted_is_gone_and_only_that_very_object(play: Play) -> None:
