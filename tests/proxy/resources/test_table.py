@@ -13,6 +13,7 @@ import yaml
 from fakes.apiserver import ApiServer
 from support.proxy import wait_until
 from support.services import service
+from wherry.errors import ProxyError
 from wherry.kube import fields
 from wherry.kube.access import Finder
 from wherry.kube.client import Client
@@ -149,10 +150,17 @@ def test_an_object_that_is_not_what_its_kind_says_is_told_and_costs_the_others_n
 
 
 def test_what_is_in_no_namespace_is_listed_once_however_many_are_followed(api: ApiServer) -> None:
-    cluster(api, "a", "b", followed=(*FOLLOWED, Followed(ZONES, "", labels=""))).list()
+    with_zones = cluster(api, "a", "b", followed=(*FOLLOWED, Followed(ZONES, "", labels="")))
+    with_zones.list()
     paths = [path for path, _ in api.requests]
     assert paths.count("/apis/test.wherry.dev/v1/zones") == 1
     assert sum(path.endswith("/services") for path in paths) == 2
+    api.forbidden.add(("list", "zones"))
+    with pytest.raises(ProxyError) as caught:
+        with_zones.list()
+    assert "zones in all namespaces" in caught.value.message and "a ClusterRole with" in str(
+        caught.value.hint
+    )
 
 
 def test_files_of_a_folder_may_hold_a_kind_of_the_table(tmp_path: Path) -> None:
@@ -167,6 +175,17 @@ def test_files_of_a_folder_may_hold_a_kind_of_the_table(tmp_path: Path) -> None:
     assert unknown.message.endswith("Alias is not followed; Services and EndpointSlices are")
     assert kinds(WITH_ALIASES) == "Services, EndpointSlices and Aliases"
     assert kinds(WITH_ALIASES[:1]) == "Services"
+
+
+def test_kinds_of_one_name_are_told_apart_by_their_group(tmp_path: Path) -> None:
+    other = ALIASES._replace(group="other.dev")
+    followed = (*WITH_ALIASES, Followed(other, ""))
+    text = yaml.safe_dump_all(
+        [alias("a", "a.example", "web"), {**alias("b", "b.example", "web"), "apiVersion": "other.dev/v1"}]
+    )
+    (tmp_path / "all.yaml").write_text(text)
+    snapshot = Directory(str(tmp_path), followed).list()
+    assert [a.name for a in snapshot.of(ALIASES)] == ["a"] and [a.name for a in snapshot.of(other)] == ["b"]
 
 
 def test_the_oldest_wins_whatever_its_kind_and_the_loser_is_told() -> None:

@@ -92,14 +92,18 @@ class Cluster:
 
     def _watchers(self) -> Sequence[AnyWatcher]:
         return [
-            Watcher(self._client, row.resource, Scope(namespace, self._labels(row)), self._policy)
+            Watcher(self._client, row.resource, scope, self._policy)
             for index, namespace in enumerate(self._namespaces)
             for row in self._followed
-            if row.resource.namespaced or index == 0
+            for scope in self._scope(row, namespace, first=index == 0)
         ]
 
-    def _labels(self, row: Followed) -> str:
-        return self._selector if row.labels is None else row.labels
+    def _scope(self, row: Followed, namespace: str, *, first: bool) -> Sequence[Scope]:
+        """What is in no namespace is followed once, however many there are."""
+        labels = self._selector if row.labels is None else row.labels
+        if row.resource.namespaced:
+            return (Scope(namespace, labels),)
+        return (Scope("", labels),) if first else ()
 
     def _renew(self) -> None:
         with contextlib.suppress(Failed):  # the request that follows says what is wrong

@@ -12,7 +12,7 @@ from wherry.proxy.resources.snapshot import Snapshot
 from wherry.proxy.resources.table import FOLLOWED, kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from yaml import Event
 
@@ -41,7 +41,6 @@ class Manifests(NamedTuple):
 
 def parse(name: str, data: bytes, followed: Sequence[Followed] = FOLLOWED) -> Manifests:
     """Read the documents of one file; never raises.  Each kind that is not followed is reported once."""
-    resources: dict[str, Resource[Any]] = {row.resource.kind: row.resource for row in followed}
     objects: dict[Resource[Any], list[Any]] = {}
     rejected: list[Rejected] = []
     others: set[str] = set()
@@ -49,11 +48,10 @@ def parse(name: str, data: bytes, followed: Sequence[Followed] = FOLLOWED) -> Ma
         return _broken(f"{name} is larger than {LARGEST >> 20} MiB", name)
     try:
         for line, document in _json(data) if name.endswith(".json") else _documents(data):
-            for object_ in _objects(document, resources):
+            for object_ in _objects(document, followed):
                 try:
-                    kind = _kind(object_, resources)
-                    if kind in resources:
-                        resource = resources[kind]
+                    resource, kind = _resource(object_, followed), _kind(object_)
+                    if resource is not None:
                         objects.setdefault(resource, []).append(resource.project(object_))
                     elif kind not in others:
                         others.add(kind)
@@ -66,13 +64,21 @@ def parse(name: str, data: bytes, followed: Sequence[Followed] = FOLLOWED) -> Ma
     return Manifests(Snapshot(objects, tuple(rejected)))
 
 
-def _kind(object_: Mapping[str, Any], resources: Mapping[str, Resource[Any]]) -> str:
-    """The object's kind; with its group in front where that is not ours (a Service of Knative)."""
-    kind, version = (object_.get(key) for key in ("kind", "apiVersion"))
-    group = "" if version is None else str(version).rpartition("/")[0]
-    if isinstance(kind, str) and kind in resources and (version is None or group == resources[kind].group):
-        return kind
-    return " ".join(names.shown(str(word))[1:-1] for word in (version, kind) if word not in (None, ""))
+def _resource(object_: Mapping[str, Any], followed: Sequence[Followed]) -> Resource[Any] | None:
+    """What the object is one of; without an apiVersion its kind says it."""
+    kind, group = object_.get("kind"), None
+    if object_.get("apiVersion") is not None:
+        group = str(object_["apiVersion"]).rpartition("/")[0]
+    for row in followed:
+        if row.resource.kind == kind and group in (None, row.resource.group):
+            return row.resource
+    return None
+
+
+def _kind(object_: Mapping[str, Any]) -> str:
+    """The object's kind for a message, with its API in front (a Service may be one of Knative)."""
+    words = (object_.get("apiVersion"), object_.get("kind"))
+    return " ".join(names.shown(str(word))[1:-1] for word in words if word not in (None, ""))
 
 
 def _not_followed(kind: str, followed: Sequence[Followed]) -> str:
@@ -161,13 +167,14 @@ def _json(data: bytes) -> Iterator[tuple[int, Any]]:
         raise _NotYaml(1, f"it is not JSON that can be read ({type(error).__name__})") from None
 
 
-def _objects(document: object, resources: Container[str]) -> Iterator[dict[str, Any]]:
+def _objects(document: object, followed: Sequence[Followed]) -> Iterator[dict[str, Any]]:
     """The objects of a document: itself, or the items of a List."""
     if not isinstance(document, dict):
         return
     items = document.get("items")
     kind = str(document.get("kind")).removesuffix("List")
-    is_list = kind != document.get("kind") and (not kind or kind in resources)
+    known = ["", *(row.resource.kind for row in followed)]
+    is_list = kind in known and kind != document.get("kind")
     if is_list and isinstance(items, list):
         for item in items:
             if isinstance(item, dict):
