@@ -88,6 +88,13 @@ def test_a_403_names_the_rule_that_is_missing_and_with_it_it_works(
     wait_until(works, "the right is known to the server")
 
 
+def test_a_403_that_is_no_missing_right_is_not_told_as_one(api: ApiServer, place: str) -> None:
+    """A namespace that ends; without controllers it does so for ever."""
+    writer(api.kubeconfig(), "mine", NAMESPACES).delete("", place)
+    fault = failure(lambda: writer(api.kubeconfig(), "mine").create(place, service("late")))
+    assert fault.kind == faults.REFUSED and "being terminated" in fault.message and not fault.hint, fault
+
+
 def test_what_the_server_does_not_take_is_refused_with_its_words(api: ApiServer, place: str) -> None:
     fault = failure(lambda: writer(api.kubeconfig(), "mine").create(place, service("not_a_name")))
     assert fault.kind == faults.REFUSED and "(422)" in fault.message and "not_a_name" in fault.message

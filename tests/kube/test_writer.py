@@ -123,6 +123,14 @@ def test_who_may_not_is_told_the_rule_that_is_missing(
     assert rule in str(fault.hint) and "bind it to a Role in namespace default" in str(fault.hint)
 
 
+def test_a_403_that_is_no_missing_right_is_told_in_the_servers_words(
+    api: ApiServer, writer: Writer
+) -> None:
+    api.fail("write", "status", status=403)
+    fault = failure(lambda: writer.create("default", service("one")))
+    assert (fault.kind, fault.hint) == (faults.REFUSED, None) and "a fault of the test" in fault.message
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../../../api/v1/namespaces/x", "a%2fb"])
 def test_a_name_that_leads_elsewhere_is_never_sent(api: ApiServer, writer: Writer, name: str) -> None:
     api.create(service("stays"))

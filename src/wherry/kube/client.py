@@ -68,9 +68,8 @@ class Client:
 
     def get(self, path: str, query: Mapping[str, str], info: RequestInfo) -> Any:
         """The JSON of one answer."""
-        with self._answer(
-            "GET", _url(path, query), info, encoding="gzip"
-        ) as answer:  # a tenth of the bytes
+        # Compressed: a tenth of the bytes.
+        with self._answer("GET", _url(path, query), info, encoding="gzip") as answer:
             return self._json(answer, info)
 
     def send(self, method: str, path: str, query: Mapping[str, str], body: Body, info: RequestInfo) -> Any:

@@ -24,6 +24,7 @@ LASTING = frozenset(
     {UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TLS, CREDENTIALS, UNREACHABLE, REFUSED, CONFLICT, EXISTS}
 )
 """Trying again at once would not help."""
+READS = ("get", "list", "watch")
 RIGHTS = {"list": ("list", "watch"), "watch": ("list", "watch"), "apply": ("create", "patch")}
 """Verbs of RBAC for one of ours: who lists watches, too, and what is applied may be new."""
 LONGEST_RETRY_AFTER = 120.0
@@ -139,6 +140,9 @@ def _fault(status: int, retry_after: float, answer: Mapping[str, Any], info: Req
 
 def _forbidden(words: str, info: RequestInfo) -> Fault:
     user = re.search(r'User "([^"]+)"', words)
+    if user is None and info.verb not in READS:
+        # No right is missing: admission has a reason (a quota, a namespace that ends, a webhook).
+        return Fault(REFUSED, f"{info.server} refuses to {info.verb} {info} (403): {words}")
     who = user[1] if user else info.credentials
     kind, place = ("Role", f" in namespace {info.namespace}") if info.namespace else ("ClusterRole", "")
     verbs = json.dumps(RIGHTS.get(info.verb, (info.verb,)))
