@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.proxy.manifests import service
+from wherry.proxy.graph.options import Options
 from wherry.proxy.nginx.render import RenderOptions, render
-from wherry.proxy.project import service as projected
-from wherry.proxy.routes import Options, build
+from wherry.proxy.resources.service import SERVICES
+from wherry.proxy.resources.snapshot import Snapshot
+from wherry.proxy.routes import Router
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,8 +61,8 @@ server {{
 
 def routes(turns: Iterable[int]) -> tuple[Route, ...]:
     """Those of Service 0, 1, 2, ..., each at the port of its turn."""
-    made = [projected(service(number, turn)) for number, turn in enumerate(turns)]
-    return build(made, (), Options()).routes
+    made = [SERVICES.project(service(number, turn)) for number, turn in enumerate(turns)]
+    return Router(Options()).build(Snapshot({SERVICES: made})).routes
 
 
 def ours(wanted: Sequence[Route], listen: str) -> str:

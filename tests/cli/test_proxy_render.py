@@ -28,6 +28,17 @@ def test_render_prints_the_configuration(wherry: Wherry, tmp_path: Path) -> None
     assert "listen 127.0.0.1:8080 default_server;" in printed and "one.default.cluster.local" in printed
 
 
+def test_the_older_name_of_a_flag_is_taken_and_shown_nowhere(wherry: Wherry, tmp_path: Path) -> None:
+    words = ("proxy", "render", "--from-dir", str(folder_of(tmp_path, "one")), "--listen", "127.0.0.1:8080")
+    none = wherry(*words, "--upstreams", "0")
+    assert wherry(*words).startswith("upstream ") and not none.startswith("upstream ")
+    assert wherry(*words, "--pools", "0") == wherry(*words, "--pools=0") == none
+    help_ = wherry("proxy", "render", "--help")
+    assert "--upstreams N" in help_ and "pools" not in help_
+    assert "--upstreams" in wherry("completion", "bash") and "--pools" not in wherry("completion", "bash")
+    assert "did you mean --upstreams" in wherry.fails("proxy", "render", "--upstream", "1")
+
+
 def test_render_writes_it_once_and_says_what_is_not_served(wherry: Wherry, tmp_path: Path) -> None:
     folder = folder_of(tmp_path, "one")
     (folder / "bad.json").write_text("{")

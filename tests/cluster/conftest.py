@@ -11,7 +11,7 @@ import pytest
 from cluster.apiserver import ApiServer
 from cluster.follower import Follower, Wire, following
 from cluster.programs import kubernetes
-from wherry.proxy.kube.access import Finder
+from wherry.kube.access import Finder
 
 Follow = Callable[..., AbstractContextManager[Follower]]
 # A server that is killed in the midst of a handshake leaves a socket that the garbage collector closes.

@@ -9,17 +9,19 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from cluster.programs import LIMIT, wait
-from wherry.proxy.kube.access import Finder
-from wherry.proxy.kube.client import Client
-from wherry.proxy.kube.reflector import Policy
-from wherry.proxy.model import EndpointSlice, Service, Snapshot
+from wherry.kube.access import Finder
+from wherry.kube.client import Client
+from wherry.kube.reflector import Policy
+from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES, EndpointSlice
+from wherry.proxy.resources.service import SERVICES, Service
+from wherry.proxy.resources.snapshot import Snapshot
 from wherry.proxy.sources.cluster import Cluster
 
 QUICK = Policy(first_pause=0.02, longest_pause=0.2, connect=5.0)
 
 
 class Follower:
-    """Implements model.Sink: remembers everything that a source says."""
+    """Implements source.Sink: remembers everything that a source says."""
 
     def __init__(self) -> None:
         self.snapshots: list[Snapshot] = []
@@ -39,12 +41,12 @@ class Follower:
     @property
     def services(self) -> dict[str, Service]:
         last = self.snapshots[-1] if self.snapshots else Snapshot()
-        return {f"{s.namespace}/{s.name}": s for s in last.services}
+        return {f"{s.namespace}/{s.name}": s for s in last.of(SERVICES)}
 
     @property
     def slices(self) -> dict[str, EndpointSlice]:
         last = self.snapshots[-1] if self.snapshots else Snapshot()
-        return {f"{s.namespace}/{s.name}": s for s in last.slices}
+        return {f"{s.namespace}/{s.name}": s for s in last.of(ENDPOINT_SLICES)}
 
     def sees(self, *names: str) -> None:
         """Waits until these are all the Services there are."""

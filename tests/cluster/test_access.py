@@ -16,7 +16,7 @@ from cluster.follower import QUICK, following
 from cluster.objects import FOLLOW, account, account_subject, binding, role, secret, service, user
 from support.certificates import Authority, openssl
 from support.wherry import Wherry
-from wherry.proxy.kube.access import Finder
+from wherry.kube.access import Finder
 
 CREDENTIALS = "client.authentication.k8s.io/v1"
 

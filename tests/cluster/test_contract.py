@@ -10,7 +10,7 @@ import pytest
 
 from cluster.apiserver import ApiServer
 from cluster.objects import Object
-from proxy.kube.contract import SCENARIOS, Follow, Follower
+from kube.contract import SCENARIOS, Follow, Follower
 
 
 class Played:

@@ -8,6 +8,7 @@ from cluster.apiserver import ApiServer, Request
 from cluster.conftest import Follow
 from cluster.follower import QUICK, Wire
 from cluster.objects import endpoint, endpoint_slice, service
+from wherry.proxy.resources.service import SERVICES
 
 
 def lists(api: ApiServer, namespace: str) -> list[Request]:
@@ -36,7 +37,7 @@ def test_a_list_of_several_pages_is_whole(api: ApiServer, follow: Follow, namesp
     pages = lists(api, namespace)
     assert [page.query["limit"] for page in pages] == ["3"] * 4
     assert ["continue" in page.query for page in pages] == [False, True, True, True]
-    assert len(follower.snapshots[0].services) == 10
+    assert len(follower.snapshots[0].of(SERVICES)) == 10
 
 
 def test_nothing_in_a_namespace_is_a_snapshot_too(follow: Follow, namespace: str) -> None:

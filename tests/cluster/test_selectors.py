@@ -13,10 +13,11 @@ import pytest
 from cluster.apiserver import ApiServer
 from cluster.objects import service
 from support.wherry import Wherry
-from wherry.proxy.kube.access import Finder
-from wherry.proxy.kube.client import Client
-from wherry.proxy.kube.reflector import Policy
-from wherry.proxy.kube.selector import BadSelector, parse
+from wherry.kube.access import Finder
+from wherry.kube.client import Client
+from wherry.kube.reflector import Policy
+from wherry.kube.selector import BadSelector, parse
+from wherry.proxy.resources.service import SERVICES
 from wherry.proxy.sources.cluster import Cluster
 
 NAMESPACE = "selectors"
@@ -135,7 +136,7 @@ def by_wherry(api: ApiServer, selector: str) -> set[str] | None:
     except BadSelector:
         return None
     client = Client(Finder(str(api.kubeconfig())), Policy())
-    return {s.name for s in Cluster(client, [NAMESPACE], selector).list().services}
+    return {s.name for s in Cluster(client, [NAMESPACE], selector).list().of(SERVICES)}
 
 
 @pytest.mark.parametrize("selector", WRITTEN)

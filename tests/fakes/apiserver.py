@@ -1,6 +1,6 @@
 """A small Kubernetes API server in memory: honest lists and watches, and faults that are rare elsewhere.
 
-Beside the real one of tests/cluster: scenarios that both can play stand in proxy/kube/contract.py.
+Beside the real one of tests/cluster: scenarios that both can play stand in kube/contract.py.
 
     server.create(object); server.replace(object); server.delete(kind, namespace, name); server.compact()
     server.fail("watch", "cut", after=3)      the next watch is cut in the middle of its fourth event
@@ -23,7 +23,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from wherry.proxy.kube.selector import parse
+from fakes.writes import Owners, Sent, answer, one_of
+from wherry.kube.selector import parse
 
 Object = dict[str, Any]
 RESOURCES = {
@@ -70,13 +71,16 @@ class ApiServer:
         self.token = "a-token-of-the-test"
         self.forbidden: set[tuple[str, str]] = set()  # (verb, resource)
         self.requests: list[tuple[str, dict[str, str]]] = []
+        self.resources = {prefix: dict(names) for prefix, names in RESOURCES.items()}
         self.lock = threading.Condition()
         self._tls = tls
         self._version = 100
         self._compacted = 100
         self._objects: dict[tuple[str, str, str], Object] = {}
         self._history: list[Change] = []
-        self._faults: dict[str, deque[Fault]] = {"list": deque(), "watch": deque()}
+        self._faults: dict[str, deque[Fault]] = {"list": deque(), "watch": deque(), "write": deque()}
+        self.owners: dict[tuple[str, str, str], Owners] = {}
+        self.sent: list[Sent] = []
         self._lists: dict[tuple[int, str, str, str], list[Object]] = {}
         self._bookmarks = 0
         self._server: _Server | None = None
@@ -116,7 +120,7 @@ class ApiServer:
             self.lock.notify_all()
 
     def fail(self, what: str, kind: str, **more: Any) -> None:
-        """The next list or watch goes wrong in this way."""
+        """The next list, watch or write goes wrong in this way."""
         self._faults[what].append(Fault(kind, **more))
 
     def hang_up(self) -> None:
@@ -166,6 +170,9 @@ class ApiServer:
             ]
 
     # -- what the handler asks ---------------------------------------------------------------------
+
+    def get(self, kind: str, namespace: str, name: str) -> Object | None:
+        return self._objects.get((kind, namespace, name))
 
     def _put(self, object_: Object) -> None:
         new = copy.deepcopy(object_)
@@ -273,7 +280,10 @@ class _Handler(BaseHTTPRequestHandler):
             known = path.rpartition("/")[2] in api.namespaces
             self._json({"kind": "Namespace"}) if known else self._status(404, "NotFound", "not found")
             return
-        found = _resource(path)
+        if one_of(path, api.resources):
+            self._write("GET")
+            return
+        found = _resource(path, api.resources)
         verb = "watch" if query.get("watch") == "true" else "list"
         if found is None:
             self._status(404, "NotFound", "the server could not find the requested resource")
@@ -286,6 +296,35 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             kind, _, namespace = found
             (self._watch if verb == "watch" else self._list)(kind, namespace, query, api.fault(verb))
+
+    def do_POST(self) -> None:
+        self._write("POST")
+
+    def do_PATCH(self) -> None:
+        self._write("PATCH")
+
+    def do_DELETE(self) -> None:
+        self._write("DELETE")
+
+    def _write(self, method: str) -> None:
+        """One object, written or read."""
+        api = self.server.api
+        path, _, text = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        sent = Sent(
+            method, path, dict(urllib.parse.parse_qsl(text)), self.headers.get("Content-Type", ""), body
+        )
+        if method != "GET":
+            api.sent.append(sent)
+        fault = api.fault("write")
+        if fault and fault.kind == "status":
+            return self._status(fault.status, "Fault", "a fault of the test", fault.headers)
+        if self.headers.get("Authorization") != f"Bearer {api.token}":
+            return self._status(401, "Unauthorized", "Unauthorized")
+        code, object_ = answer(api, sent)
+        if fault and fault.kind == "cut":
+            return self._cut()
+        return self._json(object_, code)
 
     # -- answers -----------------------------------------------------------------------------------
 
@@ -442,9 +481,9 @@ class _Handler(BaseHTTPRequestHandler):
         yield EXPIRED
 
 
-def _resource(path: str) -> tuple[str, str, str] | None:
+def _resource(path: str, resources: dict[str, dict[str, str]]) -> tuple[str, str, str] | None:
     """(kind, resource, namespace) of a path."""
-    for prefix, names in RESOURCES.items():
+    for prefix, names in resources.items():
         parts = path.removeprefix(prefix + "/").split("/")
         if path.startswith(prefix + "/") and parts[-1] in names:
             namespace = parts[1] if len(parts) == 3 and parts[0] == "namespaces" else ""

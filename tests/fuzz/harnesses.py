@@ -239,12 +239,13 @@ def manifests(data: bytes) -> None:
 
 def routes(data: bytes) -> None:
     """Manifests to nginx's configuration."""
+    from wherry.proxy.graph.options import Options
     from wherry.proxy.nginx.render import RenderOptions, render
-    from wherry.proxy.routes import Options, Router
+    from wherry.proxy.routes import Router
     from wherry.proxy.sources.manifests import parse
 
     found = parse("a.yaml", data)
-    table = Router(Options("cluster.local")).build(found.services, found.slices, found.rejected)
+    table = Router(Options("cluster.local")).build(found.snapshot)
     render(table.routes, RenderOptions(listen=("127.0.0.1:8080",)))
 
 
@@ -310,7 +311,7 @@ def response(data: bytes) -> None:
 
 def lines(data: bytes) -> None:
     """The stream of a watch."""
-    from wherry.proxy.kube.lines import Lines
+    from wherry.kube.lines import Lines
 
     stream = Lines(1 << 16)
     for start in range(0, len(data), 7):

@@ -10,8 +10,9 @@ from proxy.conftest import Start
 from support.ports import free_port
 from support.proxy import Load, ask, wait_until
 from support.wherry import Wherry
+from wherry.proxy.graph.options import Options
 from wherry.proxy.model import Route
-from wherry.proxy.routes import Options, Table, build
+from wherry.proxy.routes import Router, Table
 from wherry.proxy.sources.containers import project
 
 
@@ -32,9 +33,7 @@ def container(name: str = "web", env: dict[str, str] | None = None, **more: Any)
 
 
 def table(*containers: dict[str, Any]) -> Table:
-    snapshot = project(containers)
-    made = build(snapshot.services, snapshot.slices, Options(domain="localhost", local=True))
-    return Table(made.routes, (*snapshot.rejected, *made.rejected))
+    return Router(Options(domain="localhost", local=True)).build(project(containers))
 
 
 def only(*containers: dict[str, Any]) -> Route:

@@ -13,7 +13,7 @@ import pytest
 
 from support.conf import complaint, intended, parsed
 from support.services import service, table
-from wherry.proxy.annotations import READERS
+from wherry.proxy.graph.annotations import READERS
 from wherry.proxy.nginx.main import Binary, MainOptions, main
 from wherry.proxy.nginx.render import RenderOptions, render, tree
 

@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.services import endpoint, service, slice_of
+from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES
+from wherry.proxy.resources.service import SERVICES
 from wherry.proxy.sources.manifests import DEEPEST, LARGEST, Manifests, parse
 
 
 def names(found: Manifests) -> list[str]:
-    return [s.name for s in found.services]
+    return [s.name for s in found.snapshot.of(SERVICES)]
 
 
 def said(found: Manifests) -> list[str]:
-    return [r.message for r in found.rejected]
+    return [r.message for r in found.snapshot.rejected]
 
 
 def yaml_of(*objects: dict[str, Any]) -> bytes:
@@ -33,7 +35,9 @@ def test_several_documents_lists_and_other_kinds() -> None:
     }
     typed = {"kind": "ServiceList", "items": [{k: v for k, v in service("d").items() if k != "kind"}]}
     found = parse("x.yaml", yaml_of(service("a"), {"kind": "Deployment"}, service("b"), many, typed))
-    assert names(found) == ["a", "b", "c", "d"] and [s.service for s in found.slices] == ["c"]
+    assert names(found) == ["a", "b", "c", "d"] and [
+        s.service for s in found.snapshot.of(ENDPOINT_SLICES)
+    ] == ["c"]
     assert not found.broken
     others = "is not followed; Services and EndpointSlices are"
     assert said(found) == [f"x.yaml:3: Deployment {others}", f"x.yaml:7: Secret {others}"]
@@ -62,7 +66,7 @@ def test_several_documents_lists_and_other_kinds() -> None:
 def test_a_kind_that_is_not_followed_is_said_once(head: str, message: str) -> None:
     document = f"{head}\nspec: {{}}\n"
     found = parse("x.yaml", f"{document}---\n{document}".encode())
-    assert not found.broken and not found.services and said(found) == [f"x.yaml:1: {message}"]
+    assert not found.broken and not found.snapshot.of(SERVICES) and said(found) == [f"x.yaml:1: {message}"]
 
 
 @pytest.mark.parametrize("version", ["v1", None])
@@ -102,7 +106,7 @@ def test_what_is_no_yaml_is_told_with_its_line(text: str, message: str) -> None:
     found = parse("x.yaml", text.encode())
     if message:
         assert found.broken and said(found)[0].startswith(message), found
-    assert not found.services
+    assert not found.snapshot.of(SERVICES)
 
 
 def test_json_is_read_as_json() -> None:
@@ -156,4 +160,4 @@ def test_as_deep_as_is_allowed_is_read() -> None:
 def test_any_bytes_are_manifests_or_a_message_of_one_line(data: bytes) -> None:
     for name in ("x.yaml", "x.json"):
         found = parse(name, data)
-        assert all("\n" not in r.message and r.message.startswith(name) for r in found.rejected)
+        assert all("\n" not in r.message and r.message.startswith(name) for r in found.snapshot.rejected)

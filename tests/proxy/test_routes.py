@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.services import endpoint, port, service, slice_of, table
-from wherry.proxy import names, project
+from support.services import endpoint, port, service, slice_of, snapshot, table
+from wherry.kube.fields import BadObject
+from wherry.proxy import names
+from wherry.proxy.graph.options import Options
 from wherry.proxy.model import Route
-from wherry.proxy.routes import Options, Router, Table
+from wherry.proxy.resources.service import SERVICES
+from wherry.proxy.routes import Router, Table
 
 
 def only(made: Table) -> Route:
@@ -272,7 +275,7 @@ def test_a_type_change_changes_the_route_and_nothing_is_remembered_wrongly() -> 
         (service(type="LoadBalancer", clusterIP="10.0.0.9"), ("10.0.0.9:80",)),
     ]
     for object_, addresses in (*kinds, *reversed(kinds)):
-        assert only(router.build([project.service(object_)])).addresses == addresses
+        assert only(router.build(snapshot(object_))).addresses == addresses
 
 
 @pytest.mark.parametrize(
@@ -290,7 +293,7 @@ def test_a_type_change_changes_the_route_and_nothing_is_remembered_wrongly() -> 
         ({"websocket": "yes"}, "bad-annotation"),
     ],
 )
-def test_half_a_wish_is_not_served(annotations: dict[str, str], reason: str) -> None:
+def test_half_a_route_is_not_served(annotations: dict[str, str], reason: str) -> None:
     made = table(service(annotations=annotations), service("other"))
     assert reasons(made) == [reason]
     assert [r.name for r in made.routes] == ["default/other:80"]
@@ -364,12 +367,11 @@ def test_a_table_built_step_by_step_is_the_table_built_at_once() -> None:
         )
         for i in range(40)
     ]
-    services = [project.service(o) for o in objects]
     router = Router(Options())
-    for end in range(len(services) + 1):
-        router.build(services[:end])
-    assert router.build(services) == table(*objects)
-    assert router.build(reversed(services)) == table(*objects)
+    for end in range(len(objects) + 1):
+        router.build(snapshot(*objects[:end]))
+    assert router.build(snapshot(*objects)) == table(*objects)
+    assert router.build(snapshot(*reversed(objects))) == table(*objects)
 
 
 @pytest.mark.parametrize(
@@ -387,6 +389,6 @@ def test_a_table_built_step_by_step_is_the_table_built_at_once() -> None:
     ],
 )
 def test_what_is_no_service_is_named_by_its_field(object_: dict[str, Any], field: str) -> None:
-    with pytest.raises(project.BadObject) as caught:
-        project.service(object_)
+    with pytest.raises(BadObject) as caught:
+        SERVICES.project(object_)
     assert field in str(caught.value)

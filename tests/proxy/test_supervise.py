@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.test_laptop import manifest
+from proxy.test_standalone import manifest
 from support.proxy import PATIENCE, wait_until
 from wherry.proxy import status
 from wherry.proxy.metrics import Metrics

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wherry.proxy import project, routes
-from wherry.proxy.routes import Options, Table
+from wherry.proxy.graph.options import Options
+from wherry.proxy.resources.snapshot import Snapshot
+from wherry.proxy.resources.table import FOLLOWED
+from wherry.proxy.routes import Router, Table
 
 
 def service(name: str = "web", namespace: str = "default", **changes: Any) -> dict[str, Any]:
@@ -48,8 +50,12 @@ def slice_of(
     }
 
 
+def snapshot(*objects: dict[str, Any]) -> Snapshot:
+    """What a source would say that has these objects."""
+    rows = [row.resource for row in FOLLOWED]
+    return Snapshot({r: [r.project(o) for o in objects if o["kind"] == r.kind] for r in rows})
+
+
 def table(*objects: dict[str, Any], **options: Any) -> Table:
     """The table that these objects make."""
-    services = [project.service(o) for o in objects if o["kind"] == "Service"]
-    slices = [project.endpoint_slice(o) for o in objects if o["kind"] == "EndpointSlice"]
-    return routes.build(services, slices, Options(**options))
+    return Router(Options(**options)).build(snapshot(*objects))

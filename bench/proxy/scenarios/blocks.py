@@ -19,7 +19,7 @@ from bench.report import median, three_digits
 from bench.scenarios import Row
 from wherry.proxy.nginx.main import MainOptions
 from wherry.proxy.reload.binary import Nginx
-from wherry.proxy.reload.own import Own
+from wherry.proxy.reload.managed import Managed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ class _Shape:
     """One nginx with one shape of configuration; the clock and the proof are the same for all."""
 
     def __init__(self, state: object, size: int, render: Callable[[Sequence[Route], str], str]) -> None:
-        self._own = Own(Nginx.find(), MainOptions(str(state)))
+        self._managed = Managed(Nginx.find(), MainOptions(str(state)))
         self._size = size
         self._render = render
         self._turn = 0
@@ -66,26 +66,26 @@ class _Shape:
                 found["reload"].append(reload)
                 found["memory"].append(self._memory())
         finally:
-            if self._own.process is not None:
-                self._own.process.quit(2.0)
+            if self._managed.process is not None:
+                self._managed.process.quit(2.0)
         return found
 
     def _next(self) -> tuple[float, float]:
         """One route moves; seconds of ``nginx -t``, and from the signal to a new worker's answer."""
         self._turn += 1
         turns = [0] * (self._size - 1) + [self._turn]
-        self._own.stage(self._render(routes(turns), "{}:{}".format(*LISTEN)), self._turn)
+        self._managed.stage(self._render(routes(turns), "{}:{}".format(*LISTEN)), self._turn)
         begun = time.perf_counter()
-        complaint = self._own.complaint()
+        complaint = self._managed.complaint()
         if complaint is not None:
             raise CommandFailed(complaint)
         checked = time.perf_counter()
-        self._own.swap()
-        self._own.signal()
-        if self._own.proof(self._turn, PATIENCE) is None:
+        self._managed.swap()
+        self._managed.signal()
+        if self._managed.proof(self._turn, PATIENCE) is None:
             raise CommandFailed(f"{self._size} routes: no worker answered within {PATIENCE:.0f} s")
         proved = time.perf_counter()
-        self._own.settle()
+        self._managed.settle()
         last = self._size - 1
         new = (200, answer(last, self._turn))
         # An old worker may still take a connection in the moment after the first answer of a new one.
@@ -94,7 +94,7 @@ class _Shape:
 
     def _memory(self) -> float:
         """MiB of master and workers, once the old workers are gone."""
-        process = self._own.process
+        process = self._managed.process
         assert process is not None
         workers = 0
 

@@ -97,13 +97,13 @@ class _Collector:
         yield age
         table = facts.table or self._written()
         if table is not None:
-            routes = len(table.routes) - (0 if facts.table else len(facts.set_aside))
+            routes = len(table.routes) - (0 if facts.table else len(facts.quarantined))
             yield GaugeMetricFamily("wherry_proxy_routes", "Routes that are served", value=routes)
         yield from self._generator()
         rejected = GaugeMetricFamily(
             "wherry_proxy_rejected_routes", "What is not served", labels=["reason"]
         )
-        reasons = Counter(r.reason for r in (*(table.rejected if table else ()), *facts.set_aside))
+        reasons = Counter(r.reason for r in (*(table.rejected if table else ()), *facts.quarantined))
         for reason, count in sorted(reasons.items()):
             rejected.add_metric([reason], count)
         yield rejected

@@ -27,16 +27,15 @@ class Facts(NamedTuple):
 
     last_heard: Mapping[str, float | None]
     table: Table | None
-    build_seconds: float
     watch_restarts: Mapping[tuple[str, str], int]
     reloads: Mapping[str, int]
     last_outcome: Outcome | None
-    set_aside: tuple[Rejected, ...]
+    quarantined: tuple[Rejected, ...]
     last_error: str | None
 
 
 class Monitor:
-    """Counts; safe to use from any thread.  Implements follow.Observer."""
+    """Counts; safe to use from any thread.  Implements controller.Observer."""
 
     def __init__(self, sources: tuple[str, ...] = (), clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
@@ -45,7 +44,6 @@ class Monitor:
         self._restarts: Counter[tuple[str, str]] = Counter()
         self._reloads: Counter[str] = Counter()
         self._table: Table | None = None
-        self._build_seconds = 0.0
         self._outcome: Outcome | None = None
         self._error: str | None = None
         self.folder: str | None = None
@@ -62,7 +60,7 @@ class Monitor:
 
     def built(self, table: Table, seconds: float) -> None:
         with self._lock:
-            self._table, self._build_seconds = table, seconds
+            self._table = table
         self._observe("build", seconds)
 
     def failed(self, error: ProxyError) -> None:
@@ -86,11 +84,10 @@ class Monitor:
             return Facts(
                 dict(self._heard),
                 self._table,
-                self._build_seconds,
                 dict(self._restarts),
                 dict(self._reloads),
                 outcome,
-                outcome.set_aside if outcome else (),
+                outcome.quarantined if outcome else (),
                 self._error,
             )
 

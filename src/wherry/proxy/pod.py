@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from wherry.proxy.resources.table import FOLLOWED, rules
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from wherry.proxy.resources.table import Followed
 
 Manifest = dict[str, Any]
 
@@ -26,10 +30,6 @@ DRAIN = 30
 LEAVE = 5
 """Seconds before nginx is told to end: until then the Service still sends it connections."""
 
-RULES = [
-    {"apiGroups": [""], "resources": ["services"], "verbs": ["list", "watch"]},
-    {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
-]
 _GROUP = "rbac.authorization.k8s.io"
 
 
@@ -49,7 +49,7 @@ class PodOptions(NamedTuple):
     rendering: tuple[str, ...] = ()
 
 
-def manifests(options: PodOptions) -> list[Manifest]:
+def manifests(options: PodOptions, followed: Sequence[Followed] = FOLLOWED) -> list[Manifest]:
     """The objects, in an order in which they can be applied."""
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": options.into}},
@@ -59,7 +59,7 @@ def manifests(options: PodOptions) -> list[Manifest]:
             "metadata": _meta(options),
             "automountServiceAccountToken": False,
         },
-        *_rights(options),
+        *_rights(options, followed),
         _deployment(options),
         {
             "apiVersion": "v1",
@@ -93,23 +93,25 @@ def _meta(options: PodOptions, **other: str) -> Manifest:
     return {"name": NAME, "namespace": options.into, "labels": _instance(options), **other}
 
 
-def _rights(options: PodOptions) -> Iterator[Manifest]:
+def _rights(options: PodOptions, followed: Sequence[Followed]) -> Iterator[Manifest]:
     """To list and watch what is followed: in all namespaces, or in each of those named.
 
-    They lie outside the pod's namespace, so its name is in theirs: two installations do not meet.
+    They lie outside the pod's namespace, so its name is in theirs: two installations do not meet.  What is
+    in no namespace is allowed by a ClusterRole either way.
     """
     whole = {"name": f"wherry-{NAME}-{options.into}", "labels": _instance(options)}
-    if not options.watched:
-        yield _role("ClusterRole", whole)
+    everywhere = rules(followed, namespaced=False if options.watched else None)
+    if everywhere:
+        yield _role("ClusterRole", whole, everywhere)
         yield _binding("ClusterRole", whole, options)
     for namespace in options.watched:
         meta = {**whole, "namespace": namespace}
-        yield _role("Role", meta)
+        yield _role("Role", meta, rules(followed, namespaced=True))
         yield _binding("Role", meta, options)
 
 
-def _role(kind: str, meta: Manifest) -> Manifest:
-    return {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": meta, "rules": RULES}
+def _role(kind: str, meta: Manifest, allowed: list[Manifest]) -> Manifest:
+    return {"apiVersion": f"{_GROUP}/v1", "kind": kind, "metadata": meta, "rules": allowed}
 
 
 def _binding(kind: str, meta: Manifest, options: PodOptions) -> Manifest:

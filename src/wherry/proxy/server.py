@@ -17,7 +17,7 @@ from wherry.proxy import status
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import files, report
 from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
-from wherry.proxy.reload.watch import Watch
+from wherry.proxy.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,8 +124,8 @@ class Server:
         self._pause = min(self._pause * 2, LONGEST_PAUSE) if again else FIRST_PAUSE
         self._failed, self._again = text, time.monotonic() + self._pause
         hint = f" ({error.hint})" if error.hint else ""
-        said = f"{error.message}{hint}; trying again in {self._pause:.0f} s"
-        self._log(f"not applied, what was served before still is: {said}")
+        words = f"{error.message}{hint}; trying again in {self._pause:.0f} s"
+        self._log(f"not applied, what was served before still is: {words}")
         self._write(Outcome("failed", self._reloader.generation, error.message))
 
     def _last_good(self) -> None:
@@ -163,7 +163,7 @@ class Server:
     def _report(self, outcome: Outcome) -> None:
         self._monitor.applied(outcome)
         self._log(report.words(outcome))
-        for rejected in outcome.set_aside:
+        for rejected in outcome.quarantined:
             self._log(f"set aside {rejected.name}: {rejected.message}")
         self._write(outcome)
 

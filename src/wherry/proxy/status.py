@@ -67,7 +67,9 @@ def read_routes(folder: str) -> Written | None:
 
 def write_outcome(folder: str, outcome: Outcome, totals: dict[str, int] | None = None) -> None:
     """Write `folder`/status.json atomically.  Raises ProxyError."""
-    document = {**outcome._asdict(), "written": time.time(), "totals": totals or {}}
+    fields = outcome._asdict()
+    fields["set_aside"] = fields.pop("quarantined")  # the file's name for them is older
+    document = {**fields, "written": time.time(), "totals": totals or {}}
     files.write(f"{folder}/{STATUS}", json.dumps(document, separators=(",", ":")).encode())
 
 

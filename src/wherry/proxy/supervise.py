@@ -38,10 +38,10 @@ def in_child(say: Callable[[str], object]) -> None:
             for number in ENDS:
                 signal.signal(number, signal.SIG_DFL)
             return
-        asked = _pass_on(child)
+        received = _pass_on(child)
         code = _wait(child)
         lived = time.monotonic() - begun
-        if asked or (code >= 0 and lived < SETTLED):
+        if received or (code >= 0 and lived < SETTLED):
             sys.stdout.flush()
             os._exit(code if code >= 0 else 128 - code)
         pause = FIRST_PAUSE if lived > SETTLED else min(pause * 2, LONGEST_PAUSE)
@@ -54,16 +54,16 @@ def in_child(say: Callable[[str], object]) -> None:
 
 def _pass_on(child: int) -> list[int]:
     """Signals go to the child from now on; the list holds those that ask for the end."""
-    asked: list[int] = []
+    received: list[int] = []
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
+        received.append(number)
         os.kill(child, number)
 
     for number in ENDS:
         signal.signal(number, handle)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    return asked
+    return received
 
 
 def _wait(child: int) -> int:

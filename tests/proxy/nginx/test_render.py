@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from support.conf import complaint, intended, parsed
 from support.services import endpoint, port, service, slice_of, table
-from wherry.proxy import project
-from wherry.proxy.model import Service
+from wherry.kube.fields import BadObject
+from wherry.proxy.graph.options import Options
 from wherry.proxy.nginx.render import RenderOptions, render, tree
-from wherry.proxy.routes import Options, Router, Table
+from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES
+from wherry.proxy.resources.service import SERVICES, Service
+from wherry.proxy.resources.snapshot import Snapshot
+from wherry.proxy.routes import Router, Table
 
 OPTIONS = RenderOptions(listen=("127.0.0.1:8080",), resolver=("10.0.0.53",), trusted=("10.0.0.0/8",))
 
@@ -197,10 +200,12 @@ def test_whatever_stands_in_the_objects_the_configuration_is_the_one_intended(
     found: list[Service] = []
     for object_ in some:
         try:
-            found.append(project.service(object_))
-        except project.BadObject:
+            found.append(SERVICES.project(object_))
+        except BadObject:
             continue
-    made = Router(Options(endpoints=endpoints, names=True)).build(found, map(project.endpoint_slice, more))
+    made = Router(Options(endpoints=endpoints, names=True)).build(
+        Snapshot({SERVICES: found, ENDPOINT_SLICES: list(map(ENDPOINT_SLICES.project, more))})
+    )
     text = render(made.routes, OPTIONS)
     assert text.isascii() and all(c.isprintable() or c == "\n" for c in text)
     back = parsed(text)
@@ -218,10 +223,10 @@ def test_nginx_takes_every_configuration_that_is_written(some: list[dict[str, An
     found = []
     for object_ in some:
         try:
-            found.append(project.service(object_))
-        except project.BadObject:
+            found.append(SERVICES.project(object_))
+        except BadObject:
             continue
-    made = Router(Options(names=True)).build(found)
+    made = Router(Options(names=True)).build(Snapshot({SERVICES: found}))
     assert complaint(render(made.routes, OPTIONS)) is None
 
 
@@ -240,14 +245,14 @@ def test_a_port_of_another_protocol_shares_no_upstream() -> None:
     assert sorted(names) == ["http_default.a.x", "https_default.b.x_b.default.cluster.local"]
 
 
-def test_beyond_the_pools_a_route_is_one_line_of_the_map() -> None:
+def test_beyond_the_upstream_blocks_a_route_is_one_line_of_the_map() -> None:
     made = table(*(service(f"s{i}", clusterIP=f"10.0.1.{i}") for i in range(20)))
-    text = render(made.routes, OPTIONS._replace(pools=5))
+    text = render(made.routes, OPTIONS._replace(upstreams=5))
     assert text.count("\nupstream ") + text.startswith("upstream ") == 5
     assert sum("10.0.1." in line for line in text.splitlines()) == 20 + 5
 
 
-def test_the_pools_are_for_tls_first_and_then_for_the_oldest() -> None:
+def test_the_upstream_blocks_are_for_tls_first_and_then_for_the_oldest() -> None:
     made = table(
         *(
             service(f"s{i}", clusterIP=f"10.0.1.{i}", created=f"2026-01-0{i}T00:00:00Z")
@@ -255,7 +260,7 @@ def test_the_pools_are_for_tls_first_and_then_for_the_oldest() -> None:
         ),
         service("late", clusterIP="10.0.2.1", annotations={"protocol": "https"}),
     )
-    text = render(made.routes, OPTIONS._replace(pools=3))
+    text = render(made.routes, OPTIONS._replace(upstreams=3))
     assert re.findall(r"upstream [0-9a-f]{8}_https?_default\.([a-z0-9]+)", text) == ["late", "s1", "s2"]
     assert "10.0.1.3:80 default/s3" in text
 

@@ -18,7 +18,10 @@ FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 class Flag(NamedTuple):
-    """One option.  `kind` is "bool", "string", "int" or "list" (a string that may be repeated)."""
+    """One option.  `kind` is "bool", "string", "int" or "list" (a string that may be repeated).
+
+    `aliases` are the names that it had: they are taken, and shown nowhere.
+    """
 
     name: str
     kind: str
@@ -27,6 +30,7 @@ class Flag(NamedTuple):
     metavar: str = ""
     choices: tuple[str, ...] = ()
     default: str | bool | int | None = None
+    aliases: tuple[str, ...] = ()
 
 
 class Command(NamedTuple):
@@ -78,7 +82,7 @@ def parse(command: Command, argv: Sequence[str]) -> Options | None:
     number of arguments.
     """
     flags = (*command.flags, HELP)
-    by_name = {f.name: f for f in flags}
+    by_name = {name: f for f in flags for name in (f.name, *f.aliases)}
     by_short = {f.short: f for f in flags if f.short}
     values: dict[str, object] = {f.name: _default(f) for f in flags}
     args: list[str] = []
@@ -97,7 +101,7 @@ def parse(command: Command, argv: Sequence[str]) -> Options | None:
             name, has_value, value = word[2:].partition("=")
             flag = by_name.get(name)
             if flag is None:
-                raise _unknown(command, f"unknown flag: --{name}", name, list(by_name))
+                raise _unknown(command, f"unknown flag: --{name}", name, [f.name for f in flags])
             if not has_value:
                 value = _following(flag, f"--{name}", rest)
             _assign(values, flag, f"--{name}", value)

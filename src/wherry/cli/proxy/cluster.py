@@ -28,7 +28,7 @@ CLUSTER_FLAGS = (
 )
 
 
-def wanted(options: Options) -> bool:
+def requested(options: Options) -> bool:
     """Whether any flag speaks of a cluster."""
     return any(
         options.strings(f.name) if f.kind == "list" else options.string(f.name) not in (None, "False")
@@ -38,10 +38,10 @@ def wanted(options: Options) -> bool:
 
 def cluster(options: Options) -> Cluster:
     """Access is looked for here and now; nothing is asked of the server yet.  Raises ProxyError."""
-    from wherry.cli.proxy.options import say
-    from wherry.proxy.kube.access import Finder
-    from wherry.proxy.kube.client import Client
-    from wherry.proxy.kube.reflector import Policy
+    from wherry.cli.proxy.say import say
+    from wherry.kube.access import Finder
+    from wherry.kube.client import Client
+    from wherry.kube.reflector import Policy
     from wherry.proxy.sources.cluster import Cluster
 
     selector, namespaces = checked_selector(options), checked_namespaces(options)
@@ -51,7 +51,7 @@ def cluster(options: Options) -> Cluster:
 
 
 def checked_selector(options: Options) -> str:
-    from wherry.proxy.kube.selector import BadSelector, parse
+    from wherry.kube.selector import BadSelector, parse
 
     text = options.string("selector") or ""
     try:

@@ -15,10 +15,10 @@ from wherry.cli.proxy.options import (
     SOURCE_FLAGS,
     render_options,
     route_options,
-    say,
     serve_metrics,
     sources,
 )
+from wherry.cli.proxy.say import say
 from wherry.errors import ProxyError
 from wherry.handlers import handle
 from wherry.typed import TYPE_CHECKING
@@ -52,7 +52,7 @@ def run(options: Options) -> int:
         from wherry.proxy.supervise import in_child
 
         in_child(say)
-    from wherry.proxy.follow import Follow
+    from wherry.proxy.controller import Controller
     from wherry.proxy.heartbeat import Heartbeat
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.publish import Publisher
@@ -69,32 +69,32 @@ def run(options: Options) -> int:
     serve_metrics(options, monitor)
     publish = _publish(Publisher(folder, rendering), monitor)
     stop = threading.Event()
-    follow = Follow(followed, routing, publish, monitor)
+    controller = Controller(followed, routing, publish, monitor)
 
     def end(_number: int, _frame: object) -> None:
         stop.set()
-        follow.wake()
+        controller.wake()
 
     handle((signal.SIGINT, signal.SIGTERM), end)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # it says "open your logs again", and there is none
     say(f"following {', '.join(followed)}; writing {folder}/default.conf")
     Heartbeat(folder, monitor).start()
-    follow.run(stop)
+    controller.run(stop)
     return 0
 
 
 def _publish(publisher: Publisher, monitor: Monitor) -> Callable[[Table], None]:
-    from wherry.proxy.news import News
     from wherry.proxy.reload import report
+    from wherry.proxy.route_diff import RouteDiff
 
-    news = News()
+    diff = RouteDiff()
 
     def publish(table: Table) -> None:
         outcome = publisher.publish(table)
         monitor.applied(outcome)
         if outcome.kind == "written":
             say(f"{report.stamp(datetime.datetime.now())}, written: {len(table.routes)} routes")
-        for line in news.tell(table):
+        for line in diff.lines(table):
             say(line)
 
     return publish

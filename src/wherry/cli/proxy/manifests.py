@@ -10,7 +10,7 @@ from wherry.errors import NotFoundError, ProxyError, UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wherry.proxy.kube.client import Client
+    from wherry.kube.client import Client
     from wherry.proxy.pod import PodOptions
 
 EXPOSED = "wherry.dev/expose=true"
@@ -58,9 +58,9 @@ def run(options: Options) -> int:
         def ignore_aliases(self, data: object) -> bool:
             return True
 
-    asked = pod_options(options)
-    _check_namespaces(asked.watched)
-    yaml.dump_all(manifests(asked), sys.stdout, Dumper=Plain, sort_keys=False, width=100, indent=2)
+    pod = pod_options(options)
+    _check_namespaces(pod.watched)
+    yaml.dump_all(manifests(pod), sys.stdout, Dumper=Plain, sort_keys=False, width=100, indent=2)
     return 0
 
 
@@ -103,9 +103,9 @@ def _check_namespaces(namespaces: tuple[str, ...]) -> None:
     if not namespaces:
         return
     try:
-        from wherry.proxy.kube.access import Finder
-        from wherry.proxy.kube.client import Client
-        from wherry.proxy.kube.reflector import Policy
+        from wherry.kube.access import Finder
+        from wherry.kube.client import Client
+        from wherry.kube.reflector import Policy
 
         client = Client(Finder(), Policy(connect=2.0, page=5.0))
     except (ImportError, ProxyError):
@@ -118,11 +118,11 @@ def _check_namespaces(namespaces: tuple[str, ...]) -> None:
 
 
 def _is_missing(client: Client, namespace: str) -> bool:
-    from wherry.proxy.kube import faults
+    from wherry.kube import faults
 
-    asked = faults.Asked("get", "", "namespaces", namespace, client.server, client.origin)
+    info = faults.RequestInfo("get", "", "namespaces", namespace, client.server, client.origin)
     try:
-        client.get(f"/api/v1/namespaces/{namespace}", {}, asked)
+        client.get(f"/api/v1/namespaces/{namespace}", {}, info)
     except faults.Failed as failed:
         return failed.fault.kind == faults.NOT_FOUND
     return False

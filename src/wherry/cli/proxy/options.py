@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import sys
 
 from wherry.cli.core.flags import Flag
-from wherry.cli.core.printable import printable
 from wherry.cli.proxy.cluster import CLUSTER_FLAGS
+from wherry.cli.proxy.say import say
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.cli.core.flags import Options
-    from wherry.proxy.model import Source
+    from wherry.proxy.graph.options import Options as RouteOptions
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.nginx.main import MainOptions
     from wherry.proxy.nginx.render import RenderOptions
-    from wherry.proxy.routes import Options as RouteOptions
+    from wherry.proxy.sources.source import Source
 
 SOURCE_FLAGS = (
     Flag("from-dir", "string", "Follow the Service manifests in a folder", metavar="DIR"),
@@ -34,7 +33,14 @@ RENDER_FLAGS = (
     Flag("access-log", "string", "JSON access log: a file, - for stdout, off", metavar="FILE", default="-"),
     Flag("resolver", "list", "DNS server for ExternalName (default: /etc/resolv.conf)", metavar="ADDRESS"),
     Flag("trusted-proxy", "list", "Network whose X-Forwarded-For and -Proto are believed", metavar="CIDR"),
-    Flag("pools", "int", "Upstream blocks (kept connections, retries) at most", metavar="N", default=100),
+    Flag(
+        "upstreams",
+        "int",
+        "Upstream blocks (kept connections, retries) at most",
+        metavar="N",
+        default=100,
+        aliases=("pools",),
+    ),
 )
 METRICS_FLAG = Flag("metrics", "string", "Serve /metrics, /healthz, /readyz there", metavar="ADDRESS:PORT")
 NGINX_FLAGS = (
@@ -50,7 +56,7 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
 
     Raises UsageError where none is named, unless that means a cluster.
     """
-    from wherry.cli.proxy.cluster import cluster, wanted
+    from wherry.cli.proxy.cluster import cluster, requested
 
     found: dict[str, Source] = {}
     folder = options.string("from-dir")
@@ -62,7 +68,7 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
         from wherry.cli.proxy.containers import containers
 
         found["containers"] = containers()
-    if wanted(options) or (otherwise_cluster and not found):
+    if requested(options) or (otherwise_cluster and not found):
         found["cluster"] = cluster(options)
     if not found:
         raise UsageError("nothing to follow", hint="--from-dir DIR, --containers, or --cluster")
@@ -70,7 +76,7 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
 
 
 def route_options(options: Options, domain: str, *, local: bool) -> RouteOptions:
-    from wherry.proxy.routes import Options as RouteOptions
+    from wherry.proxy.graph.options import Options as RouteOptions
 
     checked = checked_domain(options.string("domain") or domain)
     return RouteOptions(
@@ -97,7 +103,7 @@ def render_options(options: Options, listen: str) -> RenderOptions:
             for text in options.strings("listen") or [listen]
             for host, port in addresses(text)
         ),
-        pools=max(0, options.integer("pools") or 0),
+        upstreams=max(0, options.integer("upstreams") or 0),
         access_log=_log_path(log),
         resolver=resolvers(options),
         trusted=tuple(map(network, options.strings("trusted-proxy"))),
@@ -224,8 +230,3 @@ def serve_metrics(options: Options, monitor: Monitor) -> None:
 
         host, port = address(text)
         HealthServer(monitor, host.strip("[]"), port).start()
-
-
-def say(line: str) -> None:
-    """A line for people: stderr."""
-    print(printable(line), file=sys.stderr, flush=True)

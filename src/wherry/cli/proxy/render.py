@@ -13,16 +13,17 @@ from wherry.cli.proxy.options import (
     SOURCE_FLAGS,
     render_options,
     route_options,
-    say,
     sources,
 )
+from wherry.cli.proxy.say import say
 from wherry.errors import ProxyError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wherry.proxy.model import Snapshot, Source
+    from wherry.proxy.resources.snapshot import Snapshot
+    from wherry.proxy.sources.source import Source
 
 COMMAND = Command(
     "proxy render",
@@ -45,6 +46,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0
 def run(options: Options) -> int:
     from wherry.proxy.nginx.render import render
     from wherry.proxy.publish import Publisher
+    from wherry.proxy.resources.snapshot import joined
     from wherry.proxy.routes import Router
 
     rendering = render_options(options, ":8080")
@@ -54,11 +56,7 @@ def run(options: Options) -> int:
     if folder is not None and not os.path.isdir(folder):
         raise ProxyError(f"{folder} is not a directory", hint="mount the volume there, or make it first")
     held = read_all(followed, float(options.integer("wait") or 0))
-    table = Router(routing).build(
-        [s for one in held for s in one.services],
-        [s for one in held for s in one.slices],
-        [r for one in held for r in one.rejected],
-    )
+    table = Router(routing).build(joined(held))
     for rejected in table.rejected:
         say(f"not served: {rejected.name}: {rejected.message} ({rejected.reason})")
     if folder is None:

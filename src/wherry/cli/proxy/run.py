@@ -13,10 +13,10 @@ from wherry.cli.proxy.options import (
     main_options,
     render_options,
     route_options,
-    say,
     serve_metrics,
     sources,
 )
+from wherry.cli.proxy.say import say
 
 COMMAND = Command(
     "proxy run",
@@ -30,11 +30,11 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.proxy.laptop import Laptop, private_directory
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.reload.binary import Nginx
-    from wherry.proxy.reload.own import Own
+    from wherry.proxy.reload.managed import Managed
     from wherry.proxy.reload.transaction import Reloader
+    from wherry.proxy.standalone import Standalone, private_directory
 
     rendering = render_options(options, "127.0.0.1:8080")
     followed = sources(options)
@@ -44,9 +44,9 @@ def run(options: Options) -> int:
     try:
         monitor = Monitor(tuple(followed))
         serve_metrics(options, monitor)
-        own = Own(nginx, main_options(options, state))
-        laptop = Laptop(own, Reloader(own), rendering, monitor, say)
+        managed = Managed(nginx, main_options(options, state))
+        standalone = Standalone(managed, Reloader(managed), rendering, monitor, say)
         say(f"following {', '.join(followed)}; listening on {', '.join(rendering.listen)}")
-        return laptop.run(followed, routing, state)
+        return standalone.run(followed, routing, state)
     finally:
         shutil.rmtree(state, ignore_errors=True)

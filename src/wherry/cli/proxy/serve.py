@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from wherry.cli.core.flags import Command, Flag, Options
-from wherry.cli.proxy.options import NGINX_FLAGS, main_options, say, serve_metrics
+from wherry.cli.proxy.options import NGINX_FLAGS, main_options, serve_metrics
+from wherry.cli.proxy.say import say
 from wherry.errors import ProxyError
 from wherry.typed import TYPE_CHECKING
 
@@ -49,38 +50,38 @@ def run(options: Options) -> int:
     serve_metrics(options, monitor)
     if options.flag("signal-only"):
         return _signal_only(options, nginx, folder, state, monitor)
-    return _own(options, nginx, folder, state, monitor)
+    return _managed(options, nginx, folder, state, monitor)
 
 
-def _own(options: Options, nginx: Nginx, folder: str, state: str, monitor: Monitor) -> int:
+def _managed(options: Options, nginx: Nginx, folder: str, state: str, monitor: Monitor) -> int:
     from wherry.proxy.reload.lifecycle import Lifecycle
-    from wherry.proxy.reload.own import Own
+    from wherry.proxy.reload.managed import Managed
     from wherry.proxy.reload.transaction import Reloader
     from wherry.proxy.server import Server
 
-    own = Own(nginx, main_options(options, state))
-    with Lifecycle(lambda: own.process) as life:
+    managed = Managed(nginx, main_options(options, state))
+    with Lifecycle(lambda: managed.process) as life:
         grace = float(options.integer("grace") or 0)
         try:
-            Server(folder, state, Reloader(own), monitor, say, isolate=True).run(life)
+            Server(folder, state, Reloader(managed), monitor, say, isolate=True).run(life)
             if life.lost():
                 raise ProxyError("nginx ended by itself", hint="its own message stands above")
         finally:
-            if own.process is not None:
-                own.process.quit(0.0 if life.at_once else grace)
+            if managed.process is not None:
+                managed.process.quit(0.0 if life.at_once else grace)
     return 0
 
 
 def _signal_only(options: Options, nginx: Nginx, folder: str, state: str, monitor: Monitor) -> int:
+    from wherry.proxy.reload.external import External
     from wherry.proxy.reload.files import explained
-    from wherry.proxy.reload.foreign import Foreign
     from wherry.proxy.reload.lifecycle import Lifecycle
     from wherry.proxy.reload.transaction import Reloader
     from wherry.proxy.server import Server
 
     with explained(f"cannot use {state}"):
         os.makedirs(state, exist_ok=True)
-    target = Foreign(nginx, folder, options.string("pid-file") or "")
+    target = External(nginx, folder, options.string("pid-file") or "")
     with Lifecycle(lambda: None) as life:
         Server(folder, state, Reloader(target), monitor, say, isolate=False).run(life)
     return 0

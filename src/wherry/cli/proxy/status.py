@@ -55,7 +55,7 @@ def run(options: Options) -> int:
 
 
 def _folders(given: str | None) -> list[str]:
-    from wherry.proxy.laptop import running
+    from wherry.proxy.standalone import running
 
     return [given] if given is not None else [*running(), POD]
 
@@ -98,18 +98,18 @@ def _table(folder: str, routes: Written | None, outcome: dict[str, Any] | None, 
         )
         lines.append(f"sources      {known}")
     lines += [f"stale        {trouble}" for trouble in _trouble(heard)]
-    aside = [tuple(r) for r in outcome.get("set_aside", ())] if outcome else []
-    away = {r[0] for r in aside}
+    not_served = [tuple(r) for r in outcome.get("set_aside", ())] if outcome else []
+    quarantined = {r[0] for r in not_served}
     if routes is not None:
         lines.append(f"routes       {len(routes.table.routes)} ({_ago(routes.when)})")
         rows = [("HOST", "PATH", "UPSTREAM", "SERVICE")]
         for r in routes.table.routes:
-            if r.name not in away:
+            if r.name not in quarantined:
                 rows.append((r.host, r.path, ",".join(r.addresses) or "503", r.name))
         lines += ["", *_columns(rows)]
-        aside += [tuple(r) for r in routes.table.rejected]
-    if aside:
-        lines += ["", *_columns([("NOT SERVED", "REASON", "WHY"), *aside])]
+        not_served += [tuple(r) for r in routes.table.rejected]
+    if not_served:
+        lines += ["", *_columns([("NOT SERVED", "REASON", "WHY"), *not_served])]
     return "\n".join(map(printable, lines))
 
 

@@ -36,7 +36,7 @@ IDEMPOTENT = "(?:GET|HEAD|PUT|DELETE|OPTIONS|TRACE)"
 def locations(name: str, settings: Settings, *, fresh: bool) -> Iterator[Directive]:
     """Where the requests of all routes with these settings are passed on, and where those that failed are.
 
-    `fresh`: no connection is kept (see pools.Place).
+    `fresh`: no connection is kept (see upstreams.Place).
     """
     yield block(
         "location",

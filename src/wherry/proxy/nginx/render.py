@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from wherry.proxy.model import Settings
 from wherry.proxy.nginx.config import Directive, block, simple, text
 from wherry.proxy.nginx.locations import locations, nothing_here, where
-from wherry.proxy.nginx.pools import NOWHERE, pools
 from wherry.proxy.nginx.quote import Code
 from wherry.proxy.nginx.tables import tables
+from wherry.proxy.nginx.upstreams import NOWHERE, upstreams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,13 +40,13 @@ UTF_8 = (
 class RenderOptions(NamedTuple):
     """What the configuration says beside the routes.
 
-    `listen`: "address:port" each.  `pools`: how many upstream blocks at most, `keepalive` idle connections
-    a worker and block.  `access_log`: a path, or "" for none.  `resolver`: DNS servers for ExternalName.
-    `trusted`: networks whose X-Forwarded-For and -Proto are believed.
+    `listen`: "address:port" each.  `upstreams`: how many upstream blocks at most, `keepalive` idle
+    connections a worker and block.  `access_log`: a path, or "" for none.  `resolver`: DNS servers for
+    ExternalName.  `trusted`: networks whose X-Forwarded-For and -Proto are believed.
     """
 
     listen: tuple[str, ...] = ("0.0.0.0:8080",)
-    pools: int = 100
+    upstreams: int = 100
     keepalive: int = 16
     access_log: str = "/dev/stdout"
     resolver: tuple[str, ...] = ()
@@ -59,7 +59,7 @@ def render(routes: Sequence[Route], options: RenderOptions) -> str:
 
 
 def tree(routes: Sequence[Route], options: RenderOptions) -> list[Directive]:
-    chosen = pools(routes, options.pools, options.keepalive)
+    chosen = upstreams(routes, options.upstreams, options.keepalive)
     profiles: dict[tuple[Settings, bool], str] = {}
     values = []
     for route, place in zip(routes, chosen.places, strict=True):
@@ -169,8 +169,8 @@ def _authority(trusted: Sequence[str]) -> Iterator[Directive]:
     yield where("$wherry_named", "~", port, both)
     if trusted:
         yield _set("claim", "$wherry_trusted:$http_x_forwarded_port")
-        said = r"^1: *(?<wherry_said_port>[1-9][0-9]{0,4}) *(?:,|\z)"
-        yield where("$wherry_claim", "~", said, [_set("port", "$wherry_said_port")])
+        port = r"^1: *(?<wherry_said_port>[1-9][0-9]{0,4}) *(?:,|\z)"
+        yield where("$wherry_claim", "~", port, [_set("port", "$wherry_said_port")])
 
 
 def _loggable() -> Iterator[Directive]:
@@ -179,10 +179,10 @@ def _loggable() -> Iterator[Directive]:
     nginx's own escaping passes such bytes on.  A text of ASCII is one look at each of its bytes.
     """
     yield _set("logged", "1")
-    for field, said in LOGGED:
-        yield _set(f"log_{field}", said)
+    for field, variable in LOGGED:
+        yield _set(f"log_{field}", variable)
         cut = rf"^(?<wherry_cut_{field}>{UTF_8})[\x80-\xff]"
-        yield where(said, "~", cut, [_set(f"log_{field}", f"$wherry_cut_{field}?")])
+        yield where(variable, "~", cut, [_set(f"log_{field}", f"$wherry_cut_{field}?")])
 
 
 def _dispatch() -> Iterator[Directive]:

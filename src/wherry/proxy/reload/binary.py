@@ -32,11 +32,11 @@ class Nginx:
                 hint="apt-get install nginx-light, or name another binary with --nginx PATH",
             )
         path = os.path.abspath(path)
-        said = _run([path, "-V"])
-        version = re.search(r"version: [^/\s]+/([0-9]+(?:\.[0-9]+)*)", said.stderr)
-        if said.returncode != 0 or version is None:
-            raise ProxyError(f"{path} is not an nginx: {_last_line(said.stderr)}", hint="check --nginx")
-        without = {m for m in TEMP_PATHS if f"--without-http_{m}_module" in said.stderr}
+        done = _run([path, "-V"])
+        version = re.search(r"version: [^/\s]+/([0-9]+(?:\.[0-9]+)*)", done.stderr)
+        if done.returncode != 0 or version is None:
+            raise ProxyError(f"{path} is not an nginx: {_last_line(done.stderr)}", hint="check --nginx")
+        without = {m for m in TEMP_PATHS if f"--without-http_{m}_module" in done.stderr}
         return cls(path, Binary(tuple(int(n) for n in version[1].split(".")), frozenset(without)))
 
     def command(self, conf: str | None, prefix: str | None = None) -> list[str]:
@@ -48,8 +48,8 @@ class Nginx:
 
     def complaint(self, conf: str | None, prefix: str | None = None) -> str | None:
         """What ``nginx -t`` has against a configuration; None when it passes."""
-        said = _run([*self.command(conf, prefix), "-t", "-q"])
-        return None if said.returncode == 0 else _reason(said.stderr)
+        done = _run([*self.command(conf, prefix), "-t", "-q"])
+        return None if done.returncode == 0 else _reason(done.stderr)
 
 
 def _run(words: list[str]) -> subprocess.CompletedProcess[str]:

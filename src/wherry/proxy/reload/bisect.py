@@ -41,18 +41,18 @@ def separate(
         while high - low > 1:
             middle = (low + high) // 2
             tries += 1
-            said = complain([items[i] for i in left[:middle]])
-            if said is None:
+            found = complain([items[i] for i in left[:middle]])
+            if found is None:
                 low = middle
             else:
-                high, complaint = middle, said
+                high, complaint = middle, found
         guilty[left.pop(low)] = complaint
         sound = low
         tries += 1
-        said = complain([items[i] for i in left])
-        if said is None:
+        found = complain([items[i] for i in left])
+        if found is None:
             return Verdict(tuple(left), guilty, tries)
         if sound == len(left):  # cannot be: that prefix passed; the world changed under us
             return None
-        complaint = said
+        complaint = found
     return Verdict(tuple(left[:sound]), guilty | dict.fromkeys(left[sound:], complaint), tries)

@@ -33,10 +33,10 @@ def ask(path: str, timeout: float = 2.0) -> Answer | None:
         with contextlib.suppress(OSError, ValueError):
             link.connect(path)
             link.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            said = b""
+            answer = b""
             while part := link.recv(4096):
-                said += part
-            generation, pid = said.partition(b"\r\n\r\n")[2].split()
+                answer += part
+            generation, pid = answer.partition(b"\r\n\r\n")[2].split()
             return Answer(int(generation), int(pid))
     return None
 

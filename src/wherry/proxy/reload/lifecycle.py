@@ -60,8 +60,8 @@ class Lifecycle:
 
     def reload_asked(self) -> bool:
         """Whether SIGHUP came since the last call."""
-        asked, self._reload = self._reload, False
-        return asked
+        requested, self._reload = self._reload, False
+        return requested
 
     def woken(self) -> None:
         """Empty the pipe, and reap what nobody waits for."""

@@ -21,10 +21,10 @@ def cpus(root: str = CGROUPS, own: str = "/proc/self/cgroup") -> int:
     return max(1, math.ceil(min(most)))
 
 
-def descriptors(wanted: int) -> int:
-    """How many descriptors a worker of ours may have: `wanted`, or what the hard limit allows."""
+def descriptors(most: int) -> int:
+    """How many descriptors a worker of ours may have: `most`, or what the hard limit allows."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    return most if hard == resource.RLIM_INFINITY else min(most, hard)
 
 
 def _quotas(root: str, own: str) -> Iterator[float]:

@@ -29,8 +29,8 @@ def words(outcome: Outcome, subject: str = "") -> str:
         return f"refused by nginx -t, generation {outcome.generation} stays: {outcome.message}"
     if outcome.kind == "unproved":
         return f"not proved, the configuration before stays: {outcome.message}"
-    aside = f", {len(outcome.set_aside)} set aside" if outcome.set_aside else ""
+    quarantined = f", {len(outcome.quarantined)} set aside" if outcome.quarantined else ""
     took = (
         f"validated in {outcome.validating * 1000:.0f} ms, answered after {outcome.reloading * 1000:.0f} ms"
     )
-    return f"{outcome.kind}: generation {outcome.generation},{what} {took}{aside}"
+    return f"{outcome.kind}: generation {outcome.generation},{what} {took}{quarantined}"

@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
     kind: str
     generation: int
     message: str = ""
-    set_aside: tuple[Rejected, ...] = ()
+    quarantined: tuple[Rejected, ...] = ()
     validating: float = 0.0
     reloading: float = 0.0
     tries: int = 0
@@ -68,7 +68,7 @@ class Reloader:
         self.text, self.generation = target.last()
         self.running = target.alive()
         self._certain = False  # that `text` is what nginx serves
-        self._aside: dict[Route, Rejected] = {}
+        self._quarantined: dict[Route, Rejected] = {}
 
     def rest(self) -> float:
         """Seconds that the caller should wait before it applies what is new; mostly 0."""
@@ -82,7 +82,7 @@ class Reloader:
         """
         candidate = self._without_known(candidate)
         if self._certain and candidate.text == self.text:
-            return Outcome("unchanged", self.generation, set_aside=tuple(self._aside.values()))
+            return Outcome("unchanged", self.generation, quarantined=tuple(self._quarantined.values()))
         begun = time.monotonic()
         number = self.generation + 1
         self._target.stage(candidate.text, number)
@@ -96,7 +96,7 @@ class Reloader:
         validated = time.monotonic()
         outcome = self._switch(candidate.text, number)
         return outcome._replace(
-            set_aside=tuple(self._aside.values()),
+            quarantined=tuple(self._quarantined.values()),
             validating=validated - begun,
             reloading=time.monotonic() - validated,
             tries=tries,
@@ -134,12 +134,14 @@ class Reloader:
 
     def _without_known(self, candidate: Candidate) -> Candidate:
         """Leave out what was set aside before, as long as it is still the same route."""
-        parts = candidate.parts() if self._aside else None
-        wanted = frozenset(parts.routes) if parts is not None else frozenset()
-        self._aside = {route: why for route, why in self._aside.items() if route in wanted}
-        if parts is None or not self._aside:
+        parts = candidate.parts() if self._quarantined else None
+        present = frozenset(parts.routes) if parts is not None else frozenset()
+        self._quarantined = {route: why for route, why in self._quarantined.items() if route in present}
+        if parts is None or not self._quarantined:
             return candidate
-        return _candidate(parts._replace(routes=tuple(r for r in parts.routes if r not in self._aside)))
+        return _candidate(
+            parts._replace(routes=tuple(r for r in parts.routes if r not in self._quarantined))
+        )
 
     def _isolate(self, candidate: Candidate, complaint: str, number: int) -> tuple[Candidate, int] | None:
         """Stage the candidate without the routes nginx objects to; None when it is no route's fault."""
@@ -154,9 +156,9 @@ class Reloader:
         verdict = separate(parts.routes, complaint, complain)
         if verdict is None:
             return None
-        for index, said in verdict.guilty.items():
+        for index, reason in verdict.guilty.items():
             route = parts.routes[index]
-            self._aside[route] = Rejected(route.name, "refused-by-nginx", said)
+            self._quarantined[route] = Rejected(route.name, "refused-by-nginx", reason)
         sound = _candidate(parts._replace(routes=tuple(parts.routes[i] for i in verdict.good)))
         self._target.stage(sound.text, number)
         return sound, verdict.tries

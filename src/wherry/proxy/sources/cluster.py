@@ -1,4 +1,4 @@
-"""A Kubernetes cluster as a source: Services by label, and the EndpointSlices that belong to them.
+"""A Kubernetes cluster as a source: what the table of kinds follows, Services by label.
 
 EndpointSlices are always followed: they tell a Service without a ready pod (503), and headless ones have
 nothing else.
@@ -11,24 +11,27 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wherry.errors import ProxyError
-from wherry.proxy.kube import faults
-from wherry.proxy.kube.faults import Failed
-from wherry.proxy.kube.reflector import Policy
-from wherry.proxy.kube.resources import SERVICES, SLICES
-from wherry.proxy.kube.watcher import Reports, Scope, Watcher
-from wherry.proxy.model import EndpointSlice, Rejected, Service, Snapshot
-from wherry.proxy.project import SERVICE_NAME_LABEL
+from wherry.kube import faults
+from wherry.kube.faults import Failed
+from wherry.kube.reflector import Policy
+from wherry.kube.resource import Invalid
+from wherry.kube.watcher import Reports, Scope, Watcher
+from wherry.proxy.model import Rejected
+from wherry.proxy.resources.snapshot import Snapshot
+from wherry.proxy.resources.table import FOLLOWED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from wherry.proxy.kube.client import Client
-    from wherry.proxy.kube.faults import Fault
-    from wherry.proxy.kube.reflector import Changes
-    from wherry.proxy.model import Sink
+    from wherry.kube.client import Client
+    from wherry.kube.faults import Fault
+    from wherry.kube.reflector import Changes
+    from wherry.kube.resource import Resource
+    from wherry.proxy.resources.table import Followed
+    from wherry.proxy.sources.source import Sink
 
 ROUTINE = frozenset({faults.TIMEOUT, faults.EXPIRED, faults.DROPPED, faults.SILENT})
 """Ends of a watch that nobody needs to read about when they come once."""
@@ -36,13 +39,13 @@ ROUTINE = frozenset({faults.TIMEOUT, faults.EXPIRED, faults.DROPPED, faults.SILE
 LOOK = 0.5
 """Seconds after which a watcher that crashed is noticed."""
 
-AnyWatcher = Watcher[Service] | Watcher[EndpointSlice]
-Values = Sequence[Service | EndpointSlice | Rejected]
-"""What a watcher holds."""
+AnyWatcher = Watcher[Any]
+Held = tuple["Resource[Any]", Sequence[Any]]
+"""What a watcher follows, and what it holds of it."""
 
 
 class Cluster:
-    """Implements model.Source.  `namespaces` ("",) means all; `selector` is kubectl's, checked before."""
+    """Implements source.Source.  `namespaces` ("",) means all; `selector` is kubectl's, checked before."""
 
     def __init__(
         self,
@@ -51,12 +54,14 @@ class Cluster:
         selector: str = "",
         say: Callable[[str], object] = lambda line: None,
         policy: Policy = Policy(),  # noqa: B008  a constant
+        followed: Sequence[Followed] = FOLLOWED,
     ) -> None:
         self._client = client
         self._namespaces = tuple(namespaces)
         self._selector = selector
         self._say = say
         self._policy = policy
+        self._followed = tuple(followed)
 
     def list(self) -> Snapshot:
         try:
@@ -69,37 +74,43 @@ class Cluster:
 
     def run(self, sink: Sink, stop: threading.Event) -> None:
         watchers = self._watchers()
-        board = _Board(watchers, sink, self._say)
+        aggregator = _Aggregator(watchers, sink, self._say)
         threads = [
-            threading.Thread(target=board.run, args=(w, stop), name=f"watch {w}", daemon=True)
+            threading.Thread(target=aggregator.run, args=(w, stop), name=f"watch {w}", daemon=True)
             for w in watchers
         ]
         for thread in threads:
             thread.start()
-        while not stop.wait(LOOK) and board.crash is None:
+        while not stop.wait(LOOK) and aggregator.crash is None:
             pass
         for watcher in watchers:
             watcher.cut()
-        if board.crash is not None:
-            raise board.crash
+        if aggregator.crash is not None:
+            raise aggregator.crash
         for thread in threads:
             thread.join(1.0)  # one that is connecting takes longer, and is a daemon
 
     def _watchers(self) -> Sequence[AnyWatcher]:
-        found: list[AnyWatcher] = []
-        for namespace in self._namespaces:
-            services = Scope(namespace, self._selector)
-            found.append(Watcher(self._client, SERVICES, services, self._policy))
-            slices = Scope(namespace, SERVICE_NAME_LABEL)
-            found.append(Watcher(self._client, SLICES, slices, self._policy))
-        return found
+        return [
+            Watcher(self._client, row.resource, scope, self._policy)
+            for index, namespace in enumerate(self._namespaces)
+            for row in self._followed
+            for scope in self._scope(row, namespace, first=index == 0)
+        ]
+
+    def _scope(self, row: Followed, namespace: str, *, first: bool) -> Sequence[Scope]:
+        """What is in no namespace is followed once, however many there are."""
+        labels = self._selector if row.labels is None else row.labels
+        if row.resource.namespaced:
+            return (Scope(namespace, labels),)
+        return (Scope("", labels),) if first else ()
 
     def _renew(self) -> None:
         with contextlib.suppress(Failed):  # the request that follows says what is wrong
             self._client.renew()
 
 
-class _Board:
+class _Aggregator:
     """Joins what several watchers report into one source's voice."""
 
     def __init__(self, watchers: Sequence[AnyWatcher], sink: Sink, say: Callable[[str], object]) -> None:
@@ -139,10 +150,9 @@ class _Board:
 
     def _changed(self, changes: Changes) -> None:
         with self._lock:
-            held = [w.values for w in self._watchers]
-            whole = [values for values in held if values is not None]
-            if len(whole) == len(held):
-                self._sink.snapshot(_snapshot(whole)._replace(urgent=changes.urgent))
+            held = [(w.resource, w.values) for w in self._watchers if w.values is not None]
+            if len(held) == len(self._watchers):
+                self._sink.snapshot(_snapshot(held)._replace(urgent=changes.urgent))
 
     def _troubled(self, watcher: AnyWatcher, fault: Fault, seconds: float) -> None:
         """Say it, once, unless it is of the kind that happens every day and passes at the next try."""
@@ -150,16 +160,16 @@ class _Board:
             before = self._trouble.get(watcher)
             again = before is not None
             self._trouble[watcher] = fault.message if again or fault.kind not in ROUTINE else ""
-            news = self._trouble[watcher] not in ("", before)
-        if news:
+            worth_saying = self._trouble[watcher] not in ("", before)
+        if worth_saying:
             hint = f" ({fault.hint})" if fault.hint else ""
             self._say(f"cluster: {fault.message}{hint}; trying again in {seconds:.1f} s")
 
 
-def _listed(watchers: Sequence[AnyWatcher]) -> Sequence[Values]:
+def _listed(watchers: Sequence[AnyWatcher]) -> Sequence[Held]:
     """List all at once: the server makes one page while we read another.  Raises the first Failed."""
 
-    def work(watcher: AnyWatcher, future: Future[Values]) -> None:
+    def work(watcher: AnyWatcher, future: Future[Sequence[Any]]) -> None:
         try:
             future.set_result(watcher.list(time.sleep))
         except BaseException as error:
@@ -167,18 +177,23 @@ def _listed(watchers: Sequence[AnyWatcher]) -> Sequence[Values]:
 
     futures = []
     for watcher in watchers:
-        future: Future[Values] = Future()
+        future: Future[Sequence[Any]] = Future()
         # Daemons, so that an interrupted `render` ends at once; a pool would wait for its threads.
         threading.Thread(target=work, args=(watcher, future), name=f"list {watcher}", daemon=True).start()
         futures.append(future)
     wait(futures)
-    return [future.result() for future in futures]
+    return [(w.resource, future.result()) for w, future in zip(watchers, futures, strict=True)]
 
 
-def _snapshot(held: Sequence[Values]) -> Snapshot:
-    everything = [value for values in held for value in values]
-    return Snapshot(
-        [v for v in everything if isinstance(v, Service)],
-        [v for v in everything if isinstance(v, EndpointSlice)],
-        [v for v in everything if isinstance(v, Rejected)],
-    )
+def _snapshot(held: Iterable[Held]) -> Snapshot:
+    objects: dict[Resource[Any], list[Any]] = {}
+    rejected: list[Rejected] = []
+    for resource, values in held:
+        objects.setdefault(resource, []).extend(v for v in values if not isinstance(v, Invalid))
+        rejected += (_rejected(v) for v in values if isinstance(v, Invalid))
+    return Snapshot(objects, rejected)
+
+
+def _rejected(invalid: Invalid) -> Rejected:
+    name = f"{invalid.namespace}/{invalid.name}" if invalid.namespace else invalid.name
+    return Rejected(name, "bad-object", invalid.message)

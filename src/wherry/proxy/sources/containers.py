@@ -16,28 +16,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.proxy.model import (
-    ANNOTATION_PREFIX,
-    EndpointSlice,
-    Port,
-    Rejected,
-    Service,
-    SlicePort,
-    Snapshot,
-)
+from wherry.proxy.model import Rejected
+from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES, EndpointSlice, SlicePort
+from wherry.proxy.resources.service import ANNOTATION_PREFIX, SERVICES, Port, Service
+from wherry.proxy.resources.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from wherry.proxy.model import Sink
+    from wherry.proxy.sources.source import Sink
 
 NAMESPACE = "containers"
 EVERY = 0.25
 """Seconds between looks."""
 
 _HERE = "127.0.0.1"
-_WISHES = {"VIRTUAL_HOST": "host", "VIRTUAL_PATH": "path", "VIRTUAL_PROTO": "protocol"}
+_ANNOTATIONS = {"VIRTUAL_HOST": "host", "VIRTUAL_PATH": "path", "VIRTUAL_PROTO": "protocol"}
 
 
 class Unreachable(Exception):
@@ -63,7 +58,7 @@ _Group = tuple[tuple[Pairs, tuple[_Found, ...]], list[str]]
 
 
 class Containers:
-    """Implements model.Source with `inspect`, which gives the running containers' inspect objects."""
+    """Implements source.Source with `inspect`, which gives the running containers' inspect objects."""
 
     def __init__(self, inspect: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
         self._inspect = inspect
@@ -109,7 +104,7 @@ def project(containers: Iterable[Mapping[str, Any]]) -> Snapshot:
             EndpointSlice(NAMESPACE, one.name, name, (SlicePort("", one.port),), (one.address,))
             for one in those
         ]
-    return Snapshot(services, slices, rejected)
+    return Snapshot({SERVICES: services, ENDPOINT_SLICES: slices}, rejected)
 
 
 def _named(groups: Iterable[_Group]) -> Iterator[tuple[str, _Group]]:
@@ -125,25 +120,25 @@ def _named(groups: Iterable[_Group]) -> Iterator[tuple[str, _Group]]:
 
 def _found(container: Mapping[str, Any]) -> _Found | None:
     config = container.get("Config") or {}
-    said = dict(pair.partition("=")[::2] for pair in config.get("Env") or ())
-    said |= config.get("Labels") or {}
-    if not said.get("VIRTUAL_HOST") or not (container.get("State") or {}).get("Running"):
+    labels = dict(pair.partition("=")[::2] for pair in config.get("Env") or ())
+    labels |= config.get("Labels") or {}
+    if not labels.get("VIRTUAL_HOST") or not (container.get("State") or {}).get("Running"):
         return None
-    annotations = {new: said[old] for old, new in _WISHES.items() if said.get(old)}
-    for key, value in said.items():
+    annotations = {new: labels[old] for old, new in _ANNOTATIONS.items() if labels.get(old)}
+    for key, value in labels.items():
         if key.startswith(ANNOTATION_PREFIX):
             annotations.setdefault(key[len(ANNOTATION_PREFIX) :], value)
-    address, port = _address(container, _port(said.get("VIRTUAL_PORT"), config.get("ExposedPorts") or {}))
+    address, port = _address(container, _port(labels.get("VIRTUAL_PORT"), config.get("ExposedPorts") or {}))
     created = str(container.get("Created") or "")
     hosts = tuple(dict.fromkeys(host.strip(" ").lower() for host in annotations.pop("host").split(",")))
     return _Found(_name(container), created, hosts, tuple(sorted(annotations.items())), address, port)
 
 
-def _port(wanted: str | None, exposed: Iterable[str]) -> int:
-    if wanted:
-        if not re.fullmatch("[0-9]{1,5}", wanted) or not 1 <= int(wanted) <= 65535:
+def _port(virtual_port: str | None, exposed: Iterable[str]) -> int:
+    if virtual_port:
+        if not re.fullmatch("[0-9]{1,5}", virtual_port) or not 1 <= int(virtual_port) <= 65535:
             raise Unreachable("VIRTUAL_PORT is not a port number")
-        return int(wanted)
+        return int(virtual_port)
     tcp = [int(p.partition("/")[0]) for p in exposed if re.fullmatch("[0-9]{1,5}(/tcp)?", p)]
     return tcp[0] if len(tcp) == 1 else 80
 

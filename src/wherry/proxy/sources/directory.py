@@ -10,15 +10,18 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import ProxyError
-from wherry.proxy.model import Rejected, Snapshot
-from wherry.proxy.reload.watch import Watch
+from wherry.proxy.model import Rejected
+from wherry.proxy.resources.snapshot import Snapshot, joined
+from wherry.proxy.resources.table import FOLLOWED
 from wherry.proxy.sources.manifests import LARGEST, Manifests, parse
+from wherry.proxy.watch import Watch
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Container, Set
+    from collections.abc import Container, Sequence, Set
 
-    from wherry.proxy.model import Sink
+    from wherry.proxy.resources.table import Followed
+    from wherry.proxy.sources.source import Sink
 
 ENDINGS = (".yaml", ".yml", ".json")
 LOOK_AGAIN = 5.0
@@ -36,10 +39,11 @@ class Held(NamedTuple):
 
 
 class Directory:
-    """Implements model.Source for the folder `path`."""
+    """Implements source.Source for the folder `path`."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, followed: Sequence[Followed] = FOLLOWED) -> None:
         self._path = os.path.abspath(path)
+        self._followed = tuple(followed)
         self._held: dict[str, Held] = {}
 
     def list(self) -> Snapshot:
@@ -99,23 +103,19 @@ class Directory:
             if not os.path.isfile(path):
                 return None
             with open(path, "rb") as file:
-                manifests = parse(name, file.read(LARGEST + 1))
+                manifests = parse(name, file.read(LARGEST + 1), self._followed)
         except FileNotFoundError:
             return None
         except OSError as error:
             reason = Rejected(name, "bad-manifest", f"{name}: {error.strerror}")
-            identity, manifests = (0, 0, 0), Manifests(rejected=(reason,), broken=True)
+            identity, manifests = (0, 0, 0), Manifests(Snapshot(rejected=(reason,)), broken=True)
         if manifests.broken and before is not None:
-            manifests = before.manifests._replace(rejected=manifests.rejected)
+            held = before.manifests.snapshot
+            manifests = Manifests(held._replace(rejected=manifests.snapshot.rejected))
         return Held(identity, manifests)
 
     def _snapshot(self) -> Snapshot:
-        held = [h.manifests for _, h in sorted(self._held.items())]
-        return Snapshot(
-            [s for m in held for s in m.services],
-            [s for m in held for s in m.slices],
-            [r for m in held for r in m.rejected],
-        )
+        return joined(held.manifests.snapshot for _, held in sorted(self._held.items()))
 
 
 def _is_file(name: str) -> bool:

@@ -1,20 +1,24 @@
-"""One file of Kubernetes manifests to Services and EndpointSlices; what is wrong in it, with its line."""
+"""One file of Kubernetes manifests to what is followed of them; what is wrong in it, with its line."""
 
 from __future__ import annotations
 
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.proxy import names, project
-from wherry.proxy.model import EndpointSlice, Rejected, Service
+from wherry.kube.fields import BadObject
+from wherry.proxy import names
+from wherry.proxy.model import Rejected
+from wherry.proxy.resources.snapshot import Snapshot
+from wherry.proxy.resources.table import FOLLOWED, kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from yaml import Event
 
-GROUPS = {"Service": "", "EndpointSlice": "discovery.k8s.io"}
-"""The kinds that are followed, and the API group of each."""
+    from wherry.kube.resource import Resource
+    from wherry.proxy.resources.table import Followed
+
 ALIKE = 0.8
 """More of a word than that is the word, mistyped: a Secret is not meant to be a Service."""
 LARGEST = 16 << 20
@@ -31,53 +35,57 @@ MOST_NODES = 1_000_000
 class Manifests(NamedTuple):
     """What a file holds.  `broken`: it is no YAML, so it says nothing about what it held before."""
 
-    services: tuple[Service, ...] = ()
-    slices: tuple[EndpointSlice, ...] = ()
-    rejected: tuple[Rejected, ...] = ()
+    snapshot: Snapshot = Snapshot()
     broken: bool = False
 
 
-def parse(name: str, data: bytes) -> Manifests:
+def parse(name: str, data: bytes, followed: Sequence[Followed] = FOLLOWED) -> Manifests:
     """Read the documents of one file; never raises.  Each kind that is not followed is reported once."""
-    services: list[Service] = []
-    slices: list[EndpointSlice] = []
+    objects: dict[Resource[Any], list[Any]] = {}
     rejected: list[Rejected] = []
     others: set[str] = set()
     if len(data) > LARGEST:
         return _broken(f"{name} is larger than {LARGEST >> 20} MiB", name)
     try:
         for line, document in _json(data) if name.endswith(".json") else _documents(data):
-            for object_ in _objects(document):
+            for object_ in _objects(document, followed):
                 try:
-                    kind = _kind(object_)
-                    if kind == "Service":
-                        services.append(project.service(object_))
-                    elif kind == "EndpointSlice":
-                        slices.append(project.endpoint_slice(object_))
+                    resource, kind = _resource(object_, followed), _kind(object_)
+                    if resource is not None:
+                        objects.setdefault(resource, []).append(resource.project(object_))
                     elif kind not in others:
                         others.add(kind)
-                        told = f"{name}:{line}: {_not_followed(kind)}"
-                        rejected.append(Rejected(name, "unknown-kind", told))
-                except project.BadObject as bad:
+                        message = f"{name}:{line}: {_not_followed(kind, followed)}"
+                        rejected.append(Rejected(name, "unknown-kind", message))
+                except BadObject as bad:
                     rejected.append(Rejected(name, "bad-manifest", f"{name}:{line}: {bad}"))
     except _NotYaml as error:
         return _broken(f"{name}:{error.line}: {error}", name)
-    return Manifests(tuple(services), tuple(slices), tuple(rejected))
+    return Manifests(Snapshot(objects, tuple(rejected)))
+
+
+def _resource(object_: Mapping[str, Any], followed: Sequence[Followed]) -> Resource[Any] | None:
+    """What the object is one of; without an apiVersion its kind says it."""
+    kind, group = object_.get("kind"), None
+    if object_.get("apiVersion") is not None:
+        group = str(object_["apiVersion"]).rpartition("/")[0]
+    for row in followed:
+        if row.resource.kind == kind and group in (None, row.resource.group):
+            return row.resource
+    return None
 
 
 def _kind(object_: Mapping[str, Any]) -> str:
-    """The object's kind; with its group in front where that is not ours (a Service of Knative)."""
-    kind, version = (object_.get(key) for key in ("kind", "apiVersion"))
-    group = "" if version is None else str(version).rpartition("/")[0]
-    if isinstance(kind, str) and kind in GROUPS and (version is None or group == GROUPS[kind]):
-        return kind
-    return " ".join(names.shown(str(word))[1:-1] for word in (version, kind) if word not in (None, ""))
+    """The object's kind for a message, with its API in front (a Service may be one of Knative)."""
+    words = (object_.get("apiVersion"), object_.get("kind"))
+    return " ".join(names.shown(str(word))[1:-1] for word in words if word not in (None, ""))
 
 
-def _not_followed(kind: str) -> str:
+def _not_followed(kind: str, followed: Sequence[Followed]) -> str:
     word = kind.rpartition(" ")[2].lower()
-    near = next((k for k in GROUPS if SequenceMatcher(None, k.lower(), word).ratio() > ALIKE), None)
-    meant = f"did you mean {near}?" if near else "Services and EndpointSlices are"
+    known = (row.resource.kind for row in followed)
+    near = next((k for k in known if SequenceMatcher(None, k.lower(), word).ratio() > ALIKE), None)
+    meant = f"did you mean {near}?" if near else f"{kinds(followed)} are"
     return f"{kind or 'an object without a kind'} is not followed; {meant}"
 
 
@@ -88,7 +96,7 @@ class _NotYaml(Exception):
 
 
 def _broken(message: str, name: str) -> Manifests:
-    return Manifests(rejected=(Rejected(name, "bad-manifest", message),), broken=True)
+    return Manifests(Snapshot(rejected=(Rejected(name, "bad-manifest", message),)), broken=True)
 
 
 def _documents(data: bytes) -> Iterator[tuple[int, Any]]:
@@ -159,13 +167,15 @@ def _json(data: bytes) -> Iterator[tuple[int, Any]]:
         raise _NotYaml(1, f"it is not JSON that can be read ({type(error).__name__})") from None
 
 
-def _objects(document: object) -> Iterator[dict[str, Any]]:
+def _objects(document: object, followed: Sequence[Followed]) -> Iterator[dict[str, Any]]:
     """The objects of a document: itself, or the items of a List."""
     if not isinstance(document, dict):
         return
     items = document.get("items")
-    if document.get("kind") in ("List", "ServiceList", "EndpointSliceList") and isinstance(items, list):
-        kind = str(document["kind"]).removesuffix("List")
+    kind = str(document.get("kind")).removesuffix("List")
+    known = ["", *(row.resource.kind for row in followed)]
+    is_list = kind in known and kind != document.get("kind")
+    if is_list and isinstance(items, list):
         for item in items:
             if isinstance(item, dict):
                 yield {"kind": kind, **item} if kind else item

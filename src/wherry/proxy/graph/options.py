@@ -1,0 +1,21 @@
+"""PURE: how objects become routes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Options(NamedTuple):
+    """How Services become routes.
+
+    `domain` ends the default host.  With `endpoints` requests go to the ready addresses, otherwise to the
+    ClusterIP where there is one.  `slices` says that all EndpointSlices are known, so that a Service
+    without one has no pod.  `names` says that nginx can look names up (it has a resolver).  `local` allows
+    loopback addresses: for a folder on one machine, never for a cluster.
+    """
+
+    domain: str = "cluster.local"
+    endpoints: bool = False
+    names: bool = False
+    local: bool = False
+    slices: bool = False

@@ -1,0 +1,151 @@
+"""PURE: which routes get an ``upstream`` block.
+
+A block keeps connections open to its addresses; without one (a bare address in a map) each request
+connects anew.  Blocks are what makes a configuration slow to load: each holds the settings of all of
+nginx's modules.  Measured on nginx 1.22, 1,000 routes with 0, 100, 200 and 500 blocks: ``nginx -t`` 12, 13,
+15 and 21 ms, a reload 11, 14, 18 and 25 ms; 10,000 blocks add a second, for nginx compares every new name
+with all before.  nginx 1.30 keeps no connections without a block either.  So there are `limit` blocks, for
+upstreams that speak TLS before all others and then for the oldest Services; the rest go through the map,
+those with several addresses by their Service's own ClusterIP.  Several without one always get blocks.
+
+A request that failed goes to a place of its own (Place.again), where no connection is kept: nginx does
+not count a failure on a kept connection, and would deliver one request once for each that it holds.  For
+several addresses that is a block too.
+
+A TLS connection that is kept belongs to one server name (RFC 9110, 15.5.20: its pod would answer 421 to
+another), so each host has a block of its own there, and a wildcard has none that keeps any.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.proxy.names import is_name
+from wherry.proxy.nginx.config import REMEMBERED, Directive, block, simple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wherry.proxy.model import Route
+
+Key = tuple[str, str, tuple[str, ...]]
+"""Protocol, server name where that matters, and addresses."""
+
+LIFE = "5s"
+"""A kept connection is replaced after that, so that new pods behind a ClusterIP get their share."""
+
+
+class Place(NamedTuple):
+    """Where a route's requests go: a block's name or an address; `again` is for one that failed.
+
+    `fresh` says that nothing must be kept there, although nginx could.
+    """
+
+    first: str
+    again: str
+    fresh: bool = False
+
+
+NOWHERE = Place("-", "-")
+"""The place of a route without addresses."""
+
+
+class Upstreams(NamedTuple):
+    """`places[i]` is where route i goes."""
+
+    places: tuple[Place, ...]
+    blocks: tuple[Directive, ...]
+
+
+def upstreams(routes: Sequence[Route], limit: int, keepalive: int) -> Upstreams:
+    """Decide for each route; equal addresses and protocol share a block.
+
+    `keepalive` is the number of idle connections that one worker keeps to one block's addresses.
+    """
+    blocks: dict[str, Directive] = {}
+    places = [NOWHERE] * len(routes)
+    known: dict[str | tuple[Key, str], Place] = {}
+    for index in _by_need(routes):
+        route = routes[index]
+        addresses = route.addresses
+        if not addresses:
+            continue
+        alone = len(addresses) == 1 and route.settings.protocol == "http"
+        key = addresses[0] if alone else (_key(route), route.spare)
+        place = known.get(key)
+        if place is None:
+            bare = _bare(route, full=len(blocks) >= limit)
+            place = known[key] = (
+                Place(bare, bare) if bare else _in_blocks(route, _key(route), keepalive, blocks)
+            )
+        places[index] = place
+    return Upstreams(tuple(places), tuple(blocks.values()))
+
+
+def _key(route: Route) -> Key:
+    # A plain connection that is kept must never be taken for a TLS one: the protocol is in the key.
+    protocol = route.settings.protocol
+    return protocol, route.host if protocol == "https" else "", route.addresses
+
+
+def _bare(route: Route, *, full: bool) -> str:
+    """The address to use without a block, or "" where blocks are to be made."""
+    addresses = route.addresses
+    if len(addresses) == 1 and (full or _many_names(route) or is_name(addresses[0])):
+        return addresses[0]
+    return route.spare if full else ""
+
+
+def _in_blocks(route: Route, key: Key, keepalive: int, blocks: dict[str, Directive]) -> Place:
+    """A place in blocks of its own, which are put into `blocks` unless they are there."""
+    protocol, _, addresses = key
+    again = addresses[0]
+    if len(addresses) > 1:
+        again = _name((protocol, "", addresses), route.name, 0)
+        blocks.setdefault(again, _block(again, addresses, 0))
+    if _many_names(route):
+        return Place(again, again, fresh=True)
+    first = _name(key, route.name, keepalive)
+    blocks.setdefault(first, _block(first, addresses, keepalive))
+    return Place(first, again)
+
+
+def _many_names(route: Route) -> bool:
+    """Whether one block would hold TLS connections for several server names."""
+    return route.settings.protocol == "https" and route.host.startswith("*.")
+
+
+def _by_need(routes: Sequence[Route]) -> Iterable[int]:
+    """Indices: those first whose every new connection costs a TLS handshake; their further hosts last."""
+    tls = [index for index, route in enumerate(routes) if route.settings.protocol == "https"]
+    if not tls:
+        return range(len(routes))
+    first: dict[tuple[str, ...], int] = {}
+    for index in tls:
+        first.setdefault(routes[index].addresses, index)
+    spoken = frozenset(tls)
+    plain = [index for index in range(len(routes)) if index not in spoken]
+    ahead = frozenset(first.values())
+    return [*first.values(), *plain, *(index for index in tls if index not in ahead)]
+
+
+@functools.lru_cache(REMEMBERED)
+def _block(name: str, addresses: tuple[str, ...], keepalive: int) -> Directive:
+    # No address is ever taken out of use: one request that pods drop would do that to all of them.
+    servers = [simple("server", address, "max_fails=0") for address in addresses]
+    kept = [simple("keepalive", keepalive), simple("keepalive_time", LIFE)] if keepalive else []
+    return block("upstream", (name,), [*servers, *kept])
+
+
+@functools.lru_cache(REMEMBERED)
+def _name(key: Key, route: str, keepalive: int) -> str:
+    """Unique: one port of one Service has one set of addresses.  The underscore: never a host's name.
+
+    nginx compares it with every name before it, letter by letter as long as they agree: the hash in front
+    makes that one letter.
+    """
+    protocol, host, _ = key
+    name = route.replace("/", ".").replace(":", ".") + (f"_{host}" if host else "")
+    return f"{zlib.crc32(name.encode()):08x}_{protocol if keepalive else protocol + '-again'}_{name}"
