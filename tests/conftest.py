@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,13 @@ from support.machine import mounts_work, namespaces_work, require
 from support.wherry import Wherry
 
 NEEDS_PROGRAM = {"nginx": "nginx", "dockerd": "dockerd", "registry": "docker-registry"}
+
+
+def pytest_configure() -> None:
+    """Begun by nohup, or in the background of a script, we ignore these, and so does what tests start."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -74,7 +74,8 @@ def running_registry(
             config["http"]["tls"]["clientcas"] = [str(clients)]
     (folder / "config.yml").write_text(json.dumps(config))
     with (folder / "log").open("ab") as log:
-        words = ["docker-registry", "serve", str(folder / "config.yml")]
+        # It ends with us, however we end.
+        words = ["setpriv", "--pdeathsig", "KILL", "docker-registry", "serve", str(folder / "config.yml")]
         process = subprocess.Popen(words, stdout=log, stderr=log)
     try:
         _wait(host, process, folder)
