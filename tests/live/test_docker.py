@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.dockerd import Dockerd
+from support.registry import running_registry
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime, pytest.mark.dockerd]
@@ -73,3 +74,33 @@ def test_images_are_listed_as_docker_lists_them(bb: Wherry, dockerd: Dockerd, tm
     dockerd.load(tmp_path / "x.tar")
     words = ("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}} {{.Size}}", "listed")
     assert sorted(bb(*words).splitlines()) == sorted(dockerd(*words).splitlines())
+
+
+@pytest.mark.registry
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_images_go_between_us_by_a_registry_with_one_digest(
+    bb: Wherry, dockerd: Dockerd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: str
+) -> None:
+    """What we push docker pulls and runs; what docker pushes we pull, and push again as it was.
+
+    Docker 20.10 knows no zstd, and says so.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path))
+    bb.build(tmp_path / "c", DOCKERFILE, "-t", "app")
+    with running_registry(tmp_path / "registry") as registry:
+        ours, theirs, again = (f"{registry.host}/{name}:1" for name in ("ours", "theirs", "again"))
+        bb("tag", "app", ours)
+        digest = bb("push", "--compression", compression, ours).split()[-3]
+        if compression == "zstd":
+            assert dockerd.run("pull", ours).returncode != 0
+            return
+        assert f"Digest: {digest}" in dockerd("pull", ours)
+        assert dockerd("run", "--rm", "--network", "none", ours) == "one"
+        dockerd("tag", ours, theirs)
+        pushed = dockerd("push", theirs).split()[-3]
+        other = Wherry(tmp_path / "other")
+        assert f"Digest: {pushed}" in other("pull", theirs)
+        assert other("run", "--rm", theirs) == "one"
+        other("tag", theirs, again)
+        assert other("push", again).split()[-3] == pushed
+        dockerd("rmi", ours, theirs)

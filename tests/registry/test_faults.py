@@ -337,6 +337,30 @@ def test_a_config_that_promises_other_layers(other: Wherry, fake: FakeRegistry) 
         assert nothing_is_left(other)
 
 
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        (f"{OCI}.layer.nondistributable.v1.tar+gzip", "is a foreign one"),
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "is a foreign one"),
+        (f"{OCI}.layer.v1.tar+gzip+encrypted", "is encrypted"),
+    ],
+)
+def test_layers_that_cannot_be_had_are_named(
+    other: Wherry, fake: FakeRegistry, kind: str, says: str
+) -> None:
+    put_image(fake, "a", [layer()])
+    value = json.loads(fake.manifests["a", "latest"][1])
+    value["layers"][0]["mediaType"] = kind
+    fake.put("a", "latest", value["mediaType"], json.dumps(value).encode())
+    del fake.blobs[value["layers"][0]["digest"]]
+    assert says in other.fails("pull", f"{fake.host}/a", code=1)
+    value["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json"
+    fake.put("a", "latest", value["mediaType"], json.dumps(value).encode())
+    said = other.fails("pull", f"{fake.host}/a", code=1)
+    assert "is no image but an artifact (application/vnd.cncf.helm.config.v1+json)" in said
+    assert nothing_is_left(other)
+
+
 def test_a_hostile_layer_is_refused_and_leaves_nothing(other: Wherry, fake: FakeRegistry) -> None:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:

@@ -16,6 +16,7 @@ from wherry.registry.choice import choose, entries
 from wherry.registry.fetch import alone_with, fetch_blob, received
 from wherry.registry.parallel import Stop, each
 from wherry.registry.progress import Silent, short
+from wherry.registry.repository import NotThere
 from wherry.store import ImageRecord, LayerBlob, LayerInfo
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -139,6 +140,16 @@ def fetch_layers(
     _Layers(store, sources, progress).fetch(layers)
 
 
+def _not_distributed(layer: Descriptor) -> UnsupportedError | None:
+    """Why a registry lacks a layer that its image names, where its kind says so (Windows' own files)."""
+    if not any(word in layer.media_type for word in ("foreign", "nondistributable")):
+        return None
+    return UnsupportedError(
+        f"layer {short(layer.digest)} is a foreign one, which the registry does not have",
+        hint="push the image anew with docker's allow-nondistributable-artifacts",
+    )
+
+
 class _Pull:
     """One image."""
 
@@ -227,7 +238,10 @@ class _Layers:
 
         with alone_with(self._store, layer.digest, waiting):
             if not self._store.layers.has(diff_id):
-                self._make(layer, diff_id, arrived)
+                try:
+                    self._make(layer, diff_id, arrived)
+                except NotThere as error:
+                    raise _not_distributed(layer) or error from None
         self._progress.layer(label, words.PULLED)
 
     def _make(self, layer: Descriptor, diff_id: str, arrived: Callable[[int], object]) -> None:
