@@ -47,19 +47,22 @@ def _age(node: Node) -> Age:
 def _settled(nodes: Iterable[Node], rejected: list[Rejected]) -> Graph:
     """The first to claim a host and path has it."""
     winners: dict[tuple[str, str], Claim] = {}
-    settings: set[Settings] = set()
+    known: set[Settings] = set()
+    last: Settings | None = None  # mostly the next one's, too, and to hash it costs more than all the rest
     for node in nodes:
-        rejected += node.rejected
+        if node.rejected:
+            rejected += node.rejected
         for claim in node.claims:
             where = claim.where
             first = winners.setdefault(where, claim)
             if first is not claim:
                 message = f"{''.join(where)} belongs to {first.name}, which came first"
                 rejected.append(Rejected(claim.name, "host-taken", message))
-            elif claim.settings not in settings:
-                if len(settings) < MOST_SETTINGS:
-                    settings.add(claim.settings)
-                    continue
+            elif claim.settings is last or claim.settings in known or len(known) < MOST_SETTINGS:
+                if claim.settings is not last:
+                    last = claim.settings
+                    known.add(last)
+            else:
                 del winners[where]
                 message = f"there are {MOST_SETTINGS} different sets of timeouts and sizes already"
                 rejected.append(Rejected(claim.name, "too-many-settings", message))

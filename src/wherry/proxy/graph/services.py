@@ -5,6 +5,7 @@ What one Service gets wrong costs only its own routes.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from wherry.proxy import names
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from wherry.proxy.graph.annotations import RouteSpec
     from wherry.proxy.graph.claim import Age
     from wherry.proxy.graph.options import Options
+    from wherry.proxy.model import Settings
     from wherry.proxy.resources.endpoint_slice import EndpointSlice
     from wherry.proxy.resources.service import Port, Service
     from wherry.proxy.resources.snapshot import Snapshot
@@ -104,9 +106,15 @@ def _node(service: Service, slices: Slices, options: Options) -> Node:
     return Node(when, tuple(claims), tuple(rejected))
 
 
+@functools.lru_cache(1 << 10)
+def _shared(settings: Settings) -> Settings:
+    """One object for equal ones: ten thousand Services have a few."""
+    return settings
+
+
 def _claims(service: Service, slices: Slices, spec: RouteSpec, port: Port, options: Options) -> list[Claim]:
     hosts = spec.host or (names.dns_name(f"{service.name}.{service.namespace}.{options.domain}"),)
     answers = backend(service, slices, port, options)
-    settings = spec.settings._replace(protocol=protocol_of(port, spec.protocol))
+    settings = _shared(spec.settings._replace(protocol=protocol_of(port, spec.protocol)))
     name = f"{service.namespace}/{service.name}:{port.name or port.port}"
     return [Claim(name, (host, spec.path), answers, settings) for host in hosts]
