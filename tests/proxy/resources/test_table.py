@@ -210,10 +210,11 @@ def test_the_pod_may_do_what_the_table_says() -> None:
 
 
 def test_what_is_in_no_namespace_needs_a_cluster_role_beside_the_roles() -> None:
-    zones = Followed(ZONES, "", verbs=("list", "watch", "patch"))
+    zones = Followed(ZONES, "", status=("patch",))
     found = rights(PodOptions("i", watched=("a", "b")), (*FOLLOWED, zones))
     assert found == {("Role", "a"): rules(FOLLOWED), ("Role", "b"): rules(FOLLOWED), ("ClusterRole", ""): [
-        {"apiGroups": ["test.wherry.dev"], "resources": ["zones"], "verbs": ["list", "watch", "patch"]}
+        {"apiGroups": ["test.wherry.dev"], "resources": ["zones"], "verbs": ["list", "watch"]},
+        {"apiGroups": ["test.wherry.dev"], "resources": ["zones/status"], "verbs": ["patch"]},
     ]}  # fmt: skip
 
 
@@ -229,3 +230,6 @@ def rights(options: PodOptions, followed: tuple[Followed, ...]) -> dict[tuple[st
 def test_the_documentation_has_the_table() -> None:
     assert documentation(FOLLOWED) in DOCS.read_text()
     assert "| Alias | test.wherry.dev/v1 | `seen` | list, watch | another" in documentation(WITH_ALIASES)
+    assert "| `--selector` | list, watch; status: patch | x |" in documentation(
+        [Followed(ZONES, "x", status=("patch",))]
+    )

@@ -23,13 +23,14 @@ class Followed(NamedTuple):
     """One kind: `about` says for people what it is followed for.
 
     `labels` selects which of its objects, None: those of ``--selector``.  `verbs` is what the generator
-    does with it.
+    does with them, `status` what it does with their status.
     """
 
     resource: Resource[Any]
     about: str
     labels: str | None = None
     verbs: tuple[str, ...] = ("list", "watch")
+    status: tuple[str, ...] = ()
 
 
 FOLLOWED = (
@@ -41,9 +42,11 @@ FOLLOWED = (
 def rules(followed: Sequence[Followed], *, namespaced: bool | None = None) -> list[dict[str, Any]]:
     """The PolicyRules of a (Cluster)Role; `namespaced` True or False: of kinds that are, or are not."""
     return [
-        {"apiGroups": [row.resource.group], "resources": [row.resource.name], "verbs": list(row.verbs)}
+        {"apiGroups": [row.resource.group], "resources": [name], "verbs": list(verbs)}
         for row in followed
         if namespaced in (None, row.resource.namespaced)
+        for name, verbs in ((row.resource.name, row.verbs), (f"{row.resource.name}/status", row.status))
+        if verbs
     ]
 
 
@@ -69,7 +72,7 @@ def documentation(followed: Sequence[Followed]) -> str:
             row.resource.kind,
             where,
             f"`{labels}`" if labels else "all",
-            ", ".join(row.verbs),
+            ", ".join(row.verbs) + (f"; status: {', '.join(row.status)}" if row.status else ""),
             row.about,
         )
         lines.append(f"| {' | '.join(cells)} |")
