@@ -55,4 +55,4 @@ class Part(Protocol):
     """What the graph knows of one kind of objects that claim requests."""
 
     def nodes(self, snapshot: Snapshot) -> Iterable[Node]:
-        """One for each object, the oldest first.  Equal input gives equal output, whatever came before."""
+        """One for each object, the oldest first; an object that did not change gives the same claims."""

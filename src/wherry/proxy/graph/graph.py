@@ -29,7 +29,7 @@ PARTS: tuple[Callable[[Options], Part], ...] = (Services,)
 
 
 class GraphBuilder:
-    """Builds graphs; no I/O and no clock: equal input gives an equal graph whatever was built before."""
+    """Builds graphs; no I/O and no clock: the same wins and loses, whatever was built before."""
 
     def __init__(self, options: Options, parts: Sequence[Callable[[Options], Part]] = PARTS) -> None:
         self._parts = [part(options) for part in parts]
