@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BUILDERS = "Builders"
 START = "Start-up"
+MOVES = "Registries and archives"
 
 
 class Row(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bench.images import make_layers
 from bench.programs import CommandFailed, Daemon, NotHere, environment, output
-from bench.scenarios import Clock, Row, Scenario
+from bench.scenarios import MOVES, Clock, Row, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,16 +17,15 @@ if TYPE_CHECKING:
 
     from bench.peers import Peer
 
-SECTION = "Registries and archives"
 MIB = 1 << 20
 
 
 class Transfers(Scenario):
-    FEW = Row("pull-3", "pull of 450 MB in 3 layers of 5,000 files, until it can be run", SECTION)
-    MANY = Row("pull-60", "pull of 60 layers of 1 MB", SECTION)
-    FIRST = Row("push-first", "push of 500 MB in 2,000 files", SECTION)
-    AGAIN = Row("push-again", "push of the same again", SECTION)
-    SAVE = Row("save", "save of the same", SECTION)
+    FEW = Row("pull-3", "pull of 450 MB in 3 layers of 5,000 files, until it can be run", MOVES)
+    MANY = Row("pull-60", "pull of 60 layers of 1 MB", MOVES)
+    FIRST = Row("push-first", "push of 500 MB in 2,000 files", MOVES)
+    AGAIN = Row("push-again", "push of the same again", MOVES)
+    SAVE = Row("save", "save of the same", MOVES)
     rows = (FEW, MANY, FIRST, AGAIN, SAVE)
 
     def prepare(self, work: Path) -> None:

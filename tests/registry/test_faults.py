@@ -582,6 +582,30 @@ def test_what_a_registry_refuses_is_said(
     assert fake.manifests == {}
 
 
+def test_a_registry_that_forgot_a_blob_gets_it_again(
+    bb: Wherry, other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    """Its storage lost it, or tells of it late."""
+    name = f"{fake.host}/b"
+    two_layers(bb, tmp_path, name)
+    left = [2]
+
+    def forget(request: Request) -> bool:
+        if request.command != "PUT" or "/manifests/" not in request.path or not left[0]:
+            return False
+        left[0] -= 1
+        value = json.loads(request.body())
+        del request.fake.blobs[value["layers"][0]["digest"] if left[0] else value["config"]["digest"]]
+        request.answer(400, b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown"}]}')
+        return True
+
+    fake.hooks.append(forget)
+    bb("push", "-q", name)
+    assert contents(other, name, tmp_path) == hashlib.sha256(random.Random(5).randbytes(SIZE)).hexdigest()
+    fake.hooks[0] = answers("/manifests/", 400, b"no")
+    assert "the registry answered 400" in bb.fails("push", f"{name}", code=1)
+
+
 def test_a_blob_that_was_damaged_here_is_not_pushed(bb: Wherry, fake: FakeRegistry, tmp_path: Path) -> None:
     """And made again for the next push."""
     name = f"{fake.host}/b"

@@ -74,7 +74,8 @@ def push(
             media_type, data = sending.image(Image(store, record))
         else:
             media_type, data = sending.index(target)
-        digest = repository.put_manifest(name.tag or digest_of(data), media_type, data)
+        tag = name.tag or digest_of(data)
+        digest = repository.put_manifest(tag, media_type, data, sending.again)
         if record is not None:
             _remember(store, name, digest, target)
         return Pushed(media_type, digest, len(data))
@@ -116,6 +117,7 @@ class _Push:
         self._packing = packing
         self._stop = Stop()
         self._neighbours = _Neighbours(store, name)
+        self._last: tuple[Sequence[Part], Descriptor | None] = ((), None)
 
     def image(self, image: Image) -> tuple[str, bytes]:
         """Send an image's blobs.  Its manifest's media type and bytes, which are still to be put."""
@@ -130,7 +132,15 @@ class _Push:
             manifest = manifest_of(self._store, image, parts, self._packing)
             data, media_type, config = manifest.to_json(), manifest.media_type, manifest.config
         self.blob(config)
+        self._last = parts, config
         return media_type, data
+
+    def again(self) -> None:
+        """Send what the registry does not have of the image that was sent last."""
+        parts, config = self._last
+        self.layers(parts)
+        if config is not None:
+            self.blob(config)
 
     def layers(self, parts: Sequence[Part]) -> None:
         for part in (different := _different(parts)):
@@ -166,7 +176,7 @@ class _Push:
                     )
                 continue
             media_type, manifest = self.image(image)
-            put = self._repository.put_manifest(digest_of(manifest), media_type, manifest)
+            put = self._repository.put_manifest(digest_of(manifest), media_type, manifest, self.again)
             if put != entry["digest"]:
                 entry.update(digest=put, size=len(manifest), mediaType=media_type)
                 changed = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from wherry.errors import CorruptError, RegistryError, UnsupportedError
@@ -11,7 +12,7 @@ from wherry.oci.digest import digest_of, is_digest
 from wherry.registry.failures import refusal
 from wherry.registry.headers import first_of_range, next_page, received
 from wherry.registry.session import Session
-from wherry.registry.transport import DOCUMENT
+from wherry.registry.transport import DOCUMENT, PAUSE
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 MANIFESTS = (oci.MANIFEST, oci.DOCKER_MANIFEST, oci.INDEX, oci.DOCKER_INDEX)
 SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
+TRIES = 4
+"""Of putting a manifest whose blobs the registry does not know yet."""
 MOST_TAGS = 1_000_000
 MOST_PAGES = 10_000
 
@@ -107,13 +110,26 @@ class Repository:
         digest = answer.headers.get("Docker-Content-Digest", "")
         return digest if is_digest(digest) else self.manifest(reference).digest
 
-    def put_manifest(self, reference: str, media_type: str, data: bytes) -> str:
-        """Let a tag, or its digest, stand for a manifest.  Its digest."""
+    def put_manifest(
+        self, reference: str, media_type: str, data: bytes, again: Callable[[], object] = lambda: None
+    ) -> str:
+        """Let a tag, or its digest, stand for a manifest.  Its digest.
+
+        A registry may not know of a blob that it has just taken: its storage is slow to tell, somebody
+        writes the same blob, or it was collected meanwhile.  Then `again` is called, which sends what is
+        missing, and the manifest is put once more.
+        """
         headers = {"Content-Type": media_type}
-        answer = self._ask("PUT", f"/manifests/{reference}", headers=headers, body=data, push=True)
-        if answer.status not in (200, 201, 202):
-            raise refusal(self.endpoint, self.path, f"putting manifest {reference}", answer)
-        answer.drop()
+        for attempt in range(1, TRIES + 1):
+            answer = self._ask("PUT", f"/manifests/{reference}", headers=headers, body=data, push=True)
+            if answer.status in (200, 201, 202):
+                answer.drop()
+                break
+            error = refusal(self.endpoint, self.path, f"putting manifest {reference}", answer)
+            if answer.status not in (400, 404) or attempt == TRIES:
+                raise error
+            time.sleep(PAUSE * 2 ** (attempt - 1))
+            again()
         return digest_of(data)
 
     def has_blob(self, digest: str, *, push: bool = False) -> bool:
