@@ -225,6 +225,7 @@ def answers(pattern: str, status: int, data: bytes = b"", **headers: str) -> Cal
     def hook(request: Request) -> bool:
         if not re.search(pattern, request.path):
             return False
+        request.body()
         request.answer(status, data, **headers)
         return True
 
