@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from _thread import RLock
 
-from wherry.builder.execute.transfers import Told
 from wherry.oci.reference import parse
 from wherry.typed import TYPE_CHECKING
 
@@ -71,6 +70,7 @@ class Pulls:
 
     def image(self, name: str, platform: Platform, label: str) -> Image:
         """Pull an image.  Raises as registry.pull."""
+        from wherry.builder.execute.transfers import Told
         from wherry.images.view import Image
         from wherry.registry.pull import fetch
 

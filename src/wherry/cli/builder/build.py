@@ -7,6 +7,13 @@ import sys
 
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.errors import DockerfileError, InvalidReferenceError, UsageError
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wherry.builder.cache.options import SharedCache
+    from wherry.registry.client import Registries
 
 CHECK = "BUILDKIT_DOCKERFILE_CHECK"
 
@@ -86,7 +93,6 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.builder.cache.options import parse_from, parse_to
     from wherry.builder.execute.build import Build
     from wherry.builder.plan.epoch import CONTEXT, EPOCH
     from wherry.builder.plan.epoch import parse as parse_epoch
@@ -96,12 +102,9 @@ def run(options: Options) -> int:
     from wherry.cli.builder.inputs import inputs, origin
     from wherry.cli.builder.outputs import Wanted
     from wherry.cli.builder.progress import Deferred, make_progress
-    from wherry.cli.builder.pushes import keep
     from wherry.cli.builder.sandbox import contexts, platforms, sandbox
     from wherry.cli.builder.secrets import given
-    from wherry.cli.registry.client import registries
     from wherry.oci.reference import parse as parse_reference
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     # What is wrong with the words is said before anything is done.
@@ -114,7 +117,7 @@ def run(options: Options) -> int:
                 f'invalid argument for "-t, --tag": {error.message}', hint=error.hint
             ) from None
     wanted = Wanted(options)
-    keep_in = [parse_to(text) for text in options.strings("cache-to")]
+    keep_in, cache_from = _shared_caches(options)
     args = _build_args(options)
     of_context = args.get(EPOCH) == CONTEXT
     epoch = None if of_context else parse_epoch(args.get(EPOCH, ""))
@@ -136,7 +139,7 @@ def run(options: Options) -> int:
         timeless=options.flag("reproducible") or (epoch is not None and wanted.rewrites),
         epoch=epoch,
         pull=options.flag("pull"),
-        cache_from=[parse_from(text) for text in options.strings("cache-from")],
+        cache_from=cache_from,
         shares=bool(keep_in),
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
@@ -145,6 +148,8 @@ def run(options: Options) -> int:
     told = deferred or shown
     wanted.prepare()
     if keep_in:
+        from wherry.sandbox.userns import enter_if_needed
+
         enter_if_needed()  # layers are compressed, whose files belong to subordinate ids
     store = Store.open()
     with store.using(), store.temp() as temporary:
@@ -175,7 +180,7 @@ def run(options: Options) -> int:
                 folder = os.path.join(temporary, f"platform{number}")
                 os.makedirs(folder, exist_ok=True)
                 chosen = build_options._replace(platform=platform)
-                client = registries if method == "build" else None
+                client = _registries if method == "build" else None
                 build = Build(store, dockerfile, context, chosen, told, folder, client)
                 if method != "build":
                     return call(build, method, as_json=as_json)
@@ -185,8 +190,11 @@ def run(options: Options) -> int:
                     fail_on_findings(build)
                 records.append(build.run())
             delivered = wanted.deliver(store, records, told)
-            for cache in keep_in:
-                keep(build, cache, told)
+            if keep_in:
+                from wherry.cli.builder.pushes import keep
+
+                for cache in keep_in:
+                    keep(build, cache, told)
         finally:
             told.close()
             if deferred:
@@ -207,6 +215,22 @@ def run(options: Options) -> int:
         if wanted.gives_image:
             print(f"image {delivered.image}", file=sys.stderr)
     return 0
+
+
+def _shared_caches(options: Options) -> tuple[Sequence[SharedCache], Sequence[SharedCache]]:
+    """Those of --cache-to, and of --cache-from.  Most builds have none, and start without their code."""
+    to, from_ = options.strings("cache-to"), options.strings("cache-from")
+    if not to and not from_:
+        return (), ()
+    from wherry.builder.cache.options import parse_from, parse_to
+
+    return list(map(parse_to, to)), list(map(parse_from, from_))
+
+
+def _registries() -> Registries:
+    from wherry.cli.registry.client import registries
+
+    return registries()
 
 
 def _names(words: list[str]) -> tuple[str, ...]:
