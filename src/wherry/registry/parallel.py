@@ -42,6 +42,7 @@ def each(items: Sequence[T], work: Callable[[T], object], stop: Stop, *, number:
     for item in items:
         waiting.put(item)
     errors: list[BaseException] = []
+    ended = threading.Semaphore(0)
 
     def worker() -> None:
         try:
@@ -53,18 +54,23 @@ def each(items: Sequence[T], work: Callable[[T], object], stop: Stop, *, number:
         except BaseException as error:
             errors.append(error)
             stop.set()
+        finally:
+            ended.release()
 
     # A second interrupt ends the program without waiting for them.
     threads = [threading.Thread(target=worker, daemon=True) for _ in range(min(number, len(items)))]
     for thread in threads:
         thread.start()
+    # Not by Thread.join(): CPython 3.11 takes one whose join() was interrupted for ended (bpo-45274).
+    left = len(threads)
     try:
-        for thread in threads:
-            thread.join()
+        while left:
+            ended.acquire()
+            left -= 1
     except KeyboardInterrupt:
         stop.set()
-        for thread in threads:
-            thread.join(PATIENCE)
+        while left and ended.acquire(timeout=PATIENCE):
+            left -= 1
         raise
     if errors:
         raise errors[0]
