@@ -12,19 +12,38 @@ if TYPE_CHECKING:
     from typing import Any
 
     from wherry.images.view import Image
+    from wherry.oci.config import ImageConfig
     from wherry.oci.reference import Reference
 
 
 def image_json(image: Image) -> dict[str, Any]:
-    config = image.config
     names = [from_canonical(name) for name in image.store.names.of(image.id)]
     digests = [from_canonical(name) for name in image.store.names.digests_of(image.id)]
     size = image.size()
-    layers = [image.store.layers.path(diff_id) for diff_id in reversed(config.diff_ids)]
+    layers = [image.store.layers.path(diff_id) for diff_id in reversed(image.config.diff_ids)]
+    tags = [name.familiar() for name in names if name.tag]
     return {
-        "Id": image.id,
-        "RepoTags": [name.familiar() for name in names if name.tag],
-        "RepoDigests": repo_digests(names, digests, image.record.manifest),
+        **described(
+            image.id, image.config, tags, repo_digests(names, digests, image.record.manifest), size
+        ),
+        "GraphDriver": {
+            "Name": "overlay2",
+            "Data": {"LowerDir": ":".join(layers[1:]), "UpperDir": layers[0] if layers else ""},
+        },
+        "Metadata": {
+            "LastTagTime": datetime.datetime.fromtimestamp(image.record.added, datetime.UTC).isoformat()
+        },
+    }
+
+
+def described(
+    image: str, config: ImageConfig, tags: Sequence[str], digests: Sequence[str], size: int
+) -> dict[str, Any]:
+    """What its configuration says of an image, wherever it is; `size` in bytes."""
+    return {
+        "Id": image,
+        "RepoTags": list(tags),
+        "RepoDigests": list(digests),
         "Parent": "",
         "Comment": config.history[-1].comment if config.history else "",
         "Created": config.created,
@@ -36,14 +55,7 @@ def image_json(image: Image) -> dict[str, Any]:
         "Os": config.os,
         "Size": size,
         "VirtualSize": size,
-        "GraphDriver": {
-            "Name": "overlay2",
-            "Data": {"LowerDir": ":".join(layers[1:]), "UpperDir": layers[0] if layers else ""},
-        },
         "RootFS": {"Type": "layers", "Layers": list(config.diff_ids)},
-        "Metadata": {
-            "LastTagTime": datetime.datetime.fromtimestamp(image.record.added, datetime.UTC).isoformat()
-        },
     }
 
 

@@ -15,6 +15,7 @@ from wherry.layers.newfile import new_file
 from wherry.layers.tarwrite import END, header, padding
 from wherry.oci import manifest as oci
 from wherry.oci.digest import digest_of
+from wherry.oci.layout import CREATED, IMAGE_NAME, REF_NAME, VERSION, blob_path, docker_entry, name_notes
 from wherry.oci.manifest import Descriptor
 from wherry.oci.reference import from_canonical
 from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
@@ -28,11 +29,6 @@ if TYPE_CHECKING:
     from wherry.store import Store
 
     Write = Callable[[Callable[[bytes], object]], object]
-
-VERSION = b'{"imageLayoutVersion":"1.0.0"}'
-IMAGE_NAME = "io.containerd.image.name"
-REF_NAME = "org.opencontainers.image.ref.name"
-CREATED = "org.opencontainers.image.created"
 
 
 class Sink(Protocol):
@@ -143,21 +139,16 @@ class Layout:
         """
         parts = pack_layers(self._store, image, self._packing)
         for part in parts:
-            self._sink.add(_path(part.blob.digest), part.blob.size, self._bytes(part))
+            self._sink.add(blob_path(part.blob.digest), part.blob.size, self._bytes(part))
         manifest = manifest_of(self._store, image, parts, self._packing, notes.manifest)
         data = manifest.to_json()
         descriptor = Descriptor(manifest.media_type, digest_of(data), len(data), dict(notes.descriptor))
-        _add(self._sink, _path(image.id), self._store.blobs.read(image.id))
-        _add(self._sink, _path(descriptor.digest), data)
+        _add(self._sink, blob_path(image.id), self._store.blobs.read(image.id))
+        _add(self._sink, blob_path(descriptor.digest), data)
         if listed:
             self._list(image.config.created, names, descriptor)
-        self._docker.append(
-            {
-                "Config": _path(image.id),
-                "RepoTags": [from_canonical(name).familiar() for name in names] or None,
-                "Layers": [_path(part.blob.digest) for part in parts],
-            }
-        )
+        called = [from_canonical(name) for name in names]
+        self._docker.append(docker_entry(image.id, called, [part.blob for part in parts]))
         return descriptor
 
     def add_index(
@@ -165,7 +156,7 @@ class Layout:
     ) -> Descriptor:
         """Write an image index, whose images were added before."""
         descriptor = Descriptor(oci.INDEX, digest_of(data), len(data), dict(notes))
-        _add(self._sink, _path(descriptor.digest), data)
+        _add(self._sink, blob_path(descriptor.digest), data)
         self._list(created, names, descriptor)
         return descriptor
 
@@ -175,7 +166,7 @@ class Layout:
 
     def _list(self, created: str, names: Sequence[str], descriptor: Descriptor) -> None:
         own = {**descriptor.annotations, **({CREATED: created} if created else {})}
-        called = [{IMAGE_NAME: name, REF_NAME: from_canonical(name).tag or name} for name in names]
+        called = [name_notes(from_canonical(name)) for name in names]
         for notes in called or [dict(self._sink.unnamed)]:
             self._index.append(descriptor._replace(annotations={**notes, **own}).to_json())
 
@@ -206,7 +197,3 @@ def _index(manifests: Sequence[dict[str, Any]]) -> bytes:
 def _name(entry: dict[str, Any]) -> str:
     notes = entry.get("annotations") or {}
     return str(notes.get(IMAGE_NAME) or notes.get(REF_NAME) or "")
-
-
-def _path(digest: str) -> str:
-    return "blobs/sha256/" + digest.removeprefix("sha256:")

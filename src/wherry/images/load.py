@@ -7,25 +7,25 @@ the diff ID that its config promises, and nothing is recorded before everything 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 
 from wherry.errors import CorruptError
+from wherry.images.archive import Archive, check_number, other_layer
 from wherry.images.write import create_image
 from wherry.layers.compress import decompressed, kind_of
-from wherry.layers.rootpath import resolve
 from wherry.layers.tree import ROOT_MODE
 from wherry.layers.unpack import unpack
 from wherry.oci import config as oci_config
 from wherry.oci import manifest as oci_manifest
-from wherry.oci.config import LARGEST_CONFIG
-from wherry.oci.digest import digest_of
+from wherry.oci.layout import IMAGE_NAME, REF_NAME, blob_path
 from wherry.oci.manifest import Descriptor
 from wherry.oci.reference import Reference, parse
 from wherry.store import LayerBlob, LayerInfo
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wherry.images.view import Image
     from wherry.layers.tarread import Reader
     from wherry.store import Store
@@ -37,10 +37,6 @@ MEDIA_TYPES = {
 }
 MANIFESTS = (oci_manifest.MANIFEST, oci_manifest.DOCKER_MANIFEST)
 INDEXES = (oci_manifest.INDEX, oci_manifest.DOCKER_INDEX)
-IMAGE_NAME = "io.containerd.image.name"
-REF_NAME = "org.opencontainers.image.ref.name"
-MOST_NAMED = 10_000
-"""Images, and names of them, in one archive."""
 CHUNK = 1 << 20
 
 
@@ -57,11 +53,11 @@ def load_images(store: Store, stream: Reader) -> list[Loaded]:
         folder = os.path.join(temporary, "archive")
         os.mkdir(folder)
         unpack(decompressed(stream), folder, name="the archive", markers=False)
-        archive = _Archive(store, folder, temporary)
+        loading = _Loading(store, folder, temporary)
         if os.path.isfile(os.path.join(folder, "manifest.json")):
-            return archive.docker()
+            return loading.docker()
         if os.path.isfile(os.path.join(folder, "index.json")):
-            return archive.layout()
+            return loading.layout()
     raise CorruptError(
         "the archive holds no image: neither manifest.json nor index.json",
         hint="the tar of a file system becomes an image by wherry import",
@@ -75,57 +71,31 @@ def load_layout(store: Store, path: str, digest: str, tag: str, temporary: str) 
 
     if not os.path.isfile(os.path.join(path, "index.json")):
         raise CorruptError(f"{path} is no OCI layout: it has no index.json")
-    archive = _Archive(store, path, temporary)
-    descriptor = archive.choose(digest, tag)
+    loading = _Loading(store, path, temporary)
+    descriptor = loading.choose(digest, tag)
     if descriptor.media_type in INDEXES:
-        found = choose(store, archive.index(descriptor).id, None)
+        found = choose(store, loading.index(descriptor).id, None)
         assert found is not None  # noqa: S101
         return found
-    record = store.images.get(archive.manifest(descriptor).id)
+    record = store.images.get(loading.manifest(descriptor).id)
     assert record is not None  # noqa: S101
     return Image(store, record)
 
 
-class _Archive:
+class _Loading:
     def __init__(self, store: Store, folder: str, temporary: str) -> None:
         self._store = store
-        self._folder = folder
+        self._archive = Archive(folder)
         self._temporary = temporary
 
     def docker(self) -> list[Loaded]:
-        """manifest.json: a list of {Config, RepoTags, Layers}, paths in the archive."""
-        try:
-            entries = json.loads(self._read("manifest.json"))
-        except (ValueError, RecursionError) as error:
-            raise CorruptError(f"manifest.json is not JSON: {error}") from None
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise CorruptError("manifest.json is not a list of objects")
-        _check_number(
-            "manifest.json", len(entries) + sum(len(entry.get("RepoTags") or "") for entry in entries)
-        )
-        loaded: list[Loaded] = []
-        named = 0
-        for entry in entries:
-            layers = entry.get("Layers") or []
-            tags = entry.get("RepoTags") or []
-            if not isinstance(layers, list) or not isinstance(tags, list):
-                raise CorruptError("manifest.json: Layers and RepoTags are lists")
-            named += 1 + len(tags)
-            _check_number("manifest.json", named)
-            data = self._read(str(entry.get("Config")))
-            # Docker names the file by its digest; a config of other bytes is another image.
-            stem = os.path.basename(str(entry.get("Config"))).removesuffix(".json")
-            if len(stem) == 64 and digest_of(data) != "sha256:" + stem:
-                raise CorruptError(f"the config {stem[:12]} has other bytes than its name says")
-            names = tuple(parse(str(tag)) for tag in tags)
-            loaded.append(self._image(data, [str(layer) for layer in layers], names))
-        return loaded
+        return [self._image(*entry) for entry in self._archive.docker()]
 
     def layout(self) -> list[Loaded]:
         """index.json of an OCI layout, and the image indexes that it names."""
         loaded = []
-        found = oci_manifest.parse_index(self._read("index.json"), "index.json")
-        _check_number("index.json", len(found))
+        found = oci_manifest.parse_index(self._archive.read("index.json"), "index.json")
+        check_number("index.json", len(found))
         for descriptor in found:
             notes = descriptor.annotations
             name = notes.get(IMAGE_NAME) or notes.get(REF_NAME)
@@ -139,10 +109,10 @@ class _Archive:
         return loaded
 
     def manifest(self, descriptor: Descriptor, names: tuple[Reference, ...] = ()) -> Loaded:
-        data = self._blob(descriptor.digest)
+        data = self._archive.blob(descriptor.digest)
         manifest = oci_manifest.parse(data, "manifest")
-        layers = [_path(layer.digest) for layer in manifest.layers]
-        loaded = self._image(self._blob(manifest.config.digest), layers, names)
+        layers = [blob_path(layer.digest) for layer in manifest.layers]
+        loaded = self._image(self._archive.blob(manifest.config.digest), layers, names)
         # The same manifest, so that an index that names it leads to the image.
         record = self._store.images.get(loaded.id)
         if record is not None and record.manifest != descriptor.digest:
@@ -152,10 +122,10 @@ class _Archive:
 
     def index(self, descriptor: Descriptor, names: tuple[Reference, ...] = ()) -> Loaded:
         """All its images that the archive has."""
-        data = self._blob(descriptor.digest)
+        data = self._archive.blob(descriptor.digest)
         found = oci_manifest.parse_index(data, "index")
-        _check_number("an index", len(found))
-        there = [d for d in found if d.media_type in MANIFESTS and self._has(d.digest)]
+        check_number("an index", len(found))
+        there = [d for d in found if d.media_type in MANIFESTS and self._archive.has(blob_path(d.digest))]
         if not there:
             raise CorruptError(f"the archive has none of the images of index {descriptor.digest[:19]}")
         for each in there:
@@ -165,12 +135,9 @@ class _Archive:
             self._store.names.set(name.canonical(), descriptor.digest)
         return Loaded(descriptor.digest, names)
 
-    def _has(self, digest: str) -> bool:
-        return os.path.isfile(resolve(self._folder, _path(digest)))
-
     def choose(self, digest: str, tag: str) -> Descriptor:
         """The image of a layout that a digest or a tag names; without either, its only one."""
-        found = list(oci_manifest.parse_index(self._read("index.json"), "index.json"))
+        found = list(oci_manifest.parse_index(self._archive.read("index.json"), "index.json"))
         if digest:
             found = [d for d in found if d.digest == digest] or [Descriptor("", digest, 0)]
         elif tag:
@@ -183,7 +150,7 @@ class _Archive:
             )
         return found[0]
 
-    def _image(self, data: bytes, layers: list[str], names: tuple[Reference, ...]) -> Loaded:
+    def _image(self, data: bytes, layers: Sequence[str], names: tuple[Reference, ...]) -> Loaded:
         config = oci_config.parse(data)
         if len(layers) != len(config.diff_ids):
             raise CorruptError(
@@ -201,14 +168,14 @@ class _Archive:
 
     def _layer(self, path: str, diff_id: str) -> None:
         """Unpack one layer, and keep its bytes as a blob: packed again they would be other bytes."""
-        source = self._file(path)
+        source = self._archive.file(path)
         tree = os.path.join(self._temporary, "layer")
         os.mkdir(tree)
         os.chmod(tree, ROOT_MODE)
         with open(source, "rb") as file:
             packed = unpack(decompressed(file), tree, name=f"layer {diff_id[7:19]}")
         if packed.diff_id != diff_id:
-            raise _other_layer(path, packed.diff_id, diff_id)
+            raise other_layer(path, packed.diff_id, diff_id)
         self._keep(source, diff_id)
         self._store.layers.add(tree, LayerInfo(diff_id, packed.size, packed.tar_size))
 
@@ -217,14 +184,14 @@ class _Archive:
         for blob in self._store.layers.blobs(diff_id):
             if not self._store.blobs.is_whole(blob.digest):
                 self._store.layers.forget_blob(blob)
-        source = self._file(path)
+        source = self._archive.file(path)
         with open(source, "rb") as file:
             plain, hashed = decompressed(file), hashlib.sha256()
             while data := plain.read(CHUNK):
                 hashed.update(data)
         found = "sha256:" + hashed.hexdigest()
         if found != diff_id:
-            raise _other_layer(path, found, diff_id)
+            raise other_layer(path, found, diff_id)
         self._keep(source, diff_id)
 
     def _keep(self, source: str, diff_id: str) -> None:
@@ -239,41 +206,3 @@ class _Archive:
             if media_type is not None:
                 digest, size = blob.commit()
                 self._store.layers.add_blob(LayerBlob(diff_id, media_type, digest, size))
-
-    def _blob(self, digest: str) -> bytes:
-        data = self._read(_path(digest))
-        if digest_of(data) != digest:
-            raise CorruptError(
-                f"blob {digest} has other bytes than its name says", hint="the archive is damaged"
-            )
-        return data
-
-    def _read(self, path: str) -> bytes:
-        file = self._file(path)
-        size = os.path.getsize(file)
-        if size > LARGEST_CONFIG:
-            raise CorruptError(f"{path} has {size} bytes; at most {LARGEST_CONFIG} are read")
-        with open(file, "rb") as data:
-            return data.read()
-
-    def _file(self, path: str) -> str:
-        """A file of the archive; old archives link layers to each other."""
-        host = resolve(self._folder, path)
-        if not os.path.isfile(host):
-            raise CorruptError(f"the archive has no {path}", hint="it is incomplete")
-        return host
-
-
-def _other_layer(path: str, found: str, promised: str) -> CorruptError:
-    return CorruptError(
-        f"layer {path} is {found} where {promised} was promised", hint="the archive is damaged"
-    )
-
-
-def _check_number(where: str, number: int) -> None:
-    if number > MOST_NAMED:
-        raise CorruptError(f"{where} names {number} images; at most {MOST_NAMED} are read")
-
-
-def _path(digest: str) -> str:
-    return "blobs/sha256/" + digest.removeprefix("sha256:")

@@ -64,7 +64,7 @@ def parse(text: str) -> Reference:
     name, tag = _split_tag(name)
     if tag is not None and not _TAG.match(tag):
         raise _invalid(text, "a tag is up to 128 letters, digits, '_', '.' and '-'")
-    domain, path = _split_domain(name)
+    domain, path = split_domain(name)
     if _HEX.match(name):
         raise _invalid(text, "64 hexadecimal digits are an image ID, not a name")
     if not _DOMAIN.match(domain):
@@ -97,7 +97,7 @@ def _split_tag(name: str) -> tuple[str, str | None]:
     return name[:colon], name[colon + 1 :]
 
 
-def _split_domain(name: str) -> tuple[str, str]:
+def split_domain(name: str) -> tuple[str, str]:
     """Docker's rule: the first part is a host if it has a dot, a colon or a capital, or is localhost."""
     first, slash, rest = name.partition("/")
     if not slash or not (set(first) & {".", ":"} or first == "localhost" or first != first.lower()):

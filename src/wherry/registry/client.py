@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from _thread import RLock
 
+from wherry.oci.reference import DEFAULT_DOMAIN, Reference
 from wherry.registry import credentials
-from wherry.registry.endpoints import endpoints
+from wherry.registry.endpoints import DOCKER_HUB, endpoints
 from wherry.registry.repository import Repository
 from wherry.registry.session import Session
 from wherry.registry.transport import Transport
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wherry.oci.reference import Reference
     from wherry.registry.endpoints import Endpoint
     from wherry.registry.settings import Settings
+
+HUB_INDEX = "index.docker.io"
 
 
 class Registries:
@@ -32,6 +34,13 @@ class Registries:
     def target(self, name: Reference) -> Repository:
         """Where a name is pushed to."""
         return self._repository(endpoints(self.settings, name, pulls=False)[0])
+
+    def index(self, domain: str) -> Session:
+        """Where a registry is asked what it has."""
+        endpoint = endpoints(self.settings, Reference(domain, "search", ""), pulls=False)[0]
+        if domain == DEFAULT_DOMAIN and endpoint.host == DOCKER_HUB:
+            endpoint = endpoint._replace(host=HUB_INDEX)
+        return self._repository(endpoint._replace(path="")).session
 
     def _repository(self, endpoint: Endpoint) -> Repository:
         with self._turn:

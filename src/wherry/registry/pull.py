@@ -13,12 +13,12 @@ from wherry.oci.config import LARGEST_CONFIG
 from wherry.oci.platform import of_machine
 from wherry.registry import progress as words
 from wherry.registry.choice import choose, entries
-from wherry.registry.fetch import alone_with, fetch_blob, received
+from wherry.registry.fetch import Source, alone_with, fetch_blob, received
 from wherry.registry.parallel import Stop, each
 from wherry.registry.progress import Silent, short
 from wherry.registry.repository import NotThere
 from wherry.store import ImageRecord, LayerBlob, LayerInfo
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from wherry.oci.platform import Platform
     from wherry.oci.reference import Reference
     from wherry.registry.client import Registries
-    from wherry.registry.fetch import Source
     from wherry.registry.progress import Progress
     from wherry.registry.repository import Fetched, Repository
     from wherry.store import Store
@@ -39,6 +38,12 @@ AT_ONCE = 4
 MOST_DEEP = 3
 """Indexes inside each other."""
 MOST_LAYERS = 1000
+
+
+class Place(Source, Protocol):
+    """Where an image is: a repository of a registry, or what is read as one."""
+
+    def manifest(self, reference: str) -> Fetched: ...
 
 
 class Pulled(NamedTuple):
@@ -74,13 +79,13 @@ class Resolved(NamedTuple):
     name: Reference
     digest: str
     manifest: Fetched
-    sources: Sequence[Repository]
+    sources: Sequence[Place]
 
 
 def resolve(registries: Registries, name: Reference, platform: Platform | None) -> Resolved:
     """Ask for a name's manifest, and nothing more.  Raises as pull() does."""
     top, sources = _find(registries, name)
-    return Resolved(name, top.digest, _image_of(top, sources, platform, name), sources)
+    return Resolved(name, top.digest, image_of(top, sources, platform, name.familiar()), sources)
 
 
 def fetch_config(store: Store, resolved: Resolved) -> ImageConfig:
@@ -112,17 +117,15 @@ def _find(registries: Registries, name: Reference) -> tuple[Fetched, list[Reposi
     return sources[-1].manifest(reference), sources[-1:]
 
 
-def _image_of(
-    fetched: Fetched, sources: Sequence[Repository], platform: Platform | None, name: Reference
-) -> Fetched:
+def image_of(fetched: Fetched, sources: Sequence[Place], platform: Platform | None, name: str) -> Fetched:
     """The image's manifest, through indexes."""
     wanted = platform or of_machine(os.uname().machine)
     for _ in range(MOST_DEEP):
         if fetched.media_type not in (oci.INDEX, oci.DOCKER_INDEX):
             return fetched
-        found = choose(entries(fetched.data, f"index {short(fetched.digest)}"), wanted, name.familiar())
+        found = choose(entries(fetched.data, f"index {short(fetched.digest)}"), wanted, name)
         fetched = sources[0].manifest(found.digest)
-    raise CorruptError(f"{name.familiar()}: more than {MOST_DEEP} indexes inside each other")
+    raise CorruptError(f"{name}: more than {MOST_DEEP} indexes inside each other")
 
 
 def _name(store: Store, name: Reference, digest: str, record: ImageRecord) -> None:

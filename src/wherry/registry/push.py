@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import time
 from functools import partial
 
 from wherry.errors import CorruptError, NotFoundError, RegistryError
-from wherry.images.packing import Packing, manifest_of, pack_layers
+from wherry.images.outgoing import outgoing, outgoing_index
+from wherry.images.packing import Packing
 from wherry.images.view import Image
-from wherry.oci import manifest as oci
 from wherry.oci.digest import digest_of
 from wherry.oci.reference import from_canonical
 from wherry.registry import progress as words
@@ -26,7 +25,6 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Any
 
     from wherry.images.packing import Part
     from wherry.oci.manifest import Descriptor
@@ -121,19 +119,11 @@ class _Push:
 
     def image(self, image: Image) -> tuple[str, bytes]:
         """Send an image's blobs.  Its manifest's media type and bytes, which are still to be put."""
-        known = image.manifest()
-        parts = self._parts(image)
-        self.layers(parts)
-        if [part.blob.digest for part in parts] == [layer.digest for layer in known.layers]:
-            data = self._store.blobs.read(image.record.manifest)
-            media_type = known.media_type
-            config = known.config
-        else:
-            manifest = manifest_of(self._store, image, parts, self._packing)
-            data, media_type, config = manifest.to_json(), manifest.media_type, manifest.config
-        self.blob(config)
-        self._last = parts, config
-        return media_type, data
+        out = outgoing(self._store, image, self._packing, self._is_there)
+        self.layers(out.parts)
+        self.blob(out.config)
+        self._last = out.parts, out.config
+        return out.media_type, out.data
 
     def again(self) -> None:
         """Send what the registry does not have of the image that was sent last."""
@@ -147,9 +137,6 @@ class _Push:
             self._progress.layer(short(part.diff_id), words.PREPARING)
         each(different, self._layer, self._stop, number=AT_ONCE)
 
-    def _parts(self, image: Image) -> tuple[Part, ...]:
-        return pack_layers(self._store, image, self._packing, verify=False, elsewhere=self._is_there)
-
     def _is_there(self, blob: Descriptor) -> bool:
         """Whether the registry can have a blob that is not here: it is there, or in a neighbour."""
         return self._repository.has_blob(blob.digest, push=True) or any(
@@ -158,31 +145,19 @@ class _Push:
         )
 
     def index(self, digest: str) -> tuple[str, bytes]:
-        """Send the images of an index.  Raises RegistryError where some of them are not here."""
-        from wherry.images.index import images
+        """Send the images of an index.  Its media type and bytes, which are still to be put.
 
-        data = self._store.blobs.read(digest)
-        value: dict[str, Any] = json.loads(data)
-        here = {image.record.manifest: image for image in images(self._store, digest)}
-        changed = False
-        for entry in value["manifests"]:
-            image = here.get(entry["digest"])
-            if image is None:
-                if self._repository.digest(entry["digest"]) is None:
-                    raise RegistryError(
-                        f"{self._name.familiar()} is an index of which manifest {short(entry['digest'])} "
-                        "is neither here nor at the registry",
-                        hint="wherry copy moves a whole index from one registry to another",
-                    )
-                continue
-            media_type, manifest = self.image(image)
-            put = self._repository.put_manifest(digest_of(manifest), media_type, manifest, self.again)
-            if put != entry["digest"]:
-                entry.update(digest=put, size=len(manifest), mediaType=media_type)
-                changed = True
-        if changed:
-            data = json.dumps(value, separators=(",", ":")).encode()
-        return str(value.get("mediaType") or oci.INDEX), data
+        Raises NotFoundError where some of them are neither here nor there.
+        """
+
+        def leave(image: Image) -> tuple[str, bytes]:
+            media_type, data = self.image(image)
+            self._repository.put_manifest(digest_of(data), media_type, data, self.again)
+            return media_type, data
+
+        return outgoing_index(
+            self._store, digest, leave, lambda other: self._repository.digest(other) is not None
+        )
 
     def _layer(self, part: Part) -> None:
         label, blob = short(part.diff_id), part.blob

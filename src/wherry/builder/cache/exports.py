@@ -7,6 +7,7 @@ import os
 from wherry.builder.cache.document import CONFIG, CachedLayer, Record, write
 from wherry.images.packing import CHUNK, Packing, Part, pack_layer
 from wherry.oci.digest import digest_of
+from wherry.oci.layout import REF_NAME, blob_path
 from wherry.oci.manifest import Descriptor, Manifest
 from wherry.oci.reference import parse
 from wherry.typed import TYPE_CHECKING
@@ -96,18 +97,18 @@ class Folder:
         self._path = path
 
     def has(self, digest: str) -> bool:
-        return os.path.isfile(os.path.join(self._path, _path(digest)))
+        return os.path.isfile(os.path.join(self._path, blob_path(digest)))
 
     def write(self, store: Store, parts: Sequence[Part], manifest: Manifest, _progress: Progress) -> str:
         from wherry.images import layout
 
         sink = layout.Folder(self._path)
         for blob in (*(part.blob for part in parts), manifest.config):
-            sink.add(_path(blob.digest), blob.size, _copy(store.blobs.path(blob.digest)))
+            sink.add(blob_path(blob.digest), blob.size, _copy(store.blobs.path(blob.digest)))
         data = manifest.to_json()
         digest = digest_of(data)
-        sink.add(_path(digest), len(data), lambda out: out(data))
-        named = Descriptor(manifest.media_type, digest, len(data), {layout.REF_NAME: TAG})
+        sink.add(blob_path(digest), len(data), lambda out: out(data))
+        named = Descriptor(manifest.media_type, digest, len(data), {REF_NAME: TAG})
         sink.close([named.to_json()], ())
         return digest
 
@@ -119,7 +120,3 @@ def _copy(path: str) -> Callable[[Callable[[bytes], object]], object]:
                 out(data)
 
     return write_to
-
-
-def _path(digest: str) -> str:
-    return "blobs/sha256/" + digest.removeprefix("sha256:")

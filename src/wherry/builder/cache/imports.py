@@ -157,7 +157,7 @@ class Imported:
 
     def _manifest(self, cache: SharedCache) -> tuple[bytes, Sequence[Source]]:
         if cache.type == "local":
-            from wherry.registry.layoutsource import LayoutSource
+            from wherry.copying.layout import LayoutSource
 
             if not os.path.isfile(os.path.join(cache.place, "index.json")):
                 raise NotFoundError(f"{cache.place} holds no cache: it has no index.json")

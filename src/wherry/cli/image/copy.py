@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.cli.registry.client import TLS
+from wherry.oci.platform import of_machine
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wherry.copying.places import Opened, Place
+    from wherry.oci.platform import Platform
+    from wherry.registry.progress import Progress
 
 COMMAND = Command(
     "copy",
@@ -17,39 +26,66 @@ COMMAND = Command(
     ),
     min_args=2,
     max_args=2,
-    description="SOURCE and DESTINATION are docker://NAME, oci:DIR[:TAG] or oci-archive:FILE[:TAG].\n"
-    "Nothing is unpacked, and no digest changes; an index is copied with all its images.",
+    description="SOURCE and DESTINATION are docker://NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG],\n"
+    "docker-archive:FILE[:NAME], or wherry:NAME for the store.  Between registries and layouts\n"
+    "no digest changes, and an index is copied with all its images.",
 )
 
 
 def run(options: Options) -> int:
     from wherry.cli.registry.client import registries
     from wherry.cli.registry.transfers import make_transfers
+    from wherry.copying.places import Opened, parse_place
     from wherry.oci.platform import parse as parse_platform
-    from wherry.registry.copying import copy_image
-    from wherry.registry.places import parse_place, source, target
+    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     start, end = map(parse_place, options.args)
     platform = options.string("platform")
     wanted = parse_platform(platform) if platform else None
+    if "wherry" in (start.kind, end.kind):
+        enter_if_needed()
+    store = Store.open()
     client = registries(options)
     progress = make_transfers(quiet=options.flag("quiet"))
     try:
-        with (
-            Store.open().temp() as temporary,
-            source(start, client, temporary) as (here, reference),
-            target(end, client, temporary) as (there, tag),
-        ):
-            copied = copy_image(
-                here, reference, there, tag, progress, platform=wanted, attached=options.flag("all")
-            )
+        with store.temp() as temporary:
+            opened = Opened(client, store, temporary)
+            digest = _copy(start, end, opened, wanted, progress, attached=options.flag("all"))
     finally:
         progress.close()
         client.close()
-    print(copied.digest)
+    print(digest)
     file = options.string("digestfile")
     if file is not None:
         with open(file, "w", encoding="ascii") as out:
-            out.write(copied.digest)
+            out.write(digest)
     return 0
+
+
+def _copy(
+    start: Place,
+    end: Place,
+    opened: Opened,
+    platform: Platform | None,
+    progress: Progress,
+    *,
+    attached: bool,
+) -> str:
+    from wherry.copying.image import copy_image
+    from wherry.copying.places import HOLDS_ONE, source, target
+
+    if end.kind == "wherry":
+        from wherry.copying.in_store import copy_to_store
+
+        with source(start, opened, compress=False) as (here, reference):
+            return copy_to_store(opened.store, here, reference, end.where, platform, progress)
+    if platform is None and end.kind in HOLDS_ONE:
+        platform = of_machine(os.uname().machine)
+    with (
+        source(start, opened, compress=end.kind != "docker-archive") as (here, reference),
+        target(end, opened) as (there, tag),
+    ):
+        return copy_image(
+            here, reference, there, tag, progress, platform=platform, attached=attached
+        ).digest

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 
 from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.registry.client import TLS
 from wherry.errors import NotFoundError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from wherry.oci.platform import Platform
     from wherry.store import Store
+
+PLACES = ("docker", "oci", "oci-archive", "docker-archive")
+"""Beginnings of what is inspected where it is."""
 
 COMMAND = Command(
     "inspect",
@@ -20,22 +25,33 @@ COMMAND = Command(
         Flag("format", "string", "Format output using a Go template", short="f"),
         Flag("size", "bool", "Display total file sizes if the type is container", short="s"),
         Flag("type", "string", "Only objects of this type", choices=("image", "container")),
+        Flag("platform", "string", "Of several images the one for a platform", metavar="OS/ARCH[/VARIANT]"),
+        TLS,
     ),
     min_args=1,
     max_args=-1,
+    description="docker://NAME is an image at its registry, which is not pulled; oci:DIR[:TAG],\n"
+    "oci-archive:FILE[:TAG] and docker-archive:FILE[:NAME] are images in folders and archives.",
 )
 
 
 def run(options: Options) -> int:
     from wherry.cli.core.each import each
     from wherry.cli.core.template import Template
+    from wherry.oci.platform import parse as parse_platform
     from wherry.store import Store
 
     store = Store.open()
     form = options.string("format")
     template = Template(form) if form not in (None, "json") else None
     found: list[dict[str, Any]] = []
-    code = each(options.args, lambda name: found.append(_find(store, name, options.string("type"))))
+    platform = options.string("platform")
+    wanted = parse_platform(platform) if platform else None
+
+    def one(name: str) -> None:
+        found.append(_find(store, name, wanted, options))
+
+    code = each(options.args, one)
     if template is not None:
         for value in found:
             print(template.render(value))
@@ -46,9 +62,10 @@ def run(options: Options) -> int:
     return code
 
 
-def _find(store: Store, name: str, kind: str | None) -> dict[str, Any]:
+def _find(store: Store, name: str, platform: Platform | None, options: Options) -> dict[str, Any]:
     """A container first, then an image, as Docker looks them up; but what may be the beginning of several
     containers' ids, as ``bb`` may, can be an image's whole name."""
+    kind = options.string("type")
     ambiguous: NotFoundError | None = None
     if kind != "image":
         from wherry.containers.view import container_json, find
@@ -63,10 +80,32 @@ def _find(store: Store, name: str, kind: str | None) -> dict[str, Any]:
         from wherry.images import view
         from wherry.images.inspect import image_json
 
-        image = view.find(store, name)
+        image = view.find(store, name, platform)
         if image is not None:
             return image_json(image)
+        if name.partition(":")[0] in PLACES:
+            return _at(store, name, platform, options)
     if ambiguous is not None:
         raise ambiguous
     shown = kind or "object"
-    raise NotFoundError(f"No such {shown}: {name}", hint="see wherry images and wherry ps -a")
+    hint = "see wherry images and wherry ps -a; docker://NAME asks a registry"
+    raise NotFoundError(f"No such {shown}: {name}", hint=hint)
+
+
+def _at(store: Store, text: str, platform: Platform | None, options: Options) -> dict[str, Any]:
+    """An image somewhere else."""
+    from wherry.cli.registry.client import registries
+    from wherry.copying.inspect import inspect
+    from wherry.copying.places import Opened, parse_place, source
+    from wherry.oci.reference import parse
+
+    place = parse_place(text)
+    name = parse(place.where) if place.kind == "docker" else None
+    client = registries(options)
+    try:
+        with store.temp() as temporary:
+            opened = Opened(client, store, temporary)
+            with source(place, opened, compress=False) as (here, reference):
+                return inspect(here, reference, name, platform)
+    finally:
+        client.close()

@@ -1,0 +1,43 @@
+"""A repository of a registry, as a place to copy from and to."""
+
+from __future__ import annotations
+
+from wherry.copying.image import attached_tags
+from wherry.registry.push import send_blob
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from wherry.copying.image import From
+    from wherry.oci.manifest import Descriptor
+    from wherry.registry.repository import Repository
+
+
+class AtRegistry:
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self.name = repository.name
+        self.manifest = repository.manifest
+        self.blob = repository.blob
+        self.failure = repository.failure
+
+    def attached(self, digest: str) -> list[str]:
+        found = [tag for tag in attached_tags(digest) if self.repository.digest(tag) is not None]
+        return [*self.repository.referrers(digest), *found]
+
+    def has(self, digest: str, source: From) -> bool:
+        if self.repository.has_blob(digest, push=True):
+            return True
+        if (
+            not isinstance(source, AtRegistry)
+            or source.repository.endpoint.host != self.repository.endpoint.host
+        ):
+            return False
+        return self.repository.begin_upload(digest, source.repository.path) is None
+
+    def send(self, blob: Descriptor, bytes_from: Callable[[int], Iterator[bytes]]) -> None:
+        send_blob(self.repository, blob, bytes_from)
+
+    def put(self, reference: str, media_type: str, data: bytes) -> None:
+        self.repository.put_manifest(reference, media_type, data)

@@ -1,0 +1,104 @@
+"""An archive of images that was unpacked to a folder: its files, and what its manifest.json names.
+
+It is hostile: paths are followed inside the folder alone, documents have bounds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from wherry.errors import CorruptError
+from wherry.layers.rootpath import resolve
+from wherry.oci.config import LARGEST_CONFIG
+from wherry.oci.digest import digest_of
+from wherry.oci.layout import blob_path
+from wherry.oci.reference import Reference, parse
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+MOST_NAMED = 10_000
+"""Images, and names of them, in one archive."""
+
+
+class DockerEntry(NamedTuple):
+    """An image of a docker-archive: its configuration, and the paths of its layers in the archive."""
+
+    config: bytes
+    layers: tuple[str, ...]
+    names: tuple[Reference, ...]
+
+
+class Archive:
+    """Every method raises CorruptError."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def has(self, path: str) -> bool:
+        return os.path.isfile(resolve(self._folder, path))
+
+    def file(self, path: str) -> str:
+        """The file of a path of the archive; old archives link layers to each other."""
+        host = resolve(self._folder, path)
+        if not os.path.isfile(host):
+            raise CorruptError(f"the archive has no {path}", hint="it is incomplete")
+        return host
+
+    def read(self, path: str) -> bytes:
+        """A document of the archive."""
+        file = self.file(path)
+        size = os.path.getsize(file)
+        if size > LARGEST_CONFIG:
+            raise CorruptError(f"{path} has {size} bytes; at most {LARGEST_CONFIG} are read")
+        with open(file, "rb") as data:
+            return data.read()
+
+    def blob(self, digest: str) -> bytes:
+        """A document of the OCI layout that the archive is, verified."""
+        data = self.read(blob_path(digest))
+        if digest_of(data) != digest:
+            raise CorruptError(
+                f"blob {digest} has other bytes than its name says", hint="the archive is damaged"
+            )
+        return data
+
+    def docker(self) -> Iterator[DockerEntry]:
+        """What manifest.json lists: {Config, RepoTags, Layers}."""
+        try:
+            entries = json.loads(self.read("manifest.json"))
+        except (ValueError, RecursionError) as error:
+            raise CorruptError(f"manifest.json is not JSON: {error}") from None
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise CorruptError("manifest.json is not a list of objects")
+        check_number(
+            "manifest.json", len(entries) + sum(len(entry.get("RepoTags") or "") for entry in entries)
+        )
+        return map(self._entry, entries)
+
+    def _entry(self, entry: dict[str, Any]) -> DockerEntry:
+        layers = entry.get("Layers") or []
+        tags = entry.get("RepoTags") or []
+        if not isinstance(layers, list) or not isinstance(tags, list):
+            raise CorruptError("manifest.json: Layers and RepoTags are lists")
+        data = self.read(str(entry.get("Config")))
+        # Docker names the file by its digest; a config of other bytes is another image.
+        stem = os.path.basename(str(entry.get("Config"))).removesuffix(".json")
+        if len(stem) == 64 and digest_of(data) != "sha256:" + stem:
+            raise CorruptError(f"the config {stem[:12]} has other bytes than its name says")
+        return DockerEntry(data, tuple(map(str, layers)), tuple(parse(str(tag)) for tag in tags))
+
+
+def check_number(where: str, number: int) -> None:
+    """Raises CorruptError."""
+    if number > MOST_NAMED:
+        raise CorruptError(f"{where} names {number} images; at most {MOST_NAMED} are read")
+
+
+def other_layer(path: str, found: str, promised: str) -> CorruptError:
+    return CorruptError(
+        f"layer {path} is {found} where {promised} was promised", hint="the archive is damaged"
+    )

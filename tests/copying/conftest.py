@@ -1,0 +1,3 @@
+from registry.conftest import fake, home, other, registry
+
+__all__ = ["fake", "home", "other", "registry"]
