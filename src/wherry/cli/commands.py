@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bootstrap": ("image.bootstrap", "Make a base image from Debian packages"),
     "build": ("builder.build", "Build an image from a Dockerfile"),
     "cache": ("builder.cache", "List, save, load and remove the cache mounts of RUN steps"),
+    "commit": ("container.commit", "Make an image of what a container changed"),
     "completion": ("system.completion", "Print a completion script for bash, zsh or fish"),
     "context": (
         "builder.context",
@@ -66,6 +67,7 @@ ALIASES: dict[str, str] = {
     "builder prune": "prune",
     "buildx build": "build",
     "buildx prune": "prune",
+    "container commit": "commit",
     "container cp": "cp",
     "container create": "create",
     "container export": "export",

@@ -13,7 +13,7 @@ import stat
 from wherry.layers.copying import copy_node, finish
 from wherry.layers.disarm import Nodes, remove_armed
 from wherry.layers.remove import remove_tree
-from wherry.layers.snapshots import SYSTEM
+from wherry.layers.snapshots import SYSTEM, give_root_of
 from wherry.layers.tree import ROOT_MODE, entry_of
 from wherry.layers.view import View
 from wherry.layers.whiteout import make_whiteout
@@ -47,6 +47,12 @@ class Copied:
     def view(self, layers: Sequence[str], work: str) -> View:
         copied = os.path.exists(os.path.join(work, STATE))
         return View([os.path.join(work, "root")] if copied else layers)
+
+    def copy_changes(self, layers: Sequence[str], work: str, tree: str) -> None:
+        if os.path.exists(os.path.join(work, STATE)):
+            _Copy(layers, work).copy_changes(tree)
+        else:
+            give_root_of(tree, layers)
 
 
 class _Copy:
@@ -116,16 +122,19 @@ class _Copy:
             settle(self.root, since)
         upper = os.path.join(self._work, "upper")
         os.mkdir(upper)
-        status = os.stat(self.root)
-        os.chown(upper, status.st_uid, status.st_gid)
-        os.chmod(upper, stat.S_IMODE(status.st_mode))
-        now = _index(self.root)
-        _write_changes(self.root, upper, self._index, now, self._nodes.copy_out)
+        now = self.copy_changes(upper)
         with open(self._state, encoding="utf-8", errors="surrogateescape") as file:
             layers = json.load(file)["layers"]
         self._index = now
         self._save(layers, taken=True)
         return upper
+
+    def copy_changes(self, tree: str) -> Index:
+        """Write what differs into an empty folder.  The index of what is there now."""
+        give_root_of(tree, [self.root])
+        now = _index(self.root)
+        _write_changes(self.root, tree, self._index, now, self._nodes.copy_out)
+        return now
 
     def close(self) -> None:
         """Nothing is mounted."""

@@ -63,6 +63,10 @@ class Snapshots(Protocol):
     def view(self, layers: Sequence[str], work: str) -> View:
         """What open() would show, to be read only: nothing is mounted or copied for it."""
 
+    def copy_changes(self, layers: Sequence[str], work: str, tree: str) -> None:
+        """Fill the empty folder `tree`, in overlay form, with what differs from the layers in `work`, which
+        stays as it is; it may be in use.  Raises FileNotFoundError where a file goes meanwhile."""
+
 
 class Overlay:
     """overlayfs, always with `userxattr`, so that trees have one form for root and for plain users, and
@@ -76,6 +80,15 @@ class Overlay:
     def view(self, layers: Sequence[str], work: str) -> View:
         upper = os.path.join(work, "upper")
         return View([*layers, upper] if os.path.isdir(upper) else layers)
+
+    def copy_changes(self, layers: Sequence[str], work: str, tree: str) -> None:
+        from wherry.layers.squash import squash
+
+        upper = os.path.join(work, "upper")
+        if os.path.isdir(upper):
+            squash([upper], tree)
+        else:
+            give_root_of(tree, layers)
 
 
 class _Mounted:
@@ -109,12 +122,7 @@ class _Mounted:
     def _make_upper(self, layers: Sequence[str]) -> None:
         """An empty upper folder; it gives the merged root its mode and owner, so it takes the lower's."""
         os.mkdir(self._upper)
-        mode, owner = 0o755, (0, 0)
-        if layers:
-            status = os.stat(layers[-1])
-            mode, owner = status.st_mode & 0o7777, (status.st_uid, status.st_gid)
-        os.chown(self._upper, *owner)
-        os.chmod(self._upper, mode)
+        give_root_of(self._upper, layers)
 
     def changes(self, since: int | None = None) -> str:
         self.close()
@@ -142,6 +150,16 @@ class _Mounted:
             linux.umount2(self.root, linux.MNT_DETACH)
         # overlayfs leaves ``work/work`` with mode 000 behind; a new mount makes it again.
         remove_tree(os.path.join(self._work, "work"))
+
+
+def give_root_of(tree: str, layers: Sequence[str]) -> None:
+    """The mode and owner of the layers' root."""
+    mode, owner = 0o755, (0, 0)
+    if layers:
+        status = os.stat(layers[-1])
+        mode, owner = status.st_mode & 0o7777, (status.st_uid, status.st_gid)
+    os.chown(tree, *owner)
+    os.chmod(tree, mode)
 
 
 def _scaffold(work: str, places: Sequence[Place]) -> str:
