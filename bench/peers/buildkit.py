@@ -10,7 +10,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from bench.peers import Peer
-from bench.peers.buildkit_program import VERSION, buildkit_programs
+from bench.peers.go_programs import BUILDKIT
 from bench.programs import Command, Daemon, NotHere, environment, output
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 class BuildKit(Peer):
     key = "buildkit"
-    title = f"BuildKit {VERSION.removeprefix('v')}"
+    title = f"BuildKit {BUILDKIT.version.removeprefix('v')}"
     runs = False
 
     def __init__(self, home: Path) -> None:
@@ -35,7 +35,7 @@ class BuildKit(Peer):
     def require(self) -> None:
         if shutil.which("runc") is None:
             raise NotHere("runc, which BuildKit needs (apt-get install runc)")
-        self._programs = buildkit_programs()
+        self._programs = BUILDKIT.folder()
 
     def start(self, disk: Path, scratch: Path) -> None:
         assert self._programs is not None
@@ -54,7 +54,7 @@ class BuildKit(Peer):
             self._daemon.stop()
 
     def version(self) -> str:
-        return VERSION.removeprefix("v")
+        return BUILDKIT.version.removeprefix("v")
 
     def load(self, image: BaseImage) -> None:
         self._images += ["--oci-layout", f"{image.name}={image.layout}"]

@@ -1,4 +1,4 @@
-"""podman, where it is installed: for ``run --rm`` only."""
+"""podman, where it is installed: it runs containers and moves images."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Podman(Peer):
     title = "podman"
     optional = True
     builds = False
+    moves = True
 
     def __init__(self, home: Path) -> None:
         self._env = environment(home)
@@ -42,3 +43,23 @@ class Podman(Peer):
 
     def run(self, image: str, *words: str) -> Command:
         return Command((*self._podman, "run", "--rm", "--network=host", image, *words), self._env)
+
+    def pull(self, name: str) -> Command:
+        return Command((*self._podman, "pull", "-q", "--tls-verify=false", name), self._env)
+
+    def push(self, name: str) -> Command:
+        return Command((*self._podman, "push", "-q", "--tls-verify=false", name), self._env)
+
+    def save(self, image: str, archive: Path) -> Command:
+        return Command((*self._podman, "save", "-q", "-o", str(archive), image), self._env)
+
+    def load_archive(self, archive: Path) -> None:
+        output(*self._podman, "load", "-i", str(archive), env=self._env)
+
+    def tag(self, image: str, name: str) -> None:
+        output(*self._podman, "tag", image, name, env=self._env)
+
+    def forget(self, *names: str) -> None:
+        for name in names:
+            if output(*self._podman, "images", "-q", name, env=self._env):
+                output(*self._podman, "rmi", "-f", name, env=self._env)

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bench.peers.buildkit_program import cache_folder
+from bench.peers.go_programs import cache_folder
 from bench.programs import CommandFailed, NotHere, output
 
 PACKAGES = ("nginx", "libc6", "libcrypt1", "libpcre2-8-0", "libssl3t64", "libzstd1", "zlib1g")

@@ -1,4 +1,4 @@
-"""Images to and from Debian's docker-registry, with and without passwords, tokens and TLS."""
+"""Images to and from real registries, with and without passwords, tokens and TLS."""
 
 from __future__ import annotations
 
@@ -96,6 +96,29 @@ def test_what_was_pulled_leaves_with_the_digests_it_came_with(
     assert manifest(registry.host, "kept/two", "1")["mediaType"] == (
         "application/vnd.docker.distribution.manifest.v2+json"
     )
+
+
+def test_layers_that_came_plain_leave_plain_and_those_of_an_archive_compressed(
+    bb: Wherry, other: Wherry, registry: Registry, tmp_path: Path
+) -> None:
+    archive, there = tmp_path / "a.tar", f"{registry.host}/plain/came:1"
+    built(bb, tmp_path / "c", "kept")
+    bb("save", "-o", str(archive), "kept")
+    copy = ["skopeo", "copy", "-q", "--dest-tls-verify=false", "--preserve-digests"]
+    subprocess.run([*copy, f"oci-archive:{archive}", f"docker://{there}"], check=True)
+    came = manifest(registry.host, "plain/came", "1")
+    assert {layer["mediaType"].rpartition(".")[2] for layer in came["layers"]} == {"tar"}  # type: ignore[attr-defined]
+    other("pull", "-q", there)
+    other("tag", there, f"{registry.host}/plain/again:1")
+    other("push", "-q", f"{registry.host}/plain/again:1")
+    assert manifest(registry.host, "plain/again", "1") == came
+    third = Wherry(tmp_path / "third")
+    third("load", "-q", "-i", str(archive))
+    third("tag", "kept", f"{registry.host}/plain/loaded:1")
+    for _ in range(2):  # also when a registry has it already
+        third("push", "-q", f"{registry.host}/plain/loaded:1")
+        found = manifest(registry.host, "plain/loaded", "1")["layers"]
+        assert {layer["mediaType"].rpartition("+")[2] for layer in found} == {"gzip"}  # type: ignore[attr-defined]
 
 
 def test_names_by_digest(bb: Wherry, other: Wherry, registry: Registry, tmp_path: Path) -> None:
@@ -255,11 +278,11 @@ def test_a_plain_user_pushes_and_pulls(
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+def guarded(registry_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """TLS of an authority that nobody knows, and a password."""
     folder = tmp_path_factory.mktemp("guarded")
     ca, pair = authority(folder / "ca")
-    with running_registry(folder / "r", passwords=True, tls=pair) as running:
+    with running_registry(folder / "r", registry_kind, passwords=True, tls=pair) as running:
         running.folder.joinpath("ca.crt").write_bytes(ca.certificate.read_bytes())
         yield running
 
@@ -331,10 +354,12 @@ def test_a_client_shows_its_certificate(bb: Wherry, other: Wherry, tmp_path: Pat
 
 
 @pytest.fixture(scope="module")
-def tokened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, Tokens]]:
+def tokened(
+    registry_kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Registry, Tokens]]:
     folder = tmp_path_factory.mktemp("tokens")
     tokens = Tokens(folder / "t")
-    with running_registry(folder / "r", auth=tokens.auth) as running:
+    with running_registry(folder / "r", registry_kind, auth=tokens.auth) as running:
         yield running, tokens
     tokens.close()
 

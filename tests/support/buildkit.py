@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.peers.buildkit_program import buildkit_programs
+from bench.peers.go_programs import BUILDKIT
 from bench.programs import CommandFailed, Daemon, NotHere, environment, output
 
 from support.dockerd import unmount_below
@@ -82,7 +82,7 @@ class BuildKit:
 def programs() -> Path | None:
     """The folder of buildkitd and buildctl, built once, or None where they cannot be."""
     try:
-        return buildkit_programs()
+        return BUILDKIT.folder()
     except NotHere:
         return None
 

@@ -1,10 +1,15 @@
-"""Debian's docker-registry on loopback, for as long as a test lasts: plain, with passwords, tokens, TLS."""
+"""A registry on loopback, for as long as a test lasts: plain, with passwords, tokens, TLS.
+
+Debian's docker-registry 2.8, or distribution 3: they read one configuration.
+"""
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import json
+import os
 import subprocess
 import threading
 import time
@@ -14,13 +19,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from bench.peers.go_programs import DISTRIBUTION
+from bench.programs import NotHere
+
 from support.certificates import Authority, Pair, openssl
+from support.machine import require
 from support.ports import free_port
 
 USER, PASSWORD = "someone", "geheim"
 # bcrypt of "geheim", by `htpasswd -Bbn`.
 HTPASSWD = "someone:$2y$05$sllzdHAliJMNLxYD9UECsO745DLckaMnSy1c67pAECxAYer8nRrf.\n"
 PATIENCE = 20.0
+DEBIAN, DISTRIBUTION_3 = "docker-registry", "distribution-3"
 
 
 class Registry:
@@ -44,6 +54,7 @@ class Registry:
 @contextlib.contextmanager
 def running_registry(
     folder: Path,
+    kind: str = DEBIAN,
     *,
     passwords: bool = False,
     tls: Pair | None = None,
@@ -75,14 +86,27 @@ def running_registry(
     (folder / "config.yml").write_text(json.dumps(config))
     with (folder / "log").open("ab") as log:
         # It ends with us, however we end.
-        words = ["setpriv", "--pdeathsig", "KILL", "docker-registry", "serve", str(folder / "config.yml")]
-        process = subprocess.Popen(words, stdout=log, stderr=log)
+        words = ["setpriv", "--pdeathsig", "KILL", _program(kind), "serve", str(folder / "config.yml")]
+        # distribution 3 would send traces to whoever listens.
+        quiet = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
+        process = subprocess.Popen(words, stdout=log, stderr=log, env=quiet)
     try:
         _wait(host, process, folder)
         yield Registry(host, folder, process, "https" if tls else "http")
     finally:
         process.kill()
         process.wait()
+
+
+@functools.cache
+def _program(kind: str) -> str:
+    if kind == DEBIAN:
+        return DEBIAN
+    try:
+        return str(DISTRIBUTION.folder() / "registry")
+    except NotHere as error:
+        require(False, f"needs {error}")
+        raise
 
 
 def _wait(host: str, process: subprocess.Popen[bytes], folder: Path) -> None:

@@ -37,11 +37,19 @@ def outgoing(
     Arguments and errors are pack_layers()'s; blobs that are there are taken to be right.
     """
     known = image.manifest()
+    packing = packing._replace(plain_too=_came_from_registry(image))
     parts = pack_layers(store, image, packing, verify=False, elsewhere=elsewhere)
     if [part.blob.digest for part in parts] == [layer.digest for layer in known.layers]:
         return Outgoing(known.media_type, store.blobs.read(image.record.manifest), parts, known.config)
     manifest = manifest_of(store, image, parts, packing)
     return Outgoing(manifest.media_type, manifest.to_json(), parts, manifest.config)
+
+
+def _came_from_registry(image: Image) -> bool:
+    """Whether a registry has the image by this very manifest.  One of an archive whose layers are plain is
+    known to nobody: it leaves compressed."""
+    names = image.store.names.digests_of(image.id)
+    return any(name.endswith(f"@{image.record.manifest}") for name in names)
 
 
 def outgoing_index(

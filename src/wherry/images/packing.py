@@ -23,13 +23,15 @@ class Packing(NamedTuple):
     """How layers leave: `compression` is "gzip", "zstd" or "none", `level` its own number or None.
 
     A layer that came compressed stays as it came unless `force` is given: it is known elsewhere by its
-    digest.  `oci` chooses between OCI's media types and Docker's.
+    digest.  With `plain_too` so does one that came uncompressed.  `oci` chooses between OCI's media types
+    and Docker's.
     """
 
     compression: str = "gzip"
     level: int | None = None
     force: bool = False
     oci: bool = True
+    plain_too: bool = False
 
 
 class Part(NamedTuple):
@@ -102,7 +104,7 @@ class _Choice:
     def part(self, diff_id: str, came: Descriptor) -> Part:
         packing = self._packing
         compression = compression_of(came.media_type)
-        if compression != "none" and not packing.force:
+        if (compression != "none" or packing.plain_too) and not packing.force:
             described = self._described(came.digest, came.size, compression)
             if self._is_sound(diff_id, came.digest):
                 return Part(diff_id, described, True)

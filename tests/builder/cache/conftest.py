@@ -1,3 +1,3 @@
-from registry.conftest import fake, home, other, registry
+from registry.conftest import fake, home, other, registry, registry_kind
 
-__all__ = ["fake", "home", "other", "registry"]
+__all__ = ["fake", "home", "other", "registry", "registry_kind"]
