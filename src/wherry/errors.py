@@ -10,7 +10,8 @@
     ├── CorruptError               1    bytes that are not what their digest or format says
     ├── HostileArchiveError        1    an archive that tries to leave its folder
     ├── StorageError               1    the store cannot be read or written (full disk, permissions)
-    │   └── RecordsLostError       1    the store's database is lost or damaged, what it spoke of is there
+    │   ├── RecordsLostError       1    the store's database is lost or damaged, what it spoke of is there
+    │   └── NewerRecordError       1    a record that is whole, and written by a newer wherry
     ├── StepError                  1    a RUN instruction failed
     ├── SandboxError               125  a process could not be isolated or started
     │   ├── CommandNotExecutable   126
@@ -108,6 +109,10 @@ class StorageError(WherryError):
 class RecordsLostError(StorageError):
     def __init__(self, message: str) -> None:
         super().__init__(message, hint="wherry system check --repair makes them again from what is there")
+
+
+class NewerRecordError(StorageError):
+    """A record that is not damaged, but for a newer wherry to read."""
 
 
 class StepError(WherryError):

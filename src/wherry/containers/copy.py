@@ -163,7 +163,7 @@ def _runs(record: ContainerRecord) -> bool:
 
 
 def _layers(store: Store, record: ContainerRecord) -> list[str]:
-    return layer_paths(store, record.config["layers"], f"container {record.name}")
+    return layer_paths(store, record.config.layers, f"container {record.name}")
 
 
 def _must_be_there(store: Store, record: ContainerRecord) -> None:

@@ -79,7 +79,7 @@ def _end(store: Store, record: ContainerRecord, lock: int, code: int) -> None:
     finished = time.time()
     last_words(lock, code, finished)
     _write_down(store, record, status="exited", exit_code=code, finished=finished, pid=0)
-    if record.config["rm"]:
+    if record.config.rm:
         store.containers.remove(record.id)
 
 
@@ -100,7 +100,7 @@ def _write_down(store: Store, record: ContainerRecord, **fields: object) -> None
 
 def _run(store: Store, record: ContainerRecord, *, attached: bool, started: Callable[[], None]) -> int:
     choice = choose()
-    layers = layer_paths(store, record.config["layers"], f"container {record.name}")
+    layers = layer_paths(store, record.config.layers, f"container {record.name}")
     network: Network | None = None
     snapshot = choice.snapshots.open(layers, store.containers.dir(record.id))
     try:
@@ -141,14 +141,16 @@ def _watch(
 
 def _connect(store: Store, record: ContainerRecord) -> Network | None:
     """The container's private network, if it is to have one; the ports that were left open are chosen."""
-    if record.config["network"] != "private":
+    if record.config.network != "private":
         return None
-    from wherry.sandbox.network import Port, connect, free_port
+    from wherry.sandbox.network import connect, free_port
 
-    wanted = [Port(*port) for port in record.config["ports"]]
-    ports = [port._replace(host=port.host or free_port(port.address, port.protocol)) for port in wanted]
+    ports = tuple(
+        port._replace(host=port.host or free_port(port.address, port.protocol))
+        for port in record.config.ports
+    )
     network = connect(ports)
-    store.containers.update(record.id, config={**record.config, "published": [list(p) for p in ports]})
+    store.containers.update(record.id, config=record.config._replace(published=ports))
     return network
 
 
@@ -157,33 +159,33 @@ def make_process(
 ) -> Process:
     """What the record says, as a process.  Raises SandboxError for a user that the image lacks."""
     config = record.config
-    docker = config["Config"]
-    user = resolve_user(docker["User"], read_below(snapshot.root))
-    env = list(docker["Env"])
+    docker = config.process
+    user = resolve_user(docker.user, read_below(snapshot.root))
+    env = list(docker.env)
     names = {entry.partition("=")[0] for entry in env}
     if "PATH" not in names:
         env.insert(0, f"PATH={DEFAULT_PATH}")
     if "HOME" not in names:
         env.append(f"HOME={user.home}")
-    if docker["Tty"] and "TERM" not in names:
+    if docker.tty and "TERM" not in names:
         env.append("TERM=xterm")
-    hostname = docker["Hostname"]
+    hostname = docker.hostname
     # With the host's network it has the host's name, unless it was given one.
-    shared = config["network"] == "host" and hostname == record.id[:12]
+    shared = config.network == "host" and hostname == record.id[:12]
     if not shared and "HOSTNAME" not in names:
         env.append(f"HOSTNAME={hostname}")
     return Process(
-        (*(docker["Entrypoint"] or []), *(docker["Cmd"] or [])),
+        docker.argv,
         tuple(env),
-        docker["WorkingDir"],
+        docker.workdir,
         user,
         container_mounts(store, record.id, config, snapshot.root),
         os.uname().nodename if shared else hostname,
-        config["network"],
+        config.network,
         network.join if network is not None else None,
-        tuple((name, address) for name, address in config["add_host"]),
-        tty=docker["Tty"],
-        readonly=config["read_only"],
+        tuple(config.hosts),
+        tty=docker.tty,
+        readonly=config.read_only,
     )
 
 
@@ -208,15 +210,15 @@ class _Streams:
     """The container's standard streams: pipes to this process, or the terminal itself with a tty."""
 
     def __init__(self, store: Store, record: ContainerRecord, *, attached: bool) -> None:
-        docker = record.config["Config"]
+        docker = record.config.process
         self.attached = attached
         self.log = LogWriter(log_path(store, record.id))
         self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        interactive = attached and docker["OpenStdin"]
+        interactive = attached and docker.open_stdin
         self.stdin = 0 if interactive else self._null
         self.readers: dict[int, str] = {}
         self._writers: list[int] = []
-        if attached and docker["Tty"] and os.isatty(1):
+        if attached and docker.tty and os.isatty(1):
             self.stdin, self.stdout, self.stderr = 0, 1, 2
             return
         self.stdout = self._pipe("stdout")

@@ -17,7 +17,8 @@ from wherry import linux
 from wherry.errors import SandboxError
 from wherry.sandbox.files import FORWARDER
 from wherry.sandbox.supervise import close_streams
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.store.containerconfig import Port
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,15 +38,6 @@ AS_NOBODY = (
     f"--inh-caps={NEEDED}",
     f"--ambient-caps={NEEDED}",
 )
-
-
-class Port(NamedTuple):
-    """A published port.  `address` is the host's ("" for all), `protocol` "tcp" or "udp"."""
-
-    address: str
-    host: int
-    container: int
-    protocol: str
 
 
 class Network:

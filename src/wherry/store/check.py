@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 
-from wherry.errors import RecordsLostError
+from wherry.errors import NewerRecordError, RecordsLostError
 from wherry.layers.remove import remove_tree
 from wherry.store.finding import Finding
 from wherry.store.regular import read_regular
@@ -47,6 +47,7 @@ def check(store: Store, scratch: str, *, beside: bool = True) -> Iterator[Findin
     yield from index_file(store)
     yield from _cache(store)
     yield from _containers(store, beside=beside)
+    yield from _volumes(store)
     yield from _mounts(store)
     yield from _leftovers(store)
 
@@ -104,7 +105,7 @@ def _database(store: Store) -> Iterator[Finding]:
     try:
         found = store.database.execute("PRAGMA integrity_check(1)")
         store.database.execute(
-            "SELECT 1 FROM layers, images, names, cache, containers, layer_blobs LIMIT 1"
+            "SELECT 1 FROM layers, images, names, cache, containers, layer_blobs, volumes LIMIT 1"
         )
         problem = "" if found == [("ok",)] else str(found[0][0]).replace("\n", " ")
     except RecordsLostError as error:
@@ -139,6 +140,8 @@ def _containers(store: Store, *, beside: bool) -> Iterator[Finding]:
                 return "made, empty: what the container had written is lost"
 
             yield Finding("container", record.name, "its folder is missing", mend=make)
+        elif _is_newer(store, record.id):
+            yield Finding("container", record.name, "its record file is of a newer version of wherry")
         elif store.containers.saved(record.id) is None:
 
             def save(record: str = record.id) -> str:
@@ -146,12 +149,20 @@ def _containers(store: Store, *, beside: bool) -> Iterator[Finding]:
                 return "written again from the database" if store.containers.saved(record) else ""
 
             yield Finding("container", record.name, "its record file is missing or damaged", mend=save)
-        for diff_id in record.config.get("layers", ()):
+        for diff_id in record.config.layers:
             if store.layers.info(diff_id) is None:
                 problem = f"layer {diff_id[:19]} is not in the store"
                 yield Finding("container", record.name, problem, f"image {record.image_name}: {AGAIN}")
     if not beside:
         yield from _forgotten_folders(store, {record.id for record in records})
+
+
+def _is_newer(store: Store, container: str) -> bool:
+    try:
+        store.containers.saved(container)
+    except NewerRecordError:
+        return True
+    return False
 
 
 def _forgotten_folders(store: Store, known: set[str]) -> Iterator[Finding]:
@@ -160,6 +171,17 @@ def _forgotten_folders(store: Store, known: set[str]) -> Iterator[Finding]:
         path = store.containers.dir(name)
         if name not in known and not is_held(os.path.join(path, "lock")):
             yield _leftover(path, f"containers/{name}", "belongs to no container")
+
+
+def _volumes(store: Store) -> Iterator[Finding]:
+    """Folders without a record are no finding: whoever looks for volumes records them."""
+    for name in store.volumes.without_folder():
+
+        def mend(name: str = name) -> str:
+            store.volumes.forget(name)
+            return "forgotten: a container that mounts it begins with a new one"
+
+        yield Finding("volume", name, "its folder is missing", mend=mend)
 
 
 def _mounts(store: Store) -> Iterator[Finding]:

@@ -12,7 +12,7 @@
     tmp/                                    work in progress, and what is on its way out
     reserve                                 room for what removals write on a full disk
     lock                                    held together by who uses the store, alone by who collects
-    wherry.db                               names, images, layers, cache, containers
+    wherry.db                               names, images, layers, cache, containers, volumes
 
 It is private: its folder is 0700 (store.privacy).
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from wherry.store.builds import Builds
     from wherry.store.listings import Listings
+    from wherry.store.volumes import Volumes
 
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 FOLDERS = ("blobs", "blobs/sha256", "layers", "l", "containers", "tmp")
@@ -72,6 +73,13 @@ class Store:
         from wherry.store.builds import Builds
 
         return Builds(self.root)
+
+    @property
+    def volumes(self) -> Volumes:
+        """Named volumes."""
+        from wherry.store.volumes import Volumes
+
+        return Volumes(self.root, self.temporary, self.database, self.containers)
 
     @property
     def listings(self) -> Listings:

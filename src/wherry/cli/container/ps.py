@@ -72,7 +72,7 @@ def _row(record: ContainerRecord, *, full: bool) -> dict[str, Any]:
     command = command_of(record)
     if not full and len(command) > WIDTH:
         command = command[: WIDTH - 1] + "…"
-    labels = record.config["Config"].get("Labels") or {}
+    config = record.config
     return {
         "ID": record.id if full else record.id[:12],
         "Image": record.image_name,
@@ -83,9 +83,9 @@ def _row(record: ContainerRecord, *, full: bool) -> dict[str, Any]:
         "Status": _status(record),
         "Ports": ports_of(record),
         "Names": record.name,
-        "Labels": ",".join(f"{k}={v}" for k, v in labels.items()),
-        "Networks": record.config["network"],
-        "Mounts": ",".join(v["source"] for v in record.config["volumes"]),
+        "Labels": ",".join(f"{k}={v}" for k, v in config.process.labels),
+        "Networks": config.network,
+        "Mounts": ",".join(volume.source for volume in config.volumes),
     }
 
 
@@ -122,6 +122,6 @@ def _passes(record: ContainerRecord, name: str, value: str) -> bool:
         return value in (record.image_name, record.image_id, record.image_id[7:19]) or (
             record.image_name.removesuffix(":latest") == value.removesuffix(":latest")
         )
-    labels = record.config["Config"].get("Labels") or {}
+    labels = dict(record.config.process.labels)
     key, equals, wanted = value.partition("=")
     return key in labels and (not equals or labels[key] == wanted)

@@ -42,7 +42,7 @@ def run(options: Options) -> int:
         error.exit_code = UsageError.exit_code
         raise
     write_cidfile(options, record.id)
-    if wanted.publish and record.config["network"] == "host":
+    if wanted.publish and record.config.network == "host":
         print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)
     if detached:
         start_detached(store, record)
