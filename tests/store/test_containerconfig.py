@@ -60,7 +60,7 @@ def old(tmp_path: Path) -> Wherry:
     return Wherry(tmp_path / "store")
 
 
-@pytest.mark.parametrize("config", [ContainerConfig(), FULL])
+@pytest.mark.parametrize("config", [ContainerConfig(ProcessConfig()), FULL])
 def test_what_is_written_is_read_again(config: ContainerConfig) -> None:
     value = json.loads(json.dumps(to_json(config)))
     again = from_json(value, "box")

@@ -11,7 +11,7 @@ from support.kills import kills
 from wherry.containers.volumes import container_mounts
 from wherry.errors import NotFoundError
 from wherry.store import ContainerRecord, ImageRecord, LayerInfo, Store
-from wherry.store.containerconfig import ContainerConfig, VolumeMount
+from wherry.store.containerconfig import ContainerConfig, ProcessConfig, VolumeMount
 
 pytestmark = pytest.mark.mounts
 
@@ -94,7 +94,7 @@ def test_what_a_removal_that_was_killed_left_in_place_is_collected(root: str) ->
     assert not stale.exists() and os.listdir(store.temporary) == []
 
 
-RECORD = ContainerRecord("c" * 64, "name", "sha256:i", "image", 1.0, ContainerConfig())
+RECORD = ContainerRecord("c" * 64, "name", "sha256:i", "image", 1.0, ContainerConfig(ProcessConfig()))
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_a_new_volume_is_whole_or_not_there(root: str, tmp_path: Path) -> None:
     for number in range(FILES):
         (image / f"data/{number}").write_text("x")
     volume = Path(root, "volumes/vol")
-    config = ContainerConfig(volumes=(VolumeMount("vol", "/data"),))
+    config = ContainerConfig(ProcessConfig(), volumes=(VolumeMount("vol", "/data"),))
 
     def fill() -> None:
         container_mounts(Store.open(root), "c", config, str(image))

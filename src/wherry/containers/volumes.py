@@ -10,7 +10,6 @@ from wherry.errors import SandboxError, UsageError
 from wherry.layers.rootpath import resolve
 from wherry.sandbox.process import Mount
 from wherry.store.containerconfig import VolumeMount
-from wherry.store.volumes import NAME, VolumeRecord
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -46,18 +45,28 @@ def container_mounts(store: Store, container: str, config: ContainerConfig, root
             # As docker -v: a folder that is not there is made.
             os.makedirs(source)
         made = not os.path.exists(source) and _fill(store, source, place, target)
-        if name and made:
-            store.volumes.add(VolumeRecord(name, time.time(), container))
-        elif name:
-            store.volumes.adopt(name)
+        if name:
+            _record(store, name, container if made else "")
         mounts.append(Mount("bind", source, target, volume.readonly))
     return tuple(mounts)
 
 
 def _named(store: Store, name: str) -> str:
+    from wherry.store.volumes import NAME
+
     if not NAME.match(name):
         raise UsageError(f"{name!r} is not a volume name", hint="start a host path with / or ./")
     return store.volumes.path(name)
+
+
+def _record(store: Store, name: str, maker: str) -> None:
+    """Record a volume that the container has just made, or one that has no record."""
+    from wherry.store.volumes import VolumeRecord
+
+    if maker:
+        store.volumes.add(VolumeRecord(name, time.time(), maker))
+    else:
+        store.volumes.adopt(name)
 
 
 def _anonymous(store: Store, container: str, written: str, places: set[str]) -> str:

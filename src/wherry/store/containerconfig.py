@@ -93,6 +93,7 @@ class ContainerConfig(NamedTuple):
     """`layers` are diff IDs, the lowest first; `published` the ports as they were at its last start;
     `stop_timeout` in seconds, None for Docker's ten."""
 
+    process: ProcessConfig
     layers: tuple[str, ...] = ()
     network: str = "host"
     ports: tuple[Port, ...] = ()
@@ -103,7 +104,6 @@ class ContainerConfig(NamedTuple):
     rm: bool = False
     read_only: bool = False
     stop_timeout: int | None = None
-    process: ProcessConfig = ProcessConfig()
 
 
 def to_json(config: ContainerConfig) -> dict[str, Any]:

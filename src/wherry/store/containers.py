@@ -12,13 +12,13 @@ import os
 
 from wherry.errors import NotFoundError, StorageError, WherryError
 from wherry.store import locks
-from wherry.store.containerconfig import ContainerConfig, from_json, to_json
 from wherry.store.temporary import discard
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wherry.store.containerconfig import ContainerConfig
     from wherry.store.database import Database
 
 MARK = "container-"
@@ -95,8 +95,8 @@ class Containers:
 
     def update(self, container: str, **fields: object) -> None:
         """Change some fields.  Raises NotFoundError when the container is gone."""
-        if isinstance(config := fields.get("config"), ContainerConfig):
-            fields["config"] = _text(config)
+        if "config" in fields:
+            fields["config"] = _text(fields["config"])  # type: ignore[arg-type]
         changes = ", ".join(f"{name}=?" for name in fields)
         rows = self._database.execute(
             f"UPDATE containers SET {changes} WHERE id=? RETURNING id",  # noqa: S608
@@ -176,11 +176,15 @@ class Containers:
 
 
 def _text(config: ContainerConfig) -> str:
+    from wherry.store.containerconfig import to_json
+
     return json.dumps(to_json(config))
 
 
 def _config(record: ContainerRecord) -> ContainerConfig:
     """Of a row as the database has it, with text in the configuration's place."""
+    from wherry.store.containerconfig import from_json
+
     try:
         value = json.loads(record.config)  # type: ignore[arg-type]
     except (ValueError, TypeError, RecursionError):

@@ -21,7 +21,6 @@ COMMAND = Command(
 def run(options: Options) -> int:
     from wherry.cli.container.image import ensure_image
     from wherry.containers.create import create
-    from wherry.containers.monitor import run_here, start_detached
     from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
@@ -45,7 +44,12 @@ def run(options: Options) -> int:
     if wanted.publish and record.config.network == "host":
         print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)
     if detached:
+        from wherry.containers.detach import start_detached
+
         start_detached(store, record)
         print(record.id)
         return 0
-    return run_here(store, record, attached=True)
+    from wherry.containers.run import run_here
+    from wherry.handlers import passed_on
+
+    return run_here(store, record, attached=True, signals=passed_on)

@@ -18,7 +18,6 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.cli.core.each import each
-    from wherry.containers.monitor import run_here, start_detached
     from wherry.containers.state import lookup
     from wherry.errors import UsageError
     from wherry.sandbox.userns import enter_if_needed
@@ -30,7 +29,13 @@ def run(options: Options) -> int:
     enter_if_needed()
     store = Store.open()
     if attach:
-        return run_here(store, lookup(store, options.args[0]), attached=True)
+        from wherry.containers.run import run_here
+        from wherry.handlers import passed_on
+
+        record = lookup(store, options.args[0])
+        return run_here(store, record, attached=True, signals=passed_on)
+
+    from wherry.containers.detach import start_detached
 
     def start(name: str) -> None:
         record = lookup(store, name)
