@@ -15,7 +15,7 @@ from wherry.store.containerconfig import ContainerConfig, ExtraHost, Port, Proce
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from wherry.images.view import Image
@@ -25,7 +25,7 @@ NETWORKS = ("host", "none", "private")
 
 
 class CreateOptions(NamedTuple):
-    """What people give on the command line, as they wrote it."""
+    """What people give on the command line, as they wrote it; `callers` is their own environment."""
 
     image: str
     command: tuple[str, ...] = ()
@@ -47,6 +47,7 @@ class CreateOptions(NamedTuple):
     read_only: bool = False
     stop_signal: str | None = None
     stop_timeout: int | None = None
+    callers: Mapping[str, str] = {}
 
 
 def create(store: Store, options: CreateOptions) -> ContainerRecord:
@@ -174,8 +175,8 @@ def _environment(base: list[str], options: CreateOptions) -> tuple[str, ...]:
             raise UsageError(f"invalid environment variable: {entry}")
         if equals:
             values[name] = value
-        elif name in os.environ:
-            values[name] = os.environ[name]
+        elif name in options.callers:
+            values[name] = options.callers[name]
     return tuple(f"{name}={value}" for name, value in values.items())
 
 

@@ -10,6 +10,9 @@ from wherry.errors import SandboxError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wherry.runtime import Runtime
     from wherry.store import ContainerRecord, Store
 
 ANSWER = 3
@@ -23,7 +26,7 @@ def start_detached(store: Store, record: ContainerRecord) -> None:
     """
     reader, writer = os.pipe()
     try:
-        child = _spawn(["--root", store.root, "--container", record.id, "--answer", str(ANSWER)], writer)
+        child = _spawn(store.runtime, ["--container", record.id, "--answer", str(ANSWER)], writer)
     except BaseException:
         os.close(reader)
         raise
@@ -40,7 +43,7 @@ def start_detached(store: Store, record: ContainerRecord) -> None:
     raise error
 
 
-def _spawn(options: list[str], answer: int) -> int:
+def _spawn(runtime: Runtime, options: list[str], answer: int) -> int:
     """The pid of the monitor's first process, which ends at once.
 
     A program that is executed, not a copy of this process: that may have threads and anything open.
@@ -49,8 +52,8 @@ def _spawn(options: list[str], answer: int) -> int:
     return os.posix_spawn(
         sys.executable,
         # -P: the folder that wherry was called in has no say in what is imported.
-        [sys.executable, "-P", "-m", MODULE, *options],
-        _environment(),
+        [sys.executable, "-P", "-m", MODULE, *_words(runtime), *options],
+        _environment(runtime.env),
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, null, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, null, os.O_WRONLY, 0),
@@ -62,11 +65,22 @@ def _spawn(options: list[str], answer: int) -> int:
     )
 
 
-def _environment() -> dict[str, str]:
+def _words(runtime: Runtime) -> list[str]:
+    """What the monitor is to know of who started it; monitor.main() reads it."""
+    options = {
+        "--root": runtime.store,
+        "--identity": runtime.identity,
+        "--isolation": runtime.isolation,
+        "--oci-runtime": runtime.oci_runtime,
+    }
+    return [word for option in options.items() for word in option]
+
+
+def _environment(callers: Mapping[str, str]) -> dict[str, str]:
     """Ours, in which the monitor finds this very package, wherever that was imported from."""
     import wherry
 
-    env = {**os.environ, "PYTHONUTF8": "1"}
+    env = {**callers, "PYTHONUTF8": "1"}
     place = os.path.dirname(os.path.dirname(os.path.abspath(wherry.__file__)))
     if os.path.basename(place) not in ("site-packages", "dist-packages"):
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (env.get("PYTHONPATH"), place)))

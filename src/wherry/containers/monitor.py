@@ -1,6 +1,6 @@
 """What stands by a detached container, as a program of its own.
 
-    python -m wherry.containers.monitor --root DIR --container ID --answer DESCRIPTOR
+    python -m wherry.containers.monitor --root DIR --identity WHO … --container ID --answer DESCRIPTOR
 
 It is told all by these options and by what it inherits: the environment, the pipe for its one answer ("ok"
 once the container runs, else an exit code and a message), and the standard error, to which it speaks only
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
+    from wherry.runtime import Runtime
+
 HIGHEST = 1 << 20
 UNSTARTED = 125
 COLLECT_AFTER = 50_000
@@ -36,7 +38,7 @@ def main(words: Sequence[str]) -> NoReturn:
     _keep_only(pipe)
     answer = Answer(pipe)
     try:
-        _stand_by(options["--root"], options["--container"], answer)
+        _stand_by(_runtime(options), options["--container"], answer)
     except BaseException as error:
         answer.give(_failure(error))
     finally:
@@ -51,7 +53,20 @@ def _keep_only(pipe: int) -> None:
     os.chdir("/")
 
 
-def _stand_by(root: str, container: str, answer: Answer) -> None:
+def _runtime(options: dict[str, str]) -> Runtime:
+    """As who started it was (detach); its environment is this process's."""
+    from wherry.runtime import Runtime
+
+    return Runtime(
+        options["--root"],
+        options["--identity"],
+        options["--isolation"],
+        options["--oci-runtime"],
+        dict(os.environ),
+    )
+
+
+def _stand_by(runtime: Runtime, container: str, answer: Answer) -> None:
     from wherry.containers.run import run_here
     from wherry.errors import NotFoundError
     from wherry.handlers import passed_on
@@ -60,7 +75,7 @@ def _stand_by(root: str, container: str, answer: Answer) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
-    store = Store(root)
+    store = Store(runtime)
     record = store.containers.get(container)
     if record is None:
         raise NotFoundError(f"No such container: {container[:12]}")

@@ -103,7 +103,7 @@ def _run(
     signals: Signals,
     started: Callable[[], None],
 ) -> int:
-    choice = choose()
+    choice = choose(store.runtime)
     layers = layer_paths(store, record.config.layers, f"container {record.name}")
     network: Network | None = None
     snapshot = choice.snapshots.open(layers, store.containers.dir(record.id))
@@ -154,7 +154,7 @@ def _connect(store: Store, record: ContainerRecord) -> Network | None:
         port._replace(host=port.host or free_port(port.address, port.protocol))
         for port in record.config.ports
     )
-    network = connect(ports)
+    network = connect(ports, store.runtime.path)
     store.containers.update(record.id, config=record.config._replace(published=ports))
     return network
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ COMMAND = Command(
         Flag("force", "bool", "Do not prompt for confirmation", short="f"),
         Flag("keep-storage", "string", "Amount of disk space to keep for cache", metavar="BYTES"),
     ),
+    needs=LAYERS,
 )
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4, "k": 1000, "m": 1000**2,
@@ -34,7 +34,6 @@ DANGLING = "This will remove all dangling build cache. Are you sure you want to 
 
 def run(options: Options) -> int:
     from wherry.cli.core.units import human_size
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
     from wherry.store.prune import chosen, reclaimable, remove
 
@@ -43,8 +42,7 @@ def run(options: Options) -> int:
     keep = _size(options.string("keep-storage") or "")
     if not options.flag("force") and not _sure(ALL if everything else DANGLING):
         return 1
-    enter_if_needed()  # the files of layers belong to a plain user's subordinate ids
-    store = Store.open()
+    store = Store.open(options.runtime)
     with (
         store.freeing(),
         store.alone(lambda: print("waiting for running builds to end", file=sys.stderr)),
@@ -57,8 +55,6 @@ def run(options: Options) -> int:
 
 
 def _sure(question: str) -> bool:
-    if os.environ.get("WHERRY_USERNS"):
-        return True  # asked before we started again
     if not sys.stdin.isatty():
         raise UsageError("nobody is there to confirm", hint="say it with --force")
     return input(question).strip().lower() in ("y", "yes")

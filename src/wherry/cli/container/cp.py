@@ -7,7 +7,8 @@ import posixpath
 import sys
 
 from wherry.cli.core.flags import Command, Flag, Options
-from wherry.errors import ContextError, NotFoundError, UsageError
+from wherry.errors import ContextError, NeedsNamespace, NotFoundError, UsageError
+from wherry.runtime import PLAIN
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def run(options: Options) -> int:
             hint="wherry cp CONTAINER:PATH PATH, or the other way round",
         )
     name = source[0] or target[0] or ""
-    _enter(name)
-    store = Store.open()
+    _enter(name, options)
+    store = Store.open(options.runtime)
     record = lookup(store, name)
     if source[0] is not None:
         _out(store, record, source[1], target[1], options)
@@ -49,20 +50,19 @@ def run(options: Options) -> int:
     return 0
 
 
-def _enter(name: str) -> None:
+def _enter(name: str, options: Options) -> None:
     """A plain user's namespace, if one is needed: that of the container, while it runs."""
     from wherry.containers.state import find
-    from wherry.sandbox.userns import enter_if_needed, enter_that_of, inside
     from wherry.store import Store
 
-    if os.geteuid() == 0 or inside():
+    if options.runtime.identity != PLAIN:
         return
-    store = Store.open()
+    store = Store.open(options.runtime)
     record = find(store, name)
     store.database.close()
     if record is not None and record.status == "running" and record.pid:
-        enter_that_of(record.pid)
-    enter_if_needed()
+        raise NeedsNamespace(record.pid)
+    raise NeedsNamespace
 
 
 def _split(word: str) -> tuple[str | None, str]:

@@ -21,7 +21,7 @@ def run(options: Options) -> int:
     from wherry.store import Store
 
     wanted = create_options(options)
-    store = Store.open()
+    store = Store.open(options.runtime)
     ensure_image(store, options)
     record = create(store, wanted)
     write_cidfile(options, record.id)

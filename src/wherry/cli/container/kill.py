@@ -20,7 +20,7 @@ def run(options: Options) -> int:
     from wherry.oci.signals import parse_signal
     from wherry.store import Store
 
-    store = Store.open()
+    store = Store.open(options.runtime)
     number = parse_signal(options.string("signal") or "KILL")
 
     def act(name: str) -> None:

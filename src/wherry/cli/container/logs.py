@@ -28,7 +28,7 @@ def run(options: Options) -> int:
     from wherry.containers.state import lookup
     from wherry.store import Store
 
-    store = Store.open()
+    store = Store.open(options.runtime)
     record = lookup(store, options.args[0])
     stamps = options.flag("timestamps")
 

@@ -42,7 +42,7 @@ def run(options: Options) -> int:
     from wherry.containers.state import all_containers
     from wherry.store import Store
 
-    records = all_containers(Store.open())
+    records = all_containers(Store.open(options.runtime))
     filters = [_split(text) for text in options.strings("filter")]
     last = 1 if options.flag("latest") else options.integer("last")
     everything = (

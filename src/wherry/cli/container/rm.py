@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 
 COMMAND = Command(
     "rm",
@@ -13,6 +13,7 @@ COMMAND = Command(
     ),
     min_args=1,
     max_args=-1,
+    needs=LAYERS,
 )
 
 
@@ -20,11 +21,9 @@ def run(options: Options) -> int:
     from wherry.cli.core.each import each
     from wherry.containers.state import find, lookup
     from wherry.containers.stop import remove
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     force = options.flag("force")
 
     def act(name: str) -> None:

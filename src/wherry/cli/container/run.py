@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from wherry.cli.container.flags import FLAGS, create_options, write_cidfile
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 from wherry.errors import UsageError, WherryError
 
 COMMAND = Command(
@@ -15,13 +15,13 @@ COMMAND = Command(
     min_args=1,
     max_args=-1,
     interspersed=False,
+    needs=LAYERS,
 )
 
 
 def run(options: Options) -> int:
     from wherry.cli.container.image import ensure_image
     from wherry.containers.create import create
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     wanted = create_options(options)
@@ -30,9 +30,7 @@ def run(options: Options) -> int:
         raise UsageError(
             "the input device is not a TTY", hint="leave out -t where the input is not a terminal"
         )
-    # Before the record is made: a command that starts again in a user namespace must make it once only.
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     try:
         ensure_image(store, options)
         record = create(store, wanted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 
 COMMAND = Command(
     "start",
@@ -13,6 +13,7 @@ COMMAND = Command(
     ),
     min_args=1,
     max_args=-1,
+    needs=LAYERS,
 )
 
 
@@ -20,14 +21,12 @@ def run(options: Options) -> int:
     from wherry.cli.core.each import each
     from wherry.containers.state import lookup
     from wherry.errors import UsageError
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     attach = options.flag("attach") or options.flag("interactive")
     if attach and len(options.args) > 1:
         raise UsageError("you cannot start and attach multiple containers at once")
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     if attach:
         from wherry.containers.run import run_here
         from wherry.handlers import passed_on

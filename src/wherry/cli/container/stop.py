@@ -19,7 +19,7 @@ def run(options: Options) -> int:
     from wherry.containers.stop import stop
     from wherry.store import Store
 
-    store = Store.open()
+    store = Store.open(options.runtime)
 
     def act(name: str) -> None:
         stop(store, lookup(store, name), options.integer("time"))

@@ -38,7 +38,7 @@ def run(options: Options) -> int:
     from wherry.images.view import lookup
     from wherry.store import Store
 
-    image = lookup(Store.open(), options.args[0])
+    image = lookup(Store.open(options.runtime), options.args[0])
     full, human = options.flag("no-trunc"), options.flag("human")
     rows = [_row(row, full=full, human=human) for row in image_history(image)]
     if options.flag("quiet"):

@@ -31,7 +31,7 @@ def run(options: Options) -> int:
     from wherry.images.listing import list_images
     from wherry.store import Store
 
-    store = Store.open()
+    store = Store.open(options.runtime)
     listed = list_images(store, options.args[0] if options.args else None)
     for row in listed:
         damage = row.image.damage()

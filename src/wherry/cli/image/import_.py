@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 from wherry.errors import NotFoundError, UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ COMMAND = Command(
     ),
     min_args=1,
     max_args=2,
+    needs=LAYERS,
 )
 
 # Docker's.
@@ -32,14 +33,12 @@ CHANGES = {
 def run(options: Options) -> int:
     from wherry.images.import_ import import_tar
     from wherry.oci.reference import parse
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     source = options.args[0]
     name = parse(options.args[1]).canonical() if len(options.args) > 1 else None
     config = _config(options.strings("change"))
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     message = options.string("message") or f"Imported from {source}"
     try:
         stdin = source == "-"

@@ -17,7 +17,7 @@ def run(options: Options) -> int:
     from wherry.oci.reference import parse
     from wherry.store import Store
 
-    store = Store.open()
+    store = Store.open(options.runtime)
     target = parse(options.args[1])
     with store.database.transaction():
         store.names.set(target.canonical(), named(store, options.args[0]))
