@@ -19,8 +19,8 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app import containers
     from wherry.cli.container.image import ensure_image
-    from wherry.containers.create import create
     from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
@@ -35,7 +35,7 @@ def run(options: Options) -> int:
     store = Store.open()
     try:
         ensure_image(store, options)
-        record = create(store, wanted)
+        record = containers.create(store, wanted)
     except WherryError as error:
         # As docker: until the container exists, every failure of `run` is one of docker's own.
         error.exit_code = UsageError.exit_code
@@ -44,12 +44,9 @@ def run(options: Options) -> int:
     if wanted.publish and record.config.network == "host":
         print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)
     if detached:
-        from wherry.containers.detach import start_detached
-
-        start_detached(store, record)
+        containers.start(store, record.id)
         print(record.id)
         return 0
-    from wherry.containers.run import run_here
     from wherry.handlers import passed_on
 
-    return run_here(store, record, attached=True, signals=passed_on)
+    return containers.run(store, record.id, signals=passed_on)
