@@ -36,11 +36,13 @@ def test_a_step_found_missing_late_begins_again_and_every_step_is_told_once(
     first = plain.run("build", "-t", "i", "--progress", "plain", str(context))
     assert first.returncode == 0, first.stderr
     assert first.stderr.count("COPY file /") == 1
+    assert len(os.listdir(plain.root / "builds")) == 1
     (context / "file").write_text("another")
     again = plain.run("build", "-t", "i", "--progress", "plain", str(context))
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("COPY file /") == 1
     assert again.stderr.count("naming to i") == 1
+    assert len(os.listdir(plain.root / "builds")) == 2
     assert not os.listdir(plain.root / "tmp")
 
 

@@ -122,18 +122,23 @@ def test_the_beginning_of_several_ids_may_be_an_images_name(bb: Wherry) -> None:
     assert "beginning of 2" in bb.fails("inspect", "bb", code=1)
 
 
-def monitor_of(bb: Wherry, name: str) -> int:
-    """The pid of the program that stands by a container."""
-    box = bb("inspect", "--format", "{{.Id}}", name).encode()
+def monitors(bb: Wherry) -> list[int]:
+    """The pids of the programs that stand by containers of a store."""
+    found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             words = (folder / "cmdline").read_bytes()
             (parent,) = status_numbers(int(folder.name), "PPid:")
-            # The supervisor, its child, has the same words.
             above = Path(f"/proc/{parent}/cmdline").read_bytes()
-            if box in words and words.count(b"containers.monitor") and words != above:
-                return int(folder.name)
-    raise AssertionError("nobody stands by it")
+            ours = b"containers.monitor" in words and os.fsencode(bb.root) in words
+            if ours and above != words:  # the supervisor, its child, has the same words
+                found.append(int(folder.name))
+    return found
+
+
+def monitor_of(bb: Wherry) -> int:
+    (monitor,) = monitors(bb)
+    return monitor
 
 
 def test_the_monitor_is_a_program_that_holds_nothing_of_who_asked(bb: Wherry, tmp_path: Path) -> None:
@@ -144,7 +149,7 @@ def test_the_monitor_is_a_program_that_holds_nothing_of_who_asked(bb: Wherry, tm
     assert done.returncode == 0, done.stderr
     assert os.read(reader, 1) == b""  # the end: nobody has the other end any more
     os.close(reader)
-    monitor = monitor_of(bb, "box")
+    monitor = monitor_of(bb)
     assert os.readlink(f"/proc/{monitor}/cwd") == "/"
     assert {os.readlink(f"/proc/{monitor}/fd/{number}") for number in range(3)} == {os.devnull}
     assert os.getsid(monitor) != os.getsid(0)
@@ -176,6 +181,24 @@ def test_a_monitor_that_cannot_begin_says_why(bb: Wherry, monkeypatch: pytest.Mo
     store.database.close()
 
 
+@pytest.mark.parametrize("words", [("nothing",), ("--pull=never", "nothing"), ("--name", "x", "bb")])
+def test_a_container_that_is_not_made_leaves_no_monitor(bb: Wherry, words: tuple[str, ...]) -> None:
+    assert "error: " in bb.fails("run", "-d", *words, code=125)
+    assert monitors(bb) == [] and bb("ps", "-aq") == ""
+
+
+def test_a_monitor_ends_where_who_started_it_is_killed_before_a_word(bb: Wherry) -> None:
+    script = (
+        "import os, sys; from wherry.containers.detach import Waiting; from wherry.runtime import Runtime; "
+    )
+    script += "Waiting(Runtime(sys.argv[1])); "
+    subprocess.run([sys.executable, "-c", script + "os.kill(os.getpid(), 9)", str(bb.root)], check=False)
+    deadline = time.monotonic() + 20
+    while monitors(bb) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert monitors(bb) == []
+
+
 def test_many_threads_start_containers_at_once(bb: Wherry) -> None:
     for number in range(4):
         bb("create", "--name", f"box{number}", "bb", *SLEEP)
@@ -195,7 +218,7 @@ def test_many_threads_start_containers_at_once(bb: Wherry) -> None:
 
 def test_a_killed_monitor_takes_its_container_with_it(bb: Wherry) -> None:
     bb("run", "-d", "--name", "box", "bb", *SLEEP)
-    os.kill(monitor_of(bb, "box"), signal.SIGKILL)
+    os.kill(monitor_of(bb), signal.SIGKILL)
     deadline = time.monotonic() + 10
     while bb("ps", "-q") and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -208,7 +231,7 @@ def test_signals_to_the_monitor_reach_the_container(bb: Wherry) -> None:
     deadline = time.monotonic() + 10
     while "up" not in bb("logs", "box") and time.monotonic() < deadline:
         time.sleep(0.05)
-    os.kill(monitor_of(bb, "box"), signal.SIGUSR1)
+    os.kill(monitor_of(bb), signal.SIGUSR1)
     while bb("ps", "-q") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert bb("logs", "box") == "up\ngot"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import tarfile
 from pathlib import Path
@@ -75,16 +74,21 @@ def test_a_volume_that_a_container_is_to_mount_is_not_removed(wherry: Wherry, tm
     assert os.listdir(wherry.root / "tmp") == []
 
 
-def test_a_record_without_a_folder_is_found_and_forgotten(wherry: Wherry, tmp_path: Path) -> None:
+def test_a_record_without_a_folder_is_a_volume_that_is_still_to_begin(wherry: Wherry) -> None:
     store = Store.open(str(wherry.root))
-    folder(store, "a")
+    store.volumes.add(VolumeRecord("a", 5.0, COMMAND))
     assert [record.name for record in store.volumes.all()] == ["a"]
-    shutil.rmtree(store.volumes.path("a"))
-    assert store.volumes.all() == []
-    found = wherry.run("system", "check")
-    assert found.returncode == 1 and "volume a: its folder is missing" in found.stdout
-    wherry("system", "check", "--repair")
     assert wherry("system", "check") == "nothing is wrong"
+    store.volumes.remove("a")
+    assert store.volumes.all() == []
+
+
+def test_the_first_word_about_who_made_a_volume_counts(store: Store) -> None:
+    folder(store, "a")
+    store.volumes.adopt("a")
+    store.volumes.add(VolumeRecord("a", 5.0, "container"))
+    store.volumes.add(VolumeRecord("a", 6.0, "another"))
+    assert store.volumes.get("a") == VolumeRecord("a", 5.0, "container")
 
 
 def test_a_database_that_is_made_again_has_the_volumes(wherry: Wherry, tmp_path: Path) -> None:

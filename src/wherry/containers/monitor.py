@@ -1,10 +1,11 @@
 """What stands by a detached container, as a program of its own.
 
-    python -m wherry.containers.monitor --root DIR --identity WHO … --container ID --answer DESCRIPTOR
+    python -m wherry.containers.monitor --root DIR --identity WHO … --answer DESCRIPTOR
 
-It is told all by these options and by what it inherits: the environment, the pipe for its one answer ("ok"
-once the container runs, else an exit code and a message), and the standard error, to which it speaks only
-where it could not even begin.  containers.detach starts it.
+It is told all by these options and by what it inherits: the environment, the container's ID on its standard
+input, the pipe for its one answer ("ok" once the container runs, else an exit code and a message), and the
+standard error, to which it speaks only where it could not even begin.  containers.detach starts it, maybe
+before there is a container: nothing on the standard input ends it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from wherry.runtime import Runtime
 
 HIGHEST = 1 << 20
+LONGEST = 1024
 UNSTARTED = 125
 COLLECT_AFTER = 50_000
 
@@ -38,7 +40,7 @@ def main(words: Sequence[str]) -> NoReturn:
     _keep_only(pipe)
     answer = Answer(pipe)
     try:
-        _stand_by(_runtime(options), options["--container"], answer)
+        _stand_by(options, answer)
     except BaseException as error:
         answer.give(_failure(error))
     finally:
@@ -66,16 +68,19 @@ def _runtime(options: dict[str, str]) -> Runtime:
     )
 
 
-def _stand_by(runtime: Runtime, container: str, answer: Answer) -> None:
+def _stand_by(options: dict[str, str], answer: Answer) -> None:
     from wherry.containers.run import run_here
     from wherry.errors import NotFoundError
     from wherry.handlers import passed_on
     from wherry.store import Store
 
+    container = os.read(0, LONGEST).decode()
+    if not container:
+        return
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
-    store = Store(runtime)
+    store = Store(_runtime(options))
     record = store.containers.get(container)
     if record is None:
         raise NotFoundError(f"No such container: {container[:12]}")

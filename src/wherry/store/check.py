@@ -47,7 +47,6 @@ def check(store: Store, scratch: str, *, beside: bool = True) -> Iterator[Findin
     yield from index_file(store)
     yield from _cache(store)
     yield from _containers(store, beside=beside)
-    yield from _volumes(store)
     yield from _mounts(store)
     yield from _leftovers(store)
 
@@ -171,17 +170,6 @@ def _forgotten_folders(store: Store, known: set[str]) -> Iterator[Finding]:
         path = store.containers.dir(name)
         if name not in known and not is_held(os.path.join(path, "lock")):
             yield _leftover(path, f"containers/{name}", "belongs to no container")
-
-
-def _volumes(store: Store) -> Iterator[Finding]:
-    """Folders without a record are no finding: whoever looks for volumes records them."""
-    for name in store.volumes.without_folder():
-
-        def mend(name: str = name) -> str:
-            store.volumes.forget(name)
-            return "forgotten: a container that mounts it begins with a new one"
-
-        yield Finding("volume", name, "its folder is missing", mend=mend)
 
 
 def _mounts(store: Store) -> Iterator[Finding]:

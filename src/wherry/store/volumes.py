@@ -2,7 +2,8 @@
 
     volumes/<name>/   what containers keep there
 
-The folder is the volume.  One without a record, of an older store or of a command that was killed, gets one
+A record without a folder is a volume that no container has mounted yet: the first one begins it with what
+its image has there.  A folder without a record, of an older store or of a command that was killed, gets one
 when it is first looked for; nothing but remove() takes a folder away.
 """
 
@@ -48,33 +49,29 @@ class Volumes:
         return os.path.join(self.folder, name)
 
     def add(self, record: VolumeRecord) -> None:
-        """Record a volume whose folder was made just now.  Is idempotent; the last one's word counts."""
-        self._database.execute("INSERT OR REPLACE INTO volumes VALUES (?,?,?,?)", *_row(record))
+        """Record a volume, unless it has a record that says who made it.  Is idempotent."""
+        self._database.execute(
+            "INSERT INTO volumes VALUES (?,?,?,?) ON CONFLICT (name) DO UPDATE "
+            "SET created=excluded.created, maker=excluded.maker WHERE maker=''",
+            *_row(record),
+        )
 
     def adopt(self, name: str) -> None:
         """Record a volume whose folder is there, if it has no record."""
         self._database.execute("INSERT OR IGNORE INTO volumes VALUES (?,?,?,?)", *_row(self._found(name)))
 
     def get(self, name: str) -> VolumeRecord | None:
-        """None where there is no folder of that name."""
+        """None where there is no volume of that name."""
         return next((record for record in self.all() if record.name == name), None)
 
     def all(self) -> list[VolumeRecord]:
-        """Those whose folder is there, by name; one without a record gets it, where that can be written."""
+        """All of them, by name; one without a record gets it, where that can be written."""
         recorded, folders = self._recorded(), self._folders()
         with contextlib.suppress(StorageError):  # nobody's reading fails because nothing can be written
             for name in folders:
                 if name not in recorded:
                     self.adopt(name)
-        return [recorded.get(name) or self._found(name) for name in folders]
-
-    def without_folder(self) -> list[str]:
-        """The names of records that a killed command, or somebody's rm, left behind."""
-        return sorted(self._recorded().keys() - set(self._folders()))
-
-    def forget(self, name: str) -> None:
-        """Drop a record.  The folder, if there is one, is another volume's from now on."""
-        self._database.execute("DELETE FROM volumes WHERE name=?", name)
+        return [recorded.get(name) or self._found(name) for name in sorted({*folders, *recorded})]
 
     def users(self) -> dict[str, list[str]]:
         """The IDs of the containers, running or not, that are to mount each name."""
@@ -88,7 +85,7 @@ class Volumes:
         """Remove a volume.  Raises ConflictError where a container is to mount it.  Is idempotent.
 
         A container that is made at the same moment is earlier, and the volume stays; or later, and begins
-        with a new one.  After a kill the volume is whole, or gone.
+        with a new one.  After a kill the volume is whole, or empty, or gone.
         """
         with self._database.transaction():
             users = self.users().get(name)
@@ -97,7 +94,7 @@ class Volumes:
                     f"remove {name}: volume is in use - [{', '.join(users)}]",
                     hint="wherry rm removes the containers",
                 )
-            self.forget(name)
+            self._database.execute("DELETE FROM volumes WHERE name=?", name)
             gone = move_away(self.path(name), self._temporary)
         delete(gone)
 

@@ -16,8 +16,8 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.containers import create
     from wherry.cli.container.image import ensure_image
-    from wherry.containers.create import create
     from wherry.store import Store
 
     wanted = create_options(options)

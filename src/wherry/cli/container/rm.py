@@ -18,20 +18,16 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.containers import remove
     from wherry.cli.core.each import each
-    from wherry.containers.state import find, lookup
-    from wherry.containers.stop import remove
     from wherry.store import Store
 
     store = Store.open(options.runtime)
     force = options.flag("force")
 
     def act(name: str) -> None:
-        # As docker: to force the removal of what is not there is no error.
-        if force and find(store, name) is None:
-            return
-        remove(store, lookup(store, name), force=force)
-        print(name)
+        if remove(store, name, force=force):
+            print(name)
 
     with store.freeing():
         return each(options.args, act)

@@ -18,8 +18,8 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app import containers
     from wherry.cli.core.each import each
-    from wherry.containers.state import lookup
     from wherry.errors import UsageError
     from wherry.store import Store
 
@@ -28,18 +28,12 @@ def run(options: Options) -> int:
         raise UsageError("you cannot start and attach multiple containers at once")
     store = Store.open(options.runtime)
     if attach:
-        from wherry.containers.run import run_here
         from wherry.handlers import passed_on
 
-        record = lookup(store, options.args[0])
-        return run_here(store, record, attached=True, signals=passed_on)
-
-    from wherry.containers.detach import start_detached
+        return containers.run(store, options.args[0], signals=passed_on)
 
     def start(name: str) -> None:
-        record = lookup(store, name)
-        if record.status != "running":
-            start_detached(store, record)
+        containers.start(store, name)
         print(name)
 
     return each(options.args, start)

@@ -18,8 +18,8 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.images import remove as remove_image
     from wherry.cli.core.each import each
-    from wherry.images.remove import remove_image
     from wherry.store import Store
 
     store = Store.open(options.runtime)
