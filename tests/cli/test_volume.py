@@ -48,6 +48,11 @@ def test_a_name_leads_nowhere(wherry: Wherry, name: str) -> None:
     assert not (wherry.root / "volumes").exists()
 
 
+def test_a_name_that_no_folder_can_have_is_refused(wherry: Wherry) -> None:
+    assert "at most 255" in wherry.fails("volume", "create", "a" * 256, code=125)
+    assert wherry("volume", "create", "a" * 255) == "a" * 255
+
+
 def test_drivers_and_their_options_are_refused_by_name(wherry: Wherry) -> None:
     assert '"nfs"' in wherry.fails("volume", "create", "-d", "nfs", "x", code=1)
     assert "type=tmpfs" in wherry.fails("volume", "create", "-o", "type=tmpfs", "x", code=1)

@@ -188,11 +188,11 @@ def test_a_container_that_is_not_made_leaves_no_monitor(bb: Wherry, words: tuple
 
 
 def test_a_monitor_ends_where_who_started_it_is_killed_before_a_word(bb: Wherry) -> None:
-    script = (
-        "import os, sys; from wherry.containers.detach import Waiting; from wherry.runtime import Runtime; "
-    )
-    script += "Waiting(Runtime(sys.argv[1])); "
-    subprocess.run([sys.executable, "-c", script + "os.kill(os.getpid(), 9)", str(bb.root)], check=False)
+    # Once its first process has ended, its second one is there.
+    script = "import os, sys; from wherry import Runtime; from wherry.containers.detach import Waiting; "
+    script += "monitor = Waiting(Runtime(sys.argv[1])); "
+    script += "os.waitpid(monitor._child, 0); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", script, str(bb.root)], check=False)
     deadline = time.monotonic() + 20
     while monitors(bb) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from wherry.store import Store
 
+LONGEST = 255  # bytes, of a folder's name
 ANONYMOUS = "com.docker.volume.anonymous"
 """The label of a volume that was created without a name, as Docker has it."""
 
@@ -64,6 +65,8 @@ def create_volume(store: Store, name: str = "", labels: Sequence[tuple[str, str]
             'only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed',
             hint="a folder of the host needs no volume: run -v /on/host:/in/container",
         )
+    if len(name) > LONGEST:
+        raise UsageError(f"create {name[:20]}…: a volume's name has at most {LONGEST} characters")
     if not name:
         name, labels = os.urandom(32).hex(), ((ANONYMOUS, ""), *labels)
     if not any(record.name == name for record in store.volumes.all()):

@@ -1,34 +1,17 @@
-"""What may be asked of a container that runs, by whoever knows its first process.
+"""What will be asked of a container that runs: exec, attach, pause, limits, stats.
 
-Contained is what there is today.  Controlled is the shape of what comes: exec, attach, pause, limits and
-stats are written against it; an isolation that has one of them has it by these names and promises.
-Each promise holds for a container that has ended meanwhile: it raises ConflictError, and does nothing.
+sandbox.process.Running has what there is today: wait, signal, kill, and the first process.  Controlled is
+the shape of the rest, and a Controlling is an isolation that has it, by these names and promises.  For a
+container that has ended meanwhile each of them raises ConflictError, and does nothing.
 """
 
 from __future__ import annotations
 
+from wherry.sandbox.process import Isolation, Running
 from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from wherry.sandbox.process import Process, Running
-
-
-class Contained(Protocol):
-    """A container as its starter sees it: what sandbox.process.Isolation.start() returns."""
-
-    pid: int
-
-    def wait(self) -> int:
-        """Block until nothing of it runs any more.  Its exit code, or 128 + N where signal N ended it."""
-
-    def inner(self) -> int | None:
-        """The pid on the host of its first process, or None while there is none."""
-
-    def signal(self, number: int) -> None:
-        """Send a signal to its first process.  Does nothing once that has ended."""
-
-    def kill(self) -> None:
-        """End everything in it at once; wait() returns when that is done."""
+    from wherry.sandbox.process import Process
 
 
 class Terminal(Protocol):
@@ -78,7 +61,7 @@ class Usage(NamedTuple):
     sent: int
 
 
-class Controlled(Contained, Protocol):
+class Controlled(Running, Protocol):
     """A container that more can be asked of than that it ends."""
 
     def exec(self, process: Process, *, stdin: int, stdout: int, stderr: int) -> Running:
@@ -107,3 +90,15 @@ class Controlled(Contained, Protocol):
 
     def usage(self) -> Usage:
         """Read from the kernel's accounts of the container alone.  Costs no process."""
+
+
+class Controlling(Isolation, Protocol):
+    """An isolation that finds its containers again, from any process of the same user."""
+
+    def control(self, folder: str, first: int) -> Controlled:
+        """The running container whose root lies in `folder` and whose first process is `first` on the host.
+
+        Its wait() is for its monitor alone: others see its end by the monitor's lock.  Raises ConflictError
+        where that process is not, or not any more, the first one of such a container: a pid that another
+        process has by now is never taken for it.
+        """

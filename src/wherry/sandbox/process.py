@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from wherry.sandbox.control import Contained
 from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -64,11 +63,25 @@ class Process(NamedTuple):
     privileged: bool = False
 
 
-class Running(Contained, Protocol):
-    """A started process.  `pid` is that of its supervisor on the host.
+class Running(Protocol):
+    """A started process.  `pid` is that of its supervisor on the host."""
 
-    Its wait() raises CommandNotFound or CommandNotExecutable when the program could not be started at all.
-    """
+    pid: int
+
+    def wait(self) -> int:
+        """Block until it ends.  Its exit code, or 128 + N where signal N ended it.
+
+        Raises CommandNotFound or CommandNotExecutable when the program could not be started at all.
+        """
+
+    def inner(self) -> int | None:
+        """The pid on the host of the first process inside, or None while there is none."""
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the container's first process.  Does nothing once it has ended."""
+
+    def kill(self) -> None:
+        """End everything in the container at once."""
 
 
 class Isolation(Protocol):
