@@ -111,6 +111,94 @@ def test_files_are_of_a_size_that_a_person_reads() -> None:
     assert [f for f in SOURCE.rglob("*.py") if len(f.read_text().splitlines()) > 400] == []
 
 
+ABOVE = ("cli",)
+# Where a process is looked at or changed below the command line.  Those that wherry forks or executes may
+# do as they must.
+OF_THEIR_OWN = {
+    "containers/copy.py:_child",
+    "containers/copy.py:_enter_namespaces",
+    "containers/monitor.py:",
+    "containers/monitor.py:_keep_only",
+    "containers/monitor.py:_runtime",
+    "linux.py:pivot_root",
+    "proxy/supervise.py:in_child",
+    "sandbox/beginning.py:settle",
+    "sandbox/chroot.py:_become",
+    "sandbox/chroot.py:_supervise",
+    "sandbox/network.py:_keep",
+    "sandbox/supervise.py:_ignore_signals",
+    "sandbox/supervise.py:in_pid_namespace",
+}
+# What wherry.cli alone calls.
+FOR_THE_COMMAND_LINE = {"handlers.py:handle", "handlers.py:restore", "umask.py:fix", "umask.py:callers"}
+# These wait for somebody to hand them what they need: nothing is to be added.
+STILL = {
+    "containers/create.py:_volume",
+    "containers/detach.py:_environment",
+    "kube/access.py:Finder",
+    "kube/connection.py:connect",
+    "kube/credentials.py:_run",
+    "layers/snapshots.py:_Short",
+    "proxy/reload/binary.py:Nginx",
+    "proxy/reload/binary.py:environment",
+    "proxy/reload/lifecycle.py:Lifecycle",
+    "proxy/sources/directory.py:Directory",
+    "proxy/standalone.py:Standalone",
+    "proxy/standalone.py:_base",
+    "proxy/supervise.py:_pass_on",
+}
+PROCESS = {
+    "os": {"environ", "environb", "getenv", "getcwd", "getcwdb", "umask", "chdir", "fchdir"},
+    "sys": {"argv", "orig_argv"},
+    "signal": {"signal"},
+    "_signal": {"signal"},
+    "path": {"abspath"},
+}
+
+
+def looks_at_the_process(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "which":
+        return not any(word.arg == "path" for word in node.keywords)
+    if not isinstance(node, ast.Attribute):
+        return False
+    of = node.value.id if isinstance(node.value, ast.Name) else getattr(node.value, "attr", "")
+    return node.attr in PROCESS.get(of, ()) or (of == "os" and node.attr.startswith("exec"))
+
+
+def places_that_look_at_the_process() -> set[str]:
+    found = set()
+    for file in SOURCE.rglob("*.py"):
+        name = str(file.relative_to(SOURCE))
+        if name.startswith(tuple(f"{folder}/" for folder in ABOVE)):
+            continue
+        for top in ast.parse(file.read_text()).body:
+            if any(map(looks_at_the_process, ast.walk(top))):
+                found.add(f"{name}:{getattr(top, 'name', '')}")
+    return found
+
+
+def test_nothing_below_the_command_line_looks_at_the_process_or_changes_it() -> None:
+    assert places_that_look_at_the_process() == OF_THEIR_OWN | FOR_THE_COMMAND_LINE | STILL
+
+
+def test_one_place_in_the_program_enters_a_user_namespace() -> None:
+    users = [
+        str(file.relative_to(SOURCE))
+        for file in SOURCE.rglob("*.py")
+        if "import begin_again" in file.read_text() or "unshare(linux.CLONE_NEWUSER" in file.read_text()
+    ]
+    assert sorted(users) == ["cli/core/userns.py", "cli/main.py"]
+    catching = [
+        str(file.relative_to(SOURCE))
+        for file in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        and "NeedsNamespace" in ast.dump(node.type or ast.Constant(""))
+        and not any(isinstance(inner, ast.Raise) and inner.exc is None for inner in node.body)
+    ]
+    assert catching == ["cli/main.py"]
+
+
 MACHINE = "/".join(("", "work", ""))
 
 

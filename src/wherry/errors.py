@@ -10,7 +10,8 @@
     ├── CorruptError               1    bytes that are not what their digest or format says
     ├── HostileArchiveError        1    an archive that tries to leave its folder
     ├── StorageError               1    the store cannot be read or written (full disk, permissions)
-    │   └── RecordsLostError       1    the store's database is lost or damaged, what it spoke of is there
+    │   ├── RecordsLostError       1    the store's database is lost or damaged, what it spoke of is there
+    │   └── NewerRecordError       1    a record that is whole, and written by a newer wherry
     ├── StepError                  1    a RUN instruction failed
     ├── SandboxError               125  a process could not be isolated or started
     │   ├── CommandNotExecutable   126
@@ -20,6 +21,7 @@
     └── ProxyError                 1    the proxy wing: sources, rendering, reloading
 
 A message says what happened and to what; a hint says what to do next, in one line.
+NeedsNamespace is no error and stands beside them: what is done has to begin again in a user namespace.
 Exit codes are Docker's.  ``cli.main`` prints ``error: message`` and ``hint: hint`` and nothing else,
 unless ``--debug`` asks for the traceback.
 """
@@ -44,6 +46,19 @@ class WherryError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+class NeedsNamespace(BaseException):
+    """A plain user has to be root of a user namespace for this: the command begins again inside one.
+
+    Only `cli.main` may catch it, which starts the program again.  As KeyboardInterrupt it is no Exception:
+    whoever goes on after an error must not go on after this.  `beside` is the pid of a process whose
+    namespace it has to be; 0: a new one.
+    """
+
+    def __init__(self, beside: int = 0) -> None:
+        super().__init__()
+        self.beside = beside
 
 
 class UsageError(WherryError):
@@ -108,6 +123,10 @@ class StorageError(WherryError):
 class RecordsLostError(StorageError):
     def __init__(self, message: str) -> None:
         super().__init__(message, hint="wherry system check --repair makes them again from what is there")
+
+
+class NewerRecordError(StorageError):
+    """A record that is not damaged, but for a newer wherry to read."""
 
 
 class StepError(WherryError):

@@ -5,14 +5,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
     from typing import Any
+
+
+# What a process that stands by a container passes on to it.
+FORWARDED = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
 
 
 def handle(numbers: Iterable[int], handler: Callable[[int, FrameType | None], object]) -> dict[int, Any]:
@@ -28,3 +40,13 @@ def restore(before: dict[int, Any]) -> None:
     """Set again what handle() returned."""
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def passed_on(forward: Callable[[int], None]) -> Iterator[None]:
+    """Give the signals of FORWARDED to a function meanwhile.  For programs' own modules: see handle()."""
+    before = handle(FORWARDED, lambda number, _frame: forward(number))
+    try:
+        yield
+    finally:
+        restore(before)

@@ -255,7 +255,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
     root = old_store(tmp_path)
     statements = ("ALTER TABLE layers ADD COLUMN mark TEXT", "ALTER TABLE nonsense ADD COLUMN x TEXT")
     with monkeypatch.context() as patch:
-        patch.setattr("wherry.store.database.MIGRATIONS", {1: statements})
+        patch.setattr("wherry.store.database.MIGRATIONS", {1: statements, 2: ()})
         with pytest.raises(StorageError):
             Database(str(root / "wherry.db")).execute("SELECT 1")
     assert len(Store.open(str(root)).layers.all()) == 1

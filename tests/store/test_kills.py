@@ -11,6 +11,7 @@ from support.kills import kills
 from wherry.containers.volumes import container_mounts
 from wherry.errors import NotFoundError
 from wherry.store import ContainerRecord, ImageRecord, LayerInfo, Store
+from wherry.store.containerconfig import ContainerConfig, ProcessConfig, VolumeMount
 
 pytestmark = pytest.mark.mounts
 
@@ -93,7 +94,7 @@ def test_what_a_removal_that_was_killed_left_in_place_is_collected(root: str) ->
     assert not stale.exists() and os.listdir(store.temporary) == []
 
 
-RECORD = ContainerRecord("c" * 64, "name", "sha256:i", "image", 1.0, {"layers": []})
+RECORD = ContainerRecord("c" * 64, "name", "sha256:i", "image", 1.0, ContainerConfig(ProcessConfig()))
 
 
 @pytest.fixture
@@ -196,7 +197,7 @@ def test_a_new_volume_is_whole_or_not_there(root: str, tmp_path: Path) -> None:
     for number in range(FILES):
         (image / f"data/{number}").write_text("x")
     volume = Path(root, "volumes/vol")
-    config = {"volumes": [{"source": "vol", "target": "/data", "readonly": False}], "image_volumes": []}
+    config = ContainerConfig(ProcessConfig(), volumes=(VolumeMount("vol", "/data"),))
 
     def fill() -> None:
         container_mounts(Store.open(root), "c", config, str(image))
@@ -205,7 +206,29 @@ def test_a_new_volume_is_whole_or_not_there(root: str, tmp_path: Path) -> None:
         store = opened(root)
         assert not volume.exists() or len(list(volume.iterdir())) == FILES
         assert not volume.parent.exists() or os.listdir(volume.parent) in ([], ["vol"])
+        assert [record.name for record in store.volumes.all()] == (["vol"] if volume.exists() else [])
         store.database.close()
+
+
+def test_a_volume_that_is_removed_is_whole_or_gone(root: str) -> None:
+    volume = Path(root, "volumes/vol")
+
+    def make() -> None:
+        volume.mkdir(parents=True, exist_ok=True)
+        for number in range(FILES):
+            (volume / str(number)).write_text("x")
+        Store.open(root).volumes.adopt("vol")
+
+    def remove() -> None:
+        Store.open(root).volumes.remove("vol")
+
+    make()
+    for _ in kills(remove):
+        store = opened(root)
+        assert not volume.exists() or len(list(volume.iterdir())) == FILES
+        assert store.volumes.all() or not volume.exists()
+        store.database.close()
+        make()
 
 
 def test_the_index_and_the_layout_file_are_whole(root: str) -> None:

@@ -57,8 +57,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "start": ("container.start", "Start stopped containers"),
     "stop": ("container.stop", "Stop running containers"),
     "system check": ("system.check", "Verify everything in the store; say what is wrong, and mend it"),
+    "system df": ("system.df", "Show what images, containers, volumes and build cache take on disk"),
+    "system prune": ("system.prune", "Remove stopped containers, unused images and build cache"),
     "tag": ("image.tag", "Give an image another name"),
     "version": ("system.version", "Show the version"),
+    "volume create": ("volume.create", "Create a volume"),
+    "volume inspect": ("volume.inspect", "Show details of volumes as JSON"),
+    "volume ls": ("volume.ls", "List volumes"),
+    "volume prune": ("volume.prune", "Remove volumes that no container uses"),
+    "volume rm": ("volume.rm", "Remove volumes"),
 }
 
 # Docker's management words: other names of the same commands.
@@ -97,6 +104,8 @@ ALIASES: dict[str, str] = {
     "image save": "save",
     "image tag": "tag",
     "system info": "info",
+    "volume list": "volume ls",
+    "volume remove": "volume rm",
 }
 
 

@@ -11,16 +11,26 @@ import os
 import sys
 
 from wherry.cli.commands import ALIASES, COMMANDS, below, find, groups
-from wherry.cli.core.flags import Command, Flag, help_text, parse
+from wherry.cli.core.flags import LAYERS, Command, Flag, help_text, parse
 from wherry.cli.core.output import OutputError, settle, shown_streams
 from wherry.cli.core.printable import printable, width
-from wherry.cli.core.surroundings import fix_surroundings
-from wherry.errors import DockerfileError, StepError, UsageError, WherryError, from_os, nearest
+from wherry.cli.core.surroundings import fix_surroundings, runtime
+from wherry.errors import (
+    DockerfileError,
+    NeedsNamespace,
+    StepError,
+    UsageError,
+    WherryError,
+    from_os,
+    nearest,
+)
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
+
+    from wherry.runtime import Runtime
 
 GLOBAL = Command(
     "",
@@ -67,18 +77,19 @@ def _main(words: list[str]) -> int:
             print(_overview())
             return 0
         debug = debug or options.flag("debug")
-        # Later code, and the copy of ourselves in a user namespace, read these from the environment.
-        for name, variable in (("root", "WHERRY_ROOT"), ("isolation", "WHERRY_ISOLATION")):
-            value = options.string(name)
-            if value:
-                os.environ[variable] = os.path.abspath(value) if name == "root" else value
+        who = runtime(options.string("root"), options.string("isolation"))
         if options.flag("version"):
-            return _run("version", [])
-        words = options.args
-        if words[0] == "help":
-            words = [*words[1:], "--help"]
-        name, rest = _command(words)
-        return _run(name, rest)
+            return _run("version", [], who)
+        rest = options.args
+        if rest[0] == "help":
+            rest = [*rest[1:], "--help"]
+        name, rest = _command(rest)
+        try:
+            return _run(name, rest, who)
+        except NeedsNamespace as need:
+            from wherry.cli.core.userns import begin_again
+
+            begin_again(words, who, need.beside)
     except WherryError as error:
         if debug:
             raise
@@ -98,13 +109,16 @@ def _main(words: list[str]) -> int:
         return 1
 
 
-def _run(name: str, words: Sequence[str]) -> int:
+def _run(name: str, words: Sequence[str], who: Runtime) -> int:
     module = load(name)
     command: Command = module.COMMAND
     options = parse(command, words)
     if options is None:
         print(help_text(command))
         return 0
+    if command.needs == LAYERS:
+        who.need_layers()
+    options.runtime = who
     code: int = module.run(options)
     sys.stdout.flush()
     return code

@@ -51,16 +51,16 @@ def commit(
         found = store.images.get(record.image_id)
         base = Image(store, found).config if found is not None else None
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        command = record.config["Config"].get("Cmd") or []
-        line = History(now, " ".join(command), message, author=author)
+        config = record.config.process.to_docker()
+        line = History(now, " ".join(record.config.process.command), message, author=author)
         platform = base.platform if base is not None else of_machine(os.uname().machine)
         return create_image(
             store,
             ImageConfig(
                 platform.architecture,
                 platform.os,
-                changed(_image_part(record.config["Config"], base)),
-                (*record.config["layers"], layer),
+                changed(_image_part(config, base)),
+                (*record.config.layers, layer),
                 (*(base.history if base is not None else ()), line),
                 created=now,
                 author=author or (base.author if base is not None else ""),
@@ -84,7 +84,8 @@ def _layer(store: Store, record: ContainerRecord) -> str:
     if record.status != "running":
         with held_still(store, record):
             return _packed(store, record)
-    if choose().snapshots.name == "copy":  # its own files lie among the container's while it runs
+    # Where nothing is mounted our own files lie among the container's while it runs.
+    if choose(store.runtime).snapshots.name == "copy":
         raise ConflictError(
             f"container {record.name} runs, and nothing may be mounted here",
             hint=f"stop it first: wherry stop {record.name}",
@@ -101,8 +102,8 @@ def _layer(store: Store, record: ContainerRecord) -> str:
 
 
 def _packed(store: Store, record: ContainerRecord) -> str:
-    layers = layer_paths(store, record.config["layers"], f"container {record.name}")
-    snapshots = choose().snapshots
+    layers = layer_paths(store, record.config.layers, f"container {record.name}")
+    snapshots = choose(store.runtime).snapshots
     with store.temp() as temporary:
         tree = os.path.join(temporary, "layer")
         os.mkdir(tree)

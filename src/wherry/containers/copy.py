@@ -100,7 +100,7 @@ def _link(entry: Entry, rename: tuple[str, str]) -> bytes:
 def export(store: Store, record: ContainerRecord, out: IO[bytes]) -> None:
     """Write the container's file system as a tar: its image's files and what it changed, without what is
     mounted in it.  Raises NotFoundError where it is removed meanwhile."""
-    view = choose().snapshots.view(_layers(store, record), store.containers.dir(record.id))
+    view = choose(store.runtime).snapshots.view(_layers(store, record), store.containers.dir(record.id))
     try:
         write_tar(view, "/", out, follow=False)
     except FileNotFoundError:
@@ -118,7 +118,7 @@ def _reading(
 ) -> None:
     """Let `act` read the container: as layers while it does not run, else from its own namespaces."""
     if not _runs(record):
-        choice = choose()
+        choice = choose(store.runtime)
         try:
             act(choice.snapshots.view(_layers(store, record), store.containers.dir(record.id)), out)
         except FileNotFoundError:
@@ -148,7 +148,7 @@ def _writing(
     if _runs(record):
         _child(store, lambda: _enter_running(record), act, pump, path, record, reading=False)
         return
-    choice = choose()
+    choice = choose(store.runtime)
     with held_still(store, record):
         _must_be_there(store, record)
         snapshot = choice.snapshots.open(_layers(store, record), store.containers.dir(record.id))
@@ -163,7 +163,7 @@ def _runs(record: ContainerRecord) -> bool:
 
 
 def _layers(store: Store, record: ContainerRecord) -> list[str]:
-    return layer_paths(store, record.config["layers"], f"container {record.name}")
+    return layer_paths(store, record.config.layers, f"container {record.name}")
 
 
 def _must_be_there(store: Store, record: ContainerRecord) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
@@ -10,10 +11,11 @@ from wherry.containers.volumes import clean
 from wherry.errors import ConflictError, NotFoundError, UsageError
 from wherry.images.view import layer_paths, lookup
 from wherry.store import ContainerRecord
+from wherry.store.containerconfig import ContainerConfig, ExtraHost, Port, ProcessConfig, VolumeMount
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from wherry.images.view import Image
@@ -23,7 +25,7 @@ NETWORKS = ("host", "none", "private")
 
 
 class CreateOptions(NamedTuple):
-    """What people give on the command line, as they wrote it."""
+    """What people give on the command line, as they wrote it; `callers` is their own environment."""
 
     image: str
     command: tuple[str, ...] = ()
@@ -45,6 +47,7 @@ class CreateOptions(NamedTuple):
     read_only: bool = False
     stop_signal: str | None = None
     stop_timeout: int | None = None
+    callers: Mapping[str, str] = {}
 
 
 def create(store: Store, options: CreateOptions) -> ContainerRecord:
@@ -98,9 +101,54 @@ def _free_name(store: Store) -> str:
     return f"{random_name()}_{os.getpid()}"
 
 
-def _config(image: Image, options: CreateOptions, container: str) -> dict[str, Any]:
-    """What start needs, as JSON; `Config` is the part that inspect shows as Docker's."""
+def _config(image: Image, options: CreateOptions, container: str) -> ContainerConfig:
+    """What start needs."""
     base = image.config.config
+    entrypoint, command = _command(base, options)
+    network, ports = _network(options)
+    volumes = tuple(_volume(text) for text in options.volumes)
+    _refuse_twice(volumes)
+    return ContainerConfig(
+        layers=tuple(image.config.diff_ids),
+        network=network,
+        ports=ports,
+        volumes=volumes,
+        image_volumes=_image_volumes(base.get("Volumes") or {}),
+        hosts=tuple(_host(text) for text in options.add_host),
+        rm=options.remove,
+        read_only=options.read_only,
+        stop_timeout=options.stop_timeout,
+        process=_process(base, options, container, entrypoint, command),
+    )
+
+
+def _process(
+    base: dict[str, Any],
+    options: CreateOptions,
+    container: str,
+    entrypoint: tuple[str, ...],
+    command: tuple[str, ...],
+) -> ProcessConfig:
+    """The image's configuration, with what was asked for in its place."""
+    labels = {**(base.get("Labels") or {}), **_labels(options.labels)}
+    return ProcessConfig(
+        entrypoint=entrypoint,
+        command=command,
+        env=_environment(base.get("Env") or [], options),
+        workdir=_workdir(options.workdir or base.get("WorkingDir") or "/"),
+        user=options.user if options.user is not None else base.get("User") or "",
+        hostname=options.hostname or container[:12],
+        image=options.image,
+        labels=tuple(labels.items()),
+        stop_signal=options.stop_signal or base.get("StopSignal") or "SIGTERM",
+        tty=options.tty,
+        open_stdin=options.interactive,
+        rest=json.dumps(base, ensure_ascii=False),
+    )
+
+
+def _command(base: dict[str, Any], options: CreateOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The entry point, and what it is given.  Raises UsageError where both are empty."""
     entrypoint = list(base.get("Entrypoint") or [])
     command = list(options.command) or list(base.get("Cmd") or [])
     if options.entrypoint is not None:
@@ -109,34 +157,7 @@ def _config(image: Image, options: CreateOptions, container: str) -> dict[str, A
         command = list(options.command)
     if not entrypoint and not command:
         raise UsageError("No command specified", hint="give one after the image, or CMD in its Dockerfile")
-    network, ports = _network(options)
-    volumes = [_volume(text) for text in options.volumes]
-    _refuse_twice(volumes)
-    return {
-        "layers": list(image.config.diff_ids),
-        "network": network,
-        "ports": ports,
-        "volumes": volumes,
-        "image_volumes": _image_volumes(base.get("Volumes") or {}),
-        "add_host": [_host(text) for text in options.add_host],
-        "rm": options.remove,
-        "read_only": options.read_only,
-        "stop_timeout": options.stop_timeout,
-        "Config": {
-            **base,
-            "Hostname": options.hostname or container[:12],
-            "User": options.user if options.user is not None else base.get("User") or "",
-            "Tty": options.tty,
-            "OpenStdin": options.interactive,
-            "Env": _environment(base.get("Env") or [], options),
-            "Cmd": command or None,
-            "Entrypoint": entrypoint or None,
-            "Image": options.image,
-            "WorkingDir": _workdir(options.workdir or base.get("WorkingDir") or "/"),
-            "Labels": {**(base.get("Labels") or {}), **_labels(options.labels)},
-            "StopSignal": options.stop_signal or base.get("StopSignal") or "SIGTERM",
-        },
-    }
+    return tuple(entrypoint), tuple(command)
 
 
 def _workdir(path: str) -> str:
@@ -145,7 +166,7 @@ def _workdir(path: str) -> str:
     return path
 
 
-def _environment(base: list[str], options: CreateOptions) -> list[str]:
+def _environment(base: list[str], options: CreateOptions) -> tuple[str, ...]:
     """The image's, then files, then -e; ``-e NAME`` takes the caller's value, if there is one."""
     values = dict(entry.partition("=")[::2] for entry in base)
     for entry in [*_env_file_lines(options.env_files), *options.env]:
@@ -154,9 +175,9 @@ def _environment(base: list[str], options: CreateOptions) -> list[str]:
             raise UsageError(f"invalid environment variable: {entry}")
         if equals:
             values[name] = value
-        elif name in os.environ:
-            values[name] = os.environ[name]
-    return [f"{name}={value}" for name, value in values.items()]
+        elif name in options.callers:
+            values[name] = options.callers[name]
+    return tuple(f"{name}={value}" for name, value in values.items())
 
 
 def _env_file_lines(paths: tuple[str, ...]) -> list[str]:
@@ -174,14 +195,14 @@ def _labels(words: tuple[str, ...]) -> dict[str, str]:
     return dict(word.partition("=")[::2] for word in words)
 
 
-def _host(text: str) -> list[str]:
+def _host(text: str) -> ExtraHost:
     name, colon, address = text.replace("=", ":", 1).partition(":")
     if not colon or not address:
         raise UsageError(f'bad format for add-host: "{text}"', hint="NAME:ADDRESS")
-    return [name, address]
+    return ExtraHost(name, address)
 
 
-def _volume(text: str) -> dict[str, Any]:
+def _volume(text: str) -> VolumeMount:
     """``host:container[:ro]``, ``name:container``, or ``container`` alone for an anonymous one."""
     parts = text.split(":")
     if len(parts) > 3 or not all(parts):
@@ -204,28 +225,28 @@ def _volume(text: str) -> dict[str, Any]:
         )
     if source.startswith("."):
         source = os.path.abspath(source)
-    return {"source": source, "target": target, "readonly": "ro" in flags}
+    return VolumeMount(source, target, "ro" in flags)
 
 
-def _refuse_twice(volumes: Sequence[dict[str, Any]]) -> None:
-    places = [volume["target"] for volume in volumes]
+def _refuse_twice(volumes: Sequence[VolumeMount]) -> None:
+    places = [volume.target for volume in volumes]
     twice = next((place for place in places if places.count(place) > 1), None)
     if twice is not None:
         raise UsageError(f"Duplicate mount point: {twice}")
 
 
-def _image_volumes(written: Iterable[str]) -> list[str]:
+def _image_volumes(written: Iterable[str]) -> tuple[str, ...]:
     for target in written:
         if clean(target) == "/":
             raise UsageError(
                 f"the image has a volume on {target}, which is the root: destination can't be '/'",
                 hint="name a folder in the VOLUME of its Dockerfile",
             )
-    return sorted({clean(target) for target in written})
+    return tuple(sorted({clean(target) for target in written}))
 
 
-def _network(options: CreateOptions) -> tuple[str, list[list[Any]]]:
-    """The network, and [address, host port, container port, protocol] for each published port.
+def _network(options: CreateOptions) -> tuple[str, tuple[Port, ...]]:
+    """The network, and the published ports.
 
     The host's network is the default.  Publishing asks for a private one, where it means something.
     """
@@ -234,11 +255,11 @@ def _network(options: CreateOptions) -> tuple[str, list[list[Any]]]:
         network = "private"
     if network is not None and network not in NETWORKS:
         raise UsageError(f"network {network} not found", hint=f"one of {', '.join(NETWORKS)}")
-    ports = [port for text in options.publish for port in parse_publish(text)]
+    ports = tuple(port for text in options.publish for port in parse_publish(text))
     return network or ("private" if ports else "host"), ports
 
 
-def parse_publish(text: str) -> list[list[Any]]:
+def parse_publish(text: str) -> list[Port]:
     """``[address:][host:]container[/protocol]``, also with ranges.  Raises UsageError."""
     rest, _, protocol = text.partition("/")
     protocol = protocol or "tcp"
@@ -255,7 +276,7 @@ def parse_publish(text: str) -> list[list[Any]]:
     outside = _ports(host, text) if host else [0] * len(inside)
     if len(inside) != len(outside):
         raise UsageError(f"invalid ranges specified for container and host ports: {text}")
-    return [[address.strip("[]"), o, i, protocol] for o, i in zip(outside, inside, strict=True)]
+    return [Port(address.strip("[]"), o, i, protocol) for o, i in zip(outside, inside, strict=True)]
 
 
 def _ports(text: str, whole: str) -> list[int]:

@@ -1,324 +1,93 @@
-"""Running a container: this process stands by it, keeps its log, and writes down how it ended."""
+"""What stands by a detached container, as a program of its own.
+
+    python -m wherry.containers.monitor --root DIR --identity WHO … --answer DESCRIPTOR
+
+It is told all by these options and by what it inherits: the environment, the container's ID on its standard
+input, the pipe for its one answer ("ok" once the container runs, else an exit code and a message), and the
+standard error, to which it speaks only where it could not even begin.  containers.detach starts it, maybe
+before there is a container: nothing on the standard input ends it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
-import signal
-import time
+import sys
 
-from wherry.containers.log import LogWriter, log_path
-from wherry.containers.state import last_words, reserve_last_words, take_lock
-from wherry.containers.volumes import container_mounts
-from wherry.errors import ConflictError, SandboxError, StorageError, WherryError, from_os
-from wherry.handlers import handle, restore
-from wherry.images.view import layer_paths
-from wherry.oci.config import DEFAULT_PATH
-from wherry.sandbox.choose import choose
-from wherry.sandbox.process import Process
-from wherry.sandbox.users import read_below, resolve_user
-from wherry.store import locks
-from wherry.typed import TYPE_CHECKING
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
+    from typing import NoReturn
 
-    from wherry.layers.snapshots import Snapshot
-    from wherry.sandbox.network import Network
-    from wherry.sandbox.process import Running
-    from wherry.store import ContainerRecord, Store
+    from wherry.runtime import Runtime
 
-CHUNK = 1 << 16
-FORWARDED = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    signal.SIGHUP,
-    signal.SIGQUIT,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
-# As docker: who presses ctrl-C three times means it.
-PATIENCE = 3
+HIGHEST = 1 << 20
+LONGEST = 1024
 UNSTARTED = 125
+COLLECT_AFTER = 50_000
 
 
-def run_here(
-    store: Store,
-    record: ContainerRecord,
-    *,
-    attached: bool,
-    started: Callable[[], None] = lambda: None,
-) -> int:
-    """Run the container to its end.  Its exit code.
+def main(words: Sequence[str]) -> NoReturn:
+    """The monitor's whole life."""
+    import gc
 
-    With `attached` its streams are this process's too.  `started` is called once it runs.  Raises
-    SandboxError (125, 126, 127) if it cannot be started; the record says so too.
-    """
-    lock = take_lock(store, record.id)
-    if lock is None:
-        raise ConflictError(f"container {record.id[:12]} is already running")
-    code = UNSTARTED
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    pipe = int(options["--answer"])
+    if os.fork():
+        os._exit(0)  # whoever started us waits for this one, and has no child that it would have to reap
+    gc.set_threshold(COLLECT_AFTER)
+    _keep_only(pipe)
+    answer = Answer(pipe)
     try:
-        reserve_last_words(lock)
-        _remove_bundles(store.containers.dir(record.id))
-        code = _run(store, record, attached=attached, started=started)
-    except WherryError as error:
-        code = error.exit_code
-        raise
+        _stand_by(options, answer)
+    except BaseException as error:
+        answer.give(_failure(error))
     finally:
-        try:
-            _end(store, record, lock, code)
-        finally:
-            locks.release(lock)
-    return code
+        os._exit(0)
 
 
-def _end(store: Store, record: ContainerRecord, lock: int, code: int) -> None:
-    """Write down how it ended; with ``--rm`` the container goes."""
-    finished = time.time()
-    last_words(lock, code, finished)
-    _write_down(store, record, status="exited", exit_code=code, finished=finished, pid=0)
-    if record.config["rm"]:
-        store.containers.remove(record.id)
+def _keep_only(pipe: int) -> None:
+    """It outlives who asked, and may hold none of their pipes, locks and folders."""
+    os.set_inheritable(pipe, False)
+    os.closerange(3, pipe)
+    os.closerange(pipe + 1, HIGHEST)
+    os.chdir("/")
 
 
-def _remove_bundles(folder: str) -> None:
-    """What runs of this container that were killed left of theirs (sandbox.oci)."""
-    from wherry.layers.remove import remove_tree
+def _runtime(options: dict[str, str]) -> Runtime:
+    """As who started it was (detach); its environment is this process's."""
+    from wherry.runtime import Runtime
 
-    for name in os.listdir(folder):
-        if name.startswith("bundle-"):
-            remove_tree(os.path.join(folder, name))
-
-
-def _write_down(store: Store, record: ContainerRecord, **fields: object) -> None:
-    """Where the disk is full, the last words stand for the record (state.refreshed)."""
-    with contextlib.suppress(StorageError):
-        store.containers.update(record.id, **fields)
-
-
-def _run(store: Store, record: ContainerRecord, *, attached: bool, started: Callable[[], None]) -> int:
-    choice = choose()
-    layers = layer_paths(store, record.config["layers"], f"container {record.name}")
-    network: Network | None = None
-    snapshot = choice.snapshots.open(layers, store.containers.dir(record.id))
-    try:
-        streams = _Streams(store, record, attached=attached)
-        try:
-            network = _connect(store, record)
-            process = make_process(store, record, snapshot, network)
-            running = choice.isolation.start(
-                snapshot.root, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr
-            )
-            return _watch(store, record, running, streams, started)
-        finally:
-            streams.close()
-    finally:
-        if network is not None:
-            network.close()
-        snapshot.close()
-
-
-def _watch(
-    store: Store,
-    record: ContainerRecord,
-    running: Running,
-    streams: _Streams,
-    started: Callable[[], None],
-) -> int:
-    """Stand by what was started until nothing of it runs any more, whatever happens.  Its exit code."""
-    try:
-        streams.close_inner()
-        _begun(store, record, running)
-        started()
-        return _stand_by(running, streams)
-    except BaseException:
-        running.kill()
-        running.wait()
-        raise
-
-
-def _connect(store: Store, record: ContainerRecord) -> Network | None:
-    """The container's private network, if it is to have one; the ports that were left open are chosen."""
-    if record.config["network"] != "private":
-        return None
-    from wherry.sandbox.network import Port, connect, free_port
-
-    wanted = [Port(*port) for port in record.config["ports"]]
-    ports = [port._replace(host=port.host or free_port(port.address, port.protocol)) for port in wanted]
-    network = connect(ports)
-    store.containers.update(record.id, config={**record.config, "published": [list(p) for p in ports]})
-    return network
-
-
-def make_process(
-    store: Store, record: ContainerRecord, snapshot: Snapshot, network: Network | None
-) -> Process:
-    """What the record says, as a process.  Raises SandboxError for a user that the image lacks."""
-    config = record.config
-    docker = config["Config"]
-    user = resolve_user(docker["User"], read_below(snapshot.root))
-    env = list(docker["Env"])
-    names = {entry.partition("=")[0] for entry in env}
-    if "PATH" not in names:
-        env.insert(0, f"PATH={DEFAULT_PATH}")
-    if "HOME" not in names:
-        env.append(f"HOME={user.home}")
-    if docker["Tty"] and "TERM" not in names:
-        env.append("TERM=xterm")
-    hostname = docker["Hostname"]
-    # With the host's network it has the host's name, unless it was given one.
-    shared = config["network"] == "host" and hostname == record.id[:12]
-    if not shared and "HOSTNAME" not in names:
-        env.append(f"HOSTNAME={hostname}")
-    return Process(
-        (*(docker["Entrypoint"] or []), *(docker["Cmd"] or [])),
-        tuple(env),
-        docker["WorkingDir"],
-        user,
-        container_mounts(store, record.id, config, snapshot.root),
-        os.uname().nodename if shared else hostname,
-        config["network"],
-        network.join if network is not None else None,
-        tuple((name, address) for name, address in config["add_host"]),
-        tty=docker["Tty"],
-        readonly=config["read_only"],
+    return Runtime(
+        options["--root"],
+        options["--identity"],
+        options["--isolation"],
+        options["--oci-runtime"],
+        dict(os.environ),
     )
 
 
-def _begun(store: Store, record: ContainerRecord, running: Running) -> None:
-    """Write down that it runs, with the pid of its first process as soon as that exists."""
-    deadline = time.monotonic() + 2
-    pid = running.inner()
-    while pid is None and time.monotonic() < deadline and not _ended(running):
-        time.sleep(0.001)
-        pid = running.inner()
-    store.containers.update(
-        record.id, status="running", started=time.time(), finished=0, exit_code=0, pid=pid or 0
-    )
+def _stand_by(options: dict[str, str], answer: Answer) -> None:
+    from wherry.containers.run import run_here
+    from wherry.errors import NotFoundError
+    from wherry.handlers import passed_on
+    from wherry.store import Store
 
-
-def _ended(running: Running) -> bool:
-    """Whether it is over already; its exit code stays to be asked for."""
-    return os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-
-class _Streams:
-    """The container's standard streams: pipes to this process, or the terminal itself with a tty."""
-
-    def __init__(self, store: Store, record: ContainerRecord, *, attached: bool) -> None:
-        docker = record.config["Config"]
-        self.attached = attached
-        self.log = LogWriter(log_path(store, record.id))
-        self._null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        interactive = attached and docker["OpenStdin"]
-        self.stdin = 0 if interactive else self._null
-        self.readers: dict[int, str] = {}
-        self._writers: list[int] = []
-        if attached and docker["Tty"] and os.isatty(1):
-            self.stdin, self.stdout, self.stderr = 0, 1, 2
-            return
-        self.stdout = self._pipe("stdout")
-        self.stderr = self._pipe("stderr")
-
-    def _pipe(self, name: str) -> int:
-        reader, writer = os.pipe()
-        self.readers[reader] = name
-        self._writers.append(writer)
-        return writer
-
-    def close_inner(self) -> None:
-        """The container has its ends of the pipes; ours would keep them open for ever."""
-        for writer in self._writers:
-            os.close(writer)
-        self._writers.clear()
-
-    def pump(self, reader: int) -> bool:
-        """Pass on what can be read.  False at the end of the stream."""
-        data = os.read(reader, CHUNK)
-        name = self.readers[reader]
-        if not data:
-            os.close(reader)
-            del self.readers[reader]
-            return False
-        self.log.write(name, data)
-        if self.attached:
-            self._show(1 if name == "stdout" else 2, data)
-        return True
-
-    def _show(self, file: int, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[os.write(file, view) :]
-            except OSError as error:
-                # Who read our output went away, or has no room: the container runs on, and its log goes on.
-                self.attached = False
-                if not isinstance(error, BrokenPipeError):
-                    self._say(f"the output cannot be shown any more: {error.strerror}")
-                return
-
-    @staticmethod
-    def _say(text: str) -> None:
-        with contextlib.suppress(OSError):
-            os.write(2, f"warning: {text}; wherry logs has it\n".encode())
-
-    def close(self) -> None:
-        self.close_inner()
-        for reader in self.readers:
-            os.close(reader)
-        os.close(self._null)
-        self.log.close()
-
-
-def _stand_by(running: Running, streams: _Streams) -> int:
-    """Pass on output and signals until the container ends."""
-    counts = {"interrupts": 0}
-
-    def forward(number: int, _frame: object) -> None:
-        if number in (signal.SIGINT, signal.SIGTERM):
-            counts["interrupts"] += 1
-        if counts["interrupts"] >= PATIENCE:
-            running.kill()
-        else:
-            running.signal(number)
-
-    before = handle(FORWARDED, forward)
-    try:
-        while streams.readers:
-            ready, _, _ = select.select(list(streams.readers), [], [])
-            for reader in ready:
-                streams.pump(reader)
-        return running.wait()
-    finally:
-        restore(before)
-
-
-def start_detached(store: Store, record: ContainerRecord) -> None:
-    """Run the container in a process of its own that outlives this one.
-
-    Returns when it has begun.  Raises what its start raised.
-    """
-    reader, writer = os.pipe()
-    store.database.close()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        _monitor(store, record, _Answer(writer))
-    os.close(writer)
-    os.waitpid(child, 0)
-    with open(reader, "rb") as file:
-        said = file.read().decode("utf-8", "replace")
-    if said == "ok":
+    container = os.read(0, LONGEST).decode()
+    if not container:
         return
-    code, _, message = said.partition("\n")
-    error = SandboxError(message or "the monitor ended before the container began")
-    error.exit_code = int(code) if code.isdigit() else 125
-    raise error
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    store = Store(_runtime(options))
+    record = store.containers.get(container)
+    if record is None:
+        raise NotFoundError(f"No such container: {container[:12]}")
+    run_here(store, record, attached=False, signals=passed_on, started=lambda: answer.give("ok"))
 
 
-class _Answer:
+class Answer:
     """What a monitor tells who started it, once: later its pipe's number may be another file's."""
 
     def __init__(self, pipe: int) -> None:
@@ -332,24 +101,10 @@ class _Answer:
             os.close(pipe)
 
 
-def _monitor(store: Store, record: ContainerRecord, answer: _Answer) -> None:
-    """The monitor's whole life.  Does not return."""
-    try:
-        os.setsid()
-        if os.fork():
-            os._exit(0)
-        null = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2):
-            os.dup2(null, number)
-        run_here(store, record, attached=False, started=lambda: answer.give("ok"))
-    except BaseException as error:
-        answer.give(_failure(error))
-    finally:
-        os._exit(0)
-
-
 def _failure(error: BaseException) -> str:
     """The exit code, and below it what is said."""
+    from wherry.errors import WherryError, from_os
+
     if isinstance(error, OSError):
         error = from_os(error)
         error.exit_code = UNSTARTED
@@ -357,3 +112,7 @@ def _failure(error: BaseException) -> str:
         return f"{UNSTARTED}\n{type(error).__name__}: {error}"
     hint = f"\nhint: {error.hint}" if error.hint else ""
     return f"{error.exit_code}\n{error.message}{hint}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

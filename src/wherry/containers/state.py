@@ -116,7 +116,7 @@ def refreshed(store: Store, record: ContainerRecord) -> ContainerRecord | None:
         return current
     code, finished = _last_words(store, record.id)
     try:
-        if record.config.get("rm"):
+        if record.config.rm:
             store.containers.remove(record.id)
             return None
         store.containers.update(record.id, status="exited", exit_code=code, finished=finished, pid=0)
@@ -124,7 +124,7 @@ def refreshed(store: Store, record: ContainerRecord) -> ContainerRecord | None:
         return None
     except (StorageError, OSError):
         pass
-    if record.config.get("rm"):
+    if record.config.rm:
         return None
     return record._replace(status="exited", exit_code=code, finished=finished, pid=0)
 

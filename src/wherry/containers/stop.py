@@ -36,9 +36,9 @@ def stop(store: Store, record: ContainerRecord, timeout: int | None = None) -> N
     """The container's stop signal; after `timeout` seconds SIGKILL.  Returns when it has ended."""
     if record.status != "running":
         return
-    seconds = timeout if timeout is not None else record.config.get("stop_timeout")
+    seconds = timeout if timeout is not None else record.config.stop_timeout
     seconds = DEFAULT_TIMEOUT if seconds is None else seconds
-    number = parse_signal(record.config["Config"]["StopSignal"])
+    number = parse_signal(record.config.process.stop_signal)
     try:
         send(store, record, number)
         if seconds < 0 or not wait_unlocked(store, record.id, seconds):

@@ -9,9 +9,11 @@ from wherry.containers.state import find
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from wherry.store import ContainerRecord, Store
+    from wherry.store.containerconfig import Port, VolumeMount
 
 __all__ = ["command_of", "container_json", "find", "ports_of"]
 NEVER = "0001-01-01T00:00:00Z"
@@ -19,15 +21,14 @@ NEVER = "0001-01-01T00:00:00Z"
 
 def container_json(store: Store, record: ContainerRecord) -> dict[str, Any]:
     config = record.config
-    docker = config["Config"]
-    argv = [*(docker["Entrypoint"] or []), *(docker["Cmd"] or [])]
+    argv = config.process.argv
     running = record.status == "running"
     folder = store.containers.dir(record.id)
     return {
         "Id": record.id,
         "Created": _time(record.created),
         "Path": argv[0] if argv else "",
-        "Args": argv[1:],
+        "Args": list(argv[1:]),
         "State": {
             "Status": record.status,
             "Running": running,
@@ -48,17 +49,17 @@ def container_json(store: Store, record: ContainerRecord) -> dict[str, Any]:
         "Driver": "overlay2",
         "Platform": "linux",
         "HostConfig": {
-            "Binds": [_bind(volume) for volume in config["volumes"]] or None,
-            "NetworkMode": config["network"],
-            "PortBindings": _ports(config["ports"]),
-            "AutoRemove": config["rm"],
-            "ReadonlyRootfs": config["read_only"],
-            "ExtraHosts": [f"{name}:{address}" for name, address in config["add_host"]] or None,
+            "Binds": [_bind(volume) for volume in config.volumes] or None,
+            "NetworkMode": config.network,
+            "PortBindings": _ports(config.ports),
+            "AutoRemove": config.rm,
+            "ReadonlyRootfs": config.read_only,
+            "ExtraHosts": [f"{name}:{address}" for name, address in config.hosts] or None,
         },
         "GraphDriver": {
             "Name": "overlay2",
             "Data": {
-                "LowerDir": ":".join(store.layers.path(d) for d in reversed(config["layers"])),
+                "LowerDir": ":".join(store.layers.path(d) for d in reversed(config.layers)),
                 "MergedDir": f"{folder}/root",
                 "UpperDir": f"{folder}/upper",
                 "WorkDir": f"{folder}/work",
@@ -66,16 +67,16 @@ def container_json(store: Store, record: ContainerRecord) -> dict[str, Any]:
         },
         "Mounts": [
             {
-                "Type": "bind" if v["source"].startswith("/") else "volume",
-                "Source": v["source"],
-                "Destination": v["target"],
-                "RW": not v["readonly"],
+                "Type": "bind" if v.source.startswith("/") else "volume",
+                "Source": v.source,
+                "Destination": v.target,
+                "RW": not v.readonly,
             }
-            for v in config["volumes"]
+            for v in config.volumes
         ],
-        "Config": docker,
+        "Config": config.process.to_docker(),
         "NetworkSettings": {
-            "Ports": _ports(config.get("published", []) if running else []),
+            "Ports": _ports(config.published if running else ()),
             "IPAddress": "",
             "Networks": {},
         },
@@ -83,15 +84,14 @@ def container_json(store: Store, record: ContainerRecord) -> dict[str, Any]:
 
 
 def command_of(record: ContainerRecord) -> str:
-    docker = record.config["Config"]
-    return " ".join([*(docker["Entrypoint"] or []), *(docker["Cmd"] or [])])
+    return " ".join(record.config.process.argv)
 
 
 def ports_of(record: ContainerRecord) -> str:
     """``0.0.0.0:8080->80/tcp``; nothing while it does not run, as with Docker."""
     if record.status != "running":
         return ""
-    return ", ".join(f"{a or '0.0.0.0'}:{h}->{c}/{p}" for a, h, c, p in record.config.get("published", []))  # noqa: S104
+    return ", ".join(f"{a or '0.0.0.0'}:{h}->{c}/{p}" for a, h, c, p in record.config.published)  # noqa: S104
 
 
 def _time(seconds: float) -> str:
@@ -100,11 +100,11 @@ def _time(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _bind(volume: dict[str, Any]) -> str:
-    return f"{volume['source']}:{volume['target']}" + (":ro" if volume["readonly"] else "")
+def _bind(volume: VolumeMount) -> str:
+    return f"{volume.source}:{volume.target}" + (":ro" if volume.readonly else "")
 
 
-def _ports(ports: list[list[Any]]) -> dict[str, list[dict[str, str]]]:
+def _ports(ports: Iterable[Port]) -> dict[str, list[dict[str, str]]]:
     shown: dict[str, list[dict[str, str]]] = {}
     for address, host, container, protocol in ports:
         shown.setdefault(f"{container}/{protocol}", []).append({"HostIp": address, "HostPort": str(host)})

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import posixpath
+import time
 
 from wherry.errors import SandboxError, UsageError
 from wherry.layers.rootpath import resolve
-from wherry.pattern import pattern
 from wherry.sandbox.process import Mount
+from wherry.store.containerconfig import VolumeMount
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from wherry.store import Store
+    from wherry.store.containerconfig import ContainerConfig
 
-NAME = pattern(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
 LONGEST = 200  # bytes of a folder's name
 
 
@@ -26,35 +24,49 @@ def clean(target: str) -> str:
     return "/" + posixpath.normpath(f"/{target}").lstrip("/")
 
 
-def container_mounts(store: Store, container: str, config: dict[str, Any], root: str) -> tuple[Mount, ...]:
+def container_mounts(store: Store, container: str, config: ContainerConfig, root: str) -> tuple[Mount, ...]:
     """The mounts of a container; volumes that are new get what the image has in their place.
 
     What lies above another one comes first.  Raises SandboxError for a place that is the root, or a file.
     """
-    image = [{"source": "", "target": target, "readonly": False} for target in config["image_volumes"]]
+    image = [VolumeMount("", target) for target in config.image_volumes]
     # -v has what VOLUME names, too.
-    wanted = {clean(volume["target"]): volume for volume in (*image, *config["volumes"])}
+    wanted = {clean(volume.target): volume for volume in (*image, *config.volumes)}
     mounts = []
     for target, volume in sorted(wanted.items(), key=lambda item: item[0].count("/")):
         place = resolve(root, target)
         if place == root.rstrip("/"):
             raise SandboxError(f"no volume can be mounted on {target}: it is the root")
-        source = volume["source"] or _anonymous(store, container, volume["target"], set(wanted))
-        if not source.startswith("/"):
-            source = _named(store, source)
-        elif volume["source"] and not os.path.exists(source):
+        source = volume.source or _anonymous(store, container, volume.target, set(wanted))
+        name = "" if source.startswith("/") else source
+        if name:
+            source = _named(store, name)
+        elif volume.source and not os.path.exists(source):
             # As docker -v: a folder that is not there is made.
             os.makedirs(source)
-        if not os.path.exists(source):
-            _fill(store, source, place, target)
-        mounts.append(Mount("bind", source, target, volume["readonly"]))
+        made = not os.path.exists(source) and _fill(store, source, place, target)
+        if name:
+            _record(store, name, container if made else "")
+        mounts.append(Mount("bind", source, target, volume.readonly))
     return tuple(mounts)
 
 
 def _named(store: Store, name: str) -> str:
+    from wherry.store.volumes import NAME
+
     if not NAME.match(name):
         raise UsageError(f"{name!r} is not a volume name", hint="start a host path with / or ./")
-    return os.path.join(store.root, "volumes", name)
+    return store.volumes.path(name)
+
+
+def _record(store: Store, name: str, maker: str) -> None:
+    """Record a volume that the container has just made, or one that has no record."""
+    from wherry.store.volumes import VolumeRecord
+
+    if maker:
+        store.volumes.add(VolumeRecord(name, time.time(), maker))
+    else:
+        store.volumes.adopt(name)
 
 
 def _anonymous(store: Store, container: str, written: str, places: set[str]) -> str:
@@ -80,8 +92,8 @@ def folder_name(place: str) -> str:
     return "%%" + hashlib.sha256(os.fsencode(place)).hexdigest()
 
 
-def _fill(store: Store, folder: str, image_folder: str, target: str) -> None:
-    """A new volume begins as a copy of the image's folder, as with Docker.
+def _fill(store: Store, folder: str, image_folder: str, target: str) -> bool:
+    """A new volume begins as a copy of the image's folder, as with Docker.  Whether it is this one.
 
     Is atomic: of several that make it at once the first one's is kept.
     """
@@ -103,5 +115,8 @@ def _fill(store: Store, folder: str, image_folder: str, target: str) -> None:
             entry = entry_of(b"", os.fsencode(image_folder), os.stat(image_folder), {})
             assert entry is not None  # noqa: S101
             finish(fresh, entry, image_folder)
-        with contextlib.suppress(FileExistsError):
+        try:
             linux.rename_new(fresh, folder)
+        except FileExistsError:
+            return False
+    return True

@@ -15,7 +15,7 @@ from wherry.remote.urls import without_users
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from wherry.store import ImageRecord, Store
 
@@ -38,7 +38,7 @@ class Recipe(NamedTuple):
 
 def bootstrap(store: Store, recipe: Recipe) -> ImageRecord:
     """Make the image.  mmdebstrap's progress goes to stderr.  Raises WherryError with its last lines."""
-    tool = shutil.which("mmdebstrap")
+    tool = shutil.which("mmdebstrap", path=store.runtime.path)
     if tool is None:
         raise NotFoundError("mmdebstrap is not on PATH", hint="apt-get install mmdebstrap")
     small = recipe.variant == "busybox"
@@ -49,7 +49,7 @@ def bootstrap(store: Store, recipe: Recipe) -> ImageRecord:
                 [tool, *_arguments(recipe)],
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=_environment(temporary),
+                env=_environment(store.runtime.env, temporary),
             )
         assert process.stdout is not None  # noqa: S101
         try:
@@ -107,9 +107,9 @@ def _mode() -> list[str]:
     return ["--mode=root"]
 
 
-def _environment(temporary: str) -> dict[str, str]:
+def _environment(env: Mapping[str, str], temporary: str) -> dict[str, str]:
     keep = ("PATH", "HOME", "http_proxy", "https_proxy", "no_proxy", "SOURCE_DATE_EPOCH", "LANG")
-    return {**{name: os.environ[name] for name in keep if name in os.environ}, "TMPDIR": temporary}
+    return {**{name: env[name] for name in keep if name in env}, "TMPDIR": temporary}
 
 
 def _finish(process: subprocess.Popen[bytes], log: str, tree: str, *, small: bool) -> None:

@@ -84,9 +84,7 @@ def whole_layer(store: Store, diff_id: str) -> LayerInfo | None:
     try:
         return store.layers.whole(diff_id)
     except PermissionError:
-        from wherry.sandbox.userns import enter_if_needed
-
-        enter_if_needed()
+        store.runtime.need_layers()
         raise
 
 

@@ -47,10 +47,11 @@ class Access(NamedTuple):
 class Repository:
     """One remote repository."""
 
-    def __init__(self, ref: GitRef, access: Access = Access()) -> None:  # noqa: B008
+    def __init__(self, ref: GitRef, access: Access, env: Mapping[str, str]) -> None:
+        """`env` is the caller's, of which git gets what leads to the repository."""
         # git is given the user and the password in its environment: its own files, which --keep-git-dir
         # makes files of the image, and the URLs of submodules would keep them.
-        self._env = _environment(ref.url, access)
+        self._env = _environment(ref.url, access, env)
         self._ref = ref if ref.url.startswith("ssh://") else ref._replace(url=without_user(ref.url))
 
     def commit(self) -> str:
@@ -134,15 +135,15 @@ class Repository:
         return done.stdout.decode("utf-8", "surrogateescape")
 
 
-def _environment(url: str, access: Access) -> dict[str, str]:
-    env = {name: os.environ[name] for name in KEPT if name in os.environ}
+def _environment(url: str, access: Access, callers: Mapping[str, str]) -> dict[str, str]:
+    env = {name: callers[name] for name in KEPT if name in callers}
     env |= {
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": PROTOCOLS,
         "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new",
-        "HOME": os.environ.get("HOME", "/"),
+        "HOME": callers.get("HOME", "/"),
         "LC_ALL": "C",
     }
     if access.agent:

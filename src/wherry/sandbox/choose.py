@@ -6,11 +6,11 @@ import os
 
 from wherry.errors import SandboxError, UsageError
 from wherry.sandbox.mounts import enter_private_mounts
-from wherry.sandbox.userns import enter_if_needed, inside
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from wherry.layers.snapshots import Snapshots
+    from wherry.runtime import Runtime
     from wherry.sandbox.process import Isolation
 
 KINDS = ("auto", "oci", "chroot")
@@ -24,20 +24,20 @@ class Choice(NamedTuple):
     reason: str
 
 
-def choose(requested: str | None = None) -> Choice:
-    """Decide, and enter what the decision needs: a user namespace, a private mount namespace.
+def choose(runtime: Runtime) -> Choice:
+    """Decide, and enter what the decision needs: a private mount namespace.
 
-    `requested` (or WHERRY_ISOLATION) is "auto", "oci" or "chroot".  Raises SandboxError with what is
-    missing where the request cannot be met.
+    Raises NeedsNamespace for a plain user, and SandboxError with what is missing where the request cannot
+    be met.
     """
-    kind = requested or os.environ.get("WHERRY_ISOLATION") or "auto"
+    kind = runtime.isolation
     if kind not in KINDS:
         raise UsageError(f"unknown isolation {kind!r}", hint=f"one of {', '.join(KINDS)}")
-    enter_if_needed()
+    runtime.need_layers()
     refused = _mounts_refused()
     if refused:
         return _without_mounts(kind, refused)
-    return _with_mounts(kind)
+    return _with_mounts(runtime)
 
 
 def _mounts_refused() -> str:
@@ -49,18 +49,20 @@ def _mounts_refused() -> str:
     return ""
 
 
-def _with_mounts(kind: str) -> Choice:
+def _with_mounts(who: Runtime) -> Choice:
     from wherry.layers.snapshots import Overlay
     from wherry.sandbox.chroot import Chroot
     from wherry.sandbox.oci import Oci, find_runtime, require_runtime
 
-    runtime = require_runtime() if kind == "oci" else find_runtime()
-    who = "a plain user in a user namespace" if inside() else "root"
-    if kind != "chroot" and runtime is not None:
-        reason = f"{who} with {os.path.basename(runtime)} and overlay mounts"
-        return Choice(Oci(runtime, rootless=inside()), Overlay(), reason)
-    why = "as asked for" if kind == "chroot" else "no OCI runtime is installed (apt-get install crun)"
-    return Choice(Chroot(mounts=True), Overlay(), f"{who}, chroot with overlay mounts: {why}")
+    find = require_runtime if who.isolation == "oci" else find_runtime
+    program = None if who.isolation == "chroot" else find(who)
+    shown = "a plain user in a user namespace" if who.in_namespace else "root"
+    if program is not None:
+        reason = f"{shown} with {os.path.basename(program)} and overlay mounts"
+        return Choice(Oci(program, rootless=who.in_namespace, path=who.path), Overlay(), reason)
+    asked = who.isolation == "chroot"
+    why = "as asked for" if asked else "no OCI runtime is installed (apt-get install crun)"
+    return Choice(Chroot(mounts=True), Overlay(), f"{shown}, chroot with overlay mounts: {why}")
 
 
 def _without_mounts(kind: str, refused: str) -> Choice:

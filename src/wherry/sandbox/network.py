@@ -17,7 +17,8 @@ from wherry import linux
 from wherry.errors import SandboxError
 from wherry.sandbox.files import FORWARDER
 from wherry.sandbox.supervise import close_streams
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.store.containerconfig import Port
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,15 +40,6 @@ AS_NOBODY = (
 )
 
 
-class Port(NamedTuple):
-    """A published port.  `address` is the host's ("" for all), `protocol` "tcp" or "udp"."""
-
-    address: str
-    host: int
-    container: int
-    protocol: str
-
-
 class Network:
     """A network namespace.  Leaving it (close) takes away what connects it."""
 
@@ -66,12 +58,13 @@ class Network:
             os.waitpid(self._keeper, 0)
 
 
-def connect(ports: Sequence[Port]) -> Network:
+def connect(ports: Sequence[Port], path: str) -> Network:
     """Make a private network that reaches what the host reaches, with `ports` published on the host.
+    pasta is looked for on `path`.
 
     Raises SandboxError: no pasta, a port that is in use, a host without a default route.
     """
-    pasta = shutil.which("pasta")
+    pasta = shutil.which("pasta", path=path)
     if pasta is None:
         raise SandboxError(
             "a private network needs pasta, which is not on PATH",
@@ -84,7 +77,7 @@ def connect(ports: Sequence[Port]) -> Network:
     keeper = os.fork()
     if keeper == 0:
         here.close()
-        _keep(parent, there, [pasta, *_options(ports)])
+        _keep(parent, there, [pasta, *_options(ports)], path)
     there.close()
     with here:
         said, descriptors, _, _ = socket.recv_fds(here, 1 << 16, 1)
@@ -156,7 +149,7 @@ def _published(port: Port) -> str:
     return f"{where}{port.host}:{port.container}"
 
 
-def _keep(parent: int, answer: socket.socket, command: list[str]) -> None:
+def _keep(parent: int, answer: socket.socket, command: list[str], path: str) -> None:
     """The keeper: PID 1 of a namespace in which pasta runs.  Does not return."""
     try:
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -179,7 +172,7 @@ def _keep(parent: int, answer: socket.socket, command: list[str]) -> None:
         linux.mount("tmpfs", PLACES, "tmpfs", linux.MS_NOSUID)
         _open_tun()
         namespace = _new_namespace()
-        _start(command, answer, namespace)
+        _start(command, answer, namespace, path)
         os.close(namespace)
         close_streams()
         while True:
@@ -195,7 +188,7 @@ def _keep(parent: int, answer: socket.socket, command: list[str]) -> None:
         os._exit(1)
 
 
-def _start(command: list[str], answer: socket.socket, namespace: int) -> None:
+def _start(command: list[str], answer: socket.socket, namespace: int, path: str) -> None:
     """Start pasta, which goes into the background when it is ready, and hand the namespace over.
 
     As root it would turn itself into a user that may not enter a namespace of root's; so it is started as
@@ -208,7 +201,7 @@ def _start(command: list[str], answer: socket.socket, namespace: int) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
-        env={"PATH": os.environ.get("PATH", os.defpath)},
+        env={"PATH": path},
     )
     if done.returncode:
         raise SandboxError((done.stderr or done.stdout).decode("utf-8", "replace"))

@@ -19,6 +19,7 @@ from wherry.sandbox.supervise import Supervised, children, in_pid_namespace, sta
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wherry.runtime import Runtime
     from wherry.sandbox.process import Process, Running
 
 RUNTIMES = ("crun", "runc")
@@ -28,23 +29,23 @@ CGROUPS = "/sys/fs/cgroup"
 HYBRID = CGROUPS + "/unified"
 
 
-def find_runtime() -> str | None:
-    """The runtime to use: WHERRY_RUNTIME, else crun (9 ms a start here), else runc (38 ms)."""
-    chosen = os.environ.get("WHERRY_RUNTIME")
-    for name in (chosen,) if chosen else RUNTIMES:
-        path = shutil.which(name)
+def find_runtime(who: Runtime) -> str | None:
+    """The program to use: the one that was chosen, else crun (9 ms a start here), else runc (38 ms)."""
+    for name in (who.oci_runtime,) if who.oci_runtime else RUNTIMES:
+        path = shutil.which(name, path=who.path)
         if path:
             return path
     return None
 
 
 class Oci:
-    """See sandbox.process.Isolation.  To be used in a private mount namespace."""
+    """See sandbox.process.Isolation.  To be used in a private mount namespace.  `path` is its PATH."""
 
     name = "oci"
 
-    def __init__(self, runtime: str, *, rootless: bool) -> None:
+    def __init__(self, runtime: str, *, rootless: bool, path: str) -> None:
         self.runtime = runtime
+        self._path = path
         self.rootless = rootless
 
     def start(self, root: str, process: Process, *, stdin: int, stdout: int, stderr: int) -> Running:
@@ -59,7 +60,7 @@ class Oci:
                 json.dump(config, file)
             supervisor = in_pid_namespace(
                 self._command(bundle, process),
-                {"PATH": os.environ.get("PATH", os.defpath)},
+                {"PATH": self._path},
                 (stdin, stdout, stderr),
                 lambda: self._prepare(root, process, machine),
                 join=process.join,
@@ -162,8 +163,8 @@ def _hide_cgroups() -> None:
         linux.mount("tmpfs", CGROUPS, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
 
 
-def require_runtime() -> str:
-    runtime = find_runtime()
+def require_runtime(who: Runtime) -> str:
+    runtime = find_runtime(who)
     if runtime is None:
         raise SandboxError(
             "no OCI runtime is on PATH (looked for crun, then runc)",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 
-from wherry.errors import RecordsLostError
+from wherry.errors import NewerRecordError, RecordsLostError
 from wherry.layers.remove import remove_tree
 from wherry.store.finding import Finding
 from wherry.store.regular import read_regular
@@ -104,7 +104,7 @@ def _database(store: Store) -> Iterator[Finding]:
     try:
         found = store.database.execute("PRAGMA integrity_check(1)")
         store.database.execute(
-            "SELECT 1 FROM layers, images, names, cache, containers, layer_blobs LIMIT 1"
+            "SELECT 1 FROM layers, images, names, cache, containers, layer_blobs, volumes LIMIT 1"
         )
         problem = "" if found == [("ok",)] else str(found[0][0]).replace("\n", " ")
     except RecordsLostError as error:
@@ -139,6 +139,8 @@ def _containers(store: Store, *, beside: bool) -> Iterator[Finding]:
                 return "made, empty: what the container had written is lost"
 
             yield Finding("container", record.name, "its folder is missing", mend=make)
+        elif _is_newer(store, record.id):
+            yield Finding("container", record.name, "its record file is of a newer version of wherry")
         elif store.containers.saved(record.id) is None:
 
             def save(record: str = record.id) -> str:
@@ -146,12 +148,20 @@ def _containers(store: Store, *, beside: bool) -> Iterator[Finding]:
                 return "written again from the database" if store.containers.saved(record) else ""
 
             yield Finding("container", record.name, "its record file is missing or damaged", mend=save)
-        for diff_id in record.config.get("layers", ()):
+        for diff_id in record.config.layers:
             if store.layers.info(diff_id) is None:
                 problem = f"layer {diff_id[:19]} is not in the store"
                 yield Finding("container", record.name, problem, f"image {record.image_name}: {AGAIN}")
     if not beside:
         yield from _forgotten_folders(store, {record.id for record in records})
+
+
+def _is_newer(store: Store, container: str) -> bool:
+    try:
+        store.containers.saved(container)
+    except NewerRecordError:
+        return True
+    return False
 
 
 def _forgotten_folders(store: Store, known: set[str]) -> Iterator[Finding]:

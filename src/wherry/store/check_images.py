@@ -89,7 +89,7 @@ def users(store: Store, diff_id: str) -> list[str]:
     return found + [
         f"container {record.name}"
         for record in sorted(store.containers.all(), key=lambda record: record.name)
-        if diff_id in record.config.get("layers", ())
+        if diff_id in record.config.layers
     ]
 
 

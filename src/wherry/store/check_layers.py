@@ -110,7 +110,7 @@ def _wrong(store: Store, record: LayerRecord, source: str) -> Finding:
 
 def _running_user(store: Store, diff_id: str) -> str:
     for record in sorted(store.containers.all(), key=lambda record: record.name):
-        if record.status == "running" and diff_id in record.config.get("layers", ()):
+        if record.status == "running" and diff_id in record.config.layers:
             return record.name
     return ""
 

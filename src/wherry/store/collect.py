@@ -87,7 +87,7 @@ def referred_by_images(store: Store) -> Referred:
             if manifest is None or None in diff_ids:
                 found.doubts.append(image.id)
     for container in store.containers.all():
-        found.layers.update(container.config.get("layers", ()))
+        found.layers.update(container.config.layers)
     return found
 
 

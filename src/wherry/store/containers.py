@@ -17,8 +17,8 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
+    from wherry.store.containerconfig import ContainerConfig
     from wherry.store.database import Database
 
 MARK = "container-"
@@ -33,7 +33,7 @@ class ContainerRecord(NamedTuple):
     image_id: str
     image_name: str
     created: float
-    config: dict[str, Any]
+    config: ContainerConfig
     pid: int = 0
     started: float = 0
     finished: float = 0
@@ -77,7 +77,7 @@ class Containers:
         """Record a container whose folder is there.  Raises sqlite3.IntegrityError as add() does."""
         self._database.execute(
             f"INSERT INTO containers ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
-            *record._replace(config=json.dumps(record.config)),  # type: ignore[arg-type]
+            *record._replace(config=_text(record.config)),  # type: ignore[arg-type]
         )
 
     def get(self, container: str) -> ContainerRecord | None:
@@ -96,7 +96,7 @@ class Containers:
     def update(self, container: str, **fields: object) -> None:
         """Change some fields.  Raises NotFoundError when the container is gone."""
         if "config" in fields:
-            fields["config"] = json.dumps(fields["config"])
+            fields["config"] = _text(fields["config"])  # type: ignore[arg-type]
         changes = ", ".join(f"{name}=?" for name in fields)
         rows = self._database.execute(
             f"UPDATE containers SET {changes} WHERE id=? RETURNING id",  # noqa: S608
@@ -167,9 +167,26 @@ class Containers:
             *values,
         )
         records = [ContainerRecord(*row) for row in rows]  # type: ignore[arg-type]
-        return [r._replace(config=json.loads(r.config)) for r in records]  # type: ignore[arg-type]
+        return [record._replace(config=_config(record)) for record in records]
 
     def _keep(self, record: ContainerRecord) -> None:
         from wherry.store.containerrecord import write
 
         write(self.dir(record.id), record, self._temporary)
+
+
+def _text(config: ContainerConfig) -> str:
+    from wherry.store.containerconfig import to_json
+
+    return json.dumps(to_json(config))
+
+
+def _config(record: ContainerRecord) -> ContainerConfig:
+    """Of a row as the database has it, with text in the configuration's place."""
+    from wherry.store.containerconfig import from_json
+
+    try:
+        value = json.loads(record.config)  # type: ignore[arg-type]
+    except (ValueError, TypeError, RecursionError):
+        value = None
+    return from_json(value, record.name)

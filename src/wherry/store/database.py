@@ -1,4 +1,4 @@
-"""The store's one SQLite file: names, images, layers, cache records, containers.
+"""The store's one SQLite file: names, images, layers, cache records, containers, volumes.
 
 Every statement is its own transaction unless `transaction()` says otherwise; a kill between two of them
 leaves each either done or not done.  Any number of processes use the file at once (WAL, busy timeout).
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN (sqlite.org/rescode.html), SQLITE_PROTOCOL:
 # where the disk went read-only while the log's index was written, which nobody can make again there.
 UNWRITABLE = (8, 10, 13, 14, 15)
@@ -48,6 +48,11 @@ CREATE TABLE containers (
     created REAL NOT NULL, config TEXT NOT NULL, pid INTEGER NOT NULL, started REAL NOT NULL,
     finished REAL NOT NULL, exit_code INTEGER NOT NULL, status TEXT NOT NULL) WITHOUT ROWID;
 """
+VOLUMES = """
+CREATE TABLE volumes (
+    name TEXT PRIMARY KEY, created REAL NOT NULL, maker TEXT NOT NULL, labels TEXT NOT NULL) WITHOUT ROWID
+"""
+SCHEMA += VOLUMES
 
 # What brings a store of each version to the next one.
 MIGRATIONS = {
@@ -55,6 +60,7 @@ MIGRATIONS = {
         "ALTER TABLE layers ADD COLUMN mark TEXT NOT NULL DEFAULT '?'",
         "ALTER TABLE layers ADD COLUMN packed TEXT NOT NULL DEFAULT ''",
     ),
+    2: (VOLUMES,),
 }
 # What only a store that is in use has something in.
 CONTENTS = ("blobs/sha256", "layers", "containers")

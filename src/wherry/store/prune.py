@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from wherry.layers.remove import remove_tree
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from wherry.store.store import Store
 
 BLOCK = 512  # stat(2), st_blocks
+ATTEMPTS = 3
 
 
 class Item(NamedTuple):
@@ -75,6 +77,14 @@ def remove(store: Store, items: Sequence[Item]) -> list[Item]:
         gone.append(item)
     collect(store)
     return gone
+
+
+def size_on_disk(path: str) -> int:
+    """As disk_size(); 0 for what is not there, or changes too fast to be looked through."""
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError):
+            return disk_size(path)
+    return 0
 
 
 def disk_size(path: str) -> int:

@@ -1,7 +1,8 @@
 """The database, made again from what the store holds.
 
 Names come from index.json, images from the manifests among the blobs, layers from trees that have the bytes
-of their diff ID, containers from the record in each one's folder.  The build cache comes back empty.
+of their diff ID, containers from the record in each one's folder, volumes from their folders.
+The build cache comes back empty, and labels of volumes are lost.
 """
 
 from __future__ import annotations
@@ -47,11 +48,12 @@ def rebuild(store: Store) -> str:
         images = _images(store, database)
         names = _names(store, database)
         containers = _containers(store, database)
+        volumes = _volumes(store, database)
         database.close()
         _put_in_place(store, path)
     return (
-        f"made again: {names} names, {images} images, {found} layers, {containers} containers; "
-        "the build cache is empty"
+        f"made again: {names} names, {images} images, {found} layers, {containers} containers, "
+        f"{volumes} volumes; the build cache is empty"
     )
 
 
@@ -185,6 +187,14 @@ def _containers(store: Store, database: Database) -> int:
         else:
             _set_aside(store, name)
     return count
+
+
+def _volumes(store: Store, database: Database) -> int:
+    from wherry.store.containers import Containers
+    from wherry.store.volumes import Volumes
+
+    containers = Containers(store.root, store.temporary, database)
+    return len(Volumes(store.root, store.temporary, database, containers).all())
 
 
 def _set_aside(store: Store, container: str) -> None:

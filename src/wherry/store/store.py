@@ -12,7 +12,7 @@
     tmp/                                    work in progress, and what is on its way out
     reserve                                 room for what removals write on a full disk
     lock                                    held together by who uses the store, alone by who collects
-    wherry.db                               names, images, layers, cache, containers
+    wherry.db                               names, images, layers, cache, containers, volumes
 
 It is private: its folder is 0700 (store.privacy).
 
@@ -28,6 +28,7 @@ import sys
 from errno import ENOSPC, EROFS
 
 from wherry.errors import StorageError
+from wherry.runtime import Runtime
 from wherry.store import locks
 from wherry.store.blobs import Blobs
 from wherry.store.cache import Cache
@@ -36,7 +37,6 @@ from wherry.store.containers import Containers
 from wherry.store.database import Database
 from wherry.store.images import ImageRecord, Images, Names
 from wherry.store.layers import Layers
-from wherry.store.location import default_root
 from wherry.store.temporary import sweep, temporary_folder, write_file
 from wherry.typed import TYPE_CHECKING
 
@@ -45,14 +45,18 @@ if TYPE_CHECKING:
 
     from wherry.store.builds import Builds
     from wherry.store.listings import Listings
+    from wherry.store.volumes import Volumes
 
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 FOLDERS = ("blobs", "blobs/sha256", "layers", "l", "containers", "tmp")
 
 
 class Store:
-    def __init__(self, root: str) -> None:
-        self.root = root
+    """`runtime` says whose it is, and what they may do; a folder alone: of one who may do anything."""
+
+    def __init__(self, runtime: Runtime | str) -> None:
+        self.runtime = runtime if isinstance(runtime, Runtime) else Runtime(runtime)
+        self.root = root = self.runtime.store
         self._warned: set[str] = set()
         database = Database(os.path.join(root, "wherry.db"))
         self.database = database
@@ -74,6 +78,13 @@ class Store:
         return Builds(self.root)
 
     @property
+    def volumes(self) -> Volumes:
+        """Named volumes."""
+        from wherry.store.volumes import Volumes
+
+        return Volumes(self.root, self.temporary, self.database, self.containers)
+
+    @property
     def listings(self) -> Listings:
         """The files that steps read, by name."""
         from wherry.store.listings import Listings
@@ -81,9 +92,9 @@ class Store:
         return Listings(self.root, self.temporary)
 
     @classmethod
-    def open(cls, root: str | None = None) -> Store:
+    def open(cls, runtime: Runtime | str) -> Store:
         """Open the store, making it when absent, and sweep what killed processes left in it."""
-        store = cls(os.path.abspath(root) if root else default_root())
+        store = cls(runtime)
         try:
             if not store._is_laid_out():
                 store._mend_layout()

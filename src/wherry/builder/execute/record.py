@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 
+from wherry.errors import NeedsNamespace
 from wherry.oci.digest import chain_id
 from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
@@ -49,6 +50,9 @@ class Recorder:
             outcome = "done"
         except KeyboardInterrupt:
             outcome = "stopped"
+            raise
+        except NeedsNamespace:
+            self._steps.clear()  # the build begins again, and leaves its record then
             raise
         finally:
             if self._steps:

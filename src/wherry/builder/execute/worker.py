@@ -77,7 +77,7 @@ class Worker:
         self._folders = itertools.count(1)
         self._running: set[Running] = set()
         self._stopped = False
-        choice = choose()
+        choice = choose(store.runtime)
         self._isolation = choice.isolation
         self._snapshots = choice.snapshots
         if choice.isolation.name != "oci":

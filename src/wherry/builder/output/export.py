@@ -13,6 +13,7 @@ from wherry.layers.newfile import new_file
 from wherry.layers.view import View
 from wherry.oci.manifest import INDEX, Descriptor
 from wherry.oci.reference import parse as parse_reference
+from wherry.runtime import ROOT
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def export(store: Store, built: Sequence[Built], output: Output, progress: Progr
 
 def _write(store: Store, built: Sequence[Built], output: Output, note: Callable[[str], None]) -> Descriptor:
     if output.type == "local":
-        _local(built, output, note)
+        _local(built, output, note, owners=store.runtime.identity == ROOT)
     elif output.type == "tar":
         _tar(built, output)
     elif output.to_store:
@@ -102,9 +103,8 @@ def _check_apart(view: View, platform: str, seen: dict[str, str]) -> None:
             )
 
 
-def _local(built: Sequence[Built], output: Output, note: Callable[[str], None]) -> None:
+def _local(built: Sequence[Built], output: Output, note: Callable[[str], None], *, owners: bool) -> None:
     from wherry.layers.extract import OPEN_FOLDER, extract
-    from wherry.sandbox.userns import inside
 
     os.makedirs(output.dest, mode=0o700, exist_ok=True)
     for name, view in _split(built, output):
@@ -115,7 +115,7 @@ def _local(built: Sequence[Built], output: Output, note: Callable[[str], None]) 
                     os.mkdir(name, 0o755, dir_fd=folder)
                 folder, above = os.open(name, OPEN_FOLDER, dir_fd=folder), folder
                 os.close(above)
-            left_out = extract(view, folder, owners=os.geteuid() == 0 and not inside())
+            left_out = extract(view, folder, owners=owners)
         finally:
             os.close(folder)
         if left_out:

@@ -47,9 +47,8 @@ def _layer(store: Store, own: tuple[str, ...]) -> tuple[str, float]:
         return known.value, known.created
     from wherry.layers.pack import pack
     from wherry.layers.squash import squash
-    from wherry.sandbox.userns import enter_if_needed
 
-    enter_if_needed()
+    store.runtime.need_layers()
     with store.temp() as temporary:
         tree = os.path.join(temporary, "tree")
         os.mkdir(tree)

@@ -32,9 +32,8 @@ def dated_layer(store: Store, diff_id: str, epoch: int) -> str:
 
 def _make(store: Store, diff_id: str, epoch: int) -> str:
     from wherry.layers.timeless import dated
-    from wherry.sandbox.userns import enter_if_needed
 
-    enter_if_needed()
+    store.runtime.need_layers()
     with store.temp() as temporary:
         tree = os.path.join(temporary, "tree")
         os.mkdir(tree)

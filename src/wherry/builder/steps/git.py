@@ -75,7 +75,7 @@ def _checkout(stage: StageBuilder, wish: Wish, ref: GitRef, number: int) -> tupl
     keep = _keep(wish, ref)
     if wish.checksum is not None:
         ref = ref._replace(checksum=checked(wish.checksum))
-    repository = Repository(ref, access(stage.build.options.given))
+    repository = Repository(ref, access(stage.build.options.given), stage.build.store.runtime.env)
     commit = repository.commit()
 
     def fetch() -> str:

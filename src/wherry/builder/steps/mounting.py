@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 
 class Secret(NamedTuple):
-    """Where a secret comes from: a file, or a variable of wherry's own environment."""
+    """A secret's value, or the file that it is read from when a step needs it."""
 
     path: str | None = None
-    variable: str | None = None
+    value: bytes | None = None
 
     def read(self) -> bytes:
         """Raises ContextError without a word of its content."""
-        if self.variable is not None:
-            return os.fsencode(os.environ.get(self.variable, ""))
+        if self.value is not None:
+            return self.value
         assert self.path is not None  # noqa: S101
         try:
             with open(self.path, "rb") as file:

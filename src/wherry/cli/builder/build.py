@@ -6,7 +6,8 @@ import os
 import sys
 
 from wherry.cli.core.flags import Command, Flag, Options
-from wherry.errors import DockerfileError, InvalidReferenceError, UsageError
+from wherry.errors import DockerfileError, InvalidReferenceError, NeedsNamespace, UsageError
+from wherry.runtime import PLAIN
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -144,14 +145,12 @@ def run(options: Options) -> int:
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     shown = make_progress("quiet" if quiet else options.string("progress") or "auto")
-    deferred = Deferred(shown) if os.geteuid() else None
+    deferred = Deferred(shown) if options.runtime.identity == PLAIN else None
     told = deferred or shown
-    wanted.prepare()
+    wanted.prepare(options.runtime)
     if keep_in:
-        from wherry.sandbox.userns import enter_if_needed
-
-        enter_if_needed()  # layers are compressed, whose files belong to subordinate ids
-    store = Store.open()
+        options.runtime.need_layers()  # layers are compressed, whose files belong to subordinate ids
+    store = Store.open(options.runtime)
     with store.using(), store.temp() as temporary:
         try:
             dockerfile, context = inputs(
@@ -195,6 +194,9 @@ def run(options: Options) -> int:
 
                 for cache in keep_in:
                     keep(build, cache, told)
+        except NeedsNamespace:
+            deferred = None  # the second start tells it all again
+            raise
         finally:
             told.close()
             if deferred:

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 from wherry.errors import ConflictError, NotFoundError, UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -24,11 +24,11 @@ COMMAND = Command(
     ),
     min_args=1,
     max_args=-1,
+    needs=LAYERS,
 )
 
 
 def run(options: Options) -> int:
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     verb, *words = options.args
@@ -37,8 +37,7 @@ def run(options: Options) -> int:
         raise UsageError(
             f"wherry cache {verb}: what is meant?", hint=f"Usage: wherry cache {COMMAND.usage}"
         )
-    enter_if_needed()  # the files belong to a plain user's subordinate ids
-    store = Store.open()
+    store = Store.open(options.runtime)
     if verb == "ls":
         _list(store, options)
     elif verb == "export":

@@ -38,11 +38,10 @@ class LeftOut(NamedTuple):
 
 def run(options: Options) -> int:
     from wherry.builder.context.folder import open_context
-    from wherry.store.location import default_root
 
     path = options.args[0] if options.args else "."
     dockerfile = options.string("file") or os.path.join(path, "Dockerfile")
-    context = open_context(path, dockerfile, default_root())
+    context = open_context(path, dockerfile, options.runtime.store)
     files = sorted(
         ((f.name, f.status.st_size) for f in context.scan("") if not stat.S_ISDIR(f.status.st_mode)),
         key=lambda file: (-file[1], file[0]),

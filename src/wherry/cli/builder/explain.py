@@ -34,7 +34,7 @@ def run(options: Options) -> int:
     from wherry.builder.explain import Lore, explain
     from wherry.store import Store
 
-    store = Store.open()
+    store = Store.open(options.runtime)
     builds = store.builds.all()
     if options.flag("list"):
         _list(builds, as_json=options.flag("json"))

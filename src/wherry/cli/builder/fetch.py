@@ -34,11 +34,10 @@ def fetch(path: str, store: Store, temporary: str, given: Given | None) -> tuple
     Raises ContextError.
     """
     from wherry.remote.gitref import parse_gitref
-    from wherry.sandbox.userns import enter_if_needed
 
     # The copy of ourselves in a user namespace could not read standard input again, and what is unpacked
     # belongs to the users in it.
-    enter_if_needed()
+    store.runtime.need_layers()
     folder = os.path.join(temporary, "context")
     os.mkdir(folder)
     if path == "-":
@@ -49,7 +48,7 @@ def fetch(path: str, store: Store, temporary: str, given: Given | None) -> tuple
         from wherry.builder.steps.git import access
         from wherry.remote.git import Repository
 
-        repository = Repository(ref, access(given))
+        repository = Repository(ref, access(given), store.runtime.env)
         return repository.checkout(repository.commit(), folder, keep=bool(ref.keep)), None
     from wherry.remote.http import Downloads
 

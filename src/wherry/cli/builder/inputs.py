@@ -22,6 +22,7 @@ def inputs(
     path: str, file: str | None, store: Store, temporary: str, given: Given | None
 ) -> tuple[Dockerfile, Callable[[], Context]]:
     """The Dockerfile, and a way to open the context when a COPY first needs it."""
+    from wherry.app.build import read_dockerfile
     from wherry.builder.context.folder import open_context
     from wherry.dockerfile import parse
     from wherry.dockerfile.lines import LARGEST
@@ -31,7 +32,7 @@ def inputs(
         place = file or os.path.join(path, "Dockerfile")
         if file == "-":
             return parse(sys.stdin.buffer.read(LARGEST + 1)), lambda: open_context(path, "", store.root)
-        return _parsed(place, path), lambda: open_context(path, place, store.root)
+        return read_dockerfile(place, path), lambda: open_context(path, place, store.root)
     from wherry.cli.builder.fetch import fetch, is_remote
 
     if not is_remote(path):
@@ -54,21 +55,7 @@ def inputs(
     place = resolve(root, file or "Dockerfile")
     if os.path.lexists(place) and not os.path.isfile(place):
         raise NotFoundError(f"failed to read dockerfile: {file or 'Dockerfile'} is no regular file")
-    return _parsed(place, root), lambda: open_context(root, place, None)
-
-
-def _parsed(place: str, root: str) -> Dockerfile:
-    from wherry.dockerfile import parse
-    from wherry.dockerfile.lines import LARGEST
-
-    try:
-        with open(place, "rb") as text:
-            data = text.read(LARGEST + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        raise _no_dockerfile(place, root) from None
-    except IsADirectoryError:
-        raise NotFoundError(f"failed to read dockerfile: {place} is a directory") from None
-    return parse(data, os.path.basename(place))
+    return read_dockerfile(place, root), lambda: open_context(root, place, None)
 
 
 def origin(path: str, file: str | None, names: list[str]) -> tuple[str, str, tuple[str, ...]]:
@@ -77,19 +64,3 @@ def origin(path: str, file: str | None, names: list[str]) -> tuple[str, str, tup
     context = os.path.abspath(path) if local else shown(path)
     dockerfile = os.path.abspath(file or f"{path}/Dockerfile") if local and file != "-" else file
     return context, dockerfile or "", tuple(names)
-
-
-def _no_dockerfile(place: str, root: str) -> NotFoundError:
-    from wherry.errors import nearest
-
-    folder, name = os.path.split(place)
-    try:
-        near = nearest(name, os.listdir(folder or "."))
-    except OSError:
-        near = None
-    return NotFoundError(
-        f"failed to read dockerfile: open {place}: no such file or directory",
-        hint=f"did you mean {os.path.join(folder, near)}?"
-        if near
-        else f"put a Dockerfile into {root}, or name it with -f",
-    )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from wherry.builder.execute.progress import Progress
     from wherry.cli.core.flags import Options
     from wherry.oci.manifest import Descriptor
+    from wherry.runtime import Runtime
     from wherry.store import ImageRecord, Store
 
 
@@ -72,15 +73,13 @@ class Wanted:
     def stdout_is_free(self) -> bool:
         return all(output.dest != STDOUT for output in self.outputs)
 
-    def prepare(self) -> None:
+    def prepare(self, runtime: Runtime) -> None:
         """Before the build: files of an earlier build must not pass for this one's."""
         for path in (self.iidfile, self.metadata):
             if path and os.path.isfile(path):
                 os.unlink(path)
         if any(not output.to_store or output.says_how or output.push for output in self.outputs):
-            from wherry.sandbox.userns import enter_if_needed
-
-            enter_if_needed()  # the files of layers belong to a plain user's subordinate ids
+            runtime.need_layers()  # the files of layers belong to a plain user's subordinate ids
 
     def deliver(self, store: Store, records: Sequence[ImageRecord], progress: Progress) -> Delivered:
         """Write all outputs of a build for one platform or several."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.confirm import sure
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
+from wherry.cli.core.moments import moment
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -24,8 +25,8 @@ COMMAND = Command(
         Flag("force", "bool", "Do not prompt for confirmation", short="f"),
         Flag("keep-storage", "string", "Amount of disk space to keep for cache", metavar="BYTES"),
     ),
+    needs=LAYERS,
 )
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4, "k": 1000, "m": 1000**2,
          "g": 1000**3, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}  # fmt: skip
 ALL = "This will remove all build cache. Are you sure you want to continue? [y/N] "
@@ -33,35 +34,26 @@ DANGLING = "This will remove all dangling build cache. Are you sure you want to 
 
 
 def run(options: Options) -> int:
+    from wherry.app.prune import prune_cache
     from wherry.cli.core.units import human_size
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
-    from wherry.store.prune import chosen, reclaimable, remove
 
     everything = options.flag("all")
     before = _before(options.strings("filter"))
     keep = _size(options.string("keep-storage") or "")
-    if not options.flag("force") and not _sure(ALL if everything else DANGLING):
+    if not options.flag("force") and not sure(ALL if everything else DANGLING):
         return 1
-    enter_if_needed()  # the files of layers belong to a plain user's subordinate ids
-    store = Store.open()
-    with (
-        store.freeing(),
-        store.alone(lambda: print("waiting for running builds to end", file=sys.stderr)),
-    ):
-        gone = remove(store, chosen(reclaimable(store, everything=everything), before=before, keep=keep))
+    store = Store.open(options.runtime)
+    with store.freeing():
+        gone = prune_cache(store, everything=everything, before=before, waiting=waiting, keep=keep)
     if gone:
         print(_table(gone))
     print(f"Total:\t{human_size(sum(item.size for item in gone))}")
     return 0
 
 
-def _sure(question: str) -> bool:
-    if os.environ.get("WHERRY_USERNS"):
-        return True  # asked before we started again
-    if not sys.stdin.isatty():
-        raise UsageError("nobody is there to confirm", hint="say it with --force")
-    return input(question).strip().lower() in ("y", "yes")
+def waiting() -> None:
+    print("waiting for running builds to end", file=sys.stderr)
 
 
 def _table(gone: Sequence[Item]) -> str:
@@ -84,30 +76,13 @@ def _shown(item: Item) -> str:
 
 def _before(filters: list[str]) -> float | None:
     """``until=24h``, or a moment."""
-    moment = None
+    found = None
     for text in filters:
         name, _, value = text.partition("=")
         if name not in ("until", "unused-for"):
             raise UsageError(f"invalid filter '{name}'", hint="until=24h")
-        moment = _moment(value)
-    return moment
-
-
-def _moment(text: str) -> float:
-    import datetime
-    import re
-
-    if re.fullmatch(r"(\d+(\.\d+)?[smhdw])+", text):
-        parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text)
-        return time.time() - sum(float(number) * UNITS[unit] for number, unit in parts)
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    try:
-        return datetime.datetime.fromisoformat(text).timestamp()
-    except ValueError:
-        raise UsageError(
-            f"invalid time {text!r} in --filter until=", hint="a duration such as 24h"
-        ) from None
+        found = moment(value)
+    return found
 
 
 def _size(text: str) -> int:

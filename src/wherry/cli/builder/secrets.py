@@ -43,7 +43,7 @@ def _secret(text: str) -> tuple[str, Secret]:
     if variable is not None:
         if variable not in os.environ:
             raise UsageError(f"--secret id={name}: the variable {variable} is not set")
-        return name, Secret(variable=variable)
+        return name, Secret(value=os.environb[os.fsencode(variable)])
     path = os.path.abspath(values.get("src", name))
     if not os.path.isfile(path):
         raise UsageError(f"--secret id={name}: there is no file {path}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 
 COMMAND = Command(
     "commit",
@@ -14,6 +14,7 @@ COMMAND = Command(
     ),
     min_args=1,
     max_args=2,
+    needs=LAYERS,
     description="A container that runs goes on meanwhile.  What is mounted in it is not in the image.",
 )
 
@@ -23,14 +24,12 @@ def run(options: Options) -> int:
     from wherry.containers.commit import commit
     from wherry.containers.state import lookup
     from wherry.oci.reference import parse
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     name = parse(options.args[1]).canonical() if len(options.args) > 1 else None
     changes = options.strings("change")
     apply_changes({}, changes)
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     record = lookup(store, options.args[0])
     with store.using():
         image = commit(

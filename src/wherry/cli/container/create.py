@@ -16,12 +16,12 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.containers import create
     from wherry.cli.container.image import ensure_image
-    from wherry.containers.create import create
     from wherry.store import Store
 
     wanted = create_options(options)
-    store = Store.open()
+    store = Store.open(options.runtime)
     ensure_image(store, options)
     record = create(store, wanted)
     write_cidfile(options, record.id)

@@ -48,6 +48,7 @@ def create_options(options: Options) -> CreateOptions:
     image, *command = options.args
     return CreateOptions(
         image=image,
+        callers=options.runtime.env,
         command=tuple(command),
         name=options.string("name"),
         env=tuple(options.strings("env")),

@@ -31,9 +31,8 @@ def ensure_image(store: Store, options: Options) -> None:
     from wherry.cli.registry.client import registries
     from wherry.cli.registry.transfers import make_transfers
     from wherry.oci.platform import parse as parse_platform
-    from wherry.sandbox.userns import enter_if_needed
 
-    enter_if_needed()
+    store.runtime.need_layers()
     if when == "missing":
         print(f"Unable to find image '{name.familiar()}' locally", file=sys.stderr)
     platform = options.string("platform")

@@ -14,17 +14,16 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.containers import kill
     from wherry.cli.core.each import each
-    from wherry.containers.state import lookup
-    from wherry.containers.stop import send
     from wherry.oci.signals import parse_signal
     from wherry.store import Store
 
-    store = Store.open()
+    store = Store.open(options.runtime)
     number = parse_signal(options.string("signal") or "KILL")
 
     def act(name: str) -> None:
-        send(store, lookup(store, name), number)
+        kill(store, name, number)
         print(name)
 
     return each(options.args, act)

@@ -24,28 +24,23 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.containers.log import LogLine, read_log
-    from wherry.containers.state import lookup
+    from wherry.app.containers import logs
     from wherry.store import Store
 
-    store = Store.open()
-    record = lookup(store, options.args[0])
-    stamps = options.flag("timestamps")
-
-    def show(line: LogLine) -> None:
+    follow, stamps = options.flag("follow"), options.flag("timestamps")
+    tail = _tail(options.string("tail"))
+    for line in logs(Store.open(options.runtime), options.args[0], tail=tail, follow=follow):
         out = unescaped(sys.stderr if line.stream == "stderr" else sys.stdout)
         out.write(f"{line.time} {line.text}" if stamps else line.text)
-
-    skip = 0
-    tail = options.string("tail")
-    if tail not in (None, "all"):
-        if not (tail and tail.isascii() and tail.isdigit()):
-            raise UsageError(f"invalid value for --tail: {tail}", hint="a number, or all")
-        skip = max(0, sum(1 for _ in read_log(store, record.id, follow=False)) - int(tail))
-    for number, line in enumerate(read_log(store, record.id, follow=options.flag("follow"))):
-        if number >= skip:
-            show(line)
-            if options.flag("follow"):
-                sys.stdout.flush()
-                sys.stderr.flush()
+        if follow:
+            sys.stdout.flush()
+            sys.stderr.flush()
     return 0
+
+
+def _tail(text: str | None) -> int | None:
+    if text in (None, "all"):
+        return None
+    if not (text and text.isascii() and text.isdigit()):
+        raise UsageError(f"invalid value for --tail: {text}", hint="a number, or all")
+    return int(text)

@@ -9,6 +9,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
+    from wherry.app.containers import Filter
     from wherry.store import ContainerRecord
 
 COMMAND = Command(
@@ -33,25 +34,20 @@ FIELDS = [
     ("PORTS", "Ports"),
     ("NAMES", "Names"),
 ]
-FILTERS = ("name", "id", "status", "label", "ancestor", "exited")
 WIDTH = 20
 
 
 def run(options: Options) -> int:
+    from wherry.app.containers import containers
     from wherry.cli.core.table import show
-    from wherry.containers.state import all_containers
     from wherry.store import Store
 
-    records = all_containers(Store.open())
-    filters = [_split(text) for text in options.strings("filter")]
-    last = 1 if options.flag("latest") else options.integer("last")
-    everything = (
-        options.flag("all") or last is not None or any(n in ("status", "exited") for n, _ in filters)
+    records = containers(
+        Store.open(options.runtime),
+        everything=options.flag("all"),
+        filters=[_filter(text) for text in options.strings("filter")],
+        last=1 if options.flag("latest") else options.integer("last"),
     )
-    records = [r for r in records if everything or r.status == "running"]
-    records = [r for r in records if all(_passes(r, name, value) for name, value in filters)]
-    if last is not None:
-        records = records[:last]
     rows = [_row(record, full=options.flag("no-trunc")) for record in records]
     if options.flag("quiet"):
         for row in rows:
@@ -72,7 +68,7 @@ def _row(record: ContainerRecord, *, full: bool) -> dict[str, Any]:
     command = command_of(record)
     if not full and len(command) > WIDTH:
         command = command[: WIDTH - 1] + "…"
-    labels = record.config["Config"].get("Labels") or {}
+    config = record.config
     return {
         "ID": record.id if full else record.id[:12],
         "Image": record.image_name,
@@ -83,9 +79,9 @@ def _row(record: ContainerRecord, *, full: bool) -> dict[str, Any]:
         "Status": _status(record),
         "Ports": ports_of(record),
         "Names": record.name,
-        "Labels": ",".join(f"{k}={v}" for k, v in labels.items()),
-        "Networks": record.config["network"],
-        "Mounts": ",".join(v["source"] for v in record.config["volumes"]),
+        "Labels": ",".join(f"{k}={v}" for k, v in config.process.labels),
+        "Networks": config.network,
+        "Mounts": ",".join(volume.source for volume in config.volumes),
     }
 
 
@@ -102,26 +98,10 @@ def _status(record: ContainerRecord) -> str:
     return f"Exited ({record.exit_code}) {ago(record.finished, now)}"
 
 
-def _split(text: str) -> tuple[str, str]:
+def _filter(text: str) -> Filter:
+    from wherry.app.containers import FILTERS, Filter
+
     name, equals, value = text.partition("=")
     if not equals or name not in FILTERS:
         raise UsageError(f"invalid filter '{text}'", hint=f"one of {', '.join(FILTERS)}, as name=value")
-    return name, value
-
-
-def _passes(record: ContainerRecord, name: str, value: str) -> bool:
-    if name == "name":
-        return value.removeprefix("/") in record.name
-    if name == "id":
-        return record.id.startswith(value)
-    if name == "status":
-        return record.status == value
-    if name == "exited":
-        return record.status == "exited" and str(record.exit_code) == value
-    if name == "ancestor":
-        return value in (record.image_name, record.image_id, record.image_id[7:19]) or (
-            record.image_name.removesuffix(":latest") == value.removesuffix(":latest")
-        )
-    labels = record.config["Config"].get("Labels") or {}
-    key, equals, wanted = value.partition("=")
-    return key in labels and (not equals or labels[key] == wanted)
+    return Filter(name, value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 
 COMMAND = Command(
     "rm",
@@ -13,26 +13,21 @@ COMMAND = Command(
     ),
     min_args=1,
     max_args=-1,
+    needs=LAYERS,
 )
 
 
 def run(options: Options) -> int:
+    from wherry.app.containers import remove
     from wherry.cli.core.each import each
-    from wherry.containers.state import find, lookup
-    from wherry.containers.stop import remove
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     force = options.flag("force")
 
     def act(name: str) -> None:
-        # As docker: to force the removal of what is not there is no error.
-        if force and find(store, name) is None:
-            return
-        remove(store, lookup(store, name), force=force)
-        print(name)
+        if remove(store, name, force=force):
+            print(name)
 
     with store.freeing():
         return each(options.args, act)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 
 from wherry.cli.container.flags import FLAGS, create_options, write_cidfile
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 from wherry.errors import UsageError, WherryError
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wherry.store import ContainerRecord, Store
 
 COMMAND = Command(
     "run",
@@ -15,37 +19,54 @@ COMMAND = Command(
     min_args=1,
     max_args=-1,
     interspersed=False,
+    needs=LAYERS,
 )
 
 
 def run(options: Options) -> int:
-    from wherry.cli.container.image import ensure_image
-    from wherry.containers.create import create
-    from wherry.containers.monitor import run_here, start_detached
-    from wherry.sandbox.userns import enter_if_needed
-    from wherry.store import Store
 
-    wanted = create_options(options)
     detached = options.flag("detach")
-    if wanted.tty and not detached and wanted.interactive and not sys.stdin.isatty():
+    if options.flag("tty") and not detached and options.flag("interactive") and not sys.stdin.isatty():
         raise UsageError(
             "the input device is not a TTY", hint="leave out -t where the input is not a terminal"
         )
-    # Before the record is made: a command that starts again in a user namespace must make it once only.
-    enter_if_needed()
-    store = Store.open()
+    return _detached(options) if detached else _attached(options)
+
+
+def _detached(options: Options) -> int:
+    from wherry.containers.detach import Waiting
+
+    # What will stand by the container starts up while that is made.
+    with Waiting(options.runtime) as monitor:
+        _, record = _create(options)
+        monitor.begin(record.id)
+    print(record.id)
+    return 0
+
+
+def _attached(options: Options) -> int:
+    from wherry.app import containers
+    from wherry.handlers import passed_on
+
+    store, record = _create(options)
+    return containers.run(store, record.id, signals=passed_on)
+
+
+def _create(options: Options) -> tuple[Store, ContainerRecord]:
+    from wherry.app import containers
+    from wherry.cli.container.image import ensure_image
+    from wherry.store import Store
+
+    wanted = create_options(options)
+    store = Store.open(options.runtime)
     try:
         ensure_image(store, options)
-        record = create(store, wanted)
+        record = containers.create(store, wanted)
     except WherryError as error:
         # As docker: until the container exists, every failure of `run` is one of docker's own.
         error.exit_code = UsageError.exit_code
         raise
     write_cidfile(options, record.id)
-    if wanted.publish and record.config["network"] == "host":
+    if wanted.publish and record.config.network == "host":
         print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)
-    if detached:
-        start_detached(store, record)
-        print(record.id)
-        return 0
-    return run_here(store, record, attached=True)
+    return store, record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 
 COMMAND = Command(
     "start",
@@ -13,29 +13,27 @@ COMMAND = Command(
     ),
     min_args=1,
     max_args=-1,
+    needs=LAYERS,
 )
 
 
 def run(options: Options) -> int:
+    from wherry.app import containers
     from wherry.cli.core.each import each
-    from wherry.containers.monitor import run_here, start_detached
-    from wherry.containers.state import lookup
     from wherry.errors import UsageError
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     attach = options.flag("attach") or options.flag("interactive")
     if attach and len(options.args) > 1:
         raise UsageError("you cannot start and attach multiple containers at once")
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     if attach:
-        return run_here(store, lookup(store, options.args[0]), attached=True)
+        from wherry.handlers import passed_on
+
+        return containers.run(store, options.args[0], signals=passed_on)
 
     def start(name: str) -> None:
-        record = lookup(store, name)
-        if record.status != "running":
-            start_detached(store, record)
+        containers.start(store, name)
         print(name)
 
     return each(options.args, start)

@@ -14,15 +14,14 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.containers import stop
     from wherry.cli.core.each import each
-    from wherry.containers.state import lookup
-    from wherry.containers.stop import stop
     from wherry.store import Store
 
-    store = Store.open()
+    store = Store.open(options.runtime)
 
     def act(name: str) -> None:
-        stop(store, lookup(store, name), options.integer("time"))
+        stop(store, name, options.integer("time"))
         print(name)
 
     return each(options.args, act)

@@ -13,6 +13,10 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wherry.runtime import Runtime
+
+LAYERS = "layers"
+
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
@@ -37,7 +41,9 @@ class Command(NamedTuple):
     """What a command takes.  Its summary stands in the table of commands (`cli.commands`).
 
     `usage` is what follows the name in ``Usage:``.  With `interspersed` false everything from the first
-    positional argument on is positional, as for ``docker run``.  `max_args` -1 means any number.
+    positional argument on is positional, as for ``docker run``.  `max_args` -1 means any number.  One that
+    writes layers, or reads them whatever their modes, `needs` LAYERS: for a plain user it begins in a user
+    namespace.
     """
 
     name: str
@@ -47,10 +53,16 @@ class Command(NamedTuple):
     max_args: int = 0
     interspersed: bool = True
     description: str = ""
+    needs: str = ""
 
 
 class Options:
-    """The parsed command line: flags by name (dashes as in the name), positional arguments in `args`."""
+    """The parsed command line: flags by name (dashes as in the name), positional arguments in `args`.
+
+    `runtime` says who asks: cli.main sets it before a command runs.
+    """
+
+    runtime: Runtime
 
     def __init__(self, values: dict[str, object], args: list[str]) -> None:
         self._values = values

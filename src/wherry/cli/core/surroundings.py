@@ -11,6 +11,14 @@ import os
 import sys
 
 from wherry import umask
+from wherry.runtime import AUTO, NAMESPACE, PLAIN, ROOT, Runtime
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+INSIDE = "WHERRY_USERNS"
+"""The variable that tells the second start that it is root of a user namespace, by number only."""
 
 
 def fix_surroundings() -> None:
@@ -23,6 +31,28 @@ def fix_surroundings() -> None:
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     if os.geteuid() == 0 and os.getresgid() != (0, 0, 0):
         os.setresgid(0, 0, 0)  # or what root makes belongs to another group
+
+
+def runtime(root: str | None, isolation: str | None) -> Runtime:
+    """Who calls, and what they want: by the global options, else the environment, else what fits them."""
+    env = dict(os.environ)
+    identity = NAMESPACE if env.get(INSIDE) else ROOT if os.geteuid() == 0 else PLAIN
+    return Runtime(
+        os.path.abspath(root or env.get("WHERRY_ROOT") or _default_root(identity, env)),
+        identity,
+        isolation or env.get("WHERRY_ISOLATION") or AUTO,
+        env.get("WHERRY_RUNTIME", ""),
+        env,
+        umask.callers(),
+    )
+
+
+def _default_root(identity: str, env: Mapping[str, str]) -> str:
+    """/var/lib/wherry for root; else ``$XDG_DATA_HOME/wherry``."""
+    if identity == ROOT:
+        return "/var/lib/wherry"
+    data = env.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local/share")
+    return os.path.join(data, "wherry")
 
 
 def _speak_utf8() -> None:

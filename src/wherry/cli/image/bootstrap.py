@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 
 COMMAND = Command(
     "bootstrap",
@@ -30,6 +30,7 @@ COMMAND = Command(
     min_args=1,
     max_args=1,
     description="The variant busybox is a shell with its applets and nothing else: a base of a few MB.",
+    needs=LAYERS,
 )
 
 
@@ -38,7 +39,6 @@ def run(options: Options) -> int:
 
     from wherry.images.bootstrap import Recipe, bootstrap
     from wherry.oci.reference import parse
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     reference = parse(options.args[0])
@@ -50,8 +50,7 @@ def run(options: Options) -> int:
         options.string("components") or "main",
         tuple(options.strings("aptopt")),
     )
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     print(f"making {reference.familiar()} from Debian {recipe.suite} packages", file=sys.stderr)
     with store.using():
         record = bootstrap(store, recipe)

@@ -37,15 +37,14 @@ def run(options: Options) -> int:
     from wherry.cli.registry.transfers import make_transfers
     from wherry.copying.places import Opened, parse_place
     from wherry.oci.platform import parse as parse_platform
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     start, end = map(parse_place, options.args)
     platform = options.string("platform")
     wanted = parse_platform(platform) if platform else None
     if "wherry" in (start.kind, end.kind):
-        enter_if_needed()
-    store = Store.open()
+        options.runtime.need_layers()
+    store = Store.open(options.runtime)
     client = registries(options)
     progress = make_transfers(quiet=options.flag("quiet"))
     try:

@@ -33,14 +33,13 @@ FIELDS = [
 
 
 def run(options: Options) -> int:
+    from wherry.app.images import history
     from wherry.cli.core.table import show
-    from wherry.images.listing import image_history
-    from wherry.images.view import lookup
     from wherry.store import Store
 
-    image = lookup(Store.open(), options.args[0])
+    found = history(Store.open(options.runtime), options.args[0])
     full, human = options.flag("no-trunc"), options.flag("human")
-    rows = [_row(row, full=full, human=human) for row in image_history(image)]
+    rows = [_row(row, full=full, human=human) for row in found]
     if options.flag("quiet"):
         print("\n".join(row["ID"] for row in rows))
         return 0

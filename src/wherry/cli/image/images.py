@@ -9,6 +9,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
+    from wherry.app.images import Filter
     from wherry.images.listing import Listed
 
 COMMAND = Command(
@@ -27,17 +28,15 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.images import images
     from wherry.cli.core.table import show
-    from wherry.images.listing import list_images
     from wherry.store import Store
 
-    store = Store.open()
-    listed = list_images(store, options.args[0] if options.args else None)
-    for row in listed:
-        damage = row.image.damage()
-        if damage is not None:
-            store.warn(f"image {row.image.id[7:19]} cannot be read: {damage}")
-    listed = [row for row in listed if _kept(row, options.strings("filter"))]
+    listed = images(
+        Store.open(options.runtime),
+        options.args[0] if options.args else None,
+        filters=[_filter(text) for text in options.strings("filter")],
+    )
     rows = [_row(row, full=options.flag("no-trunc")) for row in listed]
     if options.flag("quiet"):
         for image in dict.fromkeys(row["ID"] for row in rows):
@@ -77,30 +76,12 @@ def _row(listed: Listed, *, full: bool) -> dict[str, Any]:
     }
 
 
-def _kept(listed: Listed, filters: list[str]) -> bool:
-    return all(_passes(listed, *_split(text)) for text in filters)
+def _filter(text: str) -> Filter:
+    from wherry.app.images import FILTERS, Filter
 
-
-def _split(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not equals or name not in ("dangling", "reference", "label"):
+    if not equals or name not in FILTERS:
         raise UsageError(
             f"invalid filter '{text}'", hint="dangling=true, reference=NAME or label=KEY[=VALUE]"
         )
-    return name, value
-
-
-def _passes(listed: Listed, name: str, value: str) -> bool:
-    if name == "dangling":
-        return (listed.tag == "<none>") == (value.lower() in ("true", "1"))
-    if name == "reference":
-        from fnmatch import fnmatchcase
-
-        return fnmatchcase(f"{listed.repository}:{listed.tag}", value) or fnmatchcase(
-            listed.repository, value
-        )
-    if listed.image.damage() is not None:
-        return False
-    labels = listed.image.config.config.get("Labels") or {}
-    key, equals, wanted = value.partition("=")
-    return key in labels and (not equals or labels[key] == wanted)
+    return Filter(name, value)

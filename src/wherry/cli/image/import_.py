@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 from wherry.errors import NotFoundError
 
 COMMAND = Command(
@@ -14,6 +14,7 @@ COMMAND = Command(
     ),
     min_args=1,
     max_args=2,
+    needs=LAYERS,
 )
 
 
@@ -21,14 +22,12 @@ def run(options: Options) -> int:
     from wherry.builder.changes import apply_changes
     from wherry.images.import_ import import_tar
     from wherry.oci.reference import parse
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     source = options.args[0]
     name = parse(options.args[1]).canonical() if len(options.args) > 1 else None
     config = apply_changes({}, options.strings("change"))
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     message = options.string("message") or f"Imported from {source}"
     try:
         stdin = source == "-"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 from wherry.errors import NotFoundError, UsageError
 
 COMMAND = Command(
@@ -12,6 +12,7 @@ COMMAND = Command(
         Flag("input", "string", "Read from tar archive file, instead of STDIN", short="i", metavar="FILE"),
         Flag("quiet", "bool", "Suppress the load output", short="q"),
     ),
+    needs=LAYERS,
 )
 
 
@@ -19,14 +20,12 @@ def run(options: Options) -> int:
     import sys
 
     from wherry.images.load import load_images
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     source = options.string("input")
     if source is None and sys.stdin.isatty():
         raise UsageError("requested load from stdin, but stdin is a terminal", hint="use -i FILE")
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     try:
         with (
             store.using(),

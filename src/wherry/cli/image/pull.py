@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 from wherry.cli.registry.client import TLS
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
@@ -27,6 +27,7 @@ COMMAND = Command(
     ),
     min_args=1,
     max_args=1,
+    needs=LAYERS,
 )
 
 
@@ -35,7 +36,6 @@ def run(options: Options) -> int:
     from wherry.cli.registry.transfers import make_transfers
     from wherry.oci.platform import parse as parse_platform
     from wherry.oci.reference import parse
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     text = options.args[0]
@@ -46,8 +46,7 @@ def run(options: Options) -> int:
     tagged = ":" in text.rpartition("/")[2] or name.digest
     if every and tagged:
         raise UsageError("tag can't be used with --all-tags/-a")
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     client = registries(options)
     quiet = options.flag("quiet")
     progress = make_transfers(quiet=quiet)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 from wherry.cli.registry.client import TLS
 from wherry.errors import NotFoundError, UsageError
 from wherry.typed import TYPE_CHECKING
@@ -33,6 +33,7 @@ COMMAND = Command(
     ),
     min_args=1,
     max_args=1,
+    needs=LAYERS,
 )
 
 
@@ -41,7 +42,6 @@ def run(options: Options) -> int:
     from wherry.cli.registry.transfers import make_transfers
     from wherry.oci.reference import parse
     from wherry.registry.push import push
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
     text = options.args[0]
@@ -53,8 +53,7 @@ def run(options: Options) -> int:
     if name.digest:
         raise UsageError("cannot push a digest reference", hint="name a tag: wherry push NAME:TAG")
     packing = _packing(options)
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
     client = registries(options)
     quiet = options.flag("quiet")
     progress = make_transfers(quiet=quiet)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 
 COMMAND = Command(
     "rmi",
@@ -13,18 +13,16 @@ COMMAND = Command(
     ),
     min_args=1,
     max_args=-1,
+    needs=LAYERS,
 )
 
 
 def run(options: Options) -> int:
+    from wherry.app.images import remove as remove_image
     from wherry.cli.core.each import each
-    from wherry.images.remove import remove_image
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
 
-    # Layers hold files of other owners, which a plain user removes from inside the user namespace.
-    enter_if_needed()
-    store = Store.open()
+    store = Store.open(options.runtime)
 
     def remove(name: str) -> None:
         for line in remove_image(store, name, force=options.flag("force")):

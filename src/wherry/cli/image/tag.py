@@ -13,12 +13,8 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.images.view import named
-    from wherry.oci.reference import parse
+    from wherry.app.images import tag
     from wherry.store import Store
 
-    store = Store.open()
-    target = parse(options.args[1])
-    with store.database.transaction():
-        store.names.set(target.canonical(), named(store, options.args[0]))
+    tag(Store.open(options.runtime), *options.args)
     return 0

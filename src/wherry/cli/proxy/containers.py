@@ -10,15 +10,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from wherry.proxy.sources.containers import Containers
+    from wherry.runtime import Runtime
 
 
-def containers() -> Containers:
+def containers(runtime: Runtime) -> Containers:
     """The containers of the store that the command line names."""
     from wherry.containers.view import container_json
     from wherry.proxy.sources.containers import Containers
     from wherry.store import Store
 
-    store = functools.cache(Store.open)  # in the thread that looks: SQLite's connections stay in theirs
+    # Opened in the thread that looks: SQLite's connections stay in theirs.
+    store = functools.cache(functools.partial(Store.open, runtime))
 
     def running() -> list[dict[str, Any]]:
         return [container_json(store(), c) for c in store().containers.all() if c.status == "running"]

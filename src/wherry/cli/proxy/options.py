@@ -67,7 +67,7 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
     if options.flag("containers"):
         from wherry.cli.proxy.containers import containers
 
-        found["containers"] = containers()
+        found["containers"] = containers(options.runtime)
     if requested(options) or (otherwise_cluster and not found):
         found["cluster"] = cluster(options)
     if not found:

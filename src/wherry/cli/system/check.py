@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 from wherry.errors import NotFoundError
 from wherry.typed import TYPE_CHECKING
 
@@ -24,18 +24,16 @@ COMMAND = Command(
         Flag("json", "bool", "One JSON object a line for each finding"),
     ),
     description="Exit code 0: nothing is wrong, or all of it was mended; 1: something is wrong, or left.",
+    needs=LAYERS,
 )
 
 
 def run(options: Options) -> int:
-    from wherry.sandbox.userns import enter_if_needed
     from wherry.store import Store
     from wherry.store.check import check
-    from wherry.store.location import default_root
     from wherry.store.temporary import scratch_folder
 
-    enter_if_needed()  # the files of layers belong to a plain user's subordinate ids
-    store = Store(default_root())
+    store = Store(options.runtime)
     if not os.path.isdir(store.root):
         raise NotFoundError(f"there is no store in {store.root}", hint="the first build or load makes it")
     repair = options.flag("repair")

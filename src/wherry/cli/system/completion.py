@@ -16,6 +16,8 @@ COMMAND = Command(
 IMAGES = ("run", "create", "history", "inspect", "rmi", "save", "tag")
 LIST_IMAGES = "wherry images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null"
 LIST_CONTAINERS = "wherry ps -a --format '{{.Names}}' 2>/dev/null"
+LIST_VOLUMES = "wherry volume ls -q 2>/dev/null"
+VOLUMES = ("volume inspect", "volume rm")
 CONTAINERS = ("cp", "inspect", "kill", "logs", "rm", "start", "stop")
 
 
@@ -68,7 +70,11 @@ def _bash() -> str:
         lines.append(f'    {group}) words="{" ".join(below(group))}";;')
     for name, each in sorted(flags.items()):
         lines.append(f'    "{name}") words="{_words(each)}"')
-        for names, command in ((IMAGES, LIST_IMAGES), (CONTAINERS, LIST_CONTAINERS)):
+        for names, command in (
+            (IMAGES, LIST_IMAGES),
+            (CONTAINERS, LIST_CONTAINERS),
+            (VOLUMES, LIST_VOLUMES),
+        ):
             if ALIASES.get(name, name) in names:
                 lines.append(f'      [[ $cur == -* ]] || words+=" $({command})"')
         lines.append("      ;;")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from wherry import __version__
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 
 COMMAND = Command(
     "info",
     "[OPTIONS]",
     (Flag("format", "string", "Format output using a Go template", short="f"),),
+    needs=LAYERS,
 )
 
 
@@ -22,8 +23,8 @@ def run(options: Options) -> int:
     from wherry.sandbox.choose import choose
     from wherry.store import Store
 
-    choice = choose()
-    store = Store.open()
+    choice = choose(options.runtime)
+    store = Store.open(options.runtime)
     records = all_containers(store)
     running = sum(1 for record in records if record.status == "running")
     value = {

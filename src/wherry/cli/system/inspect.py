@@ -41,7 +41,7 @@ def run(options: Options) -> int:
     from wherry.oci.platform import parse as parse_platform
     from wherry.store import Store
 
-    store = Store.open()
+    store = Store.open(options.runtime)
     form = options.string("format")
     template = Template(form) if form not in (None, "json") else None
     found: list[dict[str, Any]] = []

@@ -2,6 +2,8 @@
 
 Inside, uid 0 is the user, and 1, 2, … are the subordinate ids of /etc/subuid and /etc/subgid (newuidmap(1),
 user_namespaces(7)).  A command that touches no layer never comes here.
+
+cli.main alone calls begin_again(): in one place the program enters namespaces.
 """
 
 from __future__ import annotations
@@ -10,46 +12,46 @@ import os
 import signal
 import sys
 
-from wherry import linux, umask
+from wherry import linux
+from wherry.cli.core.surroundings import INSIDE
 from wherry.errors import SandboxError
 from wherry.handlers import handle
-from wherry.typed import TYPE_CHECKING
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import NoReturn
 
-MARK = "WHERRY_USERNS"
+    from wherry.runtime import Runtime
 
 
-def inside() -> bool:
-    """Whether this process is the one inside the namespace."""
-    return os.environ.get(MARK, "") != ""
+class _Start(NamedTuple):
+    """The command's words, and the umask that its caller had."""
+
+    words: Sequence[str]
+    umask: int
 
 
-def enter_if_needed() -> None:
-    """Return if this process may use layers as it is; else run the command again inside, and exit."""
-    if os.geteuid() == 0 or inside():
-        return
-    _restart(_ranges("/etc/subuid"), _ranges("/etc/subgid"))
+def begin_again(words: Sequence[str], runtime: Runtime, beside: int = 0) -> NoReturn:
+    """Run the command `words` inside a namespace, and end as it ends.
 
-
-def enter_that_of(pid: int) -> None:
-    """As enter_if_needed(), into the namespace that a process of the same user is in.
-
-    From one of our own, its sibling, nothing of that process could be entered or looked at: only who is in
-    the namespace, or owns it and is in its parent, has rights over it (user_namespaces(7)).
+    `beside` is the pid of a process of the same user: into the namespace that it is in, if it is there
+    still.  From one of our own, its sibling, nothing of that process could be entered or looked at: only
+    who is in the namespace, or owns it and is in its parent, has rights over it (user_namespaces(7)).
+    Raises SandboxError where there is no namespace to be had.
     """
-    if os.geteuid() == 0 or inside():
-        return
-    try:
-        namespace = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:  # it has just ended
-        enter_if_needed()
-    else:
-        _join(namespace)
+    start = _Start(words, runtime.umask)
+    if beside:
+        try:
+            namespace = os.open(f"/proc/{beside}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            pass  # it has just ended
+        else:
+            _join(namespace, start)
+    _restart(_ranges("/etc/subuid"), _ranges("/etc/subgid"), start)
 
 
-def _join(namespace: int) -> NoReturn:
+def _join(namespace: int, start: _Start) -> NoReturn:
     parent = os.getpid()
     sys.stdout.flush()
     child = os.fork()
@@ -58,7 +60,7 @@ def _join(namespace: int) -> NoReturn:
             _die_with(parent)
             linux.setns(namespace, linux.CLONE_NEWUSER)
             linux.unshare(linux.CLONE_NEWNS)
-            _begin_again()
+            _execute(start)
         finally:
             os._exit(125)
     _pass_on(child)
@@ -93,7 +95,7 @@ def _ranges(path: str) -> list[tuple[int, int]]:
     return found
 
 
-def _restart(uids: list[tuple[int, int]], gids: list[tuple[int, int]]) -> NoReturn:
+def _restart(uids: list[tuple[int, int]], gids: list[tuple[int, int]], start: _Start) -> NoReturn:
     """Fork; the child makes the namespace, the parent maps its ids; then the child is wherry again."""
     ready_read, ready_write = os.pipe()
     mapped_read, mapped_write = os.pipe()
@@ -101,7 +103,7 @@ def _restart(uids: list[tuple[int, int]], gids: list[tuple[int, int]]) -> NoRetu
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        _child(parent, ready_write, mapped_read)
+        _child(parent, ready_write, mapped_read, start)
     os.close(ready_write)
     os.close(mapped_read)
     refused = os.read(ready_read, 4096)
@@ -120,7 +122,7 @@ def _restart(uids: list[tuple[int, int]], gids: list[tuple[int, int]]) -> NoRetu
     _pass_on(child)
 
 
-def _child(parent: int, ready: int, mapped: int) -> NoReturn:
+def _child(parent: int, ready: int, mapped: int, start: _Start) -> NoReturn:
     try:
         _die_with(parent)
         try:
@@ -131,7 +133,7 @@ def _child(parent: int, ready: int, mapped: int) -> NoReturn:
         os.close(ready)
         if os.read(mapped, 1) != b"1":
             os._exit(125)
-        _begin_again()
+        _execute(start)
     finally:
         os._exit(125)
 
@@ -142,16 +144,16 @@ def _die_with(parent: int) -> None:
         os._exit(137)
 
 
-def _begin_again() -> NoReturn:
+def _execute(start: _Start) -> NoReturn:
     """As root of the namespace that this process is in now."""
     os.setgroups([])
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
     # Becoming another user forgot the death signal.
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.umask(umask.callers())
-    env = {**os.environ, MARK: "1"}
-    os.execve(sys.executable, [sys.executable, "-m", "wherry", *sys.argv[1:]], env)  # noqa: S606
+    os.umask(start.umask)
+    env = {**os.environ, INSIDE: "1"}
+    os.execve(sys.executable, [sys.executable, "-m", "wherry", *start.words], env)  # noqa: S606
 
 
 def _map(tool: str, child: int, own: int, ranges: list[tuple[int, int]]) -> None:

@@ -1,0 +1,131 @@
+"""Containers: list, create, start, run, stop, kill, remove, logs."""
+
+from __future__ import annotations
+
+from wherry.containers.state import all_containers, find, lookup
+from wherry.errors import UsageError
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from wherry.containers.create import CreateOptions
+    from wherry.containers.log import LogLine
+    from wherry.containers.run import Signals
+    from wherry.store import ContainerRecord, Store
+
+FILTERS = ("name", "id", "status", "label", "ancestor", "exited")
+
+
+class Filter(NamedTuple):
+    """`name` is one of FILTERS; `value` as Docker has it: a part of a name, the beginning of an ID, a
+    status, ``key`` or ``key=value`` of a label, an image, an exit code."""
+
+    name: str
+    value: str
+
+
+def containers(
+    store: Store, *, everything: bool = False, filters: Sequence[Filter] = (), last: int | None = None
+) -> list[ContainerRecord]:
+    """Newest first: those that run; all of them with `everything`, with `last` (so many), or where a filter
+    asks for a status or an exit code.  Raises UsageError for a filter that there is not."""
+    for each in filters:
+        if each.name not in FILTERS:
+            raise UsageError(f"invalid filter '{each.name}'", hint=f"one of {', '.join(FILTERS)}")
+    everything = everything or last is not None or any(f.name in ("status", "exited") for f in filters)
+    found = [
+        record
+        for record in all_containers(store)
+        if (everything or record.status == "running") and all(_passes(record, each) for each in filters)
+    ]
+    return found if last is None else found[:last]
+
+
+def _passes(record: ContainerRecord, wanted: Filter) -> bool:
+    name, value = wanted
+    if name == "name":
+        return value.removeprefix("/") in record.name
+    if name == "id":
+        return record.id.startswith(value)
+    if name == "status":
+        return record.status == value
+    if name == "exited":
+        return record.status == "exited" and str(record.exit_code) == value
+    if name == "ancestor":
+        return value in (record.image_name, record.image_id, record.image_id[7:19]) or (
+            record.image_name.removesuffix(":latest") == value.removesuffix(":latest")
+        )
+    labels = dict(record.config.process.labels)
+    key, equals, content = value.partition("=")
+    return key in labels and (not equals or labels[key] == content)
+
+
+def create(store: Store, options: CreateOptions) -> ContainerRecord:
+    """Raises NotFoundError for its image, ConflictError for its name, UsageError."""
+    from wherry.containers.create import create as make
+
+    return make(store, options)
+
+
+def run(store: Store, name: str, *, signals: Signals) -> int:
+    """Run a container with this process's standard streams, to its end.  Its exit code.
+
+    `signals` says which signals of this process are passed on to it; handlers are set by nobody else.
+    """
+    from wherry.containers.run import run_here
+
+    return run_here(store, lookup(store, name), attached=True, signals=signals)
+
+
+def start(store: Store, name: str) -> None:
+    """Start a container under a monitor of its own; returns when it has begun, at once where it runs.
+
+    Raises NotFoundError, and SandboxError with the exit code that Docker has for it.
+    """
+    from wherry.containers.detach import start_detached
+
+    record = lookup(store, name)
+    if record.status != "running":
+        start_detached(store, record)
+
+
+def stop(store: Store, name: str, timeout: int | None = None) -> None:
+    """Its stop signal, and SIGKILL after `timeout` seconds (None: its own, or ten).  Returns at its end."""
+    from wherry.containers import stop as ending
+
+    ending.stop(store, lookup(store, name), timeout)
+
+
+def kill(store: Store, name: str, signal: int) -> None:
+    """Send a signal.  Raises NotFoundError, and ConflictError where it does not run."""
+    from wherry.containers.stop import send
+
+    send(store, lookup(store, name), signal)
+
+
+def remove(store: Store, name: str, *, force: bool = False) -> bool:
+    """Remove a container and what it keeps; False where there is none and `force` is given.
+
+    Raises NotFoundError, and ConflictError where it runs; with `force` it is killed.
+    """
+    from wherry.containers.stop import remove as end_and_remove
+
+    # As docker: to force the removal of what is not there is no error.
+    if force and find(store, name) is None:
+        return False
+    end_and_remove(store, lookup(store, name), force=force)
+    return True
+
+
+def logs(store: Store, name: str, *, tail: int | None = None, follow: bool = False) -> Iterator[LogLine]:
+    """The last `tail` lines (None: all), and with `follow` those to come until it ends."""
+    from wherry.containers.log import read_log
+
+    container = lookup(store, name).id
+    skip = 0
+    if tail is not None:
+        skip = max(0, sum(1 for _ in read_log(store, container, follow=False)) - tail)
+    for number, line in enumerate(read_log(store, container, follow=follow)):
+        if number >= skip:
+            yield line
