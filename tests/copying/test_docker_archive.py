@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from fakes.registry import FakeRegistry
+from registry.test_faults import layer as fake_layer
+from registry.test_faults import put_image
 from support.registry import Registry
 from support.wherry import Wherry
 
@@ -151,3 +154,14 @@ def test_an_archive_of_skopeo_s_goes_to_a_registry(
     other("pull", "-q", name)
     assert other("images", "-q", "--no-trunc", name) == bb("images", "-q", "--no-trunc", "bb")
     assert other("run", "--rm", name, "echo", "well") == "well"
+
+
+def test_a_manifest_with_other_layers_than_its_configuration_promises(
+    wherry: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    put_image(fake, "a", [fake_layer(1, 100), fake_layer(2, 100)])
+    media_type, data = fake.manifests["a", "latest"]
+    manifest = json.loads(data)
+    fake.put("a", "latest", media_type, json.dumps({**manifest, "layers": manifest["layers"][:1]}).encode())
+    said = wherry.fails("copy", f"docker://{fake.host}/a", f"docker-archive:{tmp_path}/a.tar", code=1)
+    assert "promises 2 layers, the manifest has 1" in said and not (tmp_path / "a.tar").exists()

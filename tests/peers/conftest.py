@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import pytest
 
-from registry.conftest import fake, home, other, registry, registry_kind
+from registry.conftest import fake, guarded, home, other, registry, registry_kind
 from support.dockerd import unmount_below
 from support.peers import Buildah, Crane, Peer, Podman, Regctl, Skopeo
 
-__all__ = ["fake", "home", "other", "registry", "registry_kind"]
+__all__ = ["fake", "guarded", "home", "other", "registry", "registry_kind"]
 P = TypeVar("P", bound=Peer)
 Start = Callable[[type[P]], P]
 

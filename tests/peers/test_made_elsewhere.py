@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.contents import digest, raw_manifest
 from support.peers import Buildah, Crane, Podman, Regctl, Skopeo
-from support.registry import PASSWORD, USER, Registry, authority, running_registry
+from support.registry import PASSWORD, USER, Registry
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.peers, pytest.mark.root, pytest.mark.runtime, pytest.mark.registry]
@@ -145,16 +144,6 @@ def test_layers_that_regctl_compressed_again(greeting: str, other: Wherry, regct
         regctl("image", "mod", *regctl.plain(greeting), greeting, *words)
         is_kept(other, name)
         assert other("run", "--rm", name, "cat", "/greeting") == "hello"
-
-
-@pytest.fixture(scope="module")
-def guarded(registry_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """TLS, and a password."""
-    folder = tmp_path_factory.mktemp("guarded")
-    ca, pair = authority(folder / "ca")
-    with running_registry(folder / "r", registry_kind, passwords=True, tls=pair) as running:
-        running.folder.joinpath("ca.crt").write_bytes(ca.certificate.read_bytes())
-        yield running
 
 
 def test_a_login_of_one_is_a_login_of_the_other(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fakes.registry import FakeRegistry, fake_registry
-from support.registry import DEBIAN, DISTRIBUTION_3, Registry, running_registry
+from support.registry import DEBIAN, DISTRIBUTION_3, Registry, authority, running_registry
 from support.wherry import Wherry
 
 
@@ -22,6 +22,16 @@ def registry_kind(request: pytest.FixtureRequest) -> str:
 def registry(registry_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """A registry that is open to everybody.  Each test uses names of its own."""
     with running_registry(tmp_path_factory.mktemp("registry"), registry_kind) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def guarded(registry_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """TLS of an authority that nobody knows, and a password."""
+    folder = tmp_path_factory.mktemp("guarded")
+    ca, pair = authority(folder / "ca")
+    with running_registry(folder / "r", registry_kind, passwords=True, tls=pair) as running:
+        running.folder.joinpath("ca.crt").write_bytes(ca.certificate.read_bytes())
         yield running
 
 

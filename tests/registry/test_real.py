@@ -277,16 +277,6 @@ def test_a_plain_user_pushes_and_pulls(
 # -- passwords, tokens, TLS -----------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def guarded(registry_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """TLS of an authority that nobody knows, and a password."""
-    folder = tmp_path_factory.mktemp("guarded")
-    ca, pair = authority(folder / "ca")
-    with running_registry(folder / "r", registry_kind, passwords=True, tls=pair) as running:
-        running.folder.joinpath("ca.crt").write_bytes(ca.certificate.read_bytes())
-        yield running
-
-
 def test_a_password_is_asked_for_kept_and_forgotten(
     bb: Wherry, other: Wherry, guarded: Registry, tmp_path: Path, home: Path
 ) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from wherry.app.filters import Filter, check, has_label
 from wherry.containers.state import all_containers, find, lookup
-from wherry.errors import UsageError
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,14 +15,8 @@ if TYPE_CHECKING:
     from wherry.store import ContainerRecord, Store
 
 FILTERS = ("name", "id", "status", "label", "ancestor", "exited")
-
-
-class Filter(NamedTuple):
-    """`name` is one of FILTERS; `value` as Docker has it: a part of a name, the beginning of an ID, a
-    status, ``key`` or ``key=value`` of a label, an image, an exit code."""
-
-    name: str
-    value: str
+"""Docker's: a part of a name, the beginning of an ID, a status, ``key`` or ``key=value`` of a label, an
+image, an exit code."""
 
 
 def containers(
@@ -30,9 +24,7 @@ def containers(
 ) -> list[ContainerRecord]:
     """Newest first: those that run; all of them with `everything`, with `last` (so many), or where a filter
     asks for a status or an exit code.  Raises UsageError for a filter that there is not."""
-    for each in filters:
-        if each.name not in FILTERS:
-            raise UsageError(f"invalid filter '{each.name}'", hint=f"one of {', '.join(FILTERS)}")
+    check(filters, FILTERS)
     everything = everything or last is not None or any(f.name in ("status", "exited") for f in filters)
     found = [
         record
@@ -56,9 +48,7 @@ def _passes(record: ContainerRecord, wanted: Filter) -> bool:
         return value in (record.image_name, record.image_id, record.image_id[7:19]) or (
             record.image_name.removesuffix(":latest") == value.removesuffix(":latest")
         )
-    labels = dict(record.config.process.labels)
-    key, equals, content = value.partition("=")
-    return key in labels and (not equals or labels[key] == content)
+    return has_label(dict(record.config.process.labels), value)
 
 
 def create(store: Store, options: CreateOptions) -> ContainerRecord:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wherry.errors import UsageError
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.app.filters import Filter, check, has_label, is_true
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,14 +12,7 @@ if TYPE_CHECKING:
     from wherry.store import Store
 
 FILTERS = ("dangling", "reference", "label")
-
-
-class Filter(NamedTuple):
-    """`name` is one of FILTERS; `value` as Docker has it: "true" or "false", a pattern of names, ``key`` or
-    ``key=value`` of a label."""
-
-    name: str
-    value: str
+"""Docker's: "true" or "false", a pattern of names, ``key`` or ``key=value`` of a label."""
 
 
 def images(store: Store, reference: str | None = None, *, filters: Sequence[Filter] = ()) -> list[Listed]:
@@ -30,21 +23,17 @@ def images(store: Store, reference: str | None = None, *, filters: Sequence[Filt
     """
     from wherry.images.listing import list_images
 
-    for each in filters:
-        if each.name not in FILTERS:
-            raise UsageError(f"invalid filter '{each.name}'", hint=f"one of {', '.join(FILTERS)}")
+    check(filters, FILTERS)
     found = list_images(store, reference)
     for row in found:
-        damage = row.image.damage()
-        if damage is not None:
-            store.warn(f"image {row.image.id[7:19]} cannot be read: {damage}")
+        row.image.warn_of_damage()
     return [row for row in found if all(_passes(row, each) for each in filters)]
 
 
 def _passes(listed: Listed, wanted: Filter) -> bool:
     name, value = wanted
     if name == "dangling":
-        return (listed.tag == "<none>") == (value.lower() in ("true", "1"))
+        return (listed.tag == "<none>") == is_true(value)
     if name == "reference":
         from fnmatch import fnmatchcase
 
@@ -52,9 +41,7 @@ def _passes(listed: Listed, wanted: Filter) -> bool:
         return fnmatchcase(whole, value) or fnmatchcase(listed.repository, value)
     if listed.image.damage() is not None:
         return False
-    labels = listed.image.config.config.get("Labels") or {}
-    key, equals, content = value.partition("=")
-    return key in labels and (not equals or labels[key] == content)
+    return has_label(listed.image.config.config.get("Labels") or {}, value)
 
 
 def tag(store: Store, source: str, target: str) -> None:

@@ -9,7 +9,7 @@ from wherry.store.prune import reclaimable, size_on_disk
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from wherry.store import Store
 
@@ -36,9 +36,7 @@ def _images(store: Store) -> Usage:
     needed: set[str] = set()
     images = [Image(store, record) for record in store.images.all()]
     for image in images:
-        damage = image.damage()
-        if damage is not None:
-            store.warn(f"image {image.id[7:19]} cannot be read: {damage}")
+        if image.warn_of_damage():
             continue
         every.update(image.config.diff_ids)
         if image.id in used:
@@ -68,19 +66,18 @@ def _containers(store: Store) -> Usage:
         (size_on_disk(store.containers.dir(record.id)), record.status == "running")
         for record in all_containers(store)
     ]
-    return Usage(
-        kind="Containers",
-        total=len(sizes),
-        active=sum(running for _, running in sizes),
-        size=sum(size for size, _ in sizes),
-        reclaimable=sum(size for size, running in sizes if not running),
-    )
+    return _summed("Containers", sizes)
 
 
 def _volumes(store: Store) -> Usage:
     sizes = [(size_on_disk(each.path), bool(each.containers)) for each in volumes(store)]
+    return _summed("Local Volumes", sizes)
+
+
+def _summed(kind: str, sizes: Sequence[tuple[int, bool]]) -> Usage:
+    """Of each thing its bytes, and whether it is in use."""
     return Usage(
-        kind="Local Volumes",
+        kind=kind,
         total=len(sizes),
         active=sum(used for _, used in sizes),
         size=sum(size for size, _ in sizes),

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import datetime
 import os
+import time
 
 from wherry.containers.state import held_still
 from wherry.errors import ConflictError, StepError
 from wherry.images.view import Image, layer_paths
 from wherry.images.write import create_image
 from wherry.layers.canonical import make_canonical
-from wherry.layers.pack import pack
-from wherry.layers.remove import remove_tree
 from wherry.layers.view import View
 from wherry.oci.config import History, ImageConfig
 from wherry.oci.platform import of_machine
+from wherry.oci.times import rfc3339
 from wherry.sandbox.choose import choose
-from wherry.store import LayerInfo
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ def commit(
         layer = _layer(store, record)
         found = store.images.get(record.image_id)
         base = Image(store, found).config if found is not None else None
-        now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        now = rfc3339(time.time())
         config = record.config.process.to_docker()
         line = History(now, " ".join(record.config.process.command), message, author=author)
         platform = base.platform if base is not None else of_machine(os.uname().machine)
@@ -107,12 +105,6 @@ def _packed(store: Store, record: ContainerRecord) -> str:
     with store.temp() as temporary:
         tree = os.path.join(temporary, "layer")
         os.mkdir(tree)
-        try:
-            snapshots.copy_changes(layers, store.containers.dir(record.id), tree)
-            make_canonical(tree, View(layers))
-            packed = pack(tree)
-        except BaseException:
-            remove_tree(tree)
-            raise
-        store.layers.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
-    return packed.diff_id
+        snapshots.copy_changes(layers, store.containers.dir(record.id), tree)
+        make_canonical(tree, View(layers))
+        return store.layers.commit(tree)

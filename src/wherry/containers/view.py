@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
-
 from wherry.containers.log import log_path
 from wherry.containers.state import find
+from wherry.oci.times import rfc3339
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -95,9 +94,7 @@ def ports_of(record: ContainerRecord) -> str:
 
 
 def _time(seconds: float) -> str:
-    if not seconds:
-        return NEVER
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return rfc3339(seconds) if seconds else NEVER
 
 
 def _bind(volume: VolumeMount) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 
-from wherry.copying.layout import Layout, writer_of
-from wherry.errors import CorruptError, NotFoundError
-from wherry.images.archive import Archive, DockerEntry, other_layer
-from wherry.layers.compress import compressed, decompressed, kind_of
+from wherry.copying.layout import Layout
+from wherry.errors import NotFoundError
+from wherry.images.archive import Archive, DockerEntry, paired, plain_layer
+from wherry.images.layout import from_file
+from wherry.layers.compress import compressed, kind_of
 from wherry.oci import config as oci_config
 from wherry.oci import manifest as oci
+from wherry.oci.digest import digest_of
 from wherry.oci.layout import blob_path, docker_entry, name_notes
 from wherry.oci.manifest import Descriptor, Manifest
 from wherry.oci.reference import parse
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from wherry.images.layout import Write
     from wherry.oci.reference import Reference
 
-CHUNK = 1 << 20
 TAG = "latest"
 KEPT = ("gzip", "zstd")
 """Compressions in which a layer may leave as it is."""
@@ -38,16 +39,13 @@ def to_layout(folder: str, name: str, layout: Layout, compression: str) -> None:
     archive = Archive(folder)
     entry = _chosen(archive.docker(), name)
     config = oci_config.parse(entry.config)
-    if len(entry.layers) != len(config.diff_ids):
-        raise CorruptError(
-            f"the config promises {len(config.diff_ids)} layers, the archive has {len(entry.layers)}"
-        )
-    pairs = zip(entry.layers, config.diff_ids, strict=True)
     layers = tuple(
-        _layer(archive.file(path), path, diff_id, layout, compression) for path, diff_id in pairs
+        _layer(archive.file(path), path, diff_id, layout, compression)
+        for path, diff_id in paired(entry.layers, config.diff_ids)
     )
-    digest = _add(layout, entry.config)
-    manifest = Manifest(Descriptor(oci.CONFIG, digest, len(entry.config)), layers)
+    described = Descriptor(oci.CONFIG, digest_of(entry.config), len(entry.config))
+    layout.send(described, lambda start: iter((entry.config[start:],)))
+    manifest = Manifest(described, layers)
     layout.put(TAG, manifest.media_type, manifest.to_json())
 
 
@@ -81,33 +79,17 @@ def _layer(file: str, path: str, diff_id: str, layout: Layout, compression: str)
     with open(file, "rb") as stream:
         kind = kind_of(stream.read(6))
     if kind in KEPT:
-        _verify(file, path, diff_id)
-        return _put(layout, kind, writer_of(file))
+        for _ in plain_layer(file, path, diff_id):
+            pass  # it is verified on the way
+        return _put(layout, kind, from_file(file))
     return _put(layout, compression, _compressed(file, path, diff_id, compression))
-
-
-def _verify(file: str, path: str, diff_id: str) -> None:
-    for _ in _plain(file, path, diff_id):
-        pass
-
-
-def _plain(file: str, path: str, diff_id: str) -> Iterator[bytes]:
-    """A layer's plain tar.  Raises CorruptError at its end where it is not that of the diff ID."""
-    hashed = hashlib.sha256()
-    with open(file, "rb") as stream:
-        reader = decompressed(stream)
-        while data := reader.read(CHUNK):
-            hashed.update(data)
-            yield data
-    if "sha256:" + hashed.hexdigest() != diff_id:
-        raise other_layer(path, "sha256:" + hashed.hexdigest(), diff_id)
 
 
 def _compressed(file: str, path: str, diff_id: str, compression: str) -> Write:
     def write(out: Callable[[bytes], object]) -> None:
         writer = compressed(_Sink(out), compression)  # type: ignore[arg-type]
         try:
-            for data in _plain(file, path, diff_id):
+            for data in plain_layer(file, path, diff_id):
                 writer.write(data)
             writer.close()
         except BaseException:
@@ -152,12 +134,6 @@ def _put(layout: Layout, kind: str, write: Write) -> Descriptor:
     return Descriptor(oci.layer_type(kind), "sha256:" + hashed.hexdigest(), size)
 
 
-def _add(layout: Layout, data: bytes) -> str:
-    digest = "sha256:" + hashlib.sha256(data).hexdigest()
-    layout.send(Descriptor("", digest, len(data)), lambda start: iter((data[start:],)))
-    return digest
-
-
 def from_layout(layout: Layout, name: str, archive: str, temporary: str) -> None:
     """Write the image that a layout has under TAG as an archive, which is an OCI layout, too.
 
@@ -172,17 +148,17 @@ def from_layout(layout: Layout, name: str, archive: str, temporary: str) -> None
     config = oci_config.parse(data)
     plain = Layout(os.path.join(temporary, "plain"))
     layers = []
-    for layer, diff_id in zip(manifest.layers, config.diff_ids, strict=True):
-        file = layout.path(layer.digest)
-        layers.append(_put(plain, "none", _compressed(file, layer.digest, diff_id, "none")))
+    digests = [layer.digest for layer in manifest.layers]
+    for blob, diff_id in paired(digests, config.diff_ids, "the manifest"):
+        layers.append(_put(plain, "none", _compressed(layout.path(blob), blob, diff_id, "none")))
     image = Manifest(Descriptor(oci.CONFIG, manifest.config.digest, len(data)), tuple(layers)).to_json()
-    digest = "sha256:" + hashlib.sha256(image).hexdigest()
+    digest = digest_of(image)
     reference = parse(name) if name else None
     notes = name_notes(reference) if reference else {}
     with new_file(archive) as out:
         tar = Tar(out)
         for descriptor in {each.digest: each for each in layers}.values():
-            tar.add(blob_path(descriptor.digest), descriptor.size, writer_of(plain.path(descriptor.digest)))
+            tar.add(blob_path(descriptor.digest), descriptor.size, from_file(plain.path(descriptor.digest)))
         tar.add(blob_path(manifest.config.digest), len(data), lambda out: out(data))
         tar.add(blob_path(digest), len(image), lambda out: out(image))
         entry = docker_entry(manifest.config.digest, [reference] if reference else [], layers)

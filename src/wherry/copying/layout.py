@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from typing import IO, Any
 
     from wherry.copying.image import From
-    from wherry.images.layout import Write
-
-CHUNK = 1 << 20
 
 
 class LayoutSource:
@@ -144,14 +141,3 @@ class Layout(LayoutSource):
         if not is_digest(reference):
             self._named.append(Descriptor(media_type, digest, len(data), {REF_NAME: reference}))
             sink.close(self.index(), ())
-
-
-def writer_of(path: str) -> Write:
-    """What writes a file's bytes."""
-
-    def write(out: Callable[[bytes], object]) -> None:
-        with open(path, "rb") as file:
-            while data := file.read(CHUNK):
-                out(data)
-
-    return write

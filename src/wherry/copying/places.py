@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from wherry.copying.layout import Layout, writer_of
+from wherry.copying.layout import Layout
 from wherry.errors import NotFoundError, UnsupportedError, UsageError, nearest
 from wherry.oci.layout import blob_path
 from wherry.oci.reference import parse
@@ -155,12 +155,12 @@ def _unpack(archive: str, folder: str) -> None:
 
 def _pack(layout: Layout, archive: str) -> None:
     """An OCI layout as an archive of it."""
-    from wherry.images.layout import Tar
+    from wherry.images.layout import Tar, from_file
     from wherry.layers.newfile import new_file
 
     with new_file(archive) as out:
         tar = Tar(out)
         for digest in layout.digests():
             path = layout.path(digest)
-            tar.add(blob_path(digest), os.path.getsize(path), writer_of(path))
+            tar.add(blob_path(digest), os.path.getsize(path), from_file(path))
         tar.close(layout.index(), ())

@@ -5,10 +5,12 @@ It is hostile: paths are followed inside the folder alone, documents have bounds
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
 from wherry.errors import CorruptError
+from wherry.layers.compress import decompressed
 from wherry.layers.rootpath import resolve
 from wherry.oci.config import LARGEST_CONFIG
 from wherry.oci.digest import digest_of
@@ -17,11 +19,12 @@ from wherry.oci.reference import Reference, parse
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
 MOST_NAMED = 10_000
 """Images, and names of them, in one archive."""
+CHUNK = 1 << 20
 
 
 class DockerEntry(NamedTuple):
@@ -96,6 +99,31 @@ def check_number(where: str, number: int) -> None:
     """Raises CorruptError."""
     if number > MOST_NAMED:
         raise CorruptError(f"{where} names {number} images; at most {MOST_NAMED} are read")
+
+
+def paired(
+    layers: Sequence[str], diff_ids: Sequence[str], whose: str = "the archive"
+) -> list[tuple[str, str]]:
+    """Each layer of an image, by its path or digest, with its diff ID.  Raises CorruptError."""
+    if len(layers) != len(diff_ids):
+        raise CorruptError(f"the config promises {len(diff_ids)} layers, {whose} has {len(layers)}")
+    return list(zip(layers, diff_ids, strict=True))
+
+
+def plain_layer(file: str, path: str, diff_id: str) -> Iterator[bytes]:
+    """The plain tar of a layer, compressed or not, in `file`; `path` is what errors call it.
+
+    Raises CorruptError at its end where it is not that of the diff ID.
+    """
+    hashed = hashlib.sha256()
+    with open(file, "rb") as stream:
+        plain = decompressed(stream)
+        while data := plain.read(CHUNK):
+            hashed.update(data)
+            yield data
+    found = "sha256:" + hashed.hexdigest()
+    if found != diff_id:
+        raise other_layer(path, found, diff_id)
 
 
 def other_layer(path: str, found: str, promised: str) -> CorruptError:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import datetime
 import os
+import time
 
 from wherry.images.write import create_image
 from wherry.layers.compress import decompressed
-from wherry.layers.pack import pack
 from wherry.layers.tree import ROOT_MODE
 from wherry.layers.unpack import unpack
 from wherry.oci.config import History, ImageConfig
 from wherry.oci.platform import of_machine
-from wherry.store import LayerInfo
+from wherry.oci.times import rfc3339
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,9 +43,8 @@ def import_tar(
         unpack(decompressed(stream), tree, markers=False)
         if finish is not None:
             finish(tree)
-        packed = pack(tree)
-        store.layers.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        layer = store.layers.commit(tree)
+    now = rfc3339(time.time())
     platform = of_machine(os.uname().machine)
     return create_image(
         store,
@@ -54,7 +52,7 @@ def import_tar(
             platform.architecture,
             platform.os,
             config,
-            (packed.diff_id,),
+            (layer,),
             (History(now, created_by, comment),),
             created=now,
             variant=platform.variant,

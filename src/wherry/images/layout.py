@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
 
 from wherry.images.packing import CHUNK, manifest_of, pack_layers, write_layer_tar
 from wherry.layers.entry import FILE, Entry
@@ -173,16 +174,20 @@ class Layout:
     def _bytes(self, part: Part) -> Write:
         """What writes a layer: its blob, or the tar of its tree, with no copy made of it."""
 
-        def write(out: Callable[[bytes], object]) -> None:
-            if not part.packed:
-                write_layer_tar(self._store, part.diff_id, out)
-                return
-            # Verified when it was chosen.
-            with open(self._store.blobs.path(part.blob.digest), "rb") as blob:
-                while data := blob.read(CHUNK):
-                    out(data)
+        if part.packed:
+            return from_file(self._store.blobs.path(part.blob.digest))  # verified when it was chosen
+        return partial(write_layer_tar, self._store, part.diff_id)
 
-        return write
+
+def from_file(path: str) -> Write:
+    """What writes a file's bytes."""
+
+    def write(out: Callable[[bytes], object]) -> None:
+        with open(path, "rb") as file:
+            while data := file.read(CHUNK):
+                out(data)
+
+    return write
 
 
 def _add(sink: Sink, name: str, data: bytes) -> None:

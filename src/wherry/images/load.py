@@ -6,11 +6,10 @@ the diff ID that its config promises, and nothing is recorded before everything 
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from wherry.errors import CorruptError
-from wherry.images.archive import Archive, check_number, other_layer
+from wherry.images.archive import CHUNK, Archive, check_number, other_layer, paired, plain_layer
 from wherry.images.write import create_image
 from wherry.layers.compress import decompressed, kind_of
 from wherry.layers.tree import ROOT_MODE
@@ -37,7 +36,6 @@ MEDIA_TYPES = {
 }
 MANIFESTS = (oci_manifest.MANIFEST, oci_manifest.DOCKER_MANIFEST)
 INDEXES = (oci_manifest.INDEX, oci_manifest.DOCKER_INDEX)
-CHUNK = 1 << 20
 
 
 class Loaded(NamedTuple):
@@ -152,11 +150,7 @@ class _Loading:
 
     def _image(self, data: bytes, layers: Sequence[str], names: tuple[Reference, ...]) -> Loaded:
         config = oci_config.parse(data)
-        if len(layers) != len(config.diff_ids):
-            raise CorruptError(
-                f"the config promises {len(config.diff_ids)} layers, the archive has {len(layers)}"
-            )
-        for path, diff_id in zip(layers, config.diff_ids, strict=True):
+        for path, diff_id in paired(layers, config.diff_ids):
             if not self._store.layers.has(diff_id):
                 self._layer(path, diff_id)
             elif not all(self._store.blobs.is_whole(b.digest) for b in self._store.layers.blobs(diff_id)):
@@ -185,13 +179,8 @@ class _Loading:
             if not self._store.blobs.is_whole(blob.digest):
                 self._store.layers.forget_blob(blob)
         source = self._archive.file(path)
-        with open(source, "rb") as file:
-            plain, hashed = decompressed(file), hashlib.sha256()
-            while data := plain.read(CHUNK):
-                hashed.update(data)
-        found = "sha256:" + hashed.hexdigest()
-        if found != diff_id:
-            raise other_layer(path, found, diff_id)
+        for _ in plain_layer(source, path, diff_id):
+            pass  # it is verified on the way
         self._keep(source, diff_id)
 
     def _keep(self, source: str, diff_id: str) -> None:

@@ -46,6 +46,13 @@ class Image:
             return error.message
         return None
 
+    def warn_of_damage(self) -> bool:
+        """Say that it cannot be read, where that is so (Store.warn)."""
+        damage = self.damage()
+        if damage is not None:
+            self.store.warn(f"image {self.id[7:19]} cannot be read: {damage}")
+        return damage is not None
+
     def manifest(self) -> Manifest:
         return oci_manifest.parse(
             self.store.blobs.read(self.record.manifest), f"manifest of {self.id[:19]}"

@@ -207,6 +207,14 @@ class Layers:
         else:
             delete(stale)
 
+    def commit(self, tree: str) -> str:
+        """Hash a finished tree and add() it.  Its diff ID.  Raises StepError for what no layer can hold."""
+        from wherry.layers.pack import pack
+
+        packed = pack(tree)
+        self.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
+        return packed.diff_id
+
     def record_found(self, info: LayerInfo) -> None:
         """Record a tree that is in its place and was just found right."""
         self.make_link(info.diff_id)

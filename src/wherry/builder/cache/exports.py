@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from wherry.builder.cache.document import CONFIG, CachedLayer, Record, write
-from wherry.images.packing import CHUNK, Packing, Part, pack_layer
+from wherry.images.packing import Packing, Part, pack_layer
 from wherry.oci.digest import digest_of
 from wherry.oci.layout import REF_NAME, blob_path
 from wherry.oci.manifest import Descriptor, Manifest
@@ -104,19 +104,10 @@ class Folder:
 
         sink = layout.Folder(self._path)
         for blob in (*(part.blob for part in parts), manifest.config):
-            sink.add(blob_path(blob.digest), blob.size, _copy(store.blobs.path(blob.digest)))
+            sink.add(blob_path(blob.digest), blob.size, layout.from_file(store.blobs.path(blob.digest)))
         data = manifest.to_json()
         digest = digest_of(data)
         sink.add(blob_path(digest), len(data), lambda out: out(data))
         named = Descriptor(manifest.media_type, digest, len(data), {REF_NAME: TAG})
         sink.close([named.to_json()], ())
         return digest
-
-
-def _copy(path: str) -> Callable[[Callable[[bytes], object]], object]:
-    def write_to(out: Callable[[bytes], object]) -> None:
-        with open(path, "rb") as file:
-            while data := file.read(CHUNK):
-                out(data)
-
-    return write_to

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import posixpath
 
 from wherry.builder.context.sources import ViewSource
@@ -32,6 +31,7 @@ from wherry.errors import UsageError
 from wherry.layers.view import View
 from wherry.oci.config import DEFAULT_PATH, LARGEST_CONFIG, History
 from wherry.oci.digest import chain_id
+from wherry.oci.times import rfc3339
 from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
@@ -331,9 +331,3 @@ def expand_instruction(
         ports = tuple(port for word in sorted(instruction.ports) for port in expand_words(word))
         return instruction._replace(ports=ports)
     return instruction
-
-
-def rfc3339(seconds: float) -> str:
-    """As Docker writes times: UTC, with fractions."""
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -13,7 +13,6 @@ from wherry.builder.plan.values import Sandbox
 from wherry.dockerfile.lines import fail
 from wherry.errors import SandboxError
 from wherry.layers.canonical import make_canonical
-from wherry.layers.pack import pack
 from wherry.layers.snapshots import SYSTEM, Place
 from wherry.layers.timeless import moment, settle
 from wherry.layers.tree import ROOT_MODE
@@ -21,7 +20,6 @@ from wherry.layers.view import View
 from wherry.sandbox.choose import choose
 from wherry.sandbox.process import Process
 from wherry.sandbox.users import read_below, resolve_user
-from wherry.store import LayerInfo
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -97,7 +95,7 @@ class Worker:
         write(tree)
         if since is not None:
             settle(tree, since)
-        return self._commit(tree)
+        return self._store.layers.commit(tree)
 
     def folder(self, path: str, view: View, owner: tuple[int, int] = (0, 0)) -> str:
         """Commit a layer that has one new folder and its missing parents."""
@@ -144,7 +142,7 @@ class Worker:
         os.makedirs(work, exist_ok=True)
         try:
             with self._mounted(task, context) as ready:
-                return self._commit(self._changes(task, links, work, ready, step))
+                return self._store.layers.commit(self._changes(task, links, work, ready, step))
         except SandboxError as error:
             raise fail(task.run.location, f"RUN failed: {error.message}", hint=error.hint) from None
 
@@ -234,12 +232,6 @@ class Worker:
         path = os.path.join(self._temporary, f"tree{next(self._folders)}")
         os.mkdir(path)
         return path
-
-    def _commit(self, tree: str) -> str:
-        """Hash a finished tree and give it to the store."""
-        packed = pack(tree)
-        self._store.layers.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
-        return packed.diff_id
 
 
 def _places(mounts: Iterable[Mount], view: View) -> Iterator[Place]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from wherry.builder.execute.stage import rfc3339
 from wherry.builder.plan import keys
 from wherry.images.view import Image
 from wherry.oci.config import ImageConfig
 from wherry.oci.config import parse as parse_config
 from wherry.oci.reference import parse as parse_reference
+from wherry.oci.times import rfc3339, rfc3339_seconds
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -78,9 +78,7 @@ def _write_dated(
     store: Store, config: ImageConfig, result: StageResult, options: BuildOptions, epoch: int
 ) -> ImageRecord:
     """The image as it is whenever it is built: all that the build added shows the epoch."""
-    from wherry.builder.plan.epoch import rfc3339 as whole_seconds
-
-    shown = whole_seconds(epoch)
+    shown = rfc3339_seconds(epoch)
     base = _base(store, result)
     kept, lines = (base.config.diff_ids, len(base.config.history)) if base else ((), 0)
     own = config.diff_ids[len(kept) :]

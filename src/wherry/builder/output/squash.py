@@ -8,7 +8,7 @@ import os
 
 from wherry.images.view import Image
 from wherry.oci.config import History
-from wherry.store import LayerInfo
+from wherry.oci.times import rfc3339
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ def squashed(store: Store, result: StageResult) -> StageResult:
     if len(own) < 2:
         return result
     layer, created = _layer(store, own)
-    from wherry.builder.execute.stage import rfc3339
-
     history = [
         *result.history[:lines],
         *(line._replace(empty_layer=True) for line in result.history[lines:]),
@@ -45,7 +43,6 @@ def _layer(store: Store, own: tuple[str, ...]) -> tuple[str, float]:
     known = store.cache.get(key)
     if known is not None and store.layers.has(known.value):
         return known.value, known.created
-    from wherry.layers.pack import pack
     from wherry.layers.squash import squash
 
     store.runtime.need_layers()
@@ -53,9 +50,8 @@ def _layer(store: Store, own: tuple[str, ...]) -> tuple[str, float]:
         tree = os.path.join(temporary, "tree")
         os.mkdir(tree)
         squash([store.layers.path(diff_id) for diff_id in own], tree)
-        packed = pack(tree)
-        store.layers.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
-    store.cache.put(key, packed.diff_id, components)
+        layer = store.layers.commit(tree)
+    store.cache.put(key, layer, components)
     record = store.cache.get(key)
     assert record is not None  # noqa: S101
-    return packed.diff_id, record.created
+    return layer, record.created

@@ -48,8 +48,3 @@ def _seconds(text: str) -> int | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
     return int(moment.timestamp())
-
-
-def rfc3339(seconds: int) -> str:
-    """As Go writes a time without fractions."""
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

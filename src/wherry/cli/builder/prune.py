@@ -7,7 +7,6 @@ import time
 
 from wherry.cli.core.confirm import sure
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.cli.core.moments import moment
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -35,11 +34,12 @@ DANGLING = "This will remove all dangling build cache. Are you sure you want to 
 
 def run(options: Options) -> int:
     from wherry.app.prune import prune_cache
+    from wherry.cli.core.filters import until
     from wherry.cli.core.units import human_size
     from wherry.store import Store
 
     everything = options.flag("all")
-    before = _before(options.strings("filter"))
+    before = until(options.strings("filter"), ("until", "unused-for"))
     keep = _size(options.string("keep-storage") or "")
     if not options.flag("force") and not sure(ALL if everything else DANGLING):
         return 1
@@ -72,17 +72,6 @@ def _shown(item: Item) -> str:
     if item.kind == "layer":
         return item.id.removeprefix("sha256:")[:25]
     return f"{item.kind} {item.id[:40]}"
-
-
-def _before(filters: list[str]) -> float | None:
-    """``until=24h``, or a moment."""
-    found = None
-    for text in filters:
-        name, _, value = text.partition("=")
-        if name not in ("until", "unused-for"):
-            raise UsageError(f"invalid filter '{name}'", hint="until=24h")
-        found = moment(value)
-    return found
 
 
 def _size(text: str) -> int:

@@ -28,18 +28,16 @@ def ensure_image(store: Store, options: Options) -> None:
     except InvalidReferenceError:
         return
     from wherry.cli.image.pull import pull_one
-    from wherry.cli.registry.client import registries
+    from wherry.cli.registry.client import registries, wanted_platform
     from wherry.cli.registry.transfers import make_transfers
-    from wherry.oci.platform import parse as parse_platform
 
     store.runtime.need_layers()
     if when == "missing":
         print(f"Unable to find image '{name.familiar()}' locally", file=sys.stderr)
-    platform = options.string("platform")
     progress = make_transfers(quiet=options.flag("quiet"), stream=sys.stderr)
     client = registries()
     try:
-        pull_one(store, client, name, parse_platform(platform) if platform else None, progress)
+        pull_one(store, client, name, wanted_platform(options), progress)
     except RegistryError as error:
         error.hint = _meant(store, name.familiar()) or error.hint
         raise
@@ -49,16 +47,14 @@ def ensure_image(store: Store, options: Options) -> None:
 
 
 def _is_here(store: Store, options: Options, text: str) -> bool:
+    from wherry.cli.registry.client import wanted_platform
     from wherry.images.view import find
 
     image = find(store, text)
-    platform = options.string("platform")
-    if image is None or not platform:
-        return image is not None
-    from wherry.oci.platform import parse
-
-    wanted = parse(platform)
-    return image.config.platform[:2] == wanted[:2]
+    if image is None:
+        return False
+    wanted = wanted_platform(options)
+    return wanted is None or image.config.platform[:2] == wanted[:2]
 
 
 def _meant(store: Store, shown: str) -> str | None:

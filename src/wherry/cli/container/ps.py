@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from wherry.cli.core.flags import Command, Flag, Options
-from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from wherry.app.containers import Filter
     from wherry.store import ContainerRecord
 
 COMMAND = Command(
@@ -38,14 +36,15 @@ WIDTH = 20
 
 
 def run(options: Options) -> int:
-    from wherry.app.containers import containers
+    from wherry.app.containers import FILTERS, containers
+    from wherry.cli.core.filters import parse_filter
     from wherry.cli.core.table import show
     from wherry.store import Store
 
     records = containers(
         Store.open(options.runtime),
         everything=options.flag("all"),
-        filters=[_filter(text) for text in options.strings("filter")],
+        filters=[parse_filter(text, FILTERS) for text in options.strings("filter")],
         last=1 if options.flag("latest") else options.integer("last"),
     )
     rows = [_row(record, full=options.flag("no-trunc")) for record in records]
@@ -62,12 +61,13 @@ def run(options: Options) -> int:
 def _row(record: ContainerRecord, *, full: bool) -> dict[str, Any]:
     import time
 
+    from wherry.cli.core.table import shortened
     from wherry.cli.core.units import ago, docker_time
     from wherry.containers.view import command_of, ports_of
 
     command = command_of(record)
-    if not full and len(command) > WIDTH:
-        command = command[: WIDTH - 1] + "…"
+    if not full:
+        command = shortened(command, WIDTH)
     config = record.config
     return {
         "ID": record.id if full else record.id[:12],
@@ -96,12 +96,3 @@ def _status(record: ContainerRecord) -> str:
     if record.status == "created":
         return "Created"
     return f"Exited ({record.exit_code}) {ago(record.finished, now)}"
-
-
-def _filter(text: str) -> Filter:
-    from wherry.app.containers import FILTERS, Filter
-
-    name, equals, value = text.partition("=")
-    if not equals or name not in FILTERS:
-        raise UsageError(f"invalid filter '{text}'", hint=f"one of {', '.join(FILTERS)}, as name=value")
-    return Filter(name, value)

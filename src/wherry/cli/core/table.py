@@ -25,6 +25,11 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join((" " * GAP).join(row).rstrip() for row in padded)
 
 
+def shortened(text: str, most: int) -> str:
+    """At most so many characters, the last of them an ellipsis where something is left out."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def show(rows: Sequence[dict[str, Any]], fields: Sequence[tuple[str, str]], form: str | None) -> str:
     """The rows as a table of `fields` (heading, field), or by `form`.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from wherry.cli.core.flags import Command, Flag, Options
-from wherry.cli.registry.client import TLS
+from wherry.cli.registry.client import TLS, wanted_platform
 from wherry.oci.platform import of_machine
 from wherry.typed import TYPE_CHECKING
 
@@ -36,12 +36,10 @@ def run(options: Options) -> int:
     from wherry.cli.registry.client import registries
     from wherry.cli.registry.transfers import make_transfers
     from wherry.copying.places import Opened, parse_place
-    from wherry.oci.platform import parse as parse_platform
     from wherry.store import Store
 
     start, end = map(parse_place, options.args)
-    platform = options.string("platform")
-    wanted = parse_platform(platform) if platform else None
+    wanted = wanted_platform(options)
     if "wherry" in (start.kind, end.kind):
         options.runtime.need_layers()
     store = Store.open(options.runtime)
@@ -82,7 +80,7 @@ def _copy(
     if platform is None and end.kind in HOLDS_ONE:
         platform = of_machine(os.uname().machine)
     with (
-        source(start, opened, compress=end.kind != "docker-archive") as (here, reference),
+        source(start, opened, compress=end.kind not in HOLDS_ONE) as (here, reference),
         target(end, opened) as (there, tag),
     ):
         return copy_image(

@@ -55,12 +55,13 @@ def run(options: Options) -> int:
 def _row(row: HistoryRow, *, full: bool, human: bool) -> dict[str, Any]:
     import time
 
+    from wherry.cli.core.table import shortened
     from wherry.cli.core.units import ago, docker_time, human_size, parse_time
 
     created = parse_time(row.entry.created)
     by = row.entry.created_by.replace("\t", " ")
-    if not full and len(by) > WIDTH:
-        by = by[: WIDTH - 1] + "…"
+    if not full:
+        by = shortened(by, WIDTH)
     image = row.id or "<missing>"
     return {
         "ID": image if full else image.removeprefix("sha256:")[:12],

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from wherry.cli.core.flags import Command, Flag, Options
-from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from wherry.app.images import Filter
     from wherry.images.listing import Listed
 
 COMMAND = Command(
@@ -25,17 +23,19 @@ COMMAND = Command(
     ),
     max_args=1,
 )
+FILTERS_HINT = "dangling=true, reference=NAME or label=KEY[=VALUE]"
 
 
 def run(options: Options) -> int:
-    from wherry.app.images import images
+    from wherry.app.images import FILTERS, images
+    from wherry.cli.core.filters import parse_filter
     from wherry.cli.core.table import show
     from wherry.store import Store
 
     listed = images(
         Store.open(options.runtime),
         options.args[0] if options.args else None,
-        filters=[_filter(text) for text in options.strings("filter")],
+        filters=[parse_filter(text, FILTERS, FILTERS_HINT) for text in options.strings("filter")],
     )
     rows = [_row(row, full=options.flag("no-trunc")) for row in listed]
     if options.flag("quiet"):
@@ -74,14 +74,3 @@ def _row(listed: Listed, *, full: bool) -> dict[str, Any]:
         "SharedSize": "N/A",
         "UniqueSize": "N/A",
     }
-
-
-def _filter(text: str) -> Filter:
-    from wherry.app.images import FILTERS, Filter
-
-    name, equals, value = text.partition("=")
-    if not equals or name not in FILTERS:
-        raise UsageError(
-            f"invalid filter '{text}'", hint="dangling=true, reference=NAME or label=KEY[=VALUE]"
-        )
-    return Filter(name, value)

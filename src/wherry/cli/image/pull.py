@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.cli.registry.client import TLS
+from wherry.cli.registry.client import TLS, wanted_platform
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -34,14 +34,12 @@ COMMAND = Command(
 def run(options: Options) -> int:
     from wherry.cli.registry.client import registries
     from wherry.cli.registry.transfers import make_transfers
-    from wherry.oci.platform import parse as parse_platform
     from wherry.oci.reference import parse
     from wherry.store import Store
 
     text = options.args[0]
     name = parse(text)
-    platform = options.string("platform")
-    wanted = parse_platform(platform) if platform else None
+    wanted = wanted_platform(options)
     every = options.flag("all-tags")
     tagged = ":" in text.rpartition("/")[2] or name.digest
     if every and tagged:

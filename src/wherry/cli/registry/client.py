@@ -8,6 +8,7 @@ from wherry.cli.core.flags import Flag, Options
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wherry.oci.platform import Platform
     from wherry.registry.client import Registries
     from wherry.registry.settings import Settings
 
@@ -27,3 +28,11 @@ def registries(options: Options | None = None) -> Registries:
     from wherry.registry.client import Registries
 
     return Registries(settings(verify=options is None or options.flag(TLS.name)))
+
+
+def wanted_platform(options: Options) -> Platform | None:
+    """What ``--platform`` says.  Raises UsageError."""
+    from wherry.oci.platform import parse
+
+    text = options.string("platform")
+    return parse(text) if text else None

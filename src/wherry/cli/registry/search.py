@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wherry.app.filters import is_true
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.cli.registry.client import TLS
 from wherry.errors import UsageError
@@ -10,6 +11,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
+    from wherry.app.filters import Filter
     from wherry.registry.client import Registries
     from wherry.registry.search import Found
 
@@ -30,6 +32,8 @@ COMMAND = Command(
 )
 DEFAULT_LIMIT, MOST = 25, 100
 WIDTH = 45
+FILTERS = ("stars", "is-official", "is-automated")
+FILTERS_HINT = "stars=N, is-official=true or is-automated=true"
 FIELDS = [
     ("NAME", "Name"),
     ("DESCRIPTION", "Description"),
@@ -49,7 +53,7 @@ def run(options: Options) -> int:
             rows, fields = _tags(client, options.args[0]), [("NAME", "Name"), ("TAG", "Tag")]
         else:
             found = _search(client, options.args[0], _limit(options))
-            kept = [row for row in found if all(_passes(row[1], *each) for each in filters)]
+            kept = [row for row in found if all(_passes(row[1], each) for each in filters)]
             rows, fields = [_row(*each, full=options.flag("no-trunc")) for each in kept], FIELDS
     finally:
         client.close()
@@ -89,29 +93,29 @@ def _tags(client: Registries, text: str) -> list[dict[str, Any]]:
 
 
 def _row(name: str, found: Found, *, full: bool) -> dict[str, Any]:
+    from wherry.cli.core.table import shortened
+
     text = " ".join(found.description.split())
-    if not full and len(text) > WIDTH:
-        text = text[: WIDTH - 1] + "…"
     return {
         "Name": name,
-        "Description": text,
+        "Description": text if full else shortened(text, WIDTH),
         "StarCount": str(found.stars),
         "IsOfficial": "[OK]" if found.is_official else "",
         "IsAutomated": "[OK]" if found.is_automated else "",
     }
 
 
-def _filter(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    truths = ("true", "false", "1", "0")
-    good = value.isascii() and value.isdigit() if name == "stars" else value.lower() in truths
-    if not equals or name not in ("stars", "is-official", "is-automated") or not good:
-        raise UsageError(f"invalid filter '{text}'", hint="stars=N, is-official=true or is-automated=true")
-    return name, value
+def _filter(text: str) -> Filter:
+    from wherry.cli.core.filters import parse_filter
+
+    found = parse_filter(text, FILTERS, FILTERS_HINT, truths=FILTERS[1:])
+    if found.name == "stars" and not (found.value.isascii() and found.value.isdigit()):
+        raise UsageError(f"invalid filter '{text}'", hint=FILTERS_HINT)
+    return found
 
 
-def _passes(found: Found, name: str, value: str) -> bool:
+def _passes(found: Found, wanted: Filter) -> bool:
+    name, value = wanted
     if name == "stars":
         return found.stars >= int(value)
-    wanted = value.lower() in ("true", "1")
-    return (found.is_official if name == "is-official" else found.is_automated) == wanted
+    return (found.is_official if name == "is-official" else found.is_automated) == is_true(value)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from wherry.cli.core.flags import Command, Flag, Options
-from wherry.cli.registry.client import TLS
+from wherry.cli.registry.client import TLS, wanted_platform
 from wherry.errors import NotFoundError
 from wherry.typed import TYPE_CHECKING
 
@@ -36,30 +34,13 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.cli.core.each import each
-    from wherry.cli.core.template import Template
-    from wherry.oci.platform import parse as parse_platform
+    from wherry.cli.core.objects import show_objects
     from wherry.store import Store
 
-    store = Store.open(options.runtime)
-    form = options.string("format")
-    template = Template(form) if form not in (None, "json") else None
-    found: list[dict[str, Any]] = []
-    platform = options.string("platform")
-    wanted = parse_platform(platform) if platform else None
-
-    def one(name: str) -> None:
-        found.append(_find(store, name, wanted, options))
-
-    code = each(options.args, one)
-    if template is not None:
-        for value in found:
-            print(template.render(value))
-    elif form == "json":
-        print(json.dumps(found))
-    else:
-        print(json.dumps(found, indent=4, ensure_ascii=False))
-    return code
+    store, platform = Store.open(options.runtime), wanted_platform(options)
+    return show_objects(
+        options.args, lambda name: _find(store, name, platform, options), options.string("format")
+    )
 
 
 def _find(store: Store, name: str, platform: Platform | None, options: Options) -> dict[str, Any]:

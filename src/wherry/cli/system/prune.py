@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from wherry.cli.core.confirm import sure
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.cli.core.moments import moment
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -28,9 +27,10 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.cli.core.filters import until
     from wherry.store import Store
 
-    before = _before(options.strings("filter"))
+    before = until(options.strings("filter"))
     volumes = options.flag("volumes")
     if volumes and before is not None:
         raise UsageError(
@@ -84,13 +84,3 @@ def _question(*, everything: bool, volumes: bool) -> str:
     ]
     shown = "".join(f"  - {row}\n" for row in rows)
     return f"WARNING! This will remove:\n{shown}\nAre you sure you want to continue? [y/N] "
-
-
-def _before(filters: Sequence[str]) -> float | None:
-    found = None
-    for text in filters:
-        name, _, value = text.partition("=")
-        if name != "until":
-            raise UsageError(f"invalid filter '{name}'", hint="until=24h")
-        found = moment(value)
-    return found

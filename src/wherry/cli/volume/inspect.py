@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.typed import TYPE_CHECKING
 
@@ -23,31 +21,20 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.app.volumes import volume
-    from wherry.cli.core.each import each
-    from wherry.cli.core.template import Template
+    from wherry.cli.core.objects import show_objects
     from wherry.store import Store
 
     store = Store.open(options.runtime)
-    form = options.string("format")
-    template = Template(form) if form not in (None, "json") else None
-    found: list[dict[str, Any]] = []
-    code = each(options.args, lambda name: found.append(_shown(volume(store, name))))
-    if template is not None:
-        for value in found:
-            print(template.render(value))
-    else:
-        print(json.dumps(found, indent=None if form == "json" else 4, ensure_ascii=False))
-    return code
+    return show_objects(options.args, lambda name: _shown(volume(store, name)), options.string("format"))
 
 
 def _shown(volume: Volume) -> dict[str, Any]:
     """As Docker shows one; `CreatedBy` is wherry's own: a container's ID, or a command."""
-    import datetime
+    from wherry.oci.times import rfc3339_seconds
 
     record = volume.record
-    created = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
     return {
-        "CreatedAt": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "CreatedAt": rfc3339_seconds(record.created),
         "CreatedBy": record.maker,
         "Driver": "local",
         "Labels": dict(record.labels) or None,

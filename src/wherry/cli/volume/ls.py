@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from wherry.app.filters import has_label, is_true
 from wherry.cli.core.flags import Command, Flag, Options
-from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from wherry.app.filters import Filter
     from wherry.app.volumes import Volume
 
 COMMAND = Command(
@@ -26,14 +27,15 @@ FILTERS = ("dangling", "driver", "label", "name")
 
 def run(options: Options) -> int:
     from wherry.app.volumes import volumes
+    from wherry.cli.core.filters import parse_filter
     from wherry.cli.core.table import show
     from wherry.store import Store
 
-    filters = [_split(text) for text in options.strings("filter")]
+    filters = [parse_filter(text, FILTERS, truths=("dangling",)) for text in options.strings("filter")]
     found = [
-        v
-        for v in volumes(Store.open(options.runtime))
-        if all(_passes(v, name, value) for name, value in filters)
+        volume
+        for volume in volumes(Store.open(options.runtime))
+        if all(_passes(volume, each) for each in filters)
     ]
     if options.flag("quiet") and options.string("format") is None:
         for volume in found:
@@ -57,27 +59,12 @@ def _row(volume: Volume) -> dict[str, Any]:
     }
 
 
-def _split(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or name not in FILTERS:
-        raise UsageError(f"invalid filter '{text}'", hint=f"one of {', '.join(FILTERS)}, as name=value")
-    if name == "dangling" and value.lower() not in ("true", "false", "1", "0"):
-        raise UsageError(f"invalid filter '{text}'", hint="dangling=true or dangling=false")
-    return name, value
-
-
-def _passes(volume: Volume, name: str, value: str) -> bool:
+def _passes(volume: Volume, wanted: Filter) -> bool:
+    name, value = wanted
     if name == "dangling":
-        return (not volume.containers) == (value.lower() in ("true", "1"))
+        return (not volume.containers) == is_true(value)
     if name == "driver":
         return value == "local"
     if name == "name":
         return value in volume.record.name
-    return labelled(volume, value)
-
-
-def labelled(volume: Volume, text: str) -> bool:
-    """``key``, or ``key=value``."""
-    key, equals, value = text.partition("=")
-    labels = dict(volume.record.labels)
-    return key in labels and (not equals or labels[key] == value)
+    return has_label(dict(volume.record.labels), value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from wherry.cli.core.confirm import sure
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +19,9 @@ COMMAND = Command(
     ),
     needs=LAYERS,
 )
+# ``label!=``: those that have it not.
+FILTERS = ("label", "label!")
+FILTERS_HINT = "label=KEY, label=KEY=VALUE or label!=…"
 QUESTION = (
     "WARNING! This will remove {} local volumes not used by at least one container.\n"
     "Are you sure you want to continue? [y/N] "
@@ -27,19 +29,21 @@ QUESTION = (
 
 
 def run(options: Options) -> int:
+    from wherry.app.filters import has_label
     from wherry.app.volumes import prune_volumes
+    from wherry.cli.core.filters import parse_filter
     from wherry.cli.core.units import human_size
-    from wherry.cli.volume.ls import labelled
     from wherry.store import Store
 
     everything = options.flag("all")
-    filters = [_split(text) for text in options.strings("filter")]
+    filters = [parse_filter(text, FILTERS, FILTERS_HINT) for text in options.strings("filter")]
     if not options.flag("force") and not sure(QUESTION.format("all" if everything else "anonymous")):
         return 1
     store = Store.open(options.runtime)
 
     def keep(volume: Volume) -> bool:
-        return any(labelled(volume, value) != wanted for value, wanted in filters)
+        labels = dict(volume.record.labels)
+        return any(has_label(labels, value) != (name == "label") for name, value in filters)
 
     with store.freeing():
         gone = prune_volumes(store, everything=everything, keep=keep)
@@ -47,11 +51,3 @@ def run(options: Options) -> int:
         print("Deleted Volumes:", *gone.names, "", sep="\n")
     print(f"Total reclaimed space: {human_size(gone.size)}")
     return 0
-
-
-def _split(text: str) -> tuple[str, bool]:
-    """The label, and whether volumes that have it are meant, or those that have it not (``label!=``)."""
-    name, equals, value = text.partition("=")
-    if not equals or name not in ("label", "label!"):
-        raise UsageError(f"invalid filter '{text}'", hint="label=KEY, label=KEY=VALUE or label!=…")
-    return value, name == "label"

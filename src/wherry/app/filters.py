@@ -1,0 +1,33 @@
+"""What people narrow lists by: ``--filter name=value``."""
+
+from __future__ import annotations
+
+from wherry.errors import UsageError
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+class Filter(NamedTuple):
+    """`name` is one of those that the list knows, which says what each `value` means."""
+
+    name: str
+    value: str
+
+
+def check(filters: Iterable[Filter], known: Sequence[str]) -> None:
+    """Raises UsageError for a filter that there is not."""
+    for each in filters:
+        if each.name not in known:
+            raise UsageError(f"invalid filter '{each.name}'", hint=f"one of {', '.join(known)}")
+
+
+def has_label(labels: Mapping[str, str], wanted: str) -> bool:
+    """`wanted` is ``key``, or ``key=value``."""
+    key, equals, value = wanted.partition("=")
+    return key in labels and (not equals or labels[key] == value)
+
+
+def is_true(value: str) -> bool:
+    return value.lower() in ("true", "1")

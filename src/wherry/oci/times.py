@@ -1,0 +1,19 @@
+"""PURE: times as images and containers show them (RFC 3339, UTC)."""
+
+from __future__ import annotations
+
+import datetime
+
+
+def rfc3339(seconds: float) -> str:
+    """A time in seconds since 1970 with its microseconds, as Docker writes the time of a build."""
+    return _utc(seconds).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def rfc3339_seconds(seconds: float) -> str:
+    """The same without fractions, as Go writes a time that has none."""
+    return _utc(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _utc(seconds: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
