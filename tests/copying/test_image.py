@@ -143,6 +143,21 @@ def test_what_is_damaged_is_not_copied(
     assert not (tmp_path / "layout/blobs/sha256" / name[7:]).exists()
 
 
+def test_a_blob_that_was_cut_off_in_a_folder_is_said_at_once(
+    wherry: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    put_image(fake, "a", [layer()])
+    wherry("copy", "-q", f"docker://{fake.host}/a", f"oci:{tmp_path}/layout:1")
+    name = json.loads(fake.manifests["a", "latest"][1])["layers"][0]["digest"]
+    file = tmp_path / "layout/blobs/sha256" / name[7:]
+    file.write_bytes(file.read_bytes()[:1000])
+    with fake_registry() as there:
+        words = (f"oci:{tmp_path}/layout:1", f"docker://{there.host}/a")
+        said = wherry.fails("copy", *words, code=1, timeout=30)
+        assert name in said and "came with 1000 bytes" in said and "were promised" in said
+        assert not there.manifests
+
+
 @pytest.mark.parametrize(
     ("words", "says", "code"),
     [

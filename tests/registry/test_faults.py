@@ -528,7 +528,8 @@ def stops(after: int, times: int, *, forget: bool = False) -> Callable[[Request]
             return False
         left[0] -= 1
         number = request.path.rpartition("/")[2]
-        request.fake.uploads[number] += request.rfile.read(after)
+        length = int(request.headers["Content-Length"])  # for more of a small blob it would wait
+        request.fake.uploads[number] += request.rfile.read(min(after, length))
         if forget:
             del request.fake.uploads[number]
         request.hang_up()

@@ -130,6 +130,12 @@ class _Copying:
                     if skipped < len(piece):
                         yield piece[skipped:]
                     self._progress.layer(label, COPYING, first, blob.size)
+                if first < blob.size:
+                    # Said at once: a target that was promised more would wait for it.
+                    raise CorruptError(
+                        f"{self._source.name}: blob {blob.digest} came with {first} bytes, "
+                        f"{blob.size} were promised"
+                    )
             finally:
                 body.close()
 
