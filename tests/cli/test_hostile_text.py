@@ -174,7 +174,7 @@ def test_progress_on_a_terminal_moves_the_cursor_by_its_own_codes_alone(
     [["inspect", EVIL], ["history", LINES], ["run", EVIL], ["build", LINES], ["save", "x" + EVIL], ["tag", LINES, LINES],
      [EVIL], [LINES], ["ps", "--" + EVIL], ["ps", "--filter", EVIL], ["images", "--format", "{{." + EVIL], ["cp", EVIL, "-"],
      ["load", "-i", LINES], ["import", EVIL], ["logs", LINES], ["context", EVIL], ["cache", "rm", EVIL], ["completion", EVIL],
-     ["proxy", "render", "--from-dir", LINES], ["proxy", "status", "--dir", EVIL]],
+     ["proxy", "render", "--wait", "1", "--from-dir", LINES], ["proxy", "status", "--dir", EVIL]],
     ids=lambda words: f"{words[0].encode('ascii', 'ignore')[:8]!r}-{len(words)}",
 )  # fmt: skip
 def test_errors_that_quote_it(wherry: Wherry, words: list[str]) -> None:
