@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from wherry.errors import RegistryError
 from wherry.registry.headers import retry_after
-from wherry.registry.proxies import proxy_for
+from wherry.remote.proxies import proxy_for
 from wherry.remote.urls import shown, without_user
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
