@@ -46,7 +46,7 @@ class BuildOptions(NamedTuple):
 
     With `pull` images that came from a registry are asked for again.  `cache_from` are the shared caches
     that are asked where the store knows nothing.  What a build that `shares` makes is to be known without a
-    look at layers, too.
+    look at layers, too.  With `inline` the image says which keys led to its layers (builder.cache.inline).
     """
 
     platform: Platform
@@ -67,6 +67,7 @@ class BuildOptions(NamedTuple):
     pull: bool = False
     cache_from: Sequence[SharedCache] = ()
     shares: bool = False
+    inline: bool = False
 
 
 class StageResult(NamedTuple):

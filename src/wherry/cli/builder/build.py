@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import TRUE, Command, Flag, Options
 from wherry.errors import DockerfileError, InvalidReferenceError, NeedsNamespace, UsageError
 from wherry.runtime import PLAIN
 from wherry.typed import TYPE_CHECKING
@@ -118,8 +118,10 @@ def run(options: Options) -> int:
                 f'invalid argument for "-t, --tag": {error.message}', hint=error.hint
             ) from None
     wanted = Wanted(options)
-    keep_in, cache_from = _shared_caches(options)
     args = _build_args(options)
+    keep_in, cache_from = _shared_caches(options)
+    inline = args.get("BUILDKIT_INLINE_CACHE", "") in TRUE or any(c.type == "inline" for c in keep_in)
+    keep_in = [cache for cache in keep_in if cache.type != "inline"]
     of_context = args.get(EPOCH) == CONTEXT
     epoch = None if of_context else parse_epoch(args.get(EPOCH, ""))
     method, as_json = asked_call(options)
@@ -141,7 +143,8 @@ def run(options: Options) -> int:
         epoch=epoch,
         pull=options.flag("pull"),
         cache_from=cache_from,
-        shares=bool(keep_in),
+        shares=bool(keep_in) or inline,
+        inline=inline,
     )
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     shown = make_progress("quiet" if quiet else options.string("progress") or "auto")
