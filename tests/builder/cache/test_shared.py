@@ -73,6 +73,7 @@ def test_another_machine_takes_every_step_from_the_cache(
     assert set(found.values()) == {"CACHED"} and len(found) == 7, said
     read = ("run", "--rm", "app", "cat", "/chance", "/first", "/out")
     assert second(*read) == bb(*read)
+    assert second("images", "-q", "--no-trunc", "app") == bb("images", "-q", "--no-trunc", "app")
     explained = second("explain")
     assert explained.count(f"from the cache {kind} ") == 7
     assert "nothing is wrong" in second("system", "check")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from wherry.builder.cache.shared import SharedCaches
     from wherry.builder.plan.values import BuildOptions, StageResult
+    from wherry.oci.config import History
     from wherry.oci.manifest import Descriptor
     from wherry.store import ImageRecord, Store
 
@@ -59,15 +60,35 @@ def write_image(
         if image is not None and store.blobs.is_whole(image.manifest):
             return image
         return _again(store, known.value, result, options)
-    # Where its bytes are lost: made at the time at which it was made, it is the same image.
-    made = known.created if known is not None else time.time()
-    now = rfc3339(made)
-    history = tuple(h if h.created else h._replace(created=now) for h in result.history)
-    full = timeless._replace(created=now, history=history)
+    made = time.time()
+    history = with_times(result.history)
+    created = history[-1].created if history else ""
+    if not created:
+        # Where its bytes are lost: made at the time at which it was made, it is the same image.
+        created = rfc3339(known.created if known is not None else made)
+        history = tuple(h._replace(created=created) for h in history)
+    full = timeless._replace(created=created, history=history)
     full = _with_inline(store, full, result, shared)
     record = _create(store, full, base=_base_layers(store, result), keep=options.keep)
     store.cache.put(key.digest, record.id, key.components, made)
     return record
+
+
+def with_times(history: Sequence[History]) -> tuple[History, ...]:
+    """Give lines without a time the one of the layer before, or of the next where none was made before.
+
+    So an image whose steps all come from a cache is the same image, whoever builds it.  As BuildKit does.
+    """
+    empty = next((number for number, line in enumerate(history) if not line.created), len(history))
+    following = [line.created for line in history[empty:] if line.created]
+    before = [line.created for line in history[:empty]]
+    created = next(iter((*following, *reversed(before))), "")
+    found = []
+    for number, line in enumerate(history):
+        if line.created and number > empty:
+            created = line.created
+        found.append(line if line.created else line._replace(created=created))
+    return tuple(found)
 
 
 def _with_inline(

@@ -71,7 +71,7 @@ class BuildOptions(NamedTuple):
 
 
 class StageResult(NamedTuple):
-    """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs.
+    """What a stage made.  In `history` a step that made no layer has no time until the image is written.
 
     `origin` is the id of the image that its first layers come from, "" for none.
     """
