@@ -18,15 +18,13 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.app.images import remove as remove_image
+    from wherry.app.images import removing
     from wherry.cli.core.each import each
     from wherry.store import Store
 
     store = Store.open(options.runtime)
-
-    def remove(name: str) -> None:
-        for line in remove_image(store, name, force=options.flag("force")):
-            print(line)
-
-    with store.freeing():
-        return each(options.args, remove)
+    lines: list[str] = []
+    with store.freeing(), removing(store) as remove:
+        code = each(options.args, lambda name: lines.extend(remove(name, force=options.flag("force"))))
+    print(*lines, sep="\n", end="\n" if lines else "")
+    return code
