@@ -23,19 +23,19 @@ def image(value: Any, created: str = CREATED) -> ImageConfig:
 
 def test_what_is_written_is_read_again() -> None:
     records = [Record(key, DIFF_IDS[1], {"made": "of"}, 5.0) for key in reversed(KEYS)]
-    found = inline.parse(image(inline.write(DIFF_IDS, LAYERS, records)), "it")
+    found = inline.parse(image(inline.write(DIFF_IDS, LAYERS, records)), "it", 7.0)
     assert found is not None and found.layers == (LAYERS[0],)
     assert found.records == tuple(Record(key, DIFF_IDS[1], {}, 1767323045.5) for key in KEYS)
 
 
 def test_an_image_without_one_has_none() -> None:
-    assert inline.parse(ImageConfig("amd64", "linux", {}, DIFF_IDS, ()), "it") is None
+    assert inline.parse(ImageConfig("amd64", "linux", {}, DIFF_IDS, ()), "it", 7.0) is None
 
 
-def test_an_image_without_a_time_is_new() -> None:
+def test_an_image_without_a_time_is_as_old_as_now() -> None:
     value = inline.write(DIFF_IDS, LAYERS, [Record(KEYS[0], DIFF_IDS[1], {}, 5.0)])
-    found = inline.parse(image(value, "yesterday"), "it")
-    assert found is not None and found.records[0].created > 1_700_000_000
+    found = inline.parse(image(value, "yesterday"), "it", 7.0)
+    assert found is not None and found.records[0].created == 7.0
 
 
 def layer(**changes: object) -> dict[str, object]:
@@ -63,4 +63,4 @@ def layer(**changes: object) -> dict[str, object]:
 )
 def test_what_is_no_cache_is_refused(value: object) -> None:
     with pytest.raises(CorruptError, match=r"it: wherry\.cache\.v1"):
-        inline.parse(image(value), "it")
+        inline.parse(image(value), "it", 7.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from _thread import RLock
 
 from wherry.builder.cache import document
@@ -175,7 +176,7 @@ class Imported:
         from wherry.oci.config import parse as parse_config
 
         config = parse_config(self._config(manifest, sources), name)
-        found = inline.parse(config, name)
+        found = inline.parse(config, name, time.time())
         if found is None:
             raise UnsupportedError(
                 "it is no cache of wherry's but an image without one (--cache-to type=inline gives it one)"

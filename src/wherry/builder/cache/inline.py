@@ -8,8 +8,6 @@ the member along; an image that is built upon such an image does not inherit it.
 
 from __future__ import annotations
 
-import time
-
 from wherry.builder.cache.document import MOST_LAYERS, CachedLayer, Document, Record, key_of, layer_of
 from wherry.builder.cache.shared import INLINE
 from wherry.errors import CorruptError
@@ -46,8 +44,8 @@ def write(
     }
 
 
-def parse(config: ImageConfig, name: str) -> Document | None:
-    """The records in an image's configuration, as old as the image; None where there are none.
+def parse(config: ImageConfig, name: str, now: float) -> Document | None:
+    """The records in an image's configuration, as old as the image (else from `now`); None for none.
 
     Raises CorruptError.
     """
@@ -57,7 +55,7 @@ def parse(config: ImageConfig, name: str) -> Document | None:
     listed = value.get("layers") if isinstance(value, dict) else None
     if not isinstance(listed, list) or len(listed) > MOST_LAYERS:
         raise CorruptError(f"{name}: {INLINE} has no list of layers")
-    created = _created(config.created)
+    created = _created(config.created, now)
     layers, records = [], []
     for number, member in enumerate(listed):
         where = f"{name}: {INLINE}: layers[{number}]"
@@ -78,11 +76,11 @@ def _layer(member: object, diff_ids: Sequence[str], where: str) -> tuple[CachedL
     return layer_of({**member, "diff_id": diff_ids[number]}, where), keys
 
 
-def _created(text: str) -> float:
-    """Unix seconds of an image's time; now, where it says none."""
+def _created(text: str, now: float) -> float:
+    """Unix seconds of an image's time; `now` where it says none."""
     import datetime
 
     try:
         return max(0.0, datetime.datetime.fromisoformat(text).timestamp())
     except (ValueError, OverflowError):
-        return time.time()
+        return now
