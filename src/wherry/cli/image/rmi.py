@@ -20,12 +20,23 @@ COMMAND = Command(
 def run(options: Options) -> int:
     from wherry.app.images import remove as remove_image
     from wherry.cli.core.each import each
+    from wherry.cli.main import report
+    from wherry.errors import NotFoundError
     from wherry.store import Store
 
     store = Store.open(options.runtime)
 
+    force = options.flag("force")
+
     def remove(name: str) -> None:
-        for line in remove_image(store, name, force=options.flag("force")):
+        try:
+            lines = remove_image(store, name, force=force)
+        except NotFoundError as error:
+            if not force:
+                raise
+            report(error)  # as docker: said, and no failure
+            return
+        for line in lines:
             print(line)
 
     with store.freeing():
