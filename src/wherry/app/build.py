@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.context.folder import Context
     from wherry.builder.execute.build import Build
-    from wherry.builder.execute.progress import Progress
     from wherry.builder.output.options import Output
     from wherry.builder.plan.values import BuildOptions
+    from wherry.builder.progress import Progress
     from wherry.dockerfile.ast import Dockerfile
     from wherry.dockerfile.lint.rules import Finding
     from wherry.images.view import Image
@@ -128,7 +128,7 @@ def build_images(
     RegistryError: what was built is in the store then, with its names.
     """
     from wherry.builder.execute.build import Build
-    from wherry.builder.execute.progress import Silent
+    from wherry.builder.progress import Silent
 
     told = progress or Silent()
     check(request.outputs)

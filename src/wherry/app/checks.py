@@ -71,7 +71,7 @@ def outline(store: Store, request: BuildRequest) -> dict[str, Any]:
 
 def _unbuilt(store: Store, found: Opened) -> Build:
     from wherry.builder.execute.build import Build
-    from wherry.builder.execute.progress import Silent
+    from wherry.builder.progress import Silent
 
     return Build(store, found.dockerfile, found.context, found.options, Silent(), found.temporary)
 

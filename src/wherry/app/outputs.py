@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wherry.app.build import BuildRequest
-    from wherry.builder.execute.progress import Progress
+    from wherry.builder.progress import Progress
     from wherry.oci.manifest import Descriptor
     from wherry.registry.client import Registries
     from wherry.store import ImageRecord, Store

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.execute.build import Build
-    from wherry.builder.execute.progress import Progress
     from wherry.builder.output.options import Output
+    from wherry.builder.progress import Progress
     from wherry.oci.manifest import Descriptor
     from wherry.registry.client import Registries
     from wherry.store import Store

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.plan.named_context import NamedContext
-    from wherry.builder.steps.mounting import Given
+    from wherry.builder.secrets import BuildSecrets
     from wherry.oci.config import History
     from wherry.oci.platform import Platform
 
@@ -55,7 +55,7 @@ class BuildOptions(NamedTuple):
     labels: dict[str, str] = {}  # noqa: RUF012
     no_cache: bool = False
     jobs: int = 1
-    given: Given | None = None
+    given: BuildSecrets | None = None
     sandbox: Sandbox = Sandbox()
     contexts: Mapping[str, NamedContext] = {}
     squash: bool = False
