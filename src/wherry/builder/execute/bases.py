@@ -9,7 +9,8 @@ from wherry.builder.plan.graph import Names
 from wherry.builder.plan.values import StageResult
 from wherry.dockerfile.lines import fail
 from wherry.errors import InvalidReferenceError, StorageError, WherryError
-from wherry.images.view import find, layer_paths
+from wherry.images.lookup import find
+from wherry.images.view import layer_paths
 from wherry.oci.platform import parse as parse_platform
 from wherry.typed import TYPE_CHECKING
 

@@ -87,7 +87,7 @@ class Build(Session):
         """Without an epoch of its own, a timeless image is as old as the newest image that it is from."""
         if self.options.epoch is not None or not self.options.timeless:
             return self.options
-        from wherry.images.view import find
+        from wherry.images.lookup import find
         from wherry.layers.entry import NEW
 
         origins = {self.schedule[number].origin for number in plan.order} - {""}
