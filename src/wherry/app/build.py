@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.execute.build import Build
-    from wherry.builder.plan.values import BuildOptions
+    from wherry.builder.options import BuildOptions
     from wherry.builder.progress import Progress
     from wherry.dockerfile.lint.rules import Finding
     from wherry.images.view import Image
@@ -70,7 +70,7 @@ def build(
 
 def default_options() -> BuildOptions:
     """For this machine, with two steps at once for each of its cores."""
-    from wherry.builder.plan.values import BuildOptions
+    from wherry.builder.options import BuildOptions
     from wherry.oci.platform import of_machine
 
     return BuildOptions(of_machine(os.uname().machine), jobs=max(4, 2 * (os.cpu_count() or 1)))

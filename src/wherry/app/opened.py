@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from wherry.app.request import BuildRequest
     from wherry.builder.context.folder import Context
-    from wherry.builder.plan.values import BuildOptions
+    from wherry.builder.options import BuildOptions
     from wherry.dockerfile.ast import Dockerfile
     from wherry.store import Store
 

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from typing import IO
 
     from wherry.builder.cache.options import SharedCache
+    from wherry.builder.options import BuildOptions
     from wherry.builder.output.options import Output
-    from wherry.builder.plan.values import BuildOptions
     from wherry.oci.platform import Platform
 
 

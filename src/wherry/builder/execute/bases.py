@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from wherry.builder.context.folder import Context
+    from wherry.builder.context.named import NamedContext
     from wherry.builder.execute.pulls import Pulls
     from wherry.builder.execute.scheduler import Schedule
     from wherry.builder.plan.graph import PlannedStage
-    from wherry.builder.plan.named_context import NamedContext
     from wherry.dockerfile.ast import Dockerfile, Location
     from wherry.images.view import Image
     from wherry.oci.config import ImageConfig

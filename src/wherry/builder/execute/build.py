@@ -16,8 +16,9 @@ from wherry.sandbox.machine import machine
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wherry.builder.options import BuildOptions
     from wherry.builder.plan.graph import Plan
-    from wherry.builder.plan.values import BuildOptions, StageResult
+    from wherry.builder.plan.values import StageResult
     from wherry.dockerfile.ast import Dockerfile
     from wherry.dockerfile.lint.rules import Finding
     from wherry.store import ImageRecord

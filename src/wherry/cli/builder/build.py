@@ -117,7 +117,7 @@ def run(options: Options) -> int:
 def _request(options: Options) -> BuildRequest:
     """Raises UsageError."""
     from wherry.app.request import BuildRequest
-    from wherry.builder.plan.values import BuildOptions
+    from wherry.builder.options import BuildOptions
     from wherry.cli.builder.outputs import outputs
     from wherry.cli.builder.sandbox import platforms, sandbox
     from wherry.cli.builder.secrets import given
