@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.proxy import wait_until
 from support.ways import WAYS, by_root
 from support.wherry import Wherry
 
@@ -146,3 +147,12 @@ def test_a_plain_user_commits(bb: Wherry, entered_by_all: Path) -> None:
     with_opt(plain)("run", "--name", "box", "bb", "sh", "-c", EDITS)
     plain("commit", "box", "made")
     assert plain("run", "--rm", "made", "cat", "/opt/own") == "mine"
+
+
+def test_a_name_that_no_layer_can_hold_is_named_whether_it_runs_or_not(bb: Wherry) -> None:
+    bb("run", "-d", "--name", "box", "bb", "sh", "-c", "echo x > /.wh.x; echo ready; exec sleep 60")
+    wait_until(lambda: "ready" in bb("logs", "box"))
+    for _ in range(2):
+        said = bb.fails("commit", "box", code=1)
+        assert "/.wh.x cannot be in a layer" in said and "faster" not in said
+        bb("stop", "-t", "0", "box")

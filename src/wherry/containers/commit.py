@@ -6,7 +6,7 @@ import os
 import time
 
 from wherry.containers.state import held_still
-from wherry.errors import ConflictError, StepError
+from wherry.errors import ChangedError, ConflictError
 from wherry.images.view import Image, layer_paths
 from wherry.images.write import create_image
 from wherry.layers.canonical import make_canonical
@@ -42,7 +42,7 @@ def commit(
 
     `changed` gives what the image's configuration is to be, from the container's.  A container that runs
     goes on; what is mounted in it is not in the image.  Raises ConflictError where its files change too
-    fast to be read.
+    fast to be read, StepError for a name that no layer can hold.
     """
     with store.using():
         layer = _layer(store, record)
@@ -91,7 +91,7 @@ def _layer(store: Store, record: ContainerRecord) -> str:
     for _ in range(TRIES):
         try:
             return _packed(store, record)
-        except (FileNotFoundError, StepError):
+        except (FileNotFoundError, ChangedError):
             continue
     raise ConflictError(
         f"container {record.name} changes its files faster than they are read",
