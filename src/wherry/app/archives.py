@@ -27,21 +27,31 @@ def save(store: Store, names: Sequence[str], out: IO[bytes]) -> None:
 
 
 def _each_once(store: Store, words: Sequence[str]) -> list[tuple[Image, list[str]]]:
-    """Each image once, with the names that were asked for; an id brings no name, as with docker."""
-    from wherry.oci.reference import parse
-
+    """Each image once, with the names that were asked for: a name without a tag means all its tags, an id
+    brings no name, as with docker."""
     chosen: dict[str, tuple[Image, list[str]]] = {}
     for word in words:
-        image = lookup(store, word)
-        names = chosen.setdefault(image.id, (image, []))[1]
-        try:
-            reference = parse(word)
-        except InvalidReferenceError:
-            continue
-        name = reference.canonical()
-        if not reference.digest and store.names.get(name) is not None and name not in names:
-            names.append(name)
+        names = _names(store, word)
+        for each in names or [word]:
+            image = lookup(store, each)
+            kept = chosen.setdefault(image.id, (image, []))[1]
+            if names and each not in kept:
+                kept.append(each)
     return list(chosen.values())
+
+
+def _names(store: Store, word: str) -> list[str]:
+    """The names (canonical) of the store that a word means; none where it is an id, or nothing's."""
+    from wherry.oci.reference import from_canonical, is_name_only, parse
+
+    try:
+        reference = parse(word)
+    except InvalidReferenceError:
+        return []
+    if is_name_only(word):
+        return [name for name in store.names.all() if from_canonical(name)[:2] == reference[:2]]
+    name = reference.canonical()
+    return [name] if not reference.digest and store.names.get(name) is not None else []
 
 
 def load(store: Store, source: Reader) -> list[Loaded]:

@@ -8,6 +8,7 @@ import os
 from wherry.app.outputs import IMAGE, check, deliver, keeps_image, needs_layers, rewrites
 from wherry.builder.plan.epoch import CONTEXT, EPOCH
 from wherry.builder.plan.epoch import parse as parse_epoch
+from wherry.dockerfile.flags import TRUE
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 CHECK = "BUILDKIT_DOCKERFILE_CHECK"
 """A build argument: with "error=true" a Dockerfile that breaks a rule is not built."""
+
+INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
+"""A build argument that asks for what --cache-to type=inline does."""
+INLINE = "inline"
 
 
 class BuildRequest(NamedTuple):
@@ -128,7 +133,8 @@ def build_images(
     told = progress or Silent()
     check(request.outputs)
     epoch = _epoch(request.options.args)
-    if request.cache_to or needs_layers(request.outputs):
+    caches = [cache for cache in request.cache_to if cache.type != INLINE]
+    if caches or needs_layers(request.outputs):
         store.runtime.need_layers()  # whose files belong to a plain user's subordinate ids
     with opened(store, request, epoch) as found:
         images: list[ImageRecord] = []
@@ -145,7 +151,7 @@ def build_images(
                 fail_on_findings(one)
             images.append(one.run())
         image, names, descriptor = deliver(store, request, images, told, registries)
-        _keep_caches(one, request.cache_to, told, registries)
+        _keep_caches(one, caches, told, registries)
         return Built(
             image,
             names,
@@ -172,12 +178,14 @@ def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Ite
             epoch = context().newest()
             args = {name: value for name, value in args.items() if name != EPOCH}
             args |= {EPOCH: str(epoch)} if epoch is not None else {}
+        inline = options.inline or _has_inline_cache(request)
         options = options._replace(
             args=args,
             epoch=options.epoch if epoch is None else epoch,
             timeless=options.timeless or (epoch is not None and rewrites(request.outputs)),
             keep=keeps_image(request.outputs),
-            shares=bool(request.cache_to),
+            shares=inline or bool(request.cache_to),
+            inline=inline,
         )
         if request.contexts:
             from wherry.app.contexts import contexts
@@ -185,6 +193,11 @@ def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Ite
             named = contexts(request.contexts, store, temporary, options.given)
             options = options._replace(contexts=named)
         yield Opened(dockerfile, context, options, temporary)
+
+
+def _has_inline_cache(request: BuildRequest) -> bool:
+    asked = request.options.args.get(INLINE_CACHE, "") in TRUE
+    return asked or any(cache.type == INLINE for cache in request.cache_to)
 
 
 def _epoch(args: dict[str, str]) -> int | None:

@@ -52,6 +52,11 @@ class Answer(NamedTuple):
     url: str
     response: BaseHTTPResponse
 
+    @property
+    def is_part(self) -> bool:
+        """Whether it has the range that was asked for."""
+        return self.status == 206
+
     def piece(self, size: int) -> bytes:
         """What has arrived, at most `size` bytes, none at the end.
 

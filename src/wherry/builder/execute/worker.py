@@ -160,8 +160,7 @@ class Worker:
         finally:
             snapshot.close()
             log.close(keep=bool(code))
-        if since is not None:
-            make_canonical(changes, View(links))
+        make_canonical(changes, View(links))
         return changes
 
     @contextlib.contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from wherry.builder.plan import keys
 from wherry.builder.plan.heredoc import resolved
-from wherry.builder.plan.platforms import runs_natively
 from wherry.builder.plan.state import shown_arg
+from wherry.oci.platform import runs_natively
 from wherry.sandbox.machine import machine
 from wherry.typed import TYPE_CHECKING
 
@@ -71,6 +71,12 @@ def _check_platform(stage: StageBuilder, run: Run) -> None:
     from wherry.dockerfile.lines import fail
     from wherry.sandbox.emulate import why_not
 
+    if stage.platform.os != machine().os:
+        raise fail(
+            run.location,
+            f"RUN for {stage.platform} cannot run on {machine()}",
+            hint="begin the stage with FROM --platform=$BUILDPLATFORM and cross-compile",
+        )
     reason = why_not(stage.platform.architecture)
     if reason:
         raise fail(

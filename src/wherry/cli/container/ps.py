@@ -62,6 +62,7 @@ def row(record: ContainerRecord, *, full: bool = False) -> dict[str, Any]:
     """What is shown of a container, by the names of templates."""
     import time
 
+    from wherry.cli.core.printable import go_quoted
     from wherry.cli.core.table import shortened
     from wherry.cli.core.units import ago, docker_time
     from wherry.containers.view import command_of, ports_of
@@ -73,7 +74,7 @@ def row(record: ContainerRecord, *, full: bool = False) -> dict[str, Any]:
     return {
         "ID": record.id if full else record.id[:12],
         "Image": record.image_name,
-        "Command": f'"{command}"',
+        "Command": go_quoted(command),
         "CreatedAt": docker_time(record.created),
         "RunningFor": ago(record.created, time.time()),
         "State": record.status,

@@ -18,15 +18,25 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.app.images import remove as remove_image
+    from wherry.app.images import removing
     from wherry.cli.core.each import each
+    from wherry.cli.main import report
+    from wherry.errors import NotFoundError
     from wherry.store import Store
 
     store = Store.open(options.runtime)
+    force = options.flag("force")
+    lines: list[str] = []
 
-    def remove(name: str) -> None:
-        for line in remove_image(store, name, force=options.flag("force")):
-            print(line)
+    def one(name: str) -> None:
+        try:
+            lines.extend(remove(name, force=force))
+        except NotFoundError as error:
+            if not force:
+                raise
+            report(error)  # as docker: said, and no failure
 
-    with store.freeing():
-        return each(options.args, remove)
+    with store.freeing(), removing(store) as remove:
+        code = each(options.args, one)
+    print(*lines, sep="\n", end="\n" if lines else "")
+    return code
