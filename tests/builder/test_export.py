@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from support.wherry import Wherry
-from wherry.builder.execute.progress import Silent
 from wherry.builder.output.export import Built, export
 from wherry.builder.output.options import parse
+from wherry.builder.progress import Silent
 from wherry.errors import ContextError, UsageError
 from wherry.images.view import Image, lookup
 from wherry.images.write import create_image

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,3 +112,39 @@ def test_root_copies_nodes_and_set_user_id_bits_out_as_they_are(bb: Wherry, tmp_
     null, program = os.stat(tmp_path / "n/null"), os.stat(tmp_path / "n/s")
     assert stat.S_ISCHR(null.st_mode) and null.st_rdev == os.makedev(1, 3)
     assert stat.S_IMODE(program.st_mode) == 0o4755 and program.st_uid == 0
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_an_archive_goes_through_the_container_s_links_and_its_own(bb: Wherry, runs: bool) -> None:
+    links = "mkdir -p /usr/lib /usr/real; ln -s usr/lib /lib; ln -s /usr/real /usr/lib/deep"
+    bb(
+        "run",
+        *(["-d"] if runs else []),
+        "--name",
+        "box",
+        "bb",
+        "sh",
+        "-c",
+        f"{links}; {SLEEP[2] if runs else ''}",
+    )
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for name, link in (("lib/deep/f", ""), ("own", "lib"), ("own/g", ""), ("/absolute", "")):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = (tarfile.SYMTYPE, link) if link else (tarfile.REGTYPE, "")
+            tar.addfile(info)
+    await_file(bb, "box:/usr/lib/deep")
+    done = subprocess.run(
+        [*bb.prefix, "cp", "-", "box:/"], input=data.getvalue(), check=False, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
+    for name in ("/usr/real/f", "/usr/lib/g", "/absolute"):
+        bb("cp", f"box:{name}", "-")
+
+
+def await_file(wherry: Wherry, name: str) -> None:
+    for _ in range(100):
+        if wherry.run("cp", name, "-").returncode == 0:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{name} did not appear")

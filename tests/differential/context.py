@@ -12,6 +12,21 @@ import tarfile
 from pathlib import Path
 
 OLD = 1_500_000_000
+# What ADD meets in archives: links on the way, absolute names, entries that replace others: (name, kind, content
+# or target).
+ARCHIVES: dict[str, tuple[tuple[str, bytes, str], ...]] = {
+    "through": (("way/tool", tarfile.REGTYPE, "tool"), ("other/x", tarfile.REGTYPE, "x")),
+    "own-link": (("a", tarfile.DIRTYPE, ""), ("l", tarfile.SYMTYPE, "a"), ("l/f", tarfile.REGTYPE, "f"),
+                 ("l/sub/g", tarfile.REGTYPE, "g"), ("h", tarfile.LNKTYPE, "l/f")),
+    "own-absolute-link": (("a", tarfile.DIRTYPE, ""), ("l", tarfile.SYMTYPE, "/a"), ("l/f", tarfile.REGTYPE, "f")),
+    "absolute": (("/new/f", tarfile.REGTYPE, "f"), ("//g", tarfile.REGTYPE, "g"), ("h", tarfile.LNKTYPE, "/g")),
+    "replaced": (("a", tarfile.DIRTYPE, ""), ("a/f", tarfile.REGTYPE, "f"), ("a", tarfile.SYMTYPE, "b"),
+                 ("b", tarfile.DIRTYPE, ""), ("a/g", tarfile.REGTYPE, "g")),
+    "dot": (("./", tarfile.DIRTYPE, ""), ("./root/x", tarfile.REGTYPE, "x"), ("srv/d/f", tarfile.REGTYPE, "f"),
+            ("srv/n/f", tarfile.REGTYPE, "f")),
+    "folder": (("way", tarfile.DIRTYPE, ""), ("way/tool", tarfile.REGTYPE, "x")),
+    "file": (("etc/d", tarfile.REGTYPE, "x"),),
+}  # fmt: skip
 
 
 def make(folder: Path) -> None:
@@ -39,6 +54,17 @@ def make(folder: Path) -> None:
 
 
 def _archives(folder: Path) -> None:
+    (folder / "tars").mkdir()
+    for name, members in ARCHIVES.items():
+        with tarfile.open(folder / f"tars/{name}.tar", mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for path, kind, text in members:
+                info = tarfile.TarInfo(path)
+                info.type, info.mode, info.mtime = kind, 0o711, OLD
+                if kind == tarfile.REGTYPE:
+                    info.size = len(text)
+                else:
+                    info.linkname = text
+                tar.addfile(info, io.BytesIO(text.encode()))
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, kind, mode, owner in (

@@ -9,6 +9,9 @@ from differential.corpus import cases
 REFUSED = (
     "FROM bb\nCOPY no\\\\such /o/",
     'FROM bb\nCOPY ["no\\\\such", "/o/"]',
+    "FROM bb\nRUN touch /way\nADD tars/through.tar /",
+    "FROM bb\nRUN mkdir /n && ln -s /etc /n/way\nADD tars/through.tar /n",
+    "FROM bb\nRUN mkdir /usr && ln -s usr /etc2\nCOPY dir /\nCOPY hard /inner\nRUN ln -s /etc /a\nCOPY dir /",
 )
 
 CASES = [
@@ -44,5 +47,28 @@ CASES = [
         "RUN chown 7:8 / && chmod 711 /\nCOPY file /x",
         "RUN chown 7:8 /etc; cat /etc/passwd > /dev/null; cp -p /etc/passwd /p; cat /etc/group >> /etc/group.new",
         "RUN mkdir -p /a/b && echo x > /a/b/f\nRUN rm -r /a && mkdir /a && touch /a/g",
+    ),
+    *cases(
+        "unchanged",
+        "RUN : >> /etc/passwd; chmod 700 /root; chown 0:0 /etc/group; mv /etc/group /g && mv /g /etc/group",
+        "RUN mkdir -p /a/b/c && echo x > /a/b/f\nRUN chmod 755 /a/b; touch /a/b/c/n && rm /a/b/c/n; : >> /a/b/f",
+    ),
+    *cases(
+        "unpack",
+        "RUN mkdir -p /usr/bin && ln -s usr/bin /way\nADD tars/through.tar /",
+        "RUN mkdir -p /x/usr/bin && ln -s /usr/bin /x/way\nADD tars/through.tar /x/",
+        "RUN mkdir -p /usr/bin && ln -s usr/bin /way\nADD tars/folder.tar /",
+        "RUN mkdir -p /usr/bin && touch /usr/bin/old && chmod 750 /usr/bin && chown 5:6 /usr && ln -s usr/bin /way\nADD tars/through.tar tars/folder.tar plain.tar /",
+        "ADD tars/own-link.tar /x/",
+        "ADD --chown=7:8 --chmod=700 tars/own-link.tar /x/",
+        "RUN mkdir /real && ln -s /real /x\nADD tars/own-link.tar tars/absolute.tar /x/",
+        "ADD tars/own-absolute-link.tar /x/",
+        "ADD tars/absolute.tar /x/",
+        "ADD tars/replaced.tar /x/",
+        "RUN chmod 700 /root && mkdir -p /srv/d && chown 5:6 /srv/d\nADD tars/dot.tar /",
+        "ADD tars/dot.tar tars/folder.tar tars/through.tar /n/",
+        "RUN mkdir /etc/d && touch /etc/d/f\nADD tars/file.tar /",
+        "FROM scratch\nADD tars/own-link.tar tars/through.tar /",
+        "ADD --link tars/own-link.tar tars/through.tar /",
     ),
 ]

@@ -25,9 +25,12 @@ class File(NamedTuple):
 
 
 class Saved(NamedTuple):
+    """`layers` has what each layer's tar says, deletions too."""
+
     config: dict[str, Any]
     history: list[tuple[str, bool]]
     files: dict[str, File]
+    layers: list[dict[str, File]]
 
 
 def read(archive: Path) -> Saved:
@@ -36,11 +39,12 @@ def read(archive: Path) -> Saved:
         config = json.load(outer.extractfile(entry["Config"]))  # type: ignore[arg-type]
         files: dict[str, File] = {}
         groups: dict[str, str] = {}
+        layers = []
         for layer in entry["Layers"]:
             with tarfile.open(fileobj=outer.extractfile(_real(outer, layer))) as tar:
-                _apply(tar, files, groups)
+                layers.append(_apply(tar, files, groups))
     history = [(line.get("created_by", ""), bool(line.get("empty_layer"))) for line in config["history"]]
-    return Saved(config, history, _linked(files, groups))
+    return Saved(config, history, _linked(files, groups), layers)
 
 
 def _real(outer: tarfile.TarFile, name: str) -> str:
@@ -52,10 +56,13 @@ def _real(outer: tarfile.TarFile, name: str) -> str:
     )
 
 
-def _apply(tar: tarfile.TarFile, files: dict[str, File], groups: dict[str, str]) -> None:
+def _apply(tar: tarfile.TarFile, files: dict[str, File], groups: dict[str, str]) -> dict[str, File]:
+    """Put a layer onto `files`; its own entries."""
     new: set[str] = set()
+    own: dict[str, File] = {}
     for member in tar:
         name = member.name.strip("/").removeprefix("./")
+        own[name] = _file(tar, member, own)
         folder, base = posixpath.split(name)
         if base == OPAQUE:
             _remove(files, folder, itself=False, but=new)
@@ -69,6 +76,7 @@ def _apply(tar: tarfile.TarFile, files: dict[str, File], groups: dict[str, str])
                 groups.get(member.linkname.strip("/"), name) if member.islnk() else f"{id(tar)}:{name}"
             )
             new.add(name)
+    return own
 
 
 def _remove(files: dict[str, File], name: str, *, itself: bool, but: set[str]) -> None:

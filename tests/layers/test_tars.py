@@ -21,7 +21,7 @@ from wherry.layers.entry import FILE, Entry
 from wherry.layers.pack import pack
 from wherry.layers.tarread import TarReader
 from wherry.layers.tarwrite import END, header
-from wherry.layers.unpack import unpack
+from wherry.layers.unpack import Unpacker, unpack
 from wherry.layers.whiteout import is_opaque, is_whiteout, make_opaque, make_whiteout
 
 
@@ -235,6 +235,48 @@ def test_later_entries_replace_earlier_ones(tmp_path: Path) -> None:
     unpack(io.BytesIO(data), str(tmp_path))
     assert (tmp_path / "a").read_text() == "3"
     assert (tmp_path / "c").read_text() == "4" and not (tmp_path / "c").is_symlink()
+
+
+def test_links_on_the_way_are_followed_inside_as_by_a_process_with_that_root(tmp_path: Path) -> None:
+    data = archive(
+        [
+            ("a/b", "dir", ""),
+            ("l", "sym", "/a"),
+            ("m", "sym", "../../l/b"),
+            ("m/f", "file", "f"),
+            ("l/new/g", "file", "g"),
+            ("h", "hard", "m/f"),
+            ("/abs/f", "file", "x"),
+        ]
+    )
+    unpack(io.BytesIO(data), str(tmp_path))
+    assert (tmp_path / "a/b/f").read_text() == "f" and (tmp_path / "a/new/g").read_text() == "g"
+    assert (tmp_path / "h").samefile(tmp_path / "a/b/f")
+    assert (tmp_path / "l").is_symlink() and (tmp_path / "abs/f").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ([("l", "sym", "nowhere"), ("l/f", "file", "x")], "leads nowhere"),
+        ([("l", "sym", "m"), ("m", "sym", "l"), ("l/f", "file", "x")], "too many symbolic links"),
+        ([("f", "file", "x"), ("l", "sym", "f"), ("l/f", "file", "x")], "not a folder"),
+    ],
+)
+def test_links_that_lead_to_no_folder_are_errors(
+    tmp_path: Path, members: list[tuple[str, str, str]], said: str
+) -> None:
+    with pytest.raises(WherryError, match=said):
+        unpack(io.BytesIO(archive(members)), str(tmp_path))
+
+
+def test_who_says_no_way_to_follow_links_refuses_them(tmp_path: Path) -> None:
+    (tmp_path / "l").symlink_to("/etc")
+    unpacker = Unpacker(str(tmp_path), "x")
+    reader = TarReader(io.BytesIO(archive([("l/f", "file", "x")])), "x")
+    with pytest.raises(WherryError, match="not a folder"):
+        for member in reader:
+            unpacker.add(member, reader.data())
 
 
 def everything(data: bytes) -> bytes:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from wherry.app.filters import Filter, check, has_label
 from wherry.containers.state import all_containers, find, lookup
+from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,29 +18,49 @@ if TYPE_CHECKING:
     from wherry.store import ContainerRecord, Store
 
 FILTERS = ("name", "id", "status", "label", "ancestor", "exited")
-"""Docker's: a part of a name, the beginning of an ID, a status, ``key`` or ``key=value`` of a label, an
-image, an exit code."""
+"""Docker's: a regular expression for a name, the beginning of an ID, a status, ``key`` or ``key=value`` of
+a label, an image, an exit code."""
+STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
+"""Docker's."""
 
 
 def containers(
     store: Store, *, everything: bool = False, filters: Sequence[Filter] = (), last: int | None = None
 ) -> list[ContainerRecord]:
-    """Newest first: those that run; all of them with `everything`, with `last` (so many), or where a filter
-    asks for a status or an exit code.  Raises UsageError for a filter that there is not."""
+    """Newest first: those that run; all of them with `everything`, with `last` (so many, if it is above
+    zero), or where a filter asks for a status or an exit code.
+
+    Of several filters of one name one must hold, of labels all, as with docker.  Raises UsageError for a
+    filter that there is not, and for a value that it does not have.
+    """
     check(filters, FILTERS)
-    everything = everything or last is not None or any(f.name in ("status", "exited") for f in filters)
+    for each in filters:
+        _check_value(each)
+    limit = last if last is not None and last > 0 else None
+    everything = everything or limit is not None or any(f.name in ("status", "exited") for f in filters)
+    alternatives = [[f for f in filters if f.name == name] for name in FILTERS if name != "label"]
+    groups = [*filter(None, alternatives), *([f] for f in filters if f.name == "label")]
     found = [
         record
         for record in all_containers(store)
-        if (everything or record.status == "running") and all(_passes(record, each) for each in filters)
+        if (everything or record.status == "running")
+        and all(any(_passes(record, each) for each in group) for group in groups)
     ]
-    return found if last is None else found[:last]
+    return found[:limit]
+
+
+def _check_value(wanted: Filter) -> None:
+    name, value = wanted
+    if name == "status" and value not in STATUSES:
+        raise UsageError(f"invalid filter 'status={value}'", hint=f"one of {', '.join(STATUSES)}")
+    if name == "exited" and not value.removeprefix("-").isdecimal():
+        raise UsageError(f"invalid filter 'exited={value}'", hint="a number: exited=0")
 
 
 def _passes(record: ContainerRecord, wanted: Filter) -> bool:
     name, value = wanted
     if name == "name":
-        return value.removeprefix("/") in record.name
+        return _finds(value, record.name) or _finds(value, f"/{record.name}")
     if name == "id":
         return record.id.startswith(value)
     if name == "status":
@@ -49,6 +72,14 @@ def _passes(record: ContainerRecord, wanted: Filter) -> bool:
             record.image_name.removesuffix(":latest") == value.removesuffix(":latest")
         )
     return has_label(dict(record.config.process.labels), value)
+
+
+def _finds(expression: str, text: str) -> bool:
+    """What is no regular expression finds nothing, as with docker."""
+    try:
+        return re.search(expression, text) is not None
+    except re.error:
+        return False
 
 
 def create(store: Store, options: CreateOptions) -> ContainerRecord:

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from wherry.images.remove import Remove
     from wherry.store import Store
 
+WILDCARDS = frozenset("*?[")
 FILTERS = ("dangling", "reference", "label")
 """Docker's: "true" or "false", a pattern of names, ``key`` or ``key=value`` of a label."""
 
 
 def images(store: Store, reference: str | None = None, *, filters: Sequence[Filter] = ()) -> list[Listed]:
-    """Newest first, one a name; `reference` is a repository with or without a tag.
+    """Newest first, one a name; `reference` is a repository with or without a tag, or a pattern of names.
 
     One that cannot be read is among them; store.warn says so.  Raises UsageError for a filter that there is
     not, and InvalidReferenceError.
@@ -26,6 +27,8 @@ def images(store: Store, reference: str | None = None, *, filters: Sequence[Filt
     from wherry.images.listing import list_images
 
     check(filters, FILTERS)
+    if reference is not None and not WILDCARDS.isdisjoint(reference):
+        filters, reference = (*filters, Filter("reference", reference)), None
     found = list_images(store, reference)
     for row in found:
         row.image.warn_of_damage()
@@ -37,13 +40,18 @@ def _passes(listed: Listed, wanted: Filter) -> bool:
     if name == "dangling":
         return (listed.tag == "<none>") == is_true(value)
     if name == "reference":
-        from fnmatch import fnmatchcase
-
-        whole = f"{listed.repository}:{listed.tag}"
-        return fnmatchcase(whole, value) or fnmatchcase(listed.repository, value)
+        return _matches(value, f"{listed.repository}:{listed.tag}") or _matches(value, listed.repository)
     if listed.image.damage() is not None:
         return False
     return has_label(listed.image.config.config.get("Labels") or {}, value)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Docker's rule (Go's path.Match): no wildcard matches a slash."""
+    from wherry.dockerfile.glob import match
+
+    patterns, parts = pattern.split("/"), name.split("/")
+    return len(patterns) == len(parts) and all(map(match, patterns, parts))
 
 
 def tag(store: Store, source: str, target: str) -> None:
@@ -51,10 +59,15 @@ def tag(store: Store, source: str, target: str) -> None:
 
     Raises NotFoundError and InvalidReferenceError.
     """
+    from wherry.errors import InvalidReferenceError
     from wherry.images.view import named
-    from wherry.oci.reference import parse
+    from wherry.oci.reference import DEFAULT_DOMAIN, parse
 
     name = parse(target)
+    if name.domain == DEFAULT_DOMAIN and name.path == "library/sha256":
+        raise InvalidReferenceError(
+            "refusing to create an ambiguous tag using digest algorithm as name", hint="choose another name"
+        )
     with store.database.transaction():
         store.names.set(name.canonical(), named(store, source))
 

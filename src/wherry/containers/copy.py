@@ -49,7 +49,7 @@ def copy_in(store: Store, record: ContainerRecord, source: Callable[[IO[bytes]],
         if not os.path.isdir(path):
             os._exit(NOT_FOLDER if os.path.lexists(path) else GONE)
         with open(reader, "rb") as stream:
-            unpack_into(stream, os.path.realpath(path))
+            unpack_into(stream, os.path.realpath(path), follow=True)
 
     def pump(writer: int) -> None:
         with open(writer, "wb") as sink:
@@ -76,13 +76,19 @@ def unpack_into(
     *,
     rename: tuple[str, str] | None = None,
     owner: tuple[int, int] | None = None,
+    follow: bool = False,
 ) -> None:
     """Unpack a tar into a folder that may have files already.
 
-    `rename` (old, new) gives the first part of each name another name; `owner` replaces all owners.
+    `rename` (old, new) gives the first part of each name another name; `owner` replaces all owners.  With
+    `follow` symlinks in the folder are followed, as the caller's root has them; else they are refused.
     """
+
+    def real(path: str) -> str:
+        return os.path.relpath("/" + View(["/"]).followed(os.path.join(folder, path)), folder)
+
     reader = TarReader(stream)
-    unpacker = Unpacker(folder, "archive", markers=False)
+    unpacker = Unpacker(folder, "archive", markers=False, follow=real if follow else None)
     for member in reader:
         entry = member.entry
         if rename is not None:

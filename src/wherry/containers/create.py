@@ -8,10 +8,19 @@ import time
 
 from wherry.containers.names import check_name, new_id, random_name
 from wherry.containers.volumes import clean
-from wherry.errors import ConflictError, NotFoundError, UsageError
+from wherry.errors import ConflictError, NotFoundError, UnsupportedError, UsageError
 from wherry.images.view import layer_paths, lookup
+from wherry.oci.platform import runs_natively
+from wherry.sandbox.machine import machine
 from wherry.store import ContainerRecord
-from wherry.store.containerconfig import ContainerConfig, ExtraHost, Port, ProcessConfig, VolumeMount
+from wherry.store.containerconfig import (
+    HOST_GATEWAY,
+    ContainerConfig,
+    ExtraHost,
+    Port,
+    ProcessConfig,
+    VolumeMount,
+)
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -58,6 +67,7 @@ def create(store: Store, options: CreateOptions) -> ContainerRecord:
     Is atomic: who removes the image at the same moment is earlier, or finds that it is used.
     """
     image = _image(store, options.image)
+    _check_platform(store, image, options.image)
     layer_paths(store, image.config.diff_ids, f"image {options.image}")
     container = new_id()
     name = check_name(options.name) if options.name else _free_name(store)
@@ -93,6 +103,20 @@ def _image(store: Store, name: str) -> Image:
             f"Unable to find image '{shown}' locally",
             hint=f"{near}Make it with wherry build, bootstrap, load or import.",
         ) from None
+
+
+def _check_platform(store: Store, image: Image, name: str) -> None:
+    """Refuse another operating system; of another processor the programs may be emulated, or be scripts."""
+    platform, here = image.config.platform, machine()
+    if platform.os != here.os:
+        raise UnsupportedError(
+            f"{name} is for {platform}; containers here are {here}", hint="see --platform of build"
+        )
+    if not runs_natively(here, platform):
+        store.warn(
+            f"The requested image's platform ({platform}) does not match the detected host platform "
+            f"({here}) and no specific platform was requested"
+        )
 
 
 def _free_name(store: Store) -> str:
@@ -183,14 +207,25 @@ def _environment(base: list[str], options: CreateOptions) -> tuple[str, ...]:
 
 
 def _env_file_lines(paths: tuple[str, ...]) -> list[str]:
-    lines: list[str] = []
+    """Docker's rules: space before a name, comments and a byte order mark are left out."""
+    found: list[str] = []
     for path in paths:
         try:
-            with open(path, encoding="utf-8") as file:
-                lines += [line.lstrip() for line in file.read().splitlines()]
-        except (FileNotFoundError, UnicodeDecodeError) as error:
+            with open(path, encoding="utf-8-sig") as file:
+                lines = [line.lstrip() for line in file.read().splitlines()]
+        except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
             raise UsageError(f"--env-file {path}: {error}") from None
-    return [line for line in lines if line and not line.startswith("#")]
+        for line in lines:
+            name = line.partition("=")[0]
+            if not line or line.startswith("#"):
+                continue
+            if not name or name.split() != [name]:
+                why = f"variable '{name}' contains whitespaces"
+                if not name:
+                    why = f"no variable name on line '{line}'"
+                raise UsageError(f"invalid env file ({path}): {why}", hint="NAME=VALUE, a line each")
+            found.append(line)
+    return found
 
 
 def _labels(words: tuple[str, ...]) -> dict[str, str]:
@@ -201,7 +236,22 @@ def _host(text: str) -> ExtraHost:
     name, colon, address = text.replace("=", ":", 1).partition(":")
     if not colon or not address:
         raise UsageError(f'bad format for add-host: "{text}"', hint="NAME:ADDRESS")
+    address = address.removeprefix("[").removesuffix("]")
+    if address != HOST_GATEWAY and not _is_address(address):
+        raise UsageError(
+            f'invalid IP address in add-host: "{address}"', hint=f"NAME:ADDRESS, or NAME:{HOST_GATEWAY}"
+        )
     return ExtraHost(name, address)
+
+
+def _is_address(text: str) -> bool:
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _volume(text: str, folder: str) -> VolumeMount:

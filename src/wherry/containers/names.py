@@ -31,7 +31,8 @@ def random_name() -> str:
 
 
 def check_name(name: str) -> str:
-    """Docker's grammar.  Raises UsageError."""
+    """The name without the slash that Docker puts before it, by Docker's grammar.  Raises UsageError."""
+    name = name.removeprefix("/")
     if not NAME.match(name):
         raise UsageError(
             f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",

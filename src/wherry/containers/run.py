@@ -18,6 +18,7 @@ from wherry.sandbox.choose import choose
 from wherry.sandbox.process import Process
 from wherry.sandbox.users import read_below, resolve_user
 from wherry.store import locks
+from wherry.store.containerconfig import HOST_GATEWAY
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from wherry.sandbox.network import Network
     from wherry.sandbox.process import Running
     from wherry.store import ContainerRecord, Store
+    from wherry.store.containerconfig import ContainerConfig, ExtraHost
 
 # As docker: who presses ctrl-C three times means it.
 PATIENCE = 3
@@ -154,7 +156,8 @@ def _connect(store: Store, record: ContainerRecord) -> Network | None:
         port._replace(host=port.host or free_port(port.address, port.protocol))
         for port in record.config.ports
     )
-    network = connect(ports, store.runtime.path)
+    reach_host = any(host.address == HOST_GATEWAY for host in record.config.hosts)
+    network = connect(ports, store.runtime.path, reach_host=reach_host)
     store.containers.update(record.id, config=record.config._replace(published=ports))
     return network
 
@@ -188,9 +191,22 @@ def make_process(
         os.uname().nodename if shared else hostname,
         config.network,
         network.join if network is not None else None,
-        tuple(config.hosts),
+        _hosts(config),
         tty=docker.tty,
         readonly=config.read_only,
+    )
+
+
+def _hosts(config: ContainerConfig) -> tuple[ExtraHost, ...]:
+    if all(host.address != HOST_GATEWAY for host in config.hosts):
+        return config.hosts
+    address = "127.0.0.1"
+    if config.network == "private":
+        from wherry.sandbox.network import gateway
+
+        address = gateway()
+    return tuple(
+        host._replace(address=address) if host.address == HOST_GATEWAY else host for host in config.hosts
     )
 
 

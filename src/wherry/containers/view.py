@@ -83,7 +83,9 @@ def container_json(store: Store, record: ContainerRecord) -> dict[str, Any]:
 
 
 def command_of(record: ContainerRecord) -> str:
-    return " ".join(record.config.process.argv)
+    """As Docker: arguments with a space stand in single quotes."""
+    program, *args = record.config.process.argv
+    return " ".join([program, *(f"'{word}'" if " " in word else word for word in args)])
 
 
 def ports_of(record: ContainerRecord) -> str:

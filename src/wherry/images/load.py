@@ -6,10 +6,12 @@ the diff ID that its config promises, and nothing is recorded before everything 
 
 from __future__ import annotations
 
+import json
 import os
 
 from wherry.errors import CorruptError
 from wherry.images.archive import CHUNK, Archive, check_number, other_layer, paired, plain_layer
+from wherry.images.index import index_json
 from wherry.images.write import create_image
 from wherry.layers.compress import decompressed, kind_of
 from wherry.layers.tree import ROOT_MODE
@@ -18,7 +20,9 @@ from wherry.oci import config as oci_config
 from wherry.oci import manifest as oci_manifest
 from wherry.oci.layout import IMAGE_NAME, REF_NAME, blob_path
 from wherry.oci.manifest import Descriptor
+from wherry.oci.platform import runs_natively
 from wherry.oci.reference import Reference, parse
+from wherry.sandbox.machine import machine
 from wherry.store import LayerBlob, LayerInfo
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +39,7 @@ MEDIA_TYPES = {
     "zstd": oci_manifest.LAYER_ZSTD,
 }
 MANIFESTS = (oci_manifest.MANIFEST, oci_manifest.DOCKER_MANIFEST)
+DEEPEST = 4
 INDEXES = (oci_manifest.INDEX, oci_manifest.DOCKER_INDEX)
 
 
@@ -119,19 +124,36 @@ class _Loading:
         return loaded
 
     def index(self, descriptor: Descriptor, names: tuple[Reference, ...] = ()) -> Loaded:
-        """All its images that the archive has."""
-        data = self._archive.blob(descriptor.digest)
-        found = oci_manifest.parse_index(data, "index")
-        check_number("an index", len(found))
-        there = [d for d in found if d.media_type in MANIFESTS and self._archive.has(blob_path(d.digest))]
+        """All its images that the archive has, those of indexes inside it, too."""
+        data = self._flat(descriptor)
+        there = [d for d in oci_manifest.parse_index(data) if self._has(d, MANIFESTS)]
         if not there:
             raise CorruptError(f"the archive has none of the images of index {descriptor.digest[:19]}")
         for each in there:
             self.manifest(each)
-        self._store.blobs.put(data)
+        digest = self._store.blobs.put(data)
         for name in names:
-            self._store.names.set(name.canonical(), descriptor.digest)
-        return Loaded(descriptor.digest, names)
+            self._store.names.set(name.canonical(), digest)
+        return Loaded(digest, names)
+
+    def _flat(self, descriptor: Descriptor, depth: int = 0) -> bytes:
+        """An index without indexes inside it: itself, its only one, or one with the images of all."""
+        if depth > DEEPEST:
+            raise CorruptError(f"indexes inside indexes, more than {DEEPEST} deep")
+        data = self._archive.blob(descriptor.digest)
+        found = oci_manifest.parse_index(data, "index")
+        check_number("an index", len(found))
+        inner = [self._flat(d, depth + 1) for d in found if self._has(d, INDEXES)]
+        if not inner:
+            return data
+        if len(inner) == 1 and not any(self._has(d, MANIFESTS) for d in found):
+            return inner[0]
+        entries = [e for each in (data, *inner) for e in json.loads(each)["manifests"]]
+        check_number("an index", len(entries))
+        return index_json(e for e in entries if e.get("mediaType") not in INDEXES)
+
+    def _has(self, descriptor: Descriptor, kinds: tuple[str, ...]) -> bool:
+        return descriptor.media_type in kinds and self._archive.has(blob_path(descriptor.digest))
 
     def choose(self, digest: str, tag: str) -> Descriptor:
         """The image of a layout that a digest or a tag names; without either, its only one."""
@@ -158,6 +180,8 @@ class _Loading:
         record = create_image(self._store, config, data)
         for name in names:
             self._store.name(name.canonical(), record)
+        if names and not runs_natively(machine(), config.platform):
+            self._store.warn(f"{names[0].familiar()} is for {config.platform}; this machine is {machine()}")
         return Loaded(record.id, names)
 
     def _layer(self, path: str, diff_id: str) -> None:

@@ -1,7 +1,9 @@
 """A layer's tar, read once, into a tree in overlay form.
 
-The archive is hostile: no name leads out of the tree, no file is written through a symlink, and the first
-entry that tries is an error.  OCI image-spec, layer.md: whiteouts apply to lower layers only.
+The archive is hostile: no name leads out of the tree, and the first entry that tries is an error.  An
+absolute name begins at the tree, as for tar(1).  A symlink on the way to a file is followed inside the
+tree, as for a process that has it as its root, or is an error.  OCI image-spec, layer.md: whiteouts apply
+to lower layers only.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from wherry.layers.pack import Packed, disk_size
 from wherry.layers.remove import remove_tree
 from wherry.layers.tarread import TarReader
 from wherry.layers.tree import ROOT_MODE
+from wherry.layers.view import View
 from wherry.layers.whiteout import make_opaque, make_whiteout
 from wherry.layers.writefile import is_folder, make_special, set_metadata, write_bytes, write_segments
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from wherry.layers.tarread import Member, Reader
 
@@ -45,7 +48,7 @@ def unpack(stream: Reader, dest: str, *, name: str = "archive", markers: bool = 
     """
     with Ahead(stream) as source:
         reader = TarReader(source, name)
-        tree = Unpacker(dest, name, markers=markers)
+        tree = Unpacker(dest, name, markers=markers, follow=View([dest]).followed)
         for member in reader:
             tree.add(member, reader.data())
         tree.finish()
@@ -54,12 +57,18 @@ def unpack(stream: Reader, dest: str, *, name: str = "archive", markers: bool = 
 
 
 class Unpacker:
-    """Puts members into a folder, one after the other; finish() sets what has to be set last."""
+    """Puts members into a folder, one after the other; finish() sets what has to be set last.
 
-    def __init__(self, dest: str, name: str, *, markers: bool = True) -> None:
+    `follow` gives a folder's path, relative to `dest`, without symlinks.  Without it they are refused.
+    """
+
+    def __init__(
+        self, dest: str, name: str, *, markers: bool = True, follow: Callable[[str], str] | None = None
+    ) -> None:
         self._dest = os.fsencode(dest)
         self._name = name
         self._markers = markers
+        self._follow = follow
         # Folders that this archive made, and their metadata: set last, since filling them changes it.
         self._folders: dict[bytes, Entry | None] = {b"": None}
         self._attributes = 0
@@ -76,7 +85,7 @@ class Unpacker:
 
     def _add(self, member: Member, data: Iterator[bytes]) -> None:
         entry = member.entry
-        path = self._checked(entry.name)
+        path = self._reached(self._checked(entry.name))
         if path != entry.name or entry.xattrs:
             kept = tuple(x for x in entry.xattrs if kept_xattr(os.fsdecode(x[0])))
             entry = entry._replace(name=path, xattrs=kept)
@@ -88,13 +97,16 @@ class Unpacker:
                 self._keep(entry)
             return
         parent, _, base = path.rpartition(b"/")
-        self._make_parents(parent)
         if self._markers and base.startswith(WHITEOUT):
             self._mark(parent, base)
         elif base.startswith(WHITEOUT):
             raise HostileArchiveError(f"{self._name}: {os.fsdecode(path)}: names of deletions mean a layer")
         else:
             self._make(entry, member, data)
+
+    def given(self) -> set[str]:
+        """The folders, relative to `dest`, whose metadata the archive gives."""
+        return {os.fsdecode(path) for path, entry in self._folders.items() if entry is not None}
 
     def finish(self) -> None:
         """Give the folders their metadata, the deepest first."""
@@ -119,9 +131,7 @@ class Unpacker:
         return self._dest + b"/" + path if path else self._dest
 
     def _checked(self, name: bytes) -> bytes:
-        """The name without ``./`` and slashes at its end.  Refuses what leads out."""
-        if name.startswith(b"/"):
-            raise self._hostile(name, "an absolute name")
+        """The name without ``./`` and slashes around it.  Refuses what leads out."""
         parts = [part for part in name.split(b"/") if part not in (b"", b".")]
         if b".." in parts:
             raise self._hostile(name, "a name that leads out of the archive")
@@ -141,17 +151,21 @@ class Unpacker:
     def _corrupt(self, name: bytes, why: str) -> CorruptError:
         return CorruptError(f"{self._name}: {os.fsdecode(name[:200])!r}: {why}")
 
-    def _make_parents(self, parent: bytes) -> None:
+    def _reached(self, path: bytes) -> bytes:
+        """The path whose folders are folders, all of them there."""
+        parent, slash, base = path.rpartition(b"/")
         if parent in self._folders:
-            return
-        upper = parent.rpartition(b"/")[0]
-        self._make_parents_of(upper, parent)
+            return path
+        if self._follow is not None:
+            parent = os.fsencode(self._follow(os.fsdecode(parent)))
+        self._make_folders(parent)
+        return parent + slash + base if parent else base
 
-    def _make_parents_of(self, upper: bytes, parent: bytes) -> None:
-        missing = [parent]
-        while upper not in self._folders:
-            missing.append(upper)
-            upper = upper.rpartition(b"/")[0]
+    def _make_folders(self, path: bytes) -> None:
+        missing = []
+        while path not in self._folders:
+            missing.append(path)
+            path = path.rpartition(b"/")[0]
         for path in reversed(missing):
             host = self._host(path)
             if not is_folder(host):
@@ -231,9 +245,7 @@ class Unpacker:
             os.unlink(host)
 
     def _link(self, entry: Entry, host: bytes) -> None:
-        target = self._checked(entry.target)
-        if target.rpartition(b"/")[0] not in self._folders:
-            raise self._hostile(entry.name, "a hard link through something that is not a folder")
+        target = self._reached(self._checked(entry.target))
         try:
             os.link(self._host(target), host, follow_symlinks=False)
         except (FileNotFoundError, PermissionError):

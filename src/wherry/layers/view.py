@@ -84,10 +84,11 @@ class View:
                 trail.append(node)
         return trail[-1]
 
-    def resolve(self, path: str) -> str:
+    def resolve(self, path: str, *, dangling: bool = True) -> str:
         """`path` with the symlinks of all its folders followed, whether its end exists or not.
 
-        The last part is followed too where it is a symlink.  No leading slash; "" is the root.
+        The last part is followed too where it is a symlink.  No leading slash; "" is the root.  Raises
+        ContextError for a loop of symlinks, and without `dangling` for one that leads nowhere.
         """
         done: list[str] = []
         parts = _parts(path)
@@ -105,11 +106,25 @@ class View:
             followed += 1
             if followed > MOST_SYMLINKS:
                 raise ContextError(f"too many symbolic links in {path}")
+            if not dangling and self.find(node.name) is None:
+                raise ContextError(f"the symbolic link {node.name} leads nowhere")
             target = os.readlink(node.path)
             if target.startswith("/"):
                 done.clear()
             parts += _parts(target)
         return "/".join(done)
+
+    def rooted(self, folder: Node) -> View:
+        """The same, with one of its folders as the root."""
+        return View(folder.folders[::-1])
+
+    def followed(self, path: str) -> str:
+        """`path` without symlinks, for what is to be written there.  Raises ContextError as `resolve`."""
+        return self.resolve(path, dangling=False)
+
+    def under(self, tree: str) -> View:
+        """The same with one more tree on top."""
+        return View([*reversed(self._trees), tree])
 
     def child(self, folder: Node, name: str) -> Node | None:
         """The entry `name` of a folder, or None."""

@@ -26,6 +26,9 @@ MACHINES = {
     "loongarch64": ("loong64", ""),
 }
 
+# What a machine runs besides its own, without an emulator.
+ALSO_RUNS = {"amd64": ("386",), "arm64": ("arm",), "ppc64le": ()}
+
 
 class Platform(NamedTuple):
     os: str
@@ -58,3 +61,11 @@ def parse(text: str) -> Platform:
     if (architecture, variant) == ("arm64", "v8"):
         variant = ""
     return Platform(parts[0], architecture, variant)
+
+
+def runs_natively(machine: Platform, platform: Platform) -> bool:
+    """Whether a machine runs a platform's programs by itself."""
+    if machine.os != platform.os:
+        return False
+    also = ALSO_RUNS.get(machine.architecture, ())
+    return platform.architecture in (machine.architecture, *also)

@@ -53,6 +53,11 @@ class Reference(NamedTuple):
         return name + tag + (f"@{self.digest}" if self.digest else "")
 
 
+def is_name_only(text: str) -> bool:
+    """Whether a name was typed without a tag and without a digest: some commands mean all its tags."""
+    return "@" not in text and _split_tag(text)[1] is None
+
+
 def parse(text: str) -> Reference:
     """Read a name as typed; a missing domain is Docker's, a missing tag is ``latest``.
 

@@ -6,6 +6,7 @@ ends the keeper, and with it pasta and its published ports.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -28,6 +29,8 @@ READY = b"ready"
 PLACES = "/run"
 PLACE = PLACES + "/network"
 TUN = "/dev/net/tun"
+# In a network of its own a container's users may take every port and send pings, as with docker.
+OPENED = {"ip_unprivileged_port_start": "0", "ping_group_range": "0 2147483647"}
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
 NEEDED = "+net_bind_service,+net_admin,+sys_admin"
 AS_NOBODY = (
@@ -58,9 +61,22 @@ class Network:
             os.waitpid(self._keeper, 0)
 
 
-def connect(ports: Sequence[Port], path: str) -> Network:
+def gateway() -> str:
+    """The host's default gateway, an IPv4 address.  Raises SandboxError where there is none."""
+    with open("/proc/net/route", encoding="ascii") as file:
+        rows = [line.split() for line in file.read().splitlines()[1:]]
+    for _, destination, via, *_ in rows:
+        if destination == "00000000" and via != "00000000":
+            return socket.inet_ntoa(bytes.fromhex(via)[::-1])
+    raise SandboxError(
+        "host-gateway has no address: this machine has no default gateway (IPv4)",
+        hint="give an address to --add-host, or use --network host",
+    )
+
+
+def connect(ports: Sequence[Port], path: str, *, reach_host: bool = False) -> Network:
     """Make a private network that reaches what the host reaches, with `ports` published on the host.
-    pasta is looked for on `path`.
+    pasta is looked for on `path`.  With `reach_host` the default gateway's address is the host's loopback.
 
     Raises SandboxError: no pasta, a port that is in use, a host without a default route.
     """
@@ -77,7 +93,7 @@ def connect(ports: Sequence[Port], path: str) -> Network:
     keeper = os.fork()
     if keeper == 0:
         here.close()
-        _keep(parent, there, [pasta, *_options(ports)], path)
+        _keep(parent, there, [pasta, *_options(ports, reach_host)], path)
     there.close()
     with here:
         said, descriptors, _, _ = socket.recv_fds(here, 1 << 16, 1)
@@ -125,6 +141,8 @@ def _bound(port: Port) -> socket.socket:
     kind = socket.SOCK_STREAM if port.protocol == "tcp" else socket.SOCK_DGRAM
     probe = socket.socket(socket.AF_INET6 if ":" in port.address else socket.AF_INET, kind)
     try:
+        # As pasta does: connections that have ended a minute ago do not keep a port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, port.protocol == "tcp")
         probe.bind((port.address, port.host))
         if port.protocol == "tcp":
             probe.listen(1)
@@ -134,9 +152,9 @@ def _bound(port: Port) -> socket.socket:
     return probe
 
 
-def _options(ports: Sequence[Port]) -> list[str]:
+def _options(ports: Sequence[Port], reach_host: bool) -> list[str]:
     options = ["--config-net", "--quiet", "--tcp-ns", "none", "--udp-ns", "none"]
-    options += ["--no-map-gw", "--dns-forward", FORWARDER]
+    options += [*([] if reach_host else ["--no-map-gw"]), "--dns-forward", FORWARDER]
     for flag, protocol in (("--tcp-ports", "tcp"), ("--udp-ports", "udp")):
         specs = [_published(port) for port in ports if port.protocol == protocol] or ["none"]
         for spec in specs:
@@ -224,6 +242,12 @@ def _new_namespace() -> int:
     """A new network namespace, by the file that stands for it."""
     own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     linux.unshare(linux.CLONE_NEWNET)
+    for name, value in OPENED.items():
+        with (
+            contextlib.suppress(OSError),
+            open(f"/proc/sys/net/ipv4/{name}", "w", encoding="ascii") as file,
+        ):
+            file.write(value)
     namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     linux.setns(own, linux.CLONE_NEWNET)
     os.close(own)

@@ -40,8 +40,12 @@ class VolumeMount(NamedTuple):
     readonly: bool = False
 
 
+HOST_GATEWAY = "host-gateway"
+"""An address that is known when a container starts: by which it reaches the machine that it runs on."""
+
+
 class ExtraHost(NamedTuple):
-    """A line of /etc/hosts."""
+    """A line of /etc/hosts; the address may be HOST_GATEWAY."""
 
     name: str
     address: str

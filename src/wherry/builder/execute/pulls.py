@@ -10,7 +10,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wherry.builder.execute.progress import Progress
+    from wherry.builder.progress import Progress
     from wherry.images.view import Image
     from wherry.oci.config import ImageConfig
     from wherry.oci.platform import Platform

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAMES = ("PLATFORM", "OS", "ARCH", "VARIANT", "OSVERSION")
-# What a machine runs besides its own, without an emulator.
-ALSO_RUNS = {"amd64": ("386",), "arm64": ("arm",), "ppc64le": ()}
 
 
 def platform_args(build: Platform, target: Platform, stage: str | None) -> Mapping[str, str]:
@@ -23,11 +21,3 @@ def platform_args(build: Platform, target: Platform, stage: str | None) -> Mappi
         values = (str(platform), *platform, "")
         args |= {prefix + name: value for name, value in zip(NAMES, values, strict=True)}
     return args
-
-
-def runs_natively(machine: Platform, platform: Platform) -> bool:
-    """Whether a machine runs a platform's programs by itself."""
-    if machine.os != platform.os:
-        return False
-    also = ALSO_RUNS.get(machine.architecture, ())
-    return platform.architecture in (machine.architecture, *also)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.plan.named_context import NamedContext
-    from wherry.builder.steps.mounting import Given
+    from wherry.builder.secrets import BuildSecrets
     from wherry.oci.config import History
     from wherry.oci.platform import Platform
 
@@ -46,7 +46,7 @@ class BuildOptions(NamedTuple):
 
     With `pull` images that came from a registry are asked for again.  `cache_from` are the shared caches
     that are asked where the store knows nothing.  What a build that `shares` makes is to be known without a
-    look at layers, too.
+    look at layers, too.  With `inline` the image says which keys led to its layers (builder.cache.inline).
     """
 
     platform: Platform
@@ -55,7 +55,7 @@ class BuildOptions(NamedTuple):
     labels: dict[str, str] = {}  # noqa: RUF012
     no_cache: bool = False
     jobs: int = 1
-    given: Given | None = None
+    given: BuildSecrets | None = None
     sandbox: Sandbox = Sandbox()
     contexts: Mapping[str, NamedContext] = {}
     squash: bool = False
@@ -67,10 +67,11 @@ class BuildOptions(NamedTuple):
     pull: bool = False
     cache_from: Sequence[SharedCache] = ()
     shares: bool = False
+    inline: bool = False
 
 
 class StageResult(NamedTuple):
-    """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs.
+    """What a stage made.  In `history` a step that made no layer has no time until the image is written.
 
     `origin` is the id of the image that its first layers come from, "" for none.
     """

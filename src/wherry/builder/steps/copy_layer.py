@@ -9,9 +9,12 @@ import stat
 from wherry.errors import ContextError
 from wherry.layers.copying import altered, copy_node, finish
 from wherry.layers.tree import ROOT_MODE, entry_of
+from wherry.layers.writefile import is_folder
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wherry.builder.context.sources import Source
     from wherry.builder.steps.copy_plan import CopyPlan, Placed
     from wherry.dockerfile.chmod import Chmod
@@ -119,7 +122,7 @@ class _Layer:
         parts = folder.split("/")
         for end in range(1, len(parts) + 1):
             name = "/".join(parts[:end])
-            if name in self._folders:
+            if name in self._folders or os.path.isdir(f"{self._tree}/{name}"):
                 continue
             existing = self._view.find(name, follow_last=False)
             if existing is not None and not existing.is_folder:
@@ -140,15 +143,44 @@ class _Layer:
         before = set(self._folders)
         self.reach(dest)
         self._of_archives |= set(self._folders) - before
-        unpacker = Unpacker(f"{self._tree}/{dest}" if dest else self._tree, file.name, markers=False)
+        unpacker = Unpacker(
+            posixpath.join(self._tree, dest), file.name, markers=False, follow=self._following(dest)
+        )
         with open(file.path, "rb") as raw:
             reader = TarReader(decompressed(raw), file.name)
             for member in reader:
+                entry = member.entry
+                if os.path.normpath(entry.name) in (b".", b"/"):
+                    continue  # the destination is not the archive's
                 if self._owner is not None:
-                    entry = member.entry._replace(uid=self._owner[0], gid=self._owner[1])
-                    member = member._replace(entry=entry)
-                unpacker.add(member, reader.data())
+                    entry = entry._replace(uid=self._owner[0], gid=self._owner[1])
+                unpacker.add(member._replace(entry=entry), reader.data())
         unpacker.finish()
+        given = {posixpath.join(dest, name) for name in unpacker.given()}
+        self._folders = {
+            name: origin
+            for name, origin in self._folders.items()
+            if name not in given and is_folder(os.fsencode(f"{self._tree}/{name}"))
+        }
+
+    def _following(self, dest: str) -> Callable[[str], str]:
+        """How an archive's folders are reached: through symlinks, inside the destination."""
+        merged = self._view.under(self._tree)
+        folder = merged.find(dest)
+        assert folder is not None  # noqa: S101
+        inside = merged.rooted(folder)
+
+        def follow(path: str) -> str:
+            real = inside.followed(path)
+            place = ""
+            for part in posixpath.join(dest, real).split("/"):
+                place = posixpath.join(place, part)
+                existing = self._view.find(place, follow_last=False)
+                if existing is not None and not os.path.lexists(f"{self._tree}/{place}"):
+                    self.reach(place)
+            return real
+
+        return follow
 
     def _finish_new(self, dest: str, host: str) -> None:
         """A new folder has the mode that is asked for in figures; else it inherits setgid and its group."""

@@ -16,7 +16,7 @@ FLAGS = (
     Flag("entrypoint", "string", "Overwrite the default ENTRYPOINT of the image"),
     Flag("env", "list", "Set environment variables", short="e", metavar="NAME=VALUE"),
     Flag("env-file", "list", "Read in a file of environment variables", metavar="FILE"),
-    Flag("hostname", "string", "Container host name"),
+    Flag("hostname", "string", "Container host name", short="h"),
     Flag("interactive", "bool", "Keep STDIN open", short="i"),
     Flag("label", "list", "Set meta data on a container", short="l", metavar="NAME=VALUE"),
     Flag("name", "string", "Assign a name to the container"),

@@ -39,8 +39,8 @@ def run(options: Options) -> int:
 
 
 def _tail(text: str | None) -> int | None:
-    if text in (None, "all"):
+    if text is None or text == "all":
         return None
-    if not (text and text.isascii() and text.isdigit()):
+    if not text.removeprefix("-").isdecimal():
         raise UsageError(f"invalid value for --tail: {text}", hint="a number, or all")
-    return int(text)
+    return None if text.startswith("-") else int(text)

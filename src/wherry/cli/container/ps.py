@@ -61,6 +61,7 @@ def run(options: Options) -> int:
 def _row(record: ContainerRecord, *, full: bool) -> dict[str, Any]:
     import time
 
+    from wherry.cli.core.printable import go_quoted
     from wherry.cli.core.table import shortened
     from wherry.cli.core.units import ago, docker_time
     from wherry.containers.view import command_of, ports_of
@@ -72,7 +73,7 @@ def _row(record: ContainerRecord, *, full: bool) -> dict[str, Any]:
     return {
         "ID": record.id if full else record.id[:12],
         "Image": record.image_name,
-        "Command": f'"{command}"',
+        "Command": go_quoted(command),
         "CreatedAt": docker_time(record.created),
         "RunningFor": ago(record.created, time.time()),
         "State": record.status,

@@ -85,6 +85,13 @@ class Options:
 
 
 HELP = Flag("help", "bool", "Print usage", short="h")
+# Where -h means something else.
+LONG_HELP = HELP._replace(short="")
+
+
+def _flags(command: Command) -> tuple[Flag, ...]:
+    taken = any(flag.short == HELP.short for flag in command.flags)
+    return (*command.flags, LONG_HELP if taken else HELP)
 
 
 def parse(command: Command, argv: Sequence[str]) -> Options | None:
@@ -93,7 +100,7 @@ def parse(command: Command, argv: Sequence[str]) -> Options | None:
     Raises UsageError with pflag's words for an unknown flag, a missing or malformed value, and a wrong
     number of arguments.
     """
-    flags = (*command.flags, HELP)
+    flags = _flags(command)
     by_name = {name: f for f in flags for name in (f.name, *f.aliases)}
     by_short = {f.short: f for f in flags if f.short}
     values: dict[str, object] = {f.name: _default(f) for f in flags}
@@ -217,7 +224,7 @@ def help_text(command: Command) -> str:
     for text in (COMMANDS.get(command.name, ("", ""))[1], command.description):
         lines += [text, ""] if text else []
     rows = []
-    for flag in sorted((*command.flags, HELP), key=lambda f: f.name):
+    for flag in sorted(_flags(command), key=lambda f: f.name):
         short = f"-{flag.short}, " if flag.short else "    "
         kind = "" if flag.kind == "bool" else " " + (flag.metavar or flag.kind)
         extra = f" ({'|'.join(flag.choices)})" if flag.choices else ""

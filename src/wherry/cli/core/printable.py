@@ -10,6 +10,8 @@ from __future__ import annotations
 # emoji need.
 HARMLESS = frozenset((*"\u00a0\u1680\u202f\u205f\u3000\u200c\u200d", *map(chr, range(0x2000, 0x200B))))
 
+GO_ESCAPES = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r"}
+
 
 def printable(text: str, keep: str = "") -> str:
     """`text` with what is not to be shown escaped, but for the characters of `keep`."""
@@ -40,3 +42,18 @@ def width(text: str) -> int:
         2 if unicodedata.east_asian_width(char) in "WF" else 1
         for char in text
     )  # fmt: skip
+
+
+def go_quoted(text: str) -> str:
+    """Go's strconv.Quote, by which docker quotes."""
+    shown = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{"".join(map(_go_escaped, shown))}"'
+
+
+def _go_escaped(char: str) -> str:
+    if char.isprintable():
+        return char
+    code = ord(char)
+    if code in GO_ESCAPES:
+        return GO_ESCAPES[code]
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

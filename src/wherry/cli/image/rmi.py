@@ -20,11 +20,23 @@ COMMAND = Command(
 def run(options: Options) -> int:
     from wherry.app.images import removing
     from wherry.cli.core.each import each
+    from wherry.cli.main import report
+    from wherry.errors import NotFoundError
     from wherry.store import Store
 
     store = Store.open(options.runtime)
+    force = options.flag("force")
     lines: list[str] = []
+
+    def one(name: str) -> None:
+        try:
+            lines.extend(remove(name, force=force))
+        except NotFoundError as error:
+            if not force:
+                raise
+            report(error)  # as docker: said, and no failure
+
     with store.freeing(), removing(store) as remove:
-        code = each(options.args, lambda name: lines.extend(remove(name, force=options.flag("force"))))
+        code = each(options.args, one)
     print(*lines, sep="\n", end="\n" if lines else "")
     return code

@@ -1,0 +1,106 @@
+"""Words and small rules that docker's users have in their hands, about containers and images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.wherry import Wherry
+from wherry.cli.core.printable import go_quoted
+
+pytestmark = pytest.mark.root
+
+
+def names(bb: Wherry, *filters: str) -> list[str]:
+    words = [word for text in filters for word in ("-f", text)]
+    return sorted(bb("ps", "-a", *words, "--format", "{{.Names}}").split())
+
+
+def test_ps_filters_by_regular_expressions_one_of_each_kind(bb: Wherry) -> None:
+    for name in ("p1", "p10", "xp1"):
+        bb("create", "--name", name, "-l", f"n={name}", "-l", "all", "bb", "true")
+    assert names(bb, "name=p1") == ["p1", "p10", "xp1"]
+    assert names(bb, "name=^p1$") == names(bb, "name=^/p1$") == ["p1"]
+    assert names(bb, "name=^p1$", "name=^xp") == ["p1", "xp1"]
+    assert names(bb, "name=p1", "status=running") == names(bb, "name=(") == []
+    assert names(bb, "label=all", "label=n=p10") == ["p10"]
+    for wrong in ("status=bogus", "exited=x", "nosuch=1"):
+        assert "invalid filter" in bb.fails("ps", "-f", wrong, code=125)
+
+
+def test_how_many_containers_ps_shows(bb: Wherry) -> None:
+    for name in ("one", "two"):
+        bb("create", "--name", name, "bb", "true")
+    assert bb("ps", "-q", "-n", "-1") == bb("ps", "-q", "-n", "0") == ""
+    assert len(bb("ps", "-qa", "-n", "-1").split()) == 2
+    assert bb("ps", "-n", "1", "--format", "{{.Names}}") == "two"
+
+
+def test_ps_quotes_commands_as_docker_does(bb: Wherry) -> None:
+    bb("create", "bb", "sh", "-c", 'echo "a\\b"\tc')
+    assert bb("ps", "-a", "--no-trunc", "--format", "{{.Command}}") == r'''"sh -c 'echo \"a\\b\"\tc'"'''
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [("a b", '"a b"'), ('"\\', r'"\"\\"'), ("\n\x1b\x7f", r'"\n\x1b\x7f"'), ("é\u2028", r'"é\u2028"')],
+)
+def test_quotes_are_gos(text: str, quoted: str) -> None:
+    assert go_quoted(text) == quoted
+
+
+def test_images_takes_patterns(bb: Wherry) -> None:
+    for name in ("b2:1", "de:2", "host:5000/de/b2:1"):
+        bb("tag", "bb", name)
+
+    def found(pattern: str) -> list[str]:
+        return sorted(bb("images", pattern, "--format", "{{.Repository}}:{{.Tag}}").split())
+
+    assert found("b?:1") == ["b2:1"]
+    assert found("b*") == ["b2:1", "bb:latest"]
+    assert found("*:latest") == ["bb:latest"] and found("[^b]*") == ["de:2"]
+    assert found("*/de/*") == ["host:5000/de/b2:1"] and found("de") == ["de:2"]
+
+
+def test_files_of_variables_are_read_as_docker_reads_them(bb: Wherry, tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_bytes("\ufeffA=1 \n  # no\n\t\nB=x y\n  C=\nCALLERS\nABSENT\n".encode())
+    bb("create", "--name", "box", "--env-file", str(file), "bb", "true", env={"CALLERS": "yes"})
+    env = bb("inspect", "box", "-f", "{{range .Config.Env}}{{println .}}{{end}}").split("\n")
+    assert [entry for entry in env if entry[:1] in "ABC" and entry] == [
+        "A=1 ",
+        "B=x y",
+        "C=",
+        "CALLERS=yes",
+    ]
+    for text, why in (("G = x\n", "'G ' contains whitespaces"), ("=x\n", "no variable name on line '=x'")):
+        file.write_text(text)
+        assert why in bb.fails("run", "--env-file", str(file), "bb", "true", code=125)
+    assert "Is a directory" in bb.fails("run", "--env-file", str(tmp_path), "bb", "true", code=125)
+
+
+def test_names_and_addresses(bb: Wherry) -> None:
+    bb("create", "--name", "/box", "bb", "true")
+    assert names(bb) == ["box"]
+    said = bb.fails("run", "--add-host", "a:b", "bb", "true", code=125)
+    assert 'invalid IP address in add-host: "b"' in said
+    assert "ambiguous tag" in bb.fails("tag", "bb", "sha256:abc")
+
+
+def test_h_is_the_host_name_where_docker_has_it_so(bb: Wherry) -> None:
+    assert bb("run", "--rm", "-h", "foo", "bb", "hostname") == "foo"
+    assert "Usage:" in bb("run", "--help") and "-h, --hostname" in bb("run", "--help")
+    assert "Usage:" in bb("ps", "-h")
+
+
+def test_all_lines_are_what_a_negative_tail_means(bb: Wherry) -> None:
+    bb("run", "--name", "box", "bb", "sh", "-c", "echo 1; echo 2")
+    assert bb("logs", "--tail", "-1", "box") == "1\n2" and bb("logs", "--tail", "1", "box") == "2"
+
+
+def test_forcing_the_removal_of_what_is_not_there_is_no_failure(bb: Wherry) -> None:
+    done = bb.run("rmi", "-f", "nosuch", "bb")
+    assert done.returncode == 0 and "No such image: nosuch:latest" in done.stderr
+    assert bb("images", "-q") == ""
+    assert "No such image" in bb.fails("rmi", "nosuch", code=1)
