@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from support.wherry import Wherry
+from wherry.app.build import build
+from wherry.containers.create import CreateOptions, create
 from wherry.containers.volumes import clean, folder_name
+from wherry.errors import UsageError
+from wherry.store import Store
+from wherry.store.containerconfig import VolumeMount
 
 
 def live(test: Callable[..., None]) -> Callable[..., None]:
@@ -122,3 +127,13 @@ def test_inspect_shows_the_cleaned_place(bb: Wherry, tmp_path: Path) -> None:
     bb("create", "--name", "vv", "-v", f"{tmp_path}:/a/./b/", "bb", "true")
     mounts = json.loads(bb("inspect", "vv"))[0]["Mounts"]
     assert [mount["Destination"] for mount in mounts] == ["/a/b"]
+
+
+def test_a_relative_source_is_in_the_folder_of_whoever_asks(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text('FROM scratch\nCMD ["x"]\n')
+    store = Store.open(str(tmp_path / "s"))
+    build(store, str(tmp_path), ["one"])
+    made = create(store, CreateOptions("one", volumes=("./a/../b:/c:ro",), folder="/some:where"))
+    assert made.config.volumes == (VolumeMount("/some:where/b", "/c", True),)
+    with pytest.raises(UsageError, match="relative to no folder"):
+        create(store, CreateOptions("one", volumes=("./a:/c",)))

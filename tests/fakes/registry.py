@@ -136,10 +136,10 @@ class Request(BaseHTTPRequestHandler):
         if data is None:
             self.answer(404, b'{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown"}]}')
             return
-        asked = re.match(r"bytes=([0-9]+)-$", self.headers.get("Range", ""))
+        asked = re.match(r"bytes=([0-9]+)-([0-9]*)$", self.headers.get("Range", ""))
         if asked and self.fake.ranges:
-            start = int(asked[1])
-            self.answer(206, data[start:], Content_Range=f"bytes {start}-{len(data) - 1}/{len(data)}")
+            start, end = int(asked[1]), min(len(data), int(asked[2] or len(data)) + 1)
+            self.answer(206, data[start:end], Content_Range=f"bytes {start}-{end - 1}/{len(data)}")
         else:
             self.answer(200, data)
 
@@ -205,14 +205,15 @@ def cut(pattern: str, after: int, times: int) -> Callable[[Request], bool]:
             return False
         left[0] -= 1
         data = request.fake.blobs[found[2]]
-        asked = re.match(r"bytes=([0-9]+)-$", request.headers.get("Range", ""))
+        asked = re.match(r"bytes=([0-9]+)-([0-9]*)$", request.headers.get("Range", ""))
         start = int(asked[1]) if asked else 0
+        end = min(len(data), int(asked[2]) + 1) if asked and asked[2] else len(data)
         request.send_response(206 if asked else 200)
-        request.send_header("Content-Length", str(len(data) - start))
+        request.send_header("Content-Length", str(end - start))
         if asked:
-            request.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            request.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(data)}")
         request.end_headers()
-        request.wfile.write(data[start : start + after])
+        request.wfile.write(data[start : min(end, start + after)])
         request.hang_up()
         return True
 

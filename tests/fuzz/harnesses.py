@@ -302,7 +302,7 @@ def response(data: bytes) -> None:
     thread.start()
     folder = tempfile.mkdtemp(prefix="fuzz-")
     try:
-        _get(f"http://127.0.0.1:{server.getsockname()[1]}/f", folder + "/f", None, lambda: None)
+        _get(f"http://127.0.0.1:{server.getsockname()[1]}/f", folder + "/f", None, lambda: None, {})
     finally:
         server.close()
         thread.join()

@@ -206,6 +206,20 @@ def test_a_provider_is_taken_while_its_token_is_good(tmp_path: Path) -> None:
             find(tmp_path, user)
 
 
+def test_what_is_asked_of_the_environment_is_asked_of_the_one_that_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHO", "the process")
+    monkeypatch.setenv("HOME", "/nonexistent")
+    (tmp_path / ".kube").mkdir()
+    how = plugin(tmp_path, f'echo "$WHO" >{tmp_path}/who; ' + says({"token": "t"}))
+    (tmp_path / ".kube/config").write_text(json.dumps(config(how)))
+    for kubeconfig in ({}, {"KUBECONFIG": "/nothing:~/.kube/config"}):
+        found = Finder(environ={"HOME": str(tmp_path), "WHO": "the caller", **kubeconfig}).find()
+        assert found.credentials.token == "t"
+        assert (tmp_path / "who").read_text() == "the caller\n"
+
+
 # -- the pod ---------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from wherry.errors import ContextError
 from wherry.layers.copied import Copied
 from wherry.layers.pack import pack
 from wherry.layers.rootpath import resolve
-from wherry.layers.snapshots import Overlay, Snapshots
+from wherry.layers.snapshots import Overlay, Snapshots, _Short
 from wherry.layers.view import View
 from wherry.sandbox.mounts import enter_private_mounts
 
@@ -118,3 +119,27 @@ def test_a_loop_of_symlinks_is_an_error(tmp_path: Path) -> None:
         resolve(str(tmp_path), "x/z")
     with pytest.raises(ContextError):
         View([str(tmp_path)]).find("x/z")
+
+
+def test_names_that_do_not_fit_change_the_working_folder_of_their_thread_alone(tmp_path: Path) -> None:
+    names = [str(tmp_path / ("x" * 200) / str(number)) for number in range(20)]
+    begun, looked = threading.Event(), threading.Event()
+    inside: list[str] = []
+
+    def mount() -> None:
+        with _Short(names) as short:
+            inside.extend((os.getcwd(), *short))
+            begun.set()
+            assert looked.wait(30)
+        inside.append(os.getcwd())
+
+    Path(names[0]).parent.mkdir()
+    before = os.getcwd()
+    thread = threading.Thread(target=mount)
+    thread.start()
+    assert begun.wait(30)
+    meanwhile = os.getcwd()
+    looked.set()
+    thread.join()
+    assert inside == [str(Path(names[0]).parent), *map(str, range(20)), before]
+    assert meanwhile == before

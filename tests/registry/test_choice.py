@@ -9,7 +9,7 @@ import pytest
 from wherry.errors import CorruptError, NotFoundError
 from wherry.oci.platform import parse
 from wherry.registry.choice import choose, entries
-from wherry.registry.proxies import proxy_for
+from wherry.remote.proxies import proxy_for
 
 
 def index(*platforms: str | None) -> bytes:

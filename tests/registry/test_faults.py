@@ -21,6 +21,7 @@ import pytest
 
 from fakes.registry import BLOB, FakeRegistry, Request, cut, digest, fake_registry
 from support.wherry import Wherry
+from wherry.registry import ranges
 
 pytestmark = [pytest.mark.root]
 OCI = "application/vnd.oci.image"
@@ -507,6 +508,61 @@ def test_a_full_disk_is_said_and_what_came_is_kept(
         assert contents(small, f"{fake.host}/a", tmp_path) == expected(tar)
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_large_layer_comes_over_several_connections(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    tar = layer(size=40 << 20)
+    put_image(fake, "a", [tar])
+    blob, meet = blob_of(fake, "a"), threading.Barrier(4, timeout=20)
+
+    def together(request: Request) -> bool:
+        start = re.match(r"bytes=([0-9]+)-", request.headers.get("Range", ""))
+        if blob in request.path and start and 0 < int(start[1]) < 5 * ranges.RANGE:
+            meet.wait()
+        return False
+
+    fake.hooks.append(together)
+    other("pull", "-q", f"{fake.host}/a")
+    assert not meet.broken
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(tar)
+
+
+def test_connections_that_are_cut_are_made_again(other: Wherry, fake: FakeRegistry, tmp_path: Path) -> None:
+    tar = layer(size=40 << 20)
+    put_image(fake, "a", [tar])
+    fake.hooks.append(cut(blob_of(fake, "a"), (1 << 20) + 7, 15))
+    other("pull", "-q", f"{fake.host}/a")
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(tar)
+
+
+def test_a_large_pull_that_is_killed_goes_on_behind_what_was_written(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    tar, go = layer(size=40 << 20), threading.Event()
+    put_image(fake, "a", [tar])
+    blob, here = blob_of(fake, "a"), 3 * ranges.RANGE
+
+    def held(request: Request) -> bool:
+        """The fourth range waits while later ones come, which are not to be taken for it."""
+        if blob in request.path and request.headers.get("Range", "").startswith(f"bytes={here}-"):
+            go.wait(30)
+        return False
+
+    fake.hooks.append(held)
+    process = other.start("pull", f"{fake.host}/a")
+    wait_for_bytes(other, here)
+    process.kill()
+    process.wait(20)
+    assert (other.root / "downloads" / blob[7:]).stat().st_size == here
+    go.set()
+    fake.hooks.clear()
+    fake.asked.clear()
+    other("pull", "-q", f"{fake.host}/a")
+    starts = [int(a.headers["Range"][6:].partition("-")[0]) for a in fake.asked if blob in a.path]
+    assert min(starts) == here
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(tar)
 
 
 # -- what is sent ---------------------------------------------------------------------------------

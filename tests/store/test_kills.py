@@ -260,7 +260,7 @@ def test_an_import_of_a_cache_mount_keeps_the_old_one_or_has_the_new_one(root: s
     import io
     import tarfile
 
-    from wherry.cli.builder.cache import _import
+    from wherry.app.caches import import_cache
 
     archive = tmp_path / "x.tar"
     with tarfile.open(archive, "w") as tar:
@@ -279,7 +279,12 @@ def test_an_import_of_a_cache_mount_keeps_the_old_one_or_has_the_new_one(root: s
             return Path(path)
 
     prepare()
-    for _ in kills(lambda: _import(Store.open(root), "mine", str(archive))):
+
+    def import_() -> None:
+        with archive.open("rb") as file:
+            import_cache(Store.open(root), "mine", file)
+
+    for _ in kills(import_):
         store = opened(root)
         assert os.listdir(store.cache_mounts.path("mine")) in (["old"], ["new"])
         store.database.close()

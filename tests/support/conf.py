@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -54,7 +55,7 @@ def _kept(word: str) -> str:
 
 def complaint(text: str) -> str | None:
     """What ``nginx -t`` has against `text` as a default.conf, or None."""
-    nginx = Nginx.find()
+    nginx = Nginx.find("nginx", os.environ)
     folder = tempfile.mkdtemp()
     try:
         Path(folder, "temp").mkdir()

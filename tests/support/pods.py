@@ -109,7 +109,7 @@ class Door:
         (folder / "temp").mkdir(parents=True)
         rendering = RenderOptions(listen=(f"127.0.0.1:{self.port}",), access_log=str(self._log))
         (folder / "default.conf").write_text(render(routes, rendering._replace(**options)))
-        nginx = Nginx.find()
+        nginx = Nginx.find("nginx", os.environ)
         # Workers of another user could not reach the folders of a test.
         own = MainOptions(str(folder), user="root" if os.geteuid() == 0 else "", workers="1")
         (folder / "nginx.conf").write_text(main(own, nginx.binary, str(folder / "default.conf"), 1))

@@ -1,22 +1,85 @@
-"""Building an image from a folder."""
+"""Building images: what is asked for, what is made of it, and where it goes."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 
-from wherry.errors import NotFoundError
-from wherry.typed import TYPE_CHECKING
+from wherry.app.outputs import IMAGE, check, deliver, keeps_image, needs_layers, rewrites
+from wherry.builder.plan.epoch import CONTEXT, EPOCH
+from wherry.builder.plan.epoch import parse as parse_epoch
+from wherry.dockerfile.flags import TRUE
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import IO
 
+    from wherry.builder.cache.options import SharedCache
     from wherry.builder.context.folder import Context
+    from wherry.builder.execute.build import Build
     from wherry.builder.execute.progress import Progress
+    from wherry.builder.output.options import Output
     from wherry.builder.plan.values import BuildOptions
     from wherry.dockerfile.ast import Dockerfile
+    from wherry.dockerfile.lint.rules import Finding
     from wherry.images.view import Image
+    from wherry.oci.manifest import Descriptor
+    from wherry.oci.platform import Platform
     from wherry.registry.client import Registries
-    from wherry.store import Store
+    from wherry.store import ImageRecord, Store
+
+CHECK = "BUILDKIT_DOCKERFILE_CHECK"
+"""A build argument: with "error=true" a Dockerfile that breaks a rule is not built."""
+
+INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
+"""A build argument that asks for what --cache-to type=inline does."""
+INLINE = "inline"
+
+
+class BuildRequest(NamedTuple):
+    """`context` is a folder, a URL, or "-" for what `stdin` gives; `file` is the Dockerfile, or "-", where
+    it is not the context's own.
+
+    One image is built for each of `platforms` (none: for that of `options`).  `outputs` say where they go;
+    `contexts` are ``NAME=WHERE``; `cache_to` are the shared caches that are written.  `options.args` may
+    name SOURCE_DATE_EPOCH, which gives `options` its epoch.
+
+    `lint` says whether findings are wanted of what was built, and `describe` whether a descriptor is.
+    """
+
+    context: str
+    options: BuildOptions
+    file: str | None = None
+    platforms: tuple[Platform, ...] = ()
+    outputs: tuple[Output, ...] = (IMAGE,)
+    contexts: tuple[str, ...] = ()
+    cache_to: tuple[SharedCache, ...] = ()
+    stdin: Callable[[], IO[bytes]] | None = None
+    lint: bool = False
+    describe: bool = False
+
+
+class Built(NamedTuple):
+    """`image` is an image's ID, for several platforms the digest of their index, and "" where only files
+    were wanted; `names` are those that it has in the store now, as people write them.  `descriptor` is of
+    what was exported, or of the last push; None where none was wanted."""
+
+    image: str
+    names: tuple[str, ...]
+    images: tuple[ImageRecord, ...]
+    descriptor: Descriptor | None = None
+    findings: tuple[Finding, ...] = ()
+    unused_args: tuple[str, ...] = ()
+
+
+class Opened(NamedTuple):
+    """A request whose Dockerfile has been read."""
+
+    dockerfile: Dockerfile
+    context: Callable[[], Context]
+    options: BuildOptions
+    temporary: str
 
 
 def build(
@@ -37,62 +100,121 @@ def build(
     Raises InvalidReferenceError before anything is done, DockerfileError, ContextError, StepError, …: what
     was finished stays in the cache, names stay where they were.
     """
-    from wherry.builder.context.folder import open_context
-    from wherry.builder.execute.build import Build
-    from wherry.builder.execute.progress import Silent
     from wherry.images.view import Image
-    from wherry.oci.reference import parse
 
-    references = [parse(name) for name in names]
     place = file or os.path.join(folder, "Dockerfile")
-    wanted = _options(options)._replace(origin=(folder, place, tuple(names)))
-    with store.using(), store.temp() as temporary:
-        dockerfile = read_dockerfile(place, folder)
-
-        def context() -> Context:
-            return open_context(folder, place, store.root)
-
-        told = progress or Silent()
-        record = Build(store, dockerfile, context, wanted, told, temporary, registries).run()
-        with store.database.transaction():
-            for reference in references:
-                store.names.set(reference.canonical(), record.id)
-    return Image(store, record)
+    wanted = (options or default_options())._replace(origin=(folder, place, tuple(names)))
+    request = BuildRequest(folder, wanted, file, outputs=(IMAGE._replace(names=tuple(names)),))
+    return Image(store, build_images(store, request, progress, registries).images[0])
 
 
-def _options(given: BuildOptions | None) -> BuildOptions:
+def default_options() -> BuildOptions:
+    """For this machine, with two steps at once for each of its cores."""
     from wherry.builder.plan.values import BuildOptions
     from wherry.oci.platform import of_machine
 
-    return given or BuildOptions(of_machine(os.uname().machine), jobs=max(4, 2 * (os.cpu_count() or 1)))
+    return BuildOptions(of_machine(os.uname().machine), jobs=max(4, 2 * (os.cpu_count() or 1)))
 
 
-def read_dockerfile(place: str, root: str) -> Dockerfile:
-    """Raises NotFoundError with what may be meant, and DockerfileError.  `root` is the build's folder."""
-    from wherry.dockerfile import parse
-    from wherry.dockerfile.lines import LARGEST
+def build_images(
+    store: Store,
+    request: BuildRequest,
+    progress: Progress | None = None,
+    registries: Callable[[], Registries] | None = None,
+) -> Built:
+    """Build, and write all outputs.  `progress` and `registries` are those of build().
 
-    try:
-        with open(place, "rb") as text:
-            data = text.read(LARGEST + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        raise _no_dockerfile(place, root) from None
-    except IsADirectoryError:
-        raise NotFoundError(f"failed to read dockerfile: {place} is a directory") from None
-    return parse(data, os.path.basename(place))
+    Raises what build() does, UsageError for outputs that do not go together, before anything is done, and
+    RegistryError: what was built is in the store then, with its names.
+    """
+    from wherry.builder.execute.build import Build
+    from wherry.builder.execute.progress import Silent
+
+    told = progress or Silent()
+    check(request.outputs)
+    epoch = _epoch(request.options.args)
+    caches = [cache for cache in request.cache_to if cache.type != INLINE]
+    if caches or needs_layers(request.outputs):
+        store.runtime.need_layers()  # whose files belong to a plain user's subordinate ids
+    with opened(store, request, epoch) as found:
+        images: list[ImageRecord] = []
+        for number, platform in enumerate(request.platforms or (request.options.platform,)):
+            folder = os.path.join(found.temporary, f"platform{number}")
+            os.makedirs(folder, exist_ok=True)
+            options = found.options._replace(platform=platform)
+            one = Build(store, found.dockerfile, found.context, options, told, folder, registries)
+            for warning in one.warnings() if not number else ():
+                told.note(warning)
+            if "error" in found.dockerfile.directives.get("check", "") + options.args.get(CHECK, ""):
+                from wherry.app.checks import fail_on_findings
+
+                fail_on_findings(one)
+            images.append(one.run())
+        image, names, descriptor = deliver(store, request, images, told, registries)
+        _keep_caches(one, caches, told, registries)
+        return Built(
+            image,
+            names,
+            tuple(images),
+            descriptor,
+            tuple(one.findings()) if request.lint else (),
+            tuple(one.unused_args()),
+        )
 
 
-def _no_dockerfile(place: str, root: str) -> NotFoundError:
-    from wherry.errors import nearest
+@contextlib.contextmanager
+def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Iterator[Opened]:
+    """Read the Dockerfile, and have the store and a folder for as long as the block takes.
 
-    folder, name = os.path.split(place)
-    try:
-        near = nearest(name, os.listdir(folder or "."))
-    except OSError:
-        near = None
-    return NotFoundError(
-        f"failed to read dockerfile: open {place}: no such file or directory",
-        hint=f"did you mean {os.path.join(folder, near)}?"
-        if near
-        else f"put a Dockerfile into {root}, or name it with -f",
-    )
+    Raises DockerfileError, ContextError, NotFoundError.
+    """
+    from wherry.app.inputs import inputs
+
+    with store.using(), store.temp() as temporary:
+        dockerfile, context = inputs(request, store, temporary)
+        options = request.options
+        args = options.args
+        if args.get(EPOCH) == CONTEXT:
+            epoch = context().newest()
+            args = {name: value for name, value in args.items() if name != EPOCH}
+            args |= {EPOCH: str(epoch)} if epoch is not None else {}
+        inline = options.inline or _has_inline_cache(request)
+        options = options._replace(
+            args=args,
+            epoch=options.epoch if epoch is None else epoch,
+            timeless=options.timeless or (epoch is not None and rewrites(request.outputs)),
+            keep=keeps_image(request.outputs),
+            shares=inline or bool(request.cache_to),
+            inline=inline,
+        )
+        if request.contexts:
+            from wherry.app.contexts import contexts
+
+            named = contexts(request.contexts, store, temporary, options.given)
+            options = options._replace(contexts=named)
+        yield Opened(dockerfile, context, options, temporary)
+
+
+def _has_inline_cache(request: BuildRequest) -> bool:
+    asked = request.options.args.get(INLINE_CACHE, "") in TRUE
+    return asked or any(cache.type == INLINE for cache in request.cache_to)
+
+
+def _epoch(args: dict[str, str]) -> int | None:
+    """What the build's arguments say, unless it is the context that has to.  Raises UsageError."""
+    text = args.get(EPOCH, "")
+    return None if text == CONTEXT else parse_epoch(text)
+
+
+def _keep_caches(
+    build: Build,
+    caches: Sequence[SharedCache],
+    progress: Progress,
+    registries: Callable[[], Registries] | None,
+) -> None:
+    if not caches:
+        return
+    from wherry.app.pushes import keep
+
+    for cache in caches:
+        keep(build, cache, registries, progress)

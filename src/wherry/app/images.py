@@ -7,8 +7,10 @@ from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from wherry.images.listing import HistoryRow, Listed
+    from wherry.images.remove import Remove
     from wherry.store import Store
 
 WILDCARDS = frozenset("*?[")
@@ -83,6 +85,15 @@ def remove(store: Store, name: str, *, force: bool = False) -> list[str]:
 
     Raises NotFoundError, and ConflictError where containers use it.
     """
-    from wherry.images.remove import remove_image
+    with removing(store) as one:
+        return one(name, force=force)
 
-    return list(remove_image(store, name, force=force))
+
+def removing(store: Store) -> AbstractContextManager[Remove]:
+    """A context whose value does as remove(), for many images at the cost of about one.
+
+    Others see what was removed when it is left.
+    """
+    from wherry.images.remove import removing
+
+    return removing(store)

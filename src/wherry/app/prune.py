@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from wherry.app.volumes import Pruned
@@ -42,19 +43,18 @@ def prune_images(store: Store, *, everything: bool, keep: Callable[[Image], bool
     What the build cache knows of their layers stays.
     """
     from wherry.images.listing import NONE, list_images
-    from wherry.images.remove import remove_image
+    from wherry.images.remove import removing
 
     used = {record.image_id for record in store.containers.all()}
     before, lines = kept_bytes(store), []
-    for row in list_images(store):
-        dangling = row.repository == NONE
-        if row.image.id in used or not (dangling or everything) or keep(row.image):
-            continue
-        tagged = row.repository if row.tag == NONE else f"{row.repository}:{row.tag}"
-        try:
-            lines += remove_image(store, row.image.id if dangling or row.tag == NONE else tagged)
-        except (ConflictError, NotFoundError):
-            continue
+    with removing(store) as remove:
+        for row in list_images(store):
+            dangling = row.repository == NONE
+            if row.image.id in used or not (dangling or everything) or keep(row.image):
+                continue
+            tagged = row.repository if row.tag == NONE else f"{row.repository}:{row.tag}"
+            with contextlib.suppress(ConflictError, NotFoundError):
+                lines += remove(row.image.id if dangling or row.tag == NONE else tagged)
     return Pruned(tuple(lines), max(0, before - kept_bytes(store)))
 
 

@@ -34,7 +34,8 @@ NETWORKS = ("host", "none", "private")
 
 
 class CreateOptions(NamedTuple):
-    """What people give on the command line, as they wrote it; `callers` is their own environment."""
+    """What people give on the command line, as they wrote it; `callers` is their own environment, `folder`
+    the one that a volume's ``./source`` is in."""
 
     image: str
     command: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class CreateOptions(NamedTuple):
     stop_signal: str | None = None
     stop_timeout: int | None = None
     callers: Mapping[str, str] = {}
+    folder: str = ""
 
 
 def create(store: Store, options: CreateOptions) -> ContainerRecord:
@@ -130,7 +132,7 @@ def _config(image: Image, options: CreateOptions, container: str) -> ContainerCo
     base = image.config.config
     entrypoint, command = _command(base, options)
     network, ports = _network(options)
-    volumes = tuple(_volume(text) for text in options.volumes)
+    volumes = tuple(_volume(text, options.folder) for text in options.volumes)
     _refuse_twice(volumes)
     return ContainerConfig(
         layers=tuple(image.config.diff_ids),
@@ -252,8 +254,11 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _volume(text: str) -> VolumeMount:
-    """``host:container[:ro]``, ``name:container``, or ``container`` alone for an anonymous one."""
+def _volume(text: str, folder: str) -> VolumeMount:
+    """``host:container[:ro]``, ``name:container``, or ``container`` alone for an anonymous one.
+
+    `folder` is what ``./host`` is relative to.
+    """
     parts = text.split(":")
     if len(parts) > 3 or not all(parts):
         raise UsageError(f"invalid volume specification: '{text}'", hint="-v /on/host:/in/container[:ro]")
@@ -274,7 +279,12 @@ def _volume(text: str) -> VolumeMount:
             hint="mount it on a folder below",
         )
     if source.startswith("."):
-        source = os.path.abspath(source)
+        if not folder:
+            raise UsageError(
+                f"invalid volume specification: '{text}': {source} is relative to no folder",
+                hint="-v /on/host:/in/container",
+            )
+        source = os.path.normpath(os.path.join(folder, source))
     return VolumeMount(source, target, "ro" in flags)
 
 

@@ -122,7 +122,7 @@ def _environment(callers: Mapping[str, str]) -> dict[str, str]:
     import wherry
 
     env = {**callers, "PYTHONUTF8": "1"}
-    place = os.path.dirname(os.path.dirname(os.path.abspath(wherry.__file__)))
+    place = os.path.dirname(os.path.dirname(wherry.__file__))
     if os.path.basename(place) not in ("site-packages", "dist-packages"):
         env["PYTHONPATH"] = os.pathsep.join(filter(None, (env.get("PYTHONPATH"), place)))
     return env

@@ -54,7 +54,7 @@ class InStore:
         self._made[found.digest] = found
         return found
 
-    def blob(self, digest: str, start: int = 0) -> tuple[OpenFile, int]:
+    def blob(self, digest: str, start: int = 0, end: int | None = None) -> tuple[OpenFile, int]:
         file = open(self._store.blobs.path(digest), "rb")  # noqa: SIM115
         file.seek(start)
         return OpenFile(file), start

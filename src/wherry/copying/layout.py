@@ -63,7 +63,7 @@ class LayoutSource:
             raise CorruptError(f"{self._folder}/{path} has more than {DOCUMENT} bytes")
         return data
 
-    def blob(self, digest: str, start: int = 0) -> tuple[OpenFile, int]:
+    def blob(self, digest: str, start: int = 0, end: int | None = None) -> tuple[OpenFile, int]:
         """Its bytes from `start` on."""
         try:
             file = open(os.path.join(self._folder, blob_path(digest)), "rb")  # noqa: SIM115
@@ -78,6 +78,8 @@ class LayoutSource:
 
 class OpenFile:
     """A file as an answer."""
+
+    is_part = False
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from wherry.errors import ConflictError, InvalidReferenceError
 from wherry.images.view import find, lookup
 from wherry.oci.reference import from_canonical, parse
 from wherry.store.images import AT
-from wherry.typed import TYPE_CHECKING
+from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wherry.images.view import Image
     from wherry.store import Store
 
 
-def remove_image(store: Store, text: str, *, force: bool = False) -> list[str]:
-    """Remove a name, or an image by its id.  The lines that Docker prints.
+class Remove(Protocol):
+    def __call__(self, text: str, *, force: bool = False) -> list[str]:
+        """Remove a name, or an image by its id, in full or not at all.  The lines that Docker prints.
 
-    An image goes with its last name.  Layers that the build cache knows stay: the next build is quick.
-    Is atomic: who names or uses the image at the same moment is earlier or later.
-    Raises NotFoundError; ConflictError where a container uses the image and `force` is not given.
+        An image goes with its last name.  Layers that the build cache knows stay: the next build is quick.
+        Raises NotFoundError; ConflictError where a container uses the image and `force` is not given.
+        """
+
+
+@contextlib.contextmanager
+def removing(store: Store) -> Iterator[Remove]:
+    """Yields what removes images.  ``index.json`` is written, and what nothing refers to found, once.
+
+    All that is removed within is one transaction: who names or uses an image at the same moment is earlier
+    or later, and a kill leaves all of them.
     """
-    with store.database.transaction():
-        dead = _dead_name(store, text)
-        lines = _untag(store, dead) if dead is not None else _remove(store, text, force=force)
-    if dead is not None or any(line.startswith("Deleted: ") for line in lines):
+    gone = False
+
+    def remove(text: str, *, force: bool = False) -> list[str]:
+        nonlocal gone
+        with store.database.part():
+            dead = _dead_name(store, text)
+            lines = _untag(store, dead) if dead is not None else _remove(store, text, force=force)
+        gone = gone or dead is not None or any(line.startswith("Deleted: ") for line in lines)
+        return lines
+
+    with store.names.together():
+        yield remove
+    if gone:
         store.collect()
-    return lines
 
 
 def _untag(store: Store, name: str, image: Image | None = None) -> list[str]:

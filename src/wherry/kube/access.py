@@ -45,17 +45,21 @@ class Access(NamedTuple):
 
 
 class Finder:
-    """Finds access; find() may be called again, when certificates or tokens have been replaced."""
+    """Finds access; find() may be called again, when certificates or tokens have been replaced.
+
+    `environ` is the environment of whoever asks: where their kubeconfig is, what plugins get, and their
+    HTTP proxies.
+    """
 
     def __init__(
         self,
         kubeconfig: str | None = None,
         context: str | None = None,
-        environ: Mapping[str, str] = os.environ,
+        environ: Mapping[str, str] = {},
         account: str = ACCOUNT,
     ) -> None:
         self._context = context
-        self._environ = environ
+        self.environ = environ
         self._account = account
         self._paths = kubeconfig or self._default()
 
@@ -64,19 +68,34 @@ class Finder:
         return self._of_files(self._paths) if self._paths else self._of_pod()
 
     def _default(self) -> str:
-        paths = self._environ.get("KUBECONFIG", "")
-        if any(map(_exists, paths.split(":"))):
+        paths = self.environ.get("KUBECONFIG", "")
+        if any(map(os.path.exists, self._each(paths))):
             return paths
-        home = os.path.join(self._environ.get("HOME") or os.path.expanduser("~"), ".kube", "config")
-        if _exists(home) or self._context is not None:
+        home = os.path.join(self._home(), ".kube", "config")
+        if os.path.exists(home) or self._context is not None:
             return home
-        if paths and "KUBERNETES_SERVICE_HOST" not in self._environ:
+        if paths and "KUBERNETES_SERVICE_HOST" not in self.environ:
             return paths
         return ""
 
+    def _home(self) -> str:
+        if self.environ.get("HOME"):
+            return self.environ["HOME"]
+        import pwd
+
+        try:
+            return pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:
+            return "/"
+
+    def _each(self, joined: str) -> list[str]:
+        """The files of a list that is joined by ":"; "~" is the home folder."""
+        return [
+            self._home() + path[1:] if path.startswith("~/") else path for path in joined.split(":") if path
+        ]
+
     def _of_files(self, joined: str) -> Access:
-        paths = [os.path.abspath(os.path.expanduser(path)) for path in joined.split(":") if path]
-        there = [path for path in paths if os.path.exists(path)]
+        there = [path for path in self._each(joined) if os.path.exists(path)]
         if not there:
             raise ProxyError(
                 f"there is no {joined.split(':')[0] or joined}",
@@ -84,16 +103,16 @@ class Finder:
             )
         with _explained(f"the kubeconfig {joined}"):
             selected = select([(path, _parsed(path)) for path in there], self._context)
-            return _access(selected, f"the context {selected.context} of {joined}")
+            return _access(selected, self.environ, f"the context {selected.context} of {joined}")
 
     def _of_pod(self) -> Access:
-        host = self._environ.get("KUBERNETES_SERVICE_HOST")
+        host = self.environ.get("KUBERNETES_SERVICE_HOST")
         if not host:
             raise ProxyError(
                 f"no Kubernetes cluster is configured: there is no {HOME_CONFIG}, and this is no pod",
                 hint="name a kubeconfig file with --kubeconfig FILE or in $KUBECONFIG",
             )
-        port = self._environ.get("KUBERNETES_SERVICE_PORT") or "443"
+        port = self.environ.get("KUBERNETES_SERVICE_PORT") or "443"
         server = f"https://{f'[{host}]' if ':' in host else host}:{port}"
         token = os.path.join(self._account, "token")
         origin = "this pod's ServiceAccount"
@@ -105,12 +124,12 @@ class Finder:
         return Access(server, credentials, _namespace_of(self._account), origin, authorities)
 
 
-def _access(selected: Selected, origin: str) -> Access:
+def _access(selected: Selected, environ: Mapping[str, str], origin: str) -> Access:
     cluster = selected.cluster
     server = text(cluster, "server").rstrip("/") or "http://localhost:8080"
     return Access(
         server if "://" in server else f"http://{server}",
-        of_user(selected),
+        of_user(selected, environ),
         selected.namespace,
         origin,
         pem(cluster, "certificate-authority"),
@@ -140,10 +159,6 @@ def _namespace_of(account: str) -> str:
             return file.read().strip() or "default"
     except OSError:
         return "default"
-
-
-def _exists(path: str) -> bool:
-    return bool(path) and os.path.exists(os.path.expanduser(path))
 
 
 @contextlib.contextmanager

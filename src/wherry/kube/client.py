@@ -152,7 +152,7 @@ class Client:
     def _use(self, access: Access) -> None:
         from wherry.kube.connection import connect
 
-        self._access, self._pool = access, connect(access)
+        self._access, self._pool = access, connect(access, self._finder.environ)
 
 
 class Stream:

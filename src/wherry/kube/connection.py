@@ -20,7 +20,7 @@ SIZE = 8
 """Connections that are kept: a few lists at once, and a watch for each resource and namespace."""
 
 
-def connect(access: Access, environ: Mapping[str, str] = os.environ) -> Any:
+def connect(access: Access, environ: Mapping[str, str]) -> Any:
     """A urllib3 pool manager.  Nothing is sent yet.  Raises ProxyError for certificates that are none."""
     import urllib3
 

@@ -59,8 +59,8 @@ class Credentials(NamedTuple):
         return [*self.headers, *([("Authorization", f"Bearer {token}")] if token else [])]
 
 
-def of_user(selected: Selected) -> Credentials:
-    """Raises BadConfig, PluginFailed, OSError.  A plugin is run here and now."""
+def of_user(selected: Selected, environ: Mapping[str, str]) -> Credentials:
+    """Raises BadConfig, PluginFailed, OSError.  A plugin is run here and now, with `environ`."""
     user = selected.user
     certificate, key = pem(user, "client-certificate"), pem(user, "client-key")
     if bool(certificate) != bool(key):
@@ -72,7 +72,7 @@ def of_user(selected: Selected) -> Credentials:
     if found.token or found.token_file or certificate:
         return found
     if user.get("exec") is not None:
-        return found._replace(**_plugin(selected))
+        return found._replace(**_plugin(selected, environ))
     if user.get("auth-provider") is not None:
         return found._replace(token=_provided(user["auth-provider"]))
     return found
@@ -133,7 +133,7 @@ def _expiry(token: str) -> float:
         return 0.0
 
 
-def _plugin(selected: Selected) -> dict[str, Any]:
+def _plugin(selected: Selected, environ: Mapping[str, str]) -> dict[str, Any]:
     """What the plugin says of who we are, by Credentials' fields."""
     plugin = selected.user["exec"]
     if not isinstance(plugin, dict):
@@ -142,7 +142,7 @@ def _plugin(selected: Selected) -> dict[str, Any]:
     if text(plugin, "apiVersion") not in EXEC_VERSIONS:
         raise BadConfig(f"exec.apiVersion is none of {', '.join(EXEC_VERSIONS)}")
     try:
-        credential = json.loads(_run(command, plugin, selected))
+        credential = json.loads(_run(command, selected, environ))
         status = credential["status"]
         found = {
             "token": text(status, "token"),
@@ -164,9 +164,10 @@ def _moment(time_: str) -> float:
     return datetime.datetime.fromisoformat(time_).timestamp() - EARLY if time_ else 0.0
 
 
-def _run(command: str, plugin: Mapping[str, Any], selected: Selected) -> bytes:
+def _run(command: str, selected: Selected, environ: Mapping[str, str]) -> bytes:
     import subprocess
 
+    plugin = selected.user["exec"]
     entries = plugin.get("env") or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise BadConfig("exec.env is not a list of names and values")
@@ -182,7 +183,7 @@ def _run(command: str, plugin: Mapping[str, Any], selected: Selected) -> bytes:
     try:
         done = subprocess.run(
             [command, *texts(plugin, "args")],
-            env={**os.environ, **more, "KUBERNETES_EXEC_INFO": json.dumps(info)},
+            env={**environ, **more, "KUBERNETES_EXEC_INFO": json.dumps(info)},
             stdin=None if interactive else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=None if interactive else subprocess.PIPE,

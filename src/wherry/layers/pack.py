@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from wherry.errors import StepError
 from wherry.layers.entry import FILE, SYMLINK, WHITEOUT
+from wherry.layers.hashing import Hashing
 from wherry.layers.tarwrite import END, header, padding
 from wherry.layers.tree import walk
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -31,13 +31,13 @@ class Packed(NamedTuple):
 
 
 class Gathered:
-    """Passes bytes on in large pieces, hashing and counting them."""
+    """Passes bytes on in large pieces, hashing and counting them.  A context manager."""
 
     def __init__(self, sink: Callable[[bytes], object] | None = None) -> None:
         self._sink = sink
         self._pieces: list[bytes] = []
         self._held = 0
-        self._hash = hashlib.sha256()
+        self._hash = Hashing()
         self.size = 0
 
     def write(self, data: bytes) -> None:
@@ -58,13 +58,23 @@ class Gathered:
     def digest(self) -> str:
         return "sha256:" + self._hash.hexdigest()
 
+    def __enter__(self) -> Gathered:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._hash.close()
+
 
 def pack(tree: str, sink: Callable[[bytes], object] | None = None) -> Packed:
     """Write the tar of a tree in overlay form to `sink` and return what it is.
 
     The same tree gives the same bytes, always.  Raises StepError for a name that a layer cannot hold.
     """
-    out = Gathered(sink)
+    with Gathered(sink) as out:
+        return _packed(tree, out)
+
+
+def _packed(tree: str, out: Gathered) -> Packed:
     size = count = 0
     for entry, path, _status in walk(tree):
         if path is not None and entry.name.rpartition(b"/")[2].startswith(WHITEOUT):

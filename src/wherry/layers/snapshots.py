@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from _thread import RLock
 
 from wherry.layers.entry import NEW
 from wherry.layers.remove import remove_tree
@@ -188,12 +187,11 @@ def _absent(places: Sequence[Place], layers: Sequence[str]) -> list[Place]:
 class _Short:
     """The lower folders by names that fit into the page that mount(2) takes its options in.
 
-    Where absolute names do not fit, the working folder is changed to their common parent for as long as
-    the mount takes, and they are given relative to it.  The working folder is that of all threads.
+    Where absolute names do not fit, the working folder of this thread alone is changed to their common
+    parent for as long as the mount takes, and they are given relative to it.
     """
 
     ROOM = 3000
-    _turn = RLock()
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = list(names)
@@ -203,7 +201,10 @@ class _Short:
         if sum(len(name) + 1 for name in self._names) < self.ROOM:
             return self._names
         parent = os.path.dirname(self._names[0])
-        self._turn.acquire()
+        from wherry import linux
+
+        # Threads share their working folder; from here on this one has its own, which begins as theirs.
+        linux.unshare(linux.CLONE_FS)
         self._before = os.open(".", os.O_PATH | os.O_CLOEXEC)
         os.chdir(parent)
         return [os.path.relpath(name, parent) for name in self._names]
@@ -212,7 +213,6 @@ class _Short:
         if self._before >= 0:
             os.fchdir(self._before)
             os.close(self._before)
-            self._turn.release()
 
 
 def _escaped(path: str) -> str:

@@ -70,7 +70,11 @@ def dated(tree: str, dest: str, epoch: int) -> Packed | None:
     if all(_shown(item.entry.mtime, epoch) == item.entry.mtime for item in walk(tree)):
         return None
     os.chmod(dest, ROOT_MODE)
-    out = Gathered()
+    with Gathered() as out:
+        return _copied(tree, dest, epoch, out)
+
+
+def _copied(tree: str, dest: str, epoch: int, out: Gathered) -> Packed:
     copy = Unpacker(dest, "the layer")
     size = count = 0
     for item in walk(tree):

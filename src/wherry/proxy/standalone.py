@@ -11,7 +11,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
-from wherry.handlers import handle
 from wherry.proxy import status
 from wherry.proxy.controller import Controller
 from wherry.proxy.heartbeat import Heartbeat
@@ -34,13 +33,18 @@ if TYPE_CHECKING:
     from wherry.proxy.sources.source import Source
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (*ENDS, signal.SIGCHLD, signal.SIGUSR1)
+"""What a run is to be told of."""
+
 GRACE = 5.0
 """Seconds that open requests may take at the end."""
 
 
-def private_directory() -> str:
-    """A new directory for one run, and the ones of runs that were killed removed.  Raises ProxyError."""
-    base = _base()
+def private_directory(base: str) -> str:
+    """A new directory below `base` for one run, and the ones of runs that were killed removed.
+
+    Raises ProxyError.
+    """
     with explained(f"cannot use {base}"):
         os.makedirs(base, mode=0o711, exist_ok=True)
         if os.lstat(base).st_uid != os.geteuid():
@@ -55,18 +59,12 @@ def private_directory() -> str:
     return path
 
 
-def running() -> list[str]:
-    """The directories of this user's runs that go on."""
+def running(base: str) -> list[str]:
+    """The directories below `base` of runs that go on."""
     try:
-        return [path for path, alive in _runs(_base()) if alive]
+        return [path for path, alive in _runs(base) if alive]
     except OSError:
         return []
-
-
-def _base() -> str:
-    if os.environ.get("XDG_RUNTIME_DIR"):
-        return os.path.join(os.environ["XDG_RUNTIME_DIR"], "wherry")
-    return "/run/wherry" if os.geteuid() == 0 else f"/tmp/wherry-{os.geteuid()}"  # noqa: S108  checked above
 
 
 def _runs(base: str) -> Iterator[tuple[str, bool]]:
@@ -77,7 +75,10 @@ def _runs(base: str) -> Iterator[tuple[str, bool]]:
 
 
 class Standalone:
-    """One run.  `say` gets lines for people."""
+    """One run.  `say` gets lines for people.
+
+    Handlers of signals are set by nobody here: whoever runs it gives those of SIGNALS to signalled().
+    """
 
     def __init__(
         self,
@@ -94,45 +95,45 @@ class Standalone:
         self._say = say
         self._diff = RouteDiff()
         self._ended = False
+        self._stop = threading.Event()
+        self._controller: Controller | None = None
 
     def run(self, sources: Mapping[str, Source], options: Options, state: str) -> int:
-        """Until one of ENDS comes; returns the exit code.  Call it from the main thread."""
+        """Until it is told to end; returns the exit code.  nginx ends with the thread that calls this."""
         self._state = state
-        stop = threading.Event()
         self._controller = controller = Controller(
             sources, options, self._publish, self._monitor, self._reloader.rest
         )
-
-        def end(number: int, _frame: object) -> None:
-            process = self._managed.process
-            if number == signal.SIGCHLD:
-                if process is None or process.alive():
-                    return
-                self._ended = not stop.is_set()
-            elif stop.is_set() and process is not None:
-                process.send(signal.SIGTERM)  # asked twice: nobody wants to wait for open requests
-            stop.set()
-            controller.wake()
-
-        handle((*ENDS, signal.SIGCHLD), end)
-        signal.signal(signal.SIGUSR1, self._open_logs)
         heartbeat = Heartbeat(state, self._monitor)
         heartbeat.start()
         try:
-            controller.run(stop)
+            controller.run(self._stop)
         finally:
             heartbeat.stop()  # the folder is about to be removed
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if self._managed.process is not None:
                 self._managed.process.quit(GRACE)
         if self._ended:
             raise ProxyError("nginx ended by itself", hint="its own message stands above")
         return 0
 
-    def _open_logs(self, _number: int, _frame: object) -> None:
-        """As nginx does at this signal."""
-        if self._managed.process is not None and self._managed.process.alive():
-            self._managed.process.send(signal.SIGUSR1)
+    def signalled(self, number: int) -> None:
+        """A signal came: one of ENDS ends the run, a second one at once; SIGUSR1 is nginx's (it opens its
+        logs again); SIGCHLD says that a child ended, and if that was nginx, so does the run."""
+        process = self._managed.process
+        alive = process is not None and process.alive()
+        if number == signal.SIGUSR1:
+            if process is not None and alive:
+                process.send(signal.SIGUSR1)
+            return
+        if number == signal.SIGCHLD:
+            if process is None or alive:
+                return
+            self._ended = not self._stop.is_set()
+        elif self._stop.is_set() and process is not None:
+            process.send(signal.SIGTERM)  # asked twice: nobody wants to wait for open requests
+        self._stop.set()
+        if self._controller is not None:
+            self._controller.wake()
 
     def _publish(self, table: Table) -> None:
         """Raises ProxyError, and then is called again; while nothing is served that is the end."""
@@ -140,6 +141,7 @@ class Standalone:
             self._apply(table)
         except ProxyError as error:
             if not self._reloader.running:
+                assert self._controller is not None  # noqa: S101
                 self._controller.gave_up(error)
             hint = f" ({error.hint})" if error.hint else ""
             self._say(f"{report.stamp(datetime.datetime.now())}, not applied: {error.message}{hint}")

@@ -123,6 +123,8 @@ def _reason(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         cause = inner
+    if type(cause).__name__ == "IncompleteRead":  # http.client's and urllib3's, whose text is a number
+        return "it was cut before all bytes were there"
     text = str(cause.args[-1] if cause.args else cause)
     text = re.sub(r"\[Errno -?[0-9]+\] |\(_ssl\.c:[0-9]+\)", "", text)
     text = text.partition("certificate verify failed: ")[2] or text.rpartition("]: ")[2] or text

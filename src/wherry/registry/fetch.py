@@ -35,6 +35,10 @@ LOOK = 0.05
 class Body(Protocol):
     """The bytes of a blob from some place on."""
 
+    @property
+    def is_part(self) -> bool:
+        """Whether it has the bytes that were asked for and no others (a source that knows ranges)."""
+
     def piece(self, size: int) -> bytes:
         """What has arrived, at most `size` bytes, none at the end.  Raises what failure() explains."""
 
@@ -49,8 +53,9 @@ class Source(Protocol):
 
     name: str
 
-    def blob(self, digest: str, start: int = 0) -> tuple[Body, int]:
-        """A blob from `start` on, or from an earlier byte, which is said."""
+    def blob(self, digest: str, start: int = 0, end: int | None = None) -> tuple[Body, int]:
+        """A blob from `start` on, or from an earlier byte, which is said.  With `end` those before it are
+        enough."""
 
     def failure(self, error: Exception) -> Exception:
         """An error of its line in words."""

@@ -16,6 +16,7 @@ from wherry.registry.choice import choose, entries
 from wherry.registry.fetch import Source, alone_with, fetch_blob, received
 from wherry.registry.parallel import Stop, each
 from wherry.registry.progress import Silent, short
+from wherry.registry.ranges import connections_for, in_ranges
 from wherry.registry.repository import NotThere
 from wherry.store import ImageRecord, LayerBlob, LayerInfo
 from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
@@ -213,12 +214,14 @@ class _Layers:
         self._sources = sources
         self._progress = progress
         self._stop = Stop()
+        self._connections = 1
 
     def fetch(self, pairs: Sequence[tuple[Descriptor, str]]) -> None:
         different = {layer.digest: (layer, diff_id) for layer, diff_id in pairs}
         missing = [pair for pair in different.values() if not self._is_here(*pair)]
         for layer, _ in missing:
             self._progress.layer(short(layer.digest), words.PULLING)
+        self._connections = connections_for([layer for layer, _ in missing])
         each(missing, lambda pair: self._layer(*pair), self._stop, number=AT_ONCE)
 
     def _is_here(self, layer: Descriptor, diff_id: str) -> bool:
@@ -259,7 +262,8 @@ class _Layers:
                 with self._store.blobs.open(layer.digest) as blob:
                     info = unpack(blob)
             else:
-                info = received(self._store, self._sources, layer, arrived, unpack)
+                sources = in_ranges(self._sources, layer, self._connections)
+                info = received(self._store, sources, layer, arrived, unpack)
             self._remember(layer, diff_id)
             self._store.layers.add(tree, info)
 

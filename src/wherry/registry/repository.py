@@ -139,10 +139,14 @@ class Repository:
             return answer.status == 200
         raise refusal(self.endpoint, self.path, f"blob {digest}", answer)
 
-    def blob(self, digest: str, start: int = 0) -> tuple[Answer, int]:
-        """The bytes of a blob from `start` on, or from an earlier byte where ranges are not known: the
-        answer, and the first byte that it gives."""
-        headers = {"Range": f"bytes={start}-"} if start else {}
+    def blob(self, digest: str, start: int = 0, end: int | None = None) -> tuple[Answer, int]:
+        """The bytes of a blob from `start` on, and before `end` where it is given; from an earlier byte to
+        the last where ranges are not known.  The answer, and the first byte that it gives."""
+        headers = {}
+        if end is not None:
+            headers["Range"] = f"bytes={start}-{end - 1}"
+        elif start:
+            headers["Range"] = f"bytes={start}-"
         answer = self._ask("GET", f"/blobs/{digest}", headers=headers)
         if answer.status == 206:
             first = first_of_range(answer.headers.get("Content-Range", ""))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from wherry.remote.proxies import of_environment
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -51,18 +52,6 @@ def from_environment(environment: Mapping[str, str], home: str, *, verify: bool 
             "/etc/docker/certs.d",
         ),
         path=environment.get("PATH", os.defpath),
-        proxies=_proxies(environment),
+        proxies=of_environment(environment),
         verify=verify,
     )
-
-
-def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    """``http``, ``https``, ``all`` and ``no``; small letters win, as everywhere."""
-    found: dict[str, str] = {}
-    for name, value in environment.items():
-        word = name.lower()
-        if word.endswith("_proxy") and value and (name == word or word.removesuffix("_proxy") not in found):
-            found[word.removesuffix("_proxy")] = value
-    if "REQUEST_METHOD" in environment:
-        found.pop("http", None)  # a CGI's client names it: CVE-2016-5385
-    return found

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from wherry.errors import RegistryError
 from wherry.registry.headers import retry_after
-from wherry.registry.proxies import proxy_for
+from wherry.remote.proxies import proxy_for
 from wherry.remote.urls import shown, without_user
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -51,6 +51,11 @@ class Answer(NamedTuple):
     headers: Mapping[str, str]
     url: str
     response: BaseHTTPResponse
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it has the range that was asked for."""
+        return self.status == 206
 
     def piece(self, size: int) -> bytes:
         """What has arrived, at most `size` bytes, none at the end.

@@ -10,11 +10,12 @@ import posixpath
 from urllib.parse import unquote, urlsplit
 
 from wherry.errors import ContextError
+from wherry.remote.proxies import of_environment, proxy_for
 from wherry.remote.urls import shown, without_user
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from urllib3 import BaseHTTPResponse, PoolManager
 
@@ -61,7 +62,7 @@ class Downloads:
         changed since the last time, there is no file.  Raises ContextError.
         """
         known = self.known(url)
-        found = _get(url, path, known, before_body)
+        found = self._get(url, path, known, before_body)
         if found is None:
             assert known is not None  # noqa: S101
             return known
@@ -70,10 +71,13 @@ class Downloads:
 
     def fetch(self, url: str, path: str) -> Known:
         """Its bytes, in `path`.  Raises ContextError."""
-        found = _get(url, path, None, lambda: None)
+        found = self._get(url, path, None, lambda: None)
         assert found is not None  # noqa: S101
         self._store.cache.put(_key(url), json.dumps(found), {"kind": "url"})
         return found
+
+    def _get(self, url: str, path: str, known: Known | None, before: Callable[[], object]) -> Known | None:
+        return _get(url, path, known, before, of_environment(self._store.runtime.env))
 
 
 def _key(url: str) -> str:
@@ -81,7 +85,9 @@ def _key(url: str) -> str:
     return hashlib.sha256(b"url\0" + shown(url).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _get(url: str, path: str, known: Known | None, before_body: Callable[[], object]) -> Known | None:
+def _get(
+    url: str, path: str, known: Known | None, before_body: Callable[[], object], proxies: Mapping[str, str]
+) -> Known | None:
     """None where the server says that what is known is still so."""
     import urllib3
 
@@ -96,7 +102,7 @@ def _get(url: str, path: str, known: Known | None, before_body: Callable[[], obj
         password = urlsplit(url).password or ""
         headers |= urllib3.make_headers(basic_auth=f"{unquote(auth)}:{unquote(password)}")
     try:
-        with _manager(url) as pool:
+        with _manager(url, proxies) as pool:
             answer = pool.request("GET", without_user(url), headers=headers, preload_content=False)
             if answer.status == 304 and known is not None:
                 return None
@@ -130,9 +136,7 @@ def _save(answer: BaseHTTPResponse, path: str) -> Known:
     return Known(digest.hexdigest(), size, modified, answer.headers.get("ETag", ""), said)
 
 
-def _manager(url: str) -> PoolManager:
-    import urllib.request
-
+def _manager(url: str, proxies: Mapping[str, str]) -> PoolManager:
     import urllib3
 
     retries = urllib3.Retry(
@@ -140,8 +144,8 @@ def _manager(url: str) -> PoolManager:
     )
     timeout = urllib3.Timeout(connect=CONNECT, read=SILENCE)
     parts = urlsplit(url)
-    proxy = urllib.request.getproxies_environment().get(parts.scheme)
-    if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
+    proxy = proxy_for(proxies, parts.scheme, parts.hostname or "")
+    if proxy:
         who = urlsplit(proxy)
         headers = {}
         if who.username is not None:

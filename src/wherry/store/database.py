@@ -118,6 +118,21 @@ class Database:
                 self._roll_back()
                 raise
 
+    @contextlib.contextmanager
+    def part(self) -> Iterator[None]:
+        """A part of a transaction that is undone by itself where an exception leaves it."""
+        with self.transaction():
+            self.execute("SAVEPOINT part")
+            try:
+                yield
+                self.execute("RELEASE part")
+            except BaseException:
+                # SQLite has undone all of the transaction itself after some errors.
+                if self._connection is not None and self._connection.in_transaction:
+                    self.execute("ROLLBACK TO part")
+                    self.execute("RELEASE part")
+                raise
+
     def _roll_back(self) -> None:
         """SQLite has done so itself after some errors, a full disk among them."""
         if self._connection is not None and self._connection.in_transaction:

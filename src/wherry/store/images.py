@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 
@@ -10,6 +11,7 @@ from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from wherry.store.blobs import Blobs
@@ -83,6 +85,23 @@ class Names:
         self._temporary = temporary
         self._database = database
         self._blobs = blobs
+        self._waiting: bool | None = None  # inside together(): whether index.json has to be written
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """A transaction at whose end ``index.json`` is written once, however many names change in it."""
+        with self._database.transaction():
+            if self._waiting is not None:
+                yield
+                return
+            self._waiting = False
+            try:
+                yield
+                changed = self._waiting
+            finally:
+                self._waiting = None
+            if changed:
+                self._write_index()
 
     def set(self, name: str, image: str) -> None:
         """Let `name` stand for `image`, whatever it stood for before.  Is atomic.
@@ -162,5 +181,8 @@ class Names:
         Written inside a transaction, so that of two processes the last writer saw both changes.
         """
         with self._database.transaction():
+            if self._waiting is not None:
+                self._waiting = True
+                return
             text = json.dumps(self.index())
             write_file(self._temporary, os.path.join(self._root, "index.json"), text.encode())

@@ -73,7 +73,7 @@ def test_what_cannot_be_meant(text: str, says: str, hint: str | None) -> None:
     assert says in raised.value.message and (hint is None or raised.value.hint == hint)
 
 
-@pytest.mark.parametrize("kind", ["gha", "s3", "azblob", "inline"])
+@pytest.mark.parametrize("kind", ["gha", "s3", "azblob"])
 def test_other_types_of_buildx_are_refused_by_name(kind: str) -> None:
     for read in (parse_to, parse_from):
         with pytest.raises(UnsupportedError, match=f"caches of type {kind} are not supported"):

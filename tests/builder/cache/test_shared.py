@@ -73,6 +73,7 @@ def test_another_machine_takes_every_step_from_the_cache(
     assert set(found.values()) == {"CACHED"} and len(found) == 7, said
     read = ("run", "--rm", "app", "cat", "/chance", "/first", "/out")
     assert second(*read) == bb(*read)
+    assert second("images", "-q", "--no-trunc", "app") == bb("images", "-q", "--no-trunc", "app")
     explained = second("explain")
     assert explained.count(f"from the cache {kind} ") == 7
     assert "nothing is wrong" in second("system", "check")
@@ -266,3 +267,93 @@ def test_a_secret_is_in_no_cache(bb: Wherry, tmp_path: Path) -> None:
     bb("build", "-q", *secret, "--cache-to", f"type=local,dest={cache}", folder)
     for file in (cache / "blobs/sha256").iterdir():
         assert b"geheim" not in file.read_bytes()
+
+
+OWN = "FROM bb\nRUN cat /proc/sys/kernel/random/uuid > /chance\nENV A=b\nCOPY main /main\n"
+
+
+def member(wherry: Wherry, image: str) -> object:
+    """What an image's configuration says of its cache."""
+    config = wherry.root / "blobs/sha256" / wherry("image", "inspect", "-f", "{{.Id}}", image)[7:]
+    return json.loads(config.read_bytes()).get("wherry.cache.v1")
+
+
+@pytest.mark.parametrize(
+    ("asks", "names"),
+    [
+        (["--cache-to", "type=inline"], "type=registry,ref={}"),
+        (["--build-arg", "BUILDKIT_INLINE_CACHE=1"], "{}"),
+    ],
+)
+def test_an_image_may_hold_the_cache_of_its_own_steps(
+    bb: Wherry, second: Wherry, registry: Registry, tmp_path: Path, asks: list[str], names: str
+) -> None:
+    ref = f"{registry.host}/inline{len(asks[1])}/app"
+    folder = context(tmp_path / "c", OWN)
+    done = bb.run("build", "-t", ref, "--push", *asks, folder)
+    assert done.returncode == 0 and "not consumed" not in done.stderr
+    before = layers_here(second)
+    found = steps(second, "-t", "app", "--cache-from", names.format(ref), context(tmp_path / "d", OWN))
+    said = found.pop("said")
+    assert list(found.values()) == ["CACHED", "CACHED"], said
+    assert layers_here(second) == before + 2
+    assert second("run", "--rm", "app", "cat", "/chance") == bb("run", "--rm", ref, "cat", "/chance")
+    assert f"from the cache registry {ref}" in second("explain")
+    changed = context(tmp_path / "e", OWN, main="other\n")
+    found = steps(second, "-t", "app", "--cache-from", names.format(ref), changed)
+    found.pop("said")
+    assert list(found.values()) == ["CACHED", "DONE"]
+
+
+def test_an_image_with_a_cache_is_the_same_image_when_it_is_built_again(bb: Wherry, tmp_path: Path) -> None:
+    folder = context(tmp_path / "c", OWN)
+    build = ("build", "-q", "--cache-to", "type=inline", folder)
+    first = bb(*build)
+    assert bb(*build) == first
+    assert bb("build", "-q", folder) != first
+    bb("build", "-q", "--no-cache-filter", "x", folder)
+    assert bb(*build) == first
+
+
+def test_a_cache_is_not_inherited_by_what_is_built_upon_the_image(bb: Wherry, tmp_path: Path) -> None:
+    bb("build", "-q", "-t", "below", "--cache-to", "type=inline", context(tmp_path / "c", OWN))
+    bb("build", "-q", "-t", "above", context(tmp_path / "d", "FROM below\nRUN true > /above\n"))
+    keys = member(bb, "below")
+    assert isinstance(keys, dict) and [layer["layer"] for layer in keys["layers"]] == [1, 2]
+    assert member(bb, "above") is None
+    bb("build", "-q", "-t", "above", "--cache-to", "type=inline", str(tmp_path / "d"))
+    keys = member(bb, "above")
+    assert isinstance(keys, dict) and [layer["layer"] for layer in keys["layers"]] == [3]
+
+
+def test_an_image_without_a_cache_is_said_to_be_one(
+    bb: Wherry, second: Wherry, registry: Registry, tmp_path: Path
+) -> None:
+    ref = f"{registry.host}/inline/without"
+    folder = context(tmp_path / "c", OWN)
+    bb("build", "-q", "-t", ref, "--push", folder)
+    found = steps(second, "--cache-from", ref, folder)
+    assert "an image without one (--cache-to type=inline gives it one)" in found["said"]
+
+
+def test_the_one_for_the_builds_platform_is_asked_for(
+    bb: Wherry, second: Wherry, registry: Registry, tmp_path: Path
+) -> None:
+    ref = f"{registry.host}/inline/index"
+    text = "FROM scratch\nARG TARGETARCH\nCOPY main /$TARGETARCH\n"
+    folder = context(tmp_path / "c", text)
+    two = ("--platform", "linux/amd64,linux/arm64")
+    bb("build", "-q", "-t", ref, "--push", "--cache-to", "type=inline", *two, folder)
+    found = steps(second, *two, "-t", "app", "--cache-from", ref, folder)
+    said = found.pop("said")
+    assert set(found.values()) == {"CACHED"}, said
+
+
+def test_an_inline_cache_is_refused_where_it_cannot_be(bb: Wherry, tmp_path: Path) -> None:
+    folder = context(tmp_path / "c", OWN)
+    said = bb.fails("build", "--reproducible", "--cache-to", "type=inline", folder, code=125)
+    assert "an inline cache names layers as steps made them" in said
+    said = bb.fails("build", "--cache-to", "type=inline,mode=max", folder, code=125)
+    assert "mode=max is not for it" in said
+    said = bb.fails("build", "--cache-from", "type=inline", folder, code=125)
+    assert "type=registry,ref=IMAGE reads the one of an image" in said

@@ -76,12 +76,13 @@ def parse(data: bytes, name: str) -> Document:
     layers, records = value.get("layers"), value.get("records")
     if not isinstance(layers, list) or not isinstance(records, list) or len(layers) > MOST_LAYERS:
         raise CorruptError(f"{name}: layers and records are lists")
-    found = tuple(_layer(layer, f"{name}: layers[{i}]") for i, layer in enumerate(layers))
+    found = tuple(layer_of(layer, f"{name}: layers[{i}]") for i, layer in enumerate(layers))
     known = {layer.diff_id for layer in found}
     return Document(found, tuple(_record(r, known, f"{name}: records[{i}]") for i, r in enumerate(records)))
 
 
-def _layer(value: object, name: str) -> CachedLayer:
+def layer_of(value: object, name: str) -> CachedLayer:
+    """Raises CorruptError."""
     if not isinstance(value, dict):
         raise CorruptError(f"{name} is no object")
     diff_id, size, tar_size = (value.get(key) for key in CachedLayer._fields)
@@ -98,10 +99,15 @@ def _record(value: object, layers: set[str], name: str) -> Record:
     if not isinstance(value, dict):
         raise CorruptError(f"{name} is no object")
     key, layer, components, created = (value.get(field) for field in Record._fields)
-    if not isinstance(key, str) or not _KEY.match(key):
-        raise CorruptError(f"{name}: {key!r} is no key")
     if not isinstance(layer, str) or layer not in layers:
         raise CorruptError(f"{name}: {layer!r} is none of its layers")
     if not isinstance(components, dict) or not isinstance(created, (int, float)) or not 0 <= created < 1e11:
         raise CorruptError(f"{name} is not what a step's key led to")
-    return Record(key, layer, components, float(created))
+    return Record(key_of(key, name), layer, components, float(created))
+
+
+def key_of(value: object, name: str) -> str:
+    """Raises CorruptError."""
+    if not isinstance(value, str) or not _KEY.match(value):
+        raise CorruptError(f"{name}: {value!r} is no key")
+    return value

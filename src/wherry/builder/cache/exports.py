@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from wherry.builder.cache import inline as in_image
 from wherry.builder.cache.document import CONFIG, CachedLayer, Record, write
 from wherry.images.packing import Packing, Part, pack_layer
 from wherry.oci.digest import digest_of
@@ -14,6 +15,7 @@ from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.cache.shared import SharedCaches
@@ -40,10 +42,7 @@ def export(
     Raises RegistryError, StorageError.
     """
     target = Folder(cache.place) if cache.type == "local" else AtRegistry(cache.place, registries())
-    records = {record.key: record for diff_id in diff_ids for record in shared.records_of(diff_id)}
-    for key, known, components in store.cache.components():
-        if known.value in diff_ids:
-            records[key] = Record(key, known.value, components, known.created)
+    records = _known(store, diff_ids, shared)
     given = {record.value for record in records.values()}
     packing = Packing(cache.compression, cache.level)
     layers: list[CachedLayer] = []
@@ -57,6 +56,24 @@ def export(
     digest = store.blobs.put(config)
     manifest = Manifest(Descriptor(CONFIG, digest, len(config)), tuple(part.blob for part in parts))
     return target.write(store, [part for part in parts if part.packed], manifest, progress)
+
+
+def inline(store: Store, diff_ids: Sequence[str], base: int, shared: SharedCaches) -> dict[str, Any]:
+    """What an image of these layers, of which the first `base` are another's, says of its own (inline)."""
+    own = dict.fromkeys(diff_ids[base:])
+    records = _known(store, list(own), shared)
+    found = [(diff_id, store.layers.info(diff_id)) for diff_id in own]
+    layers = [CachedLayer(*info) for _, info in found if info is not None]
+    return in_image.write(diff_ids, layers, records.values())
+
+
+def _known(store: Store, diff_ids: Sequence[str], shared: SharedCaches) -> dict[str, Record]:
+    """What led to these layers, here and elsewhere, by its keys."""
+    records = {record.key: record for diff_id in diff_ids for record in shared.records_of(diff_id)}
+    for key, known, components in store.cache.components():
+        if known.value in diff_ids:
+            records[key] = Record(key, known.value, components, known.created)
+    return records
 
 
 def _layer(

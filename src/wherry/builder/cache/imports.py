@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from _thread import RLock
 
 from wherry.builder.cache import document
@@ -17,10 +18,11 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from wherry.builder.cache.document import CachedLayer, Record
+    from wherry.builder.cache.document import CachedLayer, Document, Record
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.execute.progress import Progress
-    from wherry.oci.manifest import Descriptor
+    from wherry.oci.manifest import Descriptor, Manifest
+    from wherry.oci.platform import Platform
     from wherry.registry.client import Registries
     from wherry.registry.fetch import Source
     from wherry.store import Store
@@ -40,6 +42,7 @@ class Imported:
 
     Each is read when it is first asked; one that cannot be read is said, and done without.
 
+    Of an image for several platforms it is the one for `platform` that is asked.
     `begin` is called before layers are fetched: from then on the stages run side by side.
     """
 
@@ -50,7 +53,9 @@ class Imported:
         registries: Callable[[], Registries],
         progress: Progress,
         begin: Callable[[], object],
+        platform: Platform,
     ) -> None:
+        self._platform = platform
         self._store = store
         self._caches = caches
         self._registries = registries
@@ -139,21 +144,44 @@ class Imported:
         data, sources = self._manifest(cache)
         name = f"cache {cache.place}"
         manifest = oci.parse(data, name)
-        if manifest.config.media_type != CONFIG:
-            raise UnsupportedError(f"it is no cache of wherry's but {_kind(manifest.config.media_type)}")
         if manifest.config.size > document.LARGEST * 2:
             raise CorruptError(f"its records have {manifest.config.size} bytes")
+        if manifest.config.media_type == CONFIG:
+            found = document.parse(self._config(manifest, sources), name)
+            diff_ids: Sequence[str] = [layer.diff_id for layer in found.layers]
+        elif manifest.config.media_type in (oci.CONFIG, oci.DOCKER_CONFIG):
+            found, diff_ids = self._inline(manifest, sources, name)
+        else:
+            raise UnsupportedError(f"it is no cache of wherry's but {_kind(manifest.config.media_type)}")
+        if len(diff_ids) != len(manifest.layers):
+            raise CorruptError(f"{name}: its layers are not those of its manifest")
+        blobs = dict(zip(diff_ids, manifest.layers, strict=True))
+        for info in found.layers:
+            self._layers.setdefault(info.diff_id, _Layer(info, blobs[info.diff_id], sources, str(cache)))
+        for record in found.records:
+            self._records.setdefault(record.key, (record, str(cache)))
+
+    def _config(self, manifest: Manifest, sources: Sequence[Source]) -> bytes:
         from wherry.registry.fetch import fetch_blob
 
         with self._store.using():
             fetch_blob(self._store, sources, manifest.config)
-            found = document.parse(self._store.blobs.read(manifest.config.digest), name)
-        if len(found.layers) != len(manifest.layers):
-            raise CorruptError(f"{name}: its layers are not those of its manifest")
-        for info, blob in zip(found.layers, manifest.layers, strict=True):
-            self._layers.setdefault(info.diff_id, _Layer(info, blob, sources, str(cache)))
-        for record in found.records:
-            self._records.setdefault(record.key, (record, str(cache)))
+            return self._store.blobs.read(manifest.config.digest)
+
+    def _inline(
+        self, manifest: Manifest, sources: Sequence[Source], name: str
+    ) -> tuple[Document, Sequence[str]]:
+        """What an image's configuration knows of its layers, and the diff IDs of all of them."""
+        from wherry.builder.cache import inline
+        from wherry.oci.config import parse as parse_config
+
+        config = parse_config(self._config(manifest, sources), name)
+        found = inline.parse(config, name, time.time())
+        if found is None:
+            raise UnsupportedError(
+                "it is no cache of wherry's but an image without one (--cache-to type=inline gives it one)"
+            )
+        return found, config.diff_ids
 
     def _manifest(self, cache: SharedCache) -> tuple[bytes, Sequence[Source]]:
         if cache.type == "local":
@@ -163,19 +191,20 @@ class Imported:
                 raise NotFoundError(f"{cache.place} holds no cache: it has no index.json")
             layout = LayoutSource(cache.place)
             return layout.manifest().data, [layout]
+        from wherry.registry.pull import image_of
+
         name = parse(cache.place)
         sources = self._registries().sources(name)
         fetched = sources[-1].manifest(name.digest or name.tag)
         if fetched.media_type in (oci.INDEX, oci.DOCKER_INDEX):
             kinds = {entry.media_type for entry in oci.parse_index(fetched.data)}
-            kind = BUILDKIT if BUILDKIT in kinds else fetched.media_type
-            raise UnsupportedError(f"it is no cache of wherry's but {_kind(kind)}")
+            if BUILDKIT in kinds:
+                raise UnsupportedError(f"it is no cache of wherry's but {_kind(BUILDKIT)}")
+            fetched = image_of(fetched, sources[-1:], self._platform, name.familiar())
         return fetched.data, sources[-1:]
 
 
 def _kind(media_type: str) -> str:
     if media_type == BUILDKIT:
         return "one that BuildKit wrote"
-    if media_type in (oci.CONFIG, oci.DOCKER_CONFIG):
-        return "an image"
     return media_type or "of no kind"

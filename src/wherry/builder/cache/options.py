@@ -6,13 +6,14 @@ from wherry.errors import InvalidReferenceError, UnsupportedError, UsageError, n
 from wherry.typed import NamedTuple
 
 TYPES = ("registry", "local")
-ELSEWHERE = ("gha", "s3", "azblob", "inline")
+ELSEWHERE = ("gha", "s3", "azblob")
 """Types of buildx that are understood, and refused by name."""
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 HOW = ("mode", "ignore-error", "compression", "compression-level", "oci-mediatypes")
 TO = {
     "registry": {"ref", "image-manifest", *HOW},
     "local": {"dest", *HOW},
+    "inline": {"mode"},
 }
 FROM = {"registry": {"ref"}, "local": {"src", "tag"}}
 MODES = ("min", "max")
@@ -20,8 +21,9 @@ LEVELS = {"gzip": range(10), "zstd": range(1, 23)}
 
 
 class SharedCache(NamedTuple):
-    """`place` is a name at a registry, or a folder.  With `all_stages` (mode=max) the layers of stages that
-    are not in the image go there, too."""
+    """`place` is a name at a registry, or a folder; the image itself has none.
+
+    With `all_stages` (mode=max) the layers of stages that are not in the image go there, too."""
 
     type: str
     place: str
@@ -38,10 +40,17 @@ def parse_to(text: str) -> SharedCache:
     """Raises UsageError, UnsupportedError."""
     values = _values(text, "--cache-to", TO)
     kind = values["type"]
-    place = _place(values, "dest" if kind == "local" else "ref", text)
     mode = values.get("mode", "min")
     if mode not in MODES:
         raise UsageError(f"invalid cache mode {mode!r} of --cache-to", hint="min or max")
+    if kind == "inline":
+        if mode == "max":
+            raise UsageError(
+                "an inline cache holds the image's own layers: mode=max is not for it",
+                hint="type=registry holds those of all stages",
+            )
+        return SharedCache(kind, "")
+    place = _place(values, "dest" if kind == "local" else "ref", text)
     compression = values.get("compression", "gzip")
     if compression not in LEVELS:
         raise UsageError(f"unsupported compression type {compression} of --cache-to", hint="gzip or zstd")
@@ -76,6 +85,11 @@ def _values(text: str, flag: str, known: dict[str, set[str]]) -> dict[str, str]:
     if kind in ELSEWHERE:
         raise UnsupportedError(
             f"{flag}: caches of type {kind} are not supported", hint="type=registry or type=local"
+        )
+    if kind == "inline" and flag == "--cache-from":
+        raise UsageError(
+            f"{flag}: an inline cache is in an image",
+            hint="type=registry,ref=IMAGE reads the one of an image",
         )
     if kind not in known:
         near = nearest(kind, TYPES) if kind else None

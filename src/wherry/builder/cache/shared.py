@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from wherry.store import LayerInfo
     from wherry.store.cache import CacheRecord
 
+INLINE = "wherry.cache.v1"
+"""The member of an image's configuration that is a cache (see inline)."""
+OF_BASES = (INLINE, "moby.buildkit.cache.v0")
+"""Such members, wherry's and BuildKit's: an image that is built upon another does not inherit them."""
+
 
 class SharedCaches(Protocol):
     """What a build asks of shared caches."""

@@ -2,7 +2,7 @@
 
 As git's index: a file whose size, times and inode are unchanged has the digest it had.  A file that was
 changed within the same moment as it was read could change again without its times showing it, so files
-that are younger than `SETTLE` when they are read are not remembered.
+that are younger than `SETTLE_NS` when they are read are not remembered.
 """
 
 from __future__ import annotations
@@ -17,45 +17,55 @@ from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
+    from typing import Any
 
-VERSION = 3
+VERSION = 4
 SETTLE_NS = 2_000_000_000
+# An index of so many rows is never looked through for files that are gone.
+FEW = 1000
 Row = list[object]
 
 
 class FileIndex:
-    """The index of one context, kept in one file; `path` None keeps none."""
+    """The index of the context in the folder `root`, kept in one file; `path` None keeps none.
 
-    def __init__(self, path: str | None) -> None:
+    What one build learnt stays for all others, whichever files they ask for.
+    """
+
+    def __init__(self, root: str, path: str | None) -> None:
+        self._root = root
         self._path = path
-        self._rows = _load(path) if path else {}
-        self._fresh: dict[str, Row] = {}
+        self._rows, self._swept = _load(path) if path else ({}, 0)
+        self._asked: set[str] = set()
         self._changed = False
 
     def digest(self, name: str, host: str, status: os.stat_result) -> str:
         """What a regular file holds; from the index where its status is the same."""
         mark: Row = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-        row = self._fresh.get(name) or self._rows.get(name)
+        row = self._rows.get(name)
         if row is not None and row[:4] == mark:
-            self._fresh[name] = row
+            self._asked.add(name)
             return str(row[4])
         digest = hash_file(host)
         newest = max(status.st_mtime_ns, status.st_ctime_ns)
         if newest < time.time_ns() - SETTLE_NS:
-            self._fresh[name] = [*mark, digest]
+            self._rows[name] = [*mark, digest]
+            self._asked.add(name)
             self._changed = True
         return digest
 
-    def save(self, seen: Iterable[str]) -> None:
-        """Write the index if anything was learnt.  Rows of files that are gone are dropped.
+    def save(self) -> None:
+        """Write the index if anything was learnt.  Rows of files that are gone are dropped in time.
 
         Is atomic.  Failing to write it only costs time later, so nothing is raised.
         """
         if not self._path or not self._changed:
             return
-        kept = {name: row for name in seen if (row := self._fresh.get(name) or self._rows.get(name))}
-        text = json.dumps({"version": VERSION, "files": kept}, separators=(",", ":"))
+        if len(self._rows) > max(FEW, 2 * self._swept):
+            self._sweep()
+        value = {"version": VERSION, "swept": self._swept, "files": self._rows}
+        text = json.dumps(value, separators=(",", ":"))
         folder = os.path.dirname(self._path)
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -63,6 +73,18 @@ class FileIndex:
             write_file(temporary, self._path, text.encode("utf-8", "surrogateescape"))
         except OSError:
             pass
+
+    def _sweep(self) -> None:
+        """Drop the rows of files that are gone.
+
+        Done when the index is twice as large as after the last time, so that it costs no more looks than
+        there were files to hash in between.
+        """
+        self._rows = {name: row for name, row in self._rows.items() if self._is_there(name)}
+        self._swept = len(self._rows)
+
+    def _is_there(self, name: str) -> bool:
+        return name in self._asked or os.path.lexists(os.path.join(self._root, name))
 
 
 def hash_file(host: str) -> str:
@@ -74,12 +96,12 @@ def hash_file(host: str) -> str:
         os.close(file)
 
 
-def _load(path: str) -> dict[str, Row]:
+def _load(path: str) -> tuple[dict[str, Row], int]:
+    """The rows, and how many there were when those of files that are gone were dropped."""
     try:
-        value = json.loads(read_regular(path).decode("utf-8", "surrogateescape"))
+        value: Mapping[str, Any] = json.loads(read_regular(path).decode("utf-8", "surrogateescape"))
         if value["version"] == VERSION:
-            rows: dict[str, Row] = value["files"]
-            return rows
+            return dict(value["files"]), int(value["swept"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    return {}
+    return {}, 0

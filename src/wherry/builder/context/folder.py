@@ -46,7 +46,7 @@ class Context:
     def index(self) -> FileIndex:
         with self._turn:
             if self._index is None:
-                self._index = FileIndex(self._index_path)
+                self._index = FileIndex(self.root, self._index_path)
             return self._index
 
     def newest(self) -> int | None:
@@ -62,7 +62,7 @@ class Context:
     def save(self) -> None:
         """Keep what was learnt about the files for the next build."""
         if self._index is not None:
-            self._index.save(file.name for scan in self._scans.values() for file in scan)
+            self._index.save()
 
     def verdict(self, name: str) -> Verdict:
         return self.ignore.verdict(name)

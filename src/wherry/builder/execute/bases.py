@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _thread import RLock
 
+from wherry.builder.cache.shared import OF_BASES
 from wherry.builder.plan.graph import Names
 from wherry.builder.plan.values import StageResult
 from wherry.dockerfile.lines import fail
@@ -76,7 +77,7 @@ class Bases:
             config.config,
             config.author,
             {},
-            config.extra,
+            {name: value for name, value in config.extra.items() if name not in OF_BASES},
             config.platform,
             image.id,
         )

@@ -19,7 +19,7 @@ from wherry.builder.plan.epoch import parse as parse_epoch
 from wherry.builder.plan.graph import make_plan, meta_scope
 from wherry.builder.plan.platforms import platform_args
 from wherry.builder.plan.supported import check_supported
-from wherry.errors import UnsupportedError
+from wherry.errors import UnsupportedError, UsageError
 from wherry.sandbox.machine import machine
 from wherry.typed import TYPE_CHECKING
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from wherry.dockerfile.lint.rules import Finding
     from wherry.registry.client import Registries
     from wherry.store import ImageRecord, Store
+
+OF_THE_BUILDER = {EPOCH, "BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_INLINE_CACHE"}
+"""Build arguments that mean something without an ARG."""
 
 
 class Build:
@@ -61,7 +64,12 @@ class Build:
             from wherry.builder.cache.imports import Imported
 
             self.shared = Imported(
-                store, options.cache_from, registries or _nobody, progress, lambda: self.worker()
+                store,
+                options.cache_from,
+                registries or _nobody,
+                progress,
+                lambda: self.worker(),
+                options.platform,
             )
         self.memo = Memo(store, dockerfile, options, self.shared)
         self.record = Recorder(store, dockerfile, options)
@@ -95,6 +103,11 @@ class Build:
         for number in plan.order:
             check_supported(plan.stages[number].stage, insecure=self.options.sandbox.insecure)
         self._set_epoch(meta)
+        if self.options.inline and self.options.timeless:
+            raise UsageError(
+                "an inline cache names layers as steps made them, a reproducible image has others",
+                hint="--cache-to type=registry or type=local holds both",
+            )
         self.used_args.update(platforms)
         self.used_args.update(name for arg in self.dockerfile.meta_args for name, _ in arg.names)
 
@@ -114,7 +127,7 @@ class Build:
             self.bases.save()
             self.memo.save()
         self.shared.need(result.diff_ids)
-        return write_image(self.store, result, self._dated(plan))
+        return write_image(self.store, result, self._dated(plan), self.shared)
 
     def _set_epoch(self, meta: dict[str, str]) -> None:
         """As the Dockerfile itself may, by ARG SOURCE_DATE_EPOCH=... before the first FROM."""
@@ -208,9 +221,7 @@ class Build:
         """Build arguments that no ARG declares: Docker warns of them."""
         from wherry.builder.plan.state import PREDEFINED
 
-        return sorted(
-            set(self.options.args) - self.used_args - PREDEFINED - {EPOCH, "BUILDKIT_DOCKERFILE_CHECK"}
-        )
+        return sorted(set(self.options.args) - self.used_args - PREDEFINED - OF_THE_BUILDER)
 
 
 def _nobody() -> Registries:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from wherry.builder.cache.shared import INLINE
 from wherry.builder.plan import keys
 from wherry.images.view import Image
 from wherry.oci.config import ImageConfig
@@ -16,13 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from wherry.builder.cache.shared import SharedCaches
     from wherry.builder.plan.values import BuildOptions, StageResult
+    from wherry.oci.config import History
     from wherry.oci.manifest import Descriptor
     from wherry.store import ImageRecord, Store
 
 
-def write_image(store: Store, result: StageResult, options: BuildOptions) -> ImageRecord:
-    """The image; the same one as before if all but the time is the same."""
+def write_image(
+    store: Store, result: StageResult, options: BuildOptions, shared: SharedCaches
+) -> ImageRecord:
+    """The image; the same one as before if all but the time is the same.
+
+    What it says of its layers' keys, with an inline cache, is what is known here and in `shared` when it is
+    first made.
+    """
     if options.squash:
         from wherry.builder.output.squash import squashed
 
@@ -39,10 +48,11 @@ def write_image(store: Store, result: StageResult, options: BuildOptions) -> Ima
         result.history,
         author=result.author,
         variant=variant,
-        extra=result.extra,
+        extra={**result.extra, INLINE: {}} if options.inline else result.extra,
     )
     if options.epoch is not None:
-        return _write_dated(store, timeless, result, options, options.epoch)
+        dated = _with_inline(store, timeless, result, shared)
+        return _write_dated(store, dated, result, options, options.epoch)
     key = keys.image_key(timeless.to_json())
     known = store.cache.get(key.digest)
     if known is not None and store.blobs.is_whole(known.value):
@@ -50,14 +60,47 @@ def write_image(store: Store, result: StageResult, options: BuildOptions) -> Ima
         if image is not None and store.blobs.is_whole(image.manifest):
             return image
         return _again(store, known.value, result, options)
-    # Where its bytes are lost: made at the time at which it was made, it is the same image.
-    made = known.created if known is not None else time.time()
-    now = rfc3339(made)
-    history = tuple(h if h.created else h._replace(created=now) for h in result.history)
-    full = timeless._replace(created=now, history=history)
+    made = time.time()
+    history = with_times(result.history)
+    created = history[-1].created if history else ""
+    if not created:
+        # Where its bytes are lost: made at the time at which it was made, it is the same image.
+        created = rfc3339(known.created if known is not None else made)
+        history = tuple(h._replace(created=created) for h in history)
+    full = timeless._replace(created=created, history=history)
+    full = _with_inline(store, full, result, shared)
     record = _create(store, full, base=_base_layers(store, result), keep=options.keep)
     store.cache.put(key.digest, record.id, key.components, made)
     return record
+
+
+def with_times(history: Sequence[History]) -> tuple[History, ...]:
+    """Give lines without a time the one of the layer before, or of the next where none was made before.
+
+    So an image whose steps all come from a cache is the same image, whoever builds it.  As BuildKit does.
+    """
+    empty = next((number for number, line in enumerate(history) if not line.created), len(history))
+    following = [line.created for line in history[empty:] if line.created]
+    before = [line.created for line in history[:empty]]
+    created = next(iter((*following, *reversed(before))), "")
+    found = []
+    for number, line in enumerate(history):
+        if line.created and number > empty:
+            created = line.created
+        found.append(line if line.created else line._replace(created=created))
+    return tuple(found)
+
+
+def _with_inline(
+    store: Store, config: ImageConfig, result: StageResult, shared: SharedCaches
+) -> ImageConfig:
+    """With the inline cache that it is to have."""
+    if INLINE not in config.extra:
+        return config
+    from wherry.builder.cache.exports import inline
+
+    value = inline(store, config.diff_ids, len(_base_layers(store, result)), shared)
+    return config._replace(extra={**config.extra, INLINE: value})
 
 
 def _again(store: Store, image: str, result: StageResult, options: BuildOptions) -> ImageRecord:

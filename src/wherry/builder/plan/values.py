@@ -46,7 +46,7 @@ class BuildOptions(NamedTuple):
 
     With `pull` images that came from a registry are asked for again.  `cache_from` are the shared caches
     that are asked where the store knows nothing.  What a build that `shares` makes is to be known without a
-    look at layers, too.
+    look at layers, too.  With `inline` the image says which keys led to its layers (builder.cache.inline).
     """
 
     platform: Platform
@@ -67,10 +67,11 @@ class BuildOptions(NamedTuple):
     pull: bool = False
     cache_from: Sequence[SharedCache] = ()
     shares: bool = False
+    inline: bool = False
 
 
 class StageResult(NamedTuple):
-    """What a stage made.  `history` of steps that made no layer have no time: the image's is theirs.
+    """What a stage made.  In `history` a step that made no layer has no time until the image is written.
 
     `origin` is the id of the image that its first layers come from, "" for none.
     """

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import sys
 
+from wherry.app.outputs import check
+from wherry.builder.output.options import STDOUT
 from wherry.cli.core.flags import Command, Flag, Options
-from wherry.errors import DockerfileError, InvalidReferenceError, NeedsNamespace, UsageError
+from wherry.errors import InvalidReferenceError, NeedsNamespace, UsageError
 from wherry.runtime import PLAIN
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wherry.app.build import BuildRequest, Built
     from wherry.builder.cache.options import SharedCache
     from wherry.registry.client import Registries
-
-CHECK = "BUILDKIT_DOCKERFILE_CHECK"
+    from wherry.store import Store
 
 COMMAND = Command(
     "build",
@@ -94,129 +96,132 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.builder.execute.build import Build
-    from wherry.builder.plan.epoch import CONTEXT, EPOCH
-    from wherry.builder.plan.epoch import parse as parse_epoch
-    from wherry.builder.plan.values import BuildOptions
-    from wherry.cli.builder.call import call, fail_on_findings
+    from wherry.cli.builder.call import call
     from wherry.cli.builder.call import wanted as asked_call
-    from wherry.cli.builder.inputs import inputs, origin
-    from wherry.cli.builder.outputs import Wanted
-    from wherry.cli.builder.progress import Deferred, make_progress
-    from wherry.cli.builder.sandbox import contexts, platforms, sandbox
-    from wherry.cli.builder.secrets import given
-    from wherry.oci.reference import parse as parse_reference
+    from wherry.cli.builder.outputs import remove_answers
     from wherry.store import Store
 
     # What is wrong with the words is said before anything is done.
+    request = _request(options)
+    method, as_json = asked_call(options)
+    if method != "build":
+        return call(Store.open(options.runtime), request, method, as_json=as_json)
+    check(request.outputs)
+    remove_answers(options)
+    built = _build(Store.open(options.runtime), request, options)
+    _tell(options, request, built)
+    return 0
+
+
+def _request(options: Options) -> BuildRequest:
+    """Raises UsageError."""
+    from wherry.app.build import BuildRequest
+    from wherry.builder.plan.values import BuildOptions
+    from wherry.cli.builder.outputs import outputs
+    from wherry.cli.builder.sandbox import platforms, sandbox
+    from wherry.cli.builder.secrets import given
+
+    context, file = options.args[0], options.string("file")
+    names = _tags(options)
+    wanted = outputs(options)
+    cache_to, cache_from = _shared_caches(options)
+    chosen = platforms(options)
+    return BuildRequest(
+        context,
+        BuildOptions(
+            chosen[0],
+            target=options.string("target"),
+            args=_build_args(options),
+            labels=_pairs(options.strings("label"), "label"),
+            no_cache=options.flag("no-cache"),
+            no_cache_filter=_names(options.strings("no-cache-filter")),
+            jobs=_jobs(options.integer("jobs")),
+            given=given(options.strings("secret"), options.strings("ssh")),
+            sandbox=sandbox(options),
+            squash=options.flag("squash"),
+            origin=_origin(context, file, names),
+            timeless=options.flag("reproducible"),
+            pull=options.flag("pull"),
+            cache_from=cache_from,
+        ),
+        file,
+        platforms=chosen,
+        outputs=wanted,
+        contexts=tuple(options.strings("build-context")),
+        cache_to=tuple(cache_to),
+        stdin=lambda: open(0, "rb", closefd=False),
+        lint=not _is_quiet(options),
+        describe=options.string("metadata-file") is not None,
+    )
+
+
+def _tags(options: Options) -> list[str]:
+    from wherry.oci.reference import parse
+
     names = options.strings("tag")
     for name in names:
         try:
-            parse_reference(name)
+            parse(name)
         except InvalidReferenceError as error:
             raise UsageError(
                 f'invalid argument for "-t, --tag": {error.message}', hint=error.hint
             ) from None
-    wanted = Wanted(options)
-    keep_in, cache_from = _shared_caches(options)
-    args = _build_args(options)
-    of_context = args.get(EPOCH) == CONTEXT
-    epoch = None if of_context else parse_epoch(args.get(EPOCH, ""))
-    method, as_json = asked_call(options)
-    wanted_platforms = platforms(options)
-    build_options = BuildOptions(
-        wanted_platforms[0],
-        target=options.string("target"),
-        args=args,
-        labels=_pairs(options.strings("label"), "label"),
-        no_cache=options.flag("no-cache"),
-        no_cache_filter=_names(options.strings("no-cache-filter")),
-        jobs=_jobs(options.integer("jobs")),
-        given=given(options.strings("secret"), options.strings("ssh")),
-        sandbox=sandbox(options),
-        squash=options.flag("squash"),
-        origin=origin(options.args[0], options.string("file"), names),
-        keep=wanted.keeps_image,
-        timeless=options.flag("reproducible") or (epoch is not None and wanted.rewrites),
-        epoch=epoch,
-        pull=options.flag("pull"),
-        cache_from=cache_from,
-        shares=bool(keep_in),
-    )
-    quiet = options.flag("quiet") or options.string("progress") == "quiet"
-    shown = make_progress("quiet" if quiet else options.string("progress") or "auto")
+    return names
+
+
+def _is_quiet(options: Options) -> bool:
+    return options.flag("quiet") or options.string("progress") == "quiet"
+
+
+def _build(store: Store, request: BuildRequest, options: Options) -> Built:
+    """What happens is shown on the way; nothing of it where the build is to begin again in a namespace."""
+    from wherry.app.build import build_images
+    from wherry.cli.builder.outputs import write_answers
+    from wherry.cli.builder.progress import Deferred, make_progress
+
+    shown = make_progress("quiet" if _is_quiet(options) else options.string("progress") or "auto")
     deferred = Deferred(shown) if options.runtime.identity == PLAIN else None
     told = deferred or shown
-    wanted.prepare(options.runtime)
-    if keep_in:
-        options.runtime.need_layers()  # layers are compressed, whose files belong to subordinate ids
-    store = Store.open(options.runtime)
-    with store.using(), store.temp() as temporary:
-        try:
-            dockerfile, context = inputs(
-                options.args[0], options.string("file"), store, temporary, build_options.given
-            )
-        except DockerfileError as error:
-            if method != "check":
-                raise
-            from wherry.cli.builder.call import check_parsed
+    try:
+        built = build_images(store, request, told, _registries)
+        write_answers(options, request, built)
+        return built
+    except NeedsNamespace:
+        deferred = None  # the second start tells it all again
+        raise
+    finally:
+        told.close()
+        if deferred:
+            deferred.release()
 
-            return check_parsed(error, as_json=as_json)
-        if of_context:
-            epoch = context().newest()
-            args = {name: value for name, value in args.items() if name != EPOCH}
-            args |= {EPOCH: str(epoch)} if epoch is not None else {}
-            build_options = build_options._replace(
-                args=args,
-                epoch=epoch,
-                timeless=build_options.timeless or (epoch is not None and wanted.rewrites),
-            )
-        named = contexts(options.strings("build-context"), store, temporary, build_options.given)
-        build_options = build_options._replace(contexts=named)
-        records = []
-        try:
-            for number, platform in enumerate(wanted_platforms):
-                folder = os.path.join(temporary, f"platform{number}")
-                os.makedirs(folder, exist_ok=True)
-                chosen = build_options._replace(platform=platform)
-                client = _registries if method == "build" else None
-                build = Build(store, dockerfile, context, chosen, told, folder, client)
-                if method != "build":
-                    return call(build, method, as_json=as_json)
-                for warning in build.warnings() if not number else ():
-                    told.note(warning)
-                if "error" in dockerfile.directives.get("check", "") + args.get(CHECK, ""):
-                    fail_on_findings(build)
-                records.append(build.run())
-            delivered = wanted.deliver(store, records, told)
-            if keep_in:
-                from wherry.cli.builder.pushes import keep
 
-                for cache in keep_in:
-                    keep(build, cache, told)
-        except NeedsNamespace:
-            deferred = None  # the second start tells it all again
-            raise
-        finally:
-            told.close()
-            if deferred:
-                deferred.release()
-    found = [] if quiet else build.findings()
-    if found:
+def _tell(options: Options, request: BuildRequest, built: Built) -> None:
+    if built.findings:
         from wherry.dockerfile.lint.show import short
-        from wherry.remote.urls import shown as shown_urls
+        from wherry.remote.urls import shown
 
-        print(f"\n{shown_urls(short(found))}", file=sys.stderr)
-    for name in build.unused_args():
+        print(f"\n{shown(short(list(built.findings)))}", file=sys.stderr)
+    for name in built.unused_args:
         print(f"warning: [Warning] One or more build-args [{name}] were not consumed", file=sys.stderr)
-    if quiet and wanted.gives_image and wanted.stdout_is_free:
-        print(delivered.image)
-    elif not quiet:
-        for name in delivered.tagged:
-            print(f"naming to {name}", file=sys.stderr)
-        if wanted.gives_image:
-            print(f"image {delivered.image}", file=sys.stderr)
-    return 0
+    gives_image = any(not output.is_files for output in request.outputs)
+    if _is_quiet(options):
+        if gives_image and all(output.dest != STDOUT for output in request.outputs):
+            print(built.image)
+        return
+    for name in built.names:
+        print(f"naming to {name}", file=sys.stderr)
+    if gives_image:
+        print(f"image {built.image}", file=sys.stderr)
+
+
+def _origin(path: str, file: str | None, names: list[str]) -> tuple[str, str, tuple[str, ...]]:
+    """What the build is of, as its record calls it: builds of the same files are compared."""
+    local = path != "-" and os.path.isdir(path)
+    from wherry.remote.urls import shown
+
+    context = os.path.abspath(path) if local else shown(path)
+    dockerfile = os.path.abspath(file or f"{path}/Dockerfile") if local and file != "-" else file
+    return context, dockerfile or "", tuple(names)
 
 
 def _shared_caches(options: Options) -> tuple[Sequence[SharedCache], Sequence[SharedCache]]:

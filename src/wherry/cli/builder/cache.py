@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.errors import ConflictError, NotFoundError, UsageError
+from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.store import Store
-    from wherry.store.caches import CacheMount
 
 COMMAND = Command(
     "cache",
@@ -29,6 +27,8 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.caches import import_cache, remove_cache
+    from wherry.cli.core.files import read
     from wherry.store import Store
 
     verb, *words = options.args
@@ -43,19 +43,22 @@ def run(options: Options) -> int:
     elif verb == "export":
         _export(store, *words)
     elif verb == "import":
-        _import(store, *words)
+        with read(None if words[1] == "-" else words[1]) as source:
+            import_cache(store, words[0], source, words[1])
     else:
         for name in words:
-            _remove(store, name)
+            remove_cache(store, name)
+            print(name)
     return 0
 
 
 def _list(store: Store, options: Options) -> None:
+    from wherry.app.caches import caches
     from wherry.cli.core.table import columns
     from wherry.cli.core.units import ago, human_size
     from wherry.store.prune import disk_size
 
-    mounts = store.cache_mounts.all()
+    mounts = caches(store)
     if options.flag("quiet"):
         print("\n".join(mount.id for mount in mounts))
         return
@@ -70,54 +73,11 @@ def _list(store: Store, options: Options) -> None:
     print(columns([("NAME", "SIZE", "LAST USED", "IN USE"), *body]))
 
 
-def _find(store: Store, name: str) -> CacheMount:
-    from wherry.errors import nearest
-
-    mounts = store.cache_mounts.all()
-    shared = store.cache_mounts.path(name)
-    found = [mount for mount in mounts if mount.id == name]
-    if not found:
-        near = nearest(name, [mount.id for mount in mounts])
-        raise NotFoundError(
-            f"No such cache mount: {name}", hint=f"did you mean {near}?" if near else "see wherry cache ls"
-        )
-    return next((mount for mount in found if mount.path == shared), found[0])
-
-
 def _export(store: Store, name: str, file: str) -> None:
-    from wherry.layers.newfile import new_file
-    from wherry.layers.pack import pack
+    from wherry.app.caches import export_cache
+    from wherry.cli.core.files import written
 
-    mount = _find(store, name)
-    with store.cache_mounts.use(name, "shared"):
-        if file == "-":
-            if sys.stdout.isatty():
-                raise UsageError("refusing to write a tar to the terminal", hint="redirect, or name a file")
-            pack(mount.path, sys.stdout.buffer.write)
-            return
-        with new_file(file) as out:
-            pack(mount.path, out.write)
-
-
-def _import(store: Store, name: str, file: str) -> None:
-    """Is atomic: the folder is the new one or the old one."""
-    from wherry import linux
-    from wherry.layers.compress import decompressed
-    from wherry.layers.unpack import unpack
-
-    with store.using(), store.temp() as temporary:
-        fresh = os.path.join(temporary, "cache")
-        os.mkdir(fresh, 0o755)
-        with open(0 if file == "-" else file, "rb", closefd=file != "-") as stream:
-            unpack(decompressed(stream), fresh, name=file, markers=False)
-        with store.cache_mounts.use(name, "locked") as path:
-            try:
-                linux.exchange(fresh, path)
-            except FileNotFoundError:
-                os.rename(fresh, path)
-
-
-def _remove(store: Store, name: str) -> None:
-    if not store.cache_mounts.remove(_find(store, name).path):
-        raise ConflictError(f"cache mount {name} is in use", hint="wait for the build that uses it")
-    print(name)
+    if file == "-" and sys.stdout.isatty():
+        raise UsageError("refusing to write a tar to the terminal", hint="redirect, or name a file")
+    with written(None if file == "-" else file, "write") as out:
+        export_cache(store, name, out)

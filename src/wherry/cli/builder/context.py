@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.cli.core.printable import printable
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wherry.builder.context.folder import Context
+    from collections.abc import Sequence
+
+    from wherry.app.builds import LeftOut
 
 COMMAND = Command(
     "context",
@@ -26,62 +26,25 @@ COMMAND = Command(
 SHOWN = 20
 
 
-class LeftOut(NamedTuple):
-    """What a line of .dockerignore leaves out: a file, or a folder with all below it."""
-
-    name: str
-    size: int
-    files: int
-    line: int
-    pattern: str
-
-
 def run(options: Options) -> int:
-    from wherry.builder.context.folder import open_context
+    from wherry.app.builds import context_view
 
     path = options.args[0] if options.args else "."
-    dockerfile = options.string("file") or os.path.join(path, "Dockerfile")
-    context = open_context(path, dockerfile, options.runtime.store)
-    files = sorted(
-        ((f.name, f.status.st_size) for f in context.scan("") if not stat.S_ISDIR(f.status.st_mode)),
-        key=lambda file: (-file[1], file[0]),
-    )
-    left_out = sorted(_left_out(context), key=lambda one: (-one.size, one.name))
+    found = context_view(options.runtime.store, path, options.string("file"))
     if options.flag("json"):
         value = {
-            "root": context.root,
-            "size": sum(size for _, size in files),
-            "files": [{"name": name, "size": size} for name, size in files],
-            "ignored": [one._asdict() for one in left_out],
+            "root": found.root,
+            "size": sum(size for _, size in found.files),
+            "files": [{"name": name, "size": size} for name, size in found.files],
+            "ignored": [one._asdict() for one in found.left_out],
         }
         print(json.dumps(value, indent=2))
         return 0
-    _print(files, left_out, every=options.flag("all"))
+    _print(found.files, found.left_out, every=options.flag("all"))
     return 0
 
 
-def _left_out(context: Context) -> list[LeftOut]:
-    found = []
-    for name in context.hidden():
-        verdict = context.verdict(name)
-        size, files = _measure(os.path.join(context.root, name))
-        found.append(LeftOut(name, size, files, verdict.line, verdict.pattern))
-    return found
-
-
-def _measure(path: str) -> tuple[int, int]:
-    """(bytes, files) of a file or of all below a folder."""
-    if os.path.islink(path) or not os.path.isdir(path):
-        return os.lstat(path).st_size, 1
-    size = files = 0
-    for folder, _, names in os.walk(path):
-        for name in names:
-            size += os.lstat(os.path.join(folder, name)).st_size
-            files += 1
-    return size, files
-
-
-def _print(files: list[tuple[str, int]], left_out: list[LeftOut], *, every: bool) -> None:
+def _print(files: Sequence[tuple[str, int]], left_out: Sequence[LeftOut], *, every: bool) -> None:
     from wherry.cli.core.units import human_size
 
     total = sum(size for _, size in files)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from wherry.builder.explain import Explained
-    from wherry.store import Store
     from wherry.store.buildrecord import BuildRecord
 
 COMMAND = Command(
@@ -31,42 +30,20 @@ WORDS = {"hit": "cached", "ran": "RAN", "failed": "FAILED", "stopped": "STOPPED"
 
 
 def run(options: Options) -> int:
-    from wherry.builder.explain import Lore, explain
+    from wherry.app.builds import builds, explain, find_build
     from wherry.store import Store
 
     store = Store.open(options.runtime)
-    builds = store.builds.all()
     if options.flag("list"):
-        _list(builds, as_json=options.flag("json"))
+        _list(builds(store), as_json=options.flag("json"))
         return 0
-    build = _find(store, builds, options.args[0] if options.args else "")
-    older = [b for b in builds if b.began < build.began]
-    components = {key: made_of for key, _, made_of in store.cache.components()}
-    found = explain(build, Lore(older, components.get, store.listings.get))
+    build = find_build(store, *options.args)
+    found = explain(store, build)
     if options.flag("json"):
         print(json.dumps(_as_json(build, found), indent=2))
     else:
         _print(build, found)
     return 0
-
-
-def _find(store: Store, builds: Sequence[BuildRecord], wanted: str) -> BuildRecord:
-    """By its id or the beginning of one, by a name of its image, by the image's id; else the newest."""
-    from wherry.errors import NotFoundError
-    from wherry.images.view import find
-
-    if not builds:
-        raise NotFoundError("no build is remembered in this store", hint="run wherry build first")
-    if not wanted:
-        return builds[0]
-    for build in builds:
-        if build.id.startswith(wanted) or wanted in build.names:
-            return build
-    image = find(store, wanted)
-    for build in builds if image is not None else ():
-        if image is not None and build.image == image.id:
-            return build
-    raise NotFoundError(f"No such build: {wanted}", hint="see wherry explain --list")
 
 
 def _list(builds: Sequence[BuildRecord], *, as_json: bool) -> None:

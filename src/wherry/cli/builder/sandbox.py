@@ -1,24 +1,14 @@
-"""What ``wherry build`` says of platforms, of other contexts, and of how RUN steps run."""
+"""What ``wherry build`` says of platforms, and of how RUN steps run."""
 
 from __future__ import annotations
-
-import functools
-import os
 
 from wherry.builder.plan.values import Sandbox
 from wherry.errors import InvalidReferenceError, UsageError, nearest
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from wherry.builder.context.folder import Context
-    from wherry.builder.plan.named_context import NamedContext
-    from wherry.builder.steps.mounting import Given
     from wherry.cli.core.flags import Options
-    from wherry.images.view import Image
     from wherry.oci.platform import Platform
-    from wherry.store import Store
 
 ULIMITS = (
     "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss",
@@ -109,64 +99,3 @@ def _ulimit(text: str) -> tuple[str, int, int]:
     if low > high >= 0 or (low == -1 and high >= 0):
         raise UsageError(f"ulimit soft limit must be less than or equal to hard limit: {low} > {high}")
     return name, low, high
-
-
-def contexts(
-    words: list[str], store: Store, temporary: str, given: Given | None
-) -> dict[str, NamedContext]:
-    """--build-context, by names in lower case.  Raises UsageError, ContextError."""
-    return dict(_context(word, number, store, temporary, given) for number, word in enumerate(words))
-
-
-def _context(
-    word: str, number: int, store: Store, temporary: str, given: Given | None
-) -> tuple[str, NamedContext]:
-    from wherry.builder.plan.named_context import NamedContext
-    from wherry.oci.reference import parse as parse_reference
-
-    name, equals, value = word.partition("=")
-    if not equals or not name or not value:
-        raise UsageError(f"invalid context value: {word}, expected key=value")
-    scheme, separator, rest = value.partition("://")
-    if separator and scheme == "docker-image":
-        parse_reference(rest)
-        return name.lower(), NamedContext(value, reference=rest)
-    if separator and scheme == "oci-layout":
-        return name.lower(), NamedContext(value, image=_layout(rest, store, temporary, number))
-    from wherry.remote.urls import shown
-
-    return name.lower(), NamedContext(shown(value), folder=_folder(value, store, temporary, number, given))
-
-
-def _layout(text: str, store: Store, temporary: str, number: int) -> Callable[[], Image]:
-    """``PATH[:TAG|@DIGEST]``, loaded when it is first needed."""
-
-    @functools.cache
-    def load() -> Image:
-        from wherry.images.load import load_layout
-
-        path, at, digest = text.partition("@")
-        tag = ""
-        if not at and not os.path.isdir(path):
-            path, _, tag = text.rpartition(":")
-        folder = os.path.join(temporary, f"layout{number}")
-        os.mkdir(folder)
-        return load_layout(store, os.path.abspath(path), digest, tag, folder)
-
-    return load
-
-
-def _folder(
-    value: str, store: Store, temporary: str, number: int, given: Given | None
-) -> Callable[[], Context]:
-    def open_() -> Context:
-        from wherry.builder.context.folder import open_context
-        from wherry.cli.builder.fetch import fetch, is_remote
-
-        if not is_remote(value):
-            return open_context(value, "", store.root)
-        folder = os.path.join(temporary, f"context{number}")
-        os.mkdir(folder)
-        return open_context(fetch(value, store, folder, given)[0], "", None)
-
-    return open_

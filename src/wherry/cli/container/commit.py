@@ -20,26 +20,15 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.builder.changes import apply_changes
-    from wherry.containers.commit import commit
-    from wherry.containers.state import lookup
-    from wherry.oci.reference import parse
+    from wherry.app.archives import commit
     from wherry.store import Store
 
-    name = parse(options.args[1]).canonical() if len(options.args) > 1 else None
-    changes = options.strings("change")
-    apply_changes({}, changes)
-    store = Store.open(options.runtime)
-    record = lookup(store, options.args[0])
-    with store.using():
-        image = commit(
-            store,
-            record,
-            lambda config: apply_changes(config, changes),
-            author=options.string("author") or "",
-            message=options.string("message") or "",
-        )
-        if name is not None:
-            store.name(name, image)
-    print(image.id)
+    image = commit(
+        Store.open(options.runtime),
+        *options.args,
+        changes=options.strings("change"),
+        author=options.string("author") or "",
+        message=options.string("message") or "",
+    )
+    print(image)
     return 0

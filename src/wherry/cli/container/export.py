@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.errors import UsageError
 
 COMMAND = Command(
     "export",
@@ -18,20 +15,10 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.containers.copy import export
-    from wherry.containers.state import lookup
+    from wherry.app.archives import export
+    from wherry.cli.core.files import written
     from wherry.store import Store
 
-    output = options.string("output")
-    if output is None and sys.stdout.isatty():
-        raise UsageError("cowardly refusing to save to a terminal", hint="use -o FILE, or redirect")
-    store = Store.open(options.runtime)
-    record = lookup(store, options.args[0])
-    if output is None:
-        export(store, record, sys.stdout.buffer)
-        return 0
-    from wherry.layers.newfile import new_file
-
-    with new_file(output) as file:
-        export(store, record, file)
+    with written(options.string("output"), "save") as out:
+        export(Store.open(options.runtime), options.args[0], out)
     return 0

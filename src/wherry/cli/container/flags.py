@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from wherry.cli.core.flags import Flag, Options
 from wherry.typed import TYPE_CHECKING
 
@@ -46,14 +48,16 @@ def create_options(options: Options) -> CreateOptions:
     from wherry.containers.create import CreateOptions
 
     image, *command = options.args
+    volumes = tuple(options.strings("volume"))
     return CreateOptions(
         image=image,
         callers=options.runtime.env,
+        folder=os.getcwd() if any(volume.startswith(".") for volume in volumes) else "",
         command=tuple(command),
         name=options.string("name"),
         env=tuple(options.strings("env")),
         env_files=tuple(options.strings("env-file")),
-        volumes=tuple(options.strings("volume")),
+        volumes=volumes,
         workdir=options.string("workdir"),
         user=options.string("user"),
         entrypoint=options.string("entrypoint"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.errors import NotFoundError
 
 COMMAND = Command(
     "import",
@@ -19,25 +18,14 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.builder.changes import apply_changes
-    from wherry.images.import_ import import_tar
-    from wherry.oci.reference import parse
+    from wherry.app.archives import import_image
+    from wherry.cli.core.files import read
     from wherry.store import Store
 
-    source = options.args[0]
-    name = parse(options.args[1]).canonical() if len(options.args) > 1 else None
-    config = apply_changes({}, options.strings("change"))
-    store = Store.open(options.runtime)
+    source, *name = options.args
     message = options.string("message") or f"Imported from {source}"
-    try:
-        stdin = source == "-"
-        with store.using(), open(0 if stdin else source, "rb", closefd=not stdin) as file:
-            record = import_tar(store, file, config, message)
-            if name is not None:
-                store.name(name, record)
-    except FileNotFoundError as error:
-        if error.filename != source:
-            raise
-        raise NotFoundError(f"open {source}: no such file or directory") from None
-    print(record.id)
+    with read(None if source == "-" else source) as file:
+        changes = options.strings("change")
+        image = import_image(Store.open(options.runtime), file, *name, changes=changes, message=message)
+    print(image)
     return 0

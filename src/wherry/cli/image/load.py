@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.errors import NotFoundError, UsageError
+from wherry.errors import UsageError
 
 COMMAND = Command(
     "load",
@@ -19,23 +19,15 @@ COMMAND = Command(
 def run(options: Options) -> int:
     import sys
 
-    from wherry.images.load import load_images
+    from wherry.app.archives import load
+    from wherry.cli.core.files import read
     from wherry.store import Store
 
     source = options.string("input")
     if source is None and sys.stdin.isatty():
         raise UsageError("requested load from stdin, but stdin is a terminal", hint="use -i FILE")
-    store = Store.open(options.runtime)
-    try:
-        with (
-            store.using(),
-            open(source if source is not None else 0, "rb", closefd=source is not None) as file,
-        ):
-            loaded = load_images(store, file)
-    except FileNotFoundError as error:
-        if error.filename != source:
-            raise
-        raise NotFoundError(f"open {source}: no such file or directory") from None
+    with read(source) as file:
+        loaded = load(Store.open(options.runtime), file)
     for image in loaded:
         for name in image.names:
             print(f"Loaded image: {name.familiar()}")

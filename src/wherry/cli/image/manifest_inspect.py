@@ -22,6 +22,7 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.registry import manifest
     from wherry.cli.core.output import unescaped
     from wherry.cli.registry.client import registries
     from wherry.oci.reference import parse
@@ -29,7 +30,7 @@ def run(options: Options) -> int:
     name = parse(options.args[0])
     client = registries(options)
     try:
-        found = client.sources(name)[-1].manifest(name.digest or name.tag)
+        found = manifest(client, name)
     finally:
         client.close()
     if options.flag("raw"):

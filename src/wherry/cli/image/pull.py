@@ -32,6 +32,7 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.registry import tags
     from wherry.cli.registry.client import registries
     from wherry.cli.registry.transfers import make_transfers
     from wherry.oci.reference import parse
@@ -51,7 +52,7 @@ def run(options: Options) -> int:
     try:
         if not every and not tagged:
             progress.note("Using default tag: latest")
-        names = _tags(client, name) if every else [name]
+        names = [name._replace(tag=tag) for tag in tags(client, name)] if every else [name]
         for each in names:
             pull_one(store, client, each, wanted, progress)
             if quiet:
@@ -62,16 +63,12 @@ def run(options: Options) -> int:
     return 0
 
 
-def _tags(client: Registries, name: Reference) -> list[Reference]:
-    return [name._replace(tag=tag) for tag in client.sources(name)[-1].tags()]
-
-
 def pull_one(
     store: Store, client: Registries, name: Reference, platform: Platform | None, progress: Progress
 ) -> None:
     """Pull one name, and tell what docker tells."""
+    from wherry.app.registry import pull
     from wherry.images.view import Image
-    from wherry.registry.pull import pull
 
     progress.note(f"{name.digest or name.tag}: Pulling from {name.path}")
     pulled = pull(store, client, name, platform, progress)

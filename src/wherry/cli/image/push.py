@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
 from wherry.cli.registry.client import TLS
-from wherry.errors import NotFoundError, UsageError
+from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.images.packing import Packing
-    from wherry.oci.reference import Reference
-    from wherry.store import Store
 
 GZIP_LEVELS, ZSTD_LEVELS = range(10), range(1, 23)
 
@@ -38,10 +36,10 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.registry import push, tags_here
     from wherry.cli.registry.client import registries
     from wherry.cli.registry.transfers import make_transfers
     from wherry.oci.reference import parse
-    from wherry.registry.push import push
     from wherry.store import Store
 
     text = options.args[0]
@@ -58,12 +56,11 @@ def run(options: Options) -> int:
     quiet = options.flag("quiet")
     progress = make_transfers(quiet=quiet)
     try:
-        repository = client.target(name)
         progress.note(f"The push refers to repository [{name.domain}/{name.path}]")
         if not every and not tagged:
             progress.note("Using default tag: latest")
-        for each in _tags(store, name) if every else [name]:
-            pushed = push(store, repository, each, progress, packing)
+        for each in tags_here(store, name) if every else [name]:
+            pushed = push(store, client, each, progress, packing)
             progress.note(f"{each.tag}: digest: {pushed.digest} size: {pushed.size}")
             if quiet:
                 print(each.canonical())
@@ -75,19 +72,6 @@ def run(options: Options) -> int:
         with open(file, "w", encoding="ascii") as out:
             out.write(pushed.digest)
     return 0
-
-
-def _tags(store: Store, name: Reference) -> list[Reference]:
-    from wherry.oci.reference import from_canonical
-
-    known = [from_canonical(text) for text in store.names.all()]
-    found = [each for each in known if each[:2] == name[:2]]
-    if not found:
-        raise NotFoundError(
-            f"An image does not exist locally with the tag: {name.familiar_name()}",
-            hint="see wherry images",
-        )
-    return found
 
 
 def _packing(options: Options) -> Packing:

@@ -18,26 +18,25 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.app.images import remove as remove_image
+    from wherry.app.images import removing
     from wherry.cli.core.each import each
     from wherry.cli.main import report
     from wherry.errors import NotFoundError
     from wherry.store import Store
 
     store = Store.open(options.runtime)
-
     force = options.flag("force")
+    lines: list[str] = []
 
-    def remove(name: str) -> None:
+    def act(name: str) -> None:
         try:
-            lines = remove_image(store, name, force=force)
+            lines.extend(remove(name, force=force))
         except NotFoundError as error:
             if not force:
                 raise
             report(error)  # as docker: said, and no failure
-            return
-        for line in lines:
-            print(line)
 
-    with store.freeing():
-        return each(options.args, remove)
+    with store.freeing(), removing(store) as remove:
+        code = each(options.args, act)
+    print(*lines, sep="\n", end="\n" if lines else "")
+    return code

@@ -46,7 +46,8 @@ def cluster(options: Options) -> Cluster:
 
     selector, namespaces = checked_selector(options), checked_namespaces(options)
     policy = Policy()
-    client = Client(Finder(options.string("kubeconfig"), options.string("context")), policy)
+    finder = Finder(options.string("kubeconfig"), options.string("context"), options.runtime.env)
+    client = Client(finder, policy)
     return Cluster(client, namespaces or (client.namespace,), selector, say, policy)
 
 

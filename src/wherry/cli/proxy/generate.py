@@ -49,7 +49,7 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     if os.getpid() == 1:
-        from wherry.proxy.supervise import in_child
+        from wherry.cli.proxy.supervise import in_child
 
         in_child(say)
     from wherry.proxy.controller import Controller

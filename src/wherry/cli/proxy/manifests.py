@@ -10,6 +10,8 @@ from wherry.errors import NotFoundError, ProxyError, UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wherry.kube.client import Client
     from wherry.proxy.pod import PodOptions
 
@@ -59,7 +61,7 @@ def run(options: Options) -> int:
             return True
 
     pod = pod_options(options)
-    _check_namespaces(pod.watched)
+    _check_namespaces(pod.watched, options.runtime.env)
     yaml.dump_all(manifests(pod), sys.stdout, Dumper=Plain, sort_keys=False, width=100, indent=2)
     return 0
 
@@ -94,7 +96,7 @@ def pod_options(options: Options) -> PodOptions:
     )
 
 
-def _check_namespaces(namespaces: tuple[str, ...]) -> None:
+def _check_namespaces(namespaces: tuple[str, ...], environ: Mapping[str, str]) -> None:
     """Raises NotFoundError for one that the cluster of kubectl's configuration does not have.
 
     kubectl would apply everything but what belongs into it.  Where there is no cluster to ask, or it does
@@ -107,7 +109,7 @@ def _check_namespaces(namespaces: tuple[str, ...]) -> None:
         from wherry.kube.client import Client
         from wherry.kube.reflector import Policy
 
-        client = Client(Finder(), Policy(connect=2.0, page=5.0))
+        client = Client(Finder(environ=environ), Policy(connect=2.0, page=5.0))
     except (ImportError, ProxyError):
         return
     for name in namespaces:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 
 from wherry.cli.core.flags import Flag
@@ -12,11 +13,14 @@ from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wherry.cli.core.flags import Options
     from wherry.proxy.graph.options import Options as RouteOptions
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.nginx.main import MainOptions
     from wherry.proxy.nginx.render import RenderOptions
+    from wherry.proxy.reload.binary import Nginx
     from wherry.proxy.sources.source import Source
 
 SOURCE_FLAGS = (
@@ -63,7 +67,7 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
     if folder is not None:
         from wherry.proxy.sources.directory import Directory
 
-        found["folder"] = Directory(folder)
+        found["folder"] = Directory(os.path.abspath(folder))
     if options.flag("containers"):
         from wherry.cli.proxy.containers import containers
 
@@ -175,8 +179,6 @@ def network(text: str) -> str:
 
 
 def _log_path(text: str) -> str:
-    import os.path
-
     from wherry.proxy.nginx.quote import Unquotable, quote
 
     if text in ("-", "off"):
@@ -187,6 +189,22 @@ def _log_path(text: str) -> str:
     except Unquotable as error:
         raise UsageError(f"--access-log: {error}") from None
     return path
+
+
+def runs_folder(env: Mapping[str, str]) -> str:
+    """Where the runs of this user have their directories."""
+    if env.get("XDG_RUNTIME_DIR"):
+        return os.path.join(env["XDG_RUNTIME_DIR"], "wherry")
+    # private_directory() checks whose it is.
+    return "/run/wherry" if os.geteuid() == 0 else f"/tmp/wherry-{os.geteuid()}"  # noqa: S108
+
+
+def find_nginx(options: Options) -> Nginx:
+    """The nginx that --nginx names.  Raises ProxyError."""
+    from wherry.proxy.reload.binary import Nginx
+
+    name = options.string("nginx") or "nginx"
+    return Nginx.find(os.path.abspath(name) if "/" in name else name, options.runtime.env)
 
 
 CONNECTIONS = 4096

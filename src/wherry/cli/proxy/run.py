@@ -10,13 +10,16 @@ from wherry.cli.proxy.options import (
     RENDER_FLAGS,
     ROUTE_FLAGS,
     SOURCE_FLAGS,
+    find_nginx,
     main_options,
     render_options,
     route_options,
+    runs_folder,
     serve_metrics,
     sources,
 )
 from wherry.cli.proxy.say import say
+from wherry.cli.proxy.signals import told
 
 COMMAND = Command(
     "proxy run",
@@ -31,7 +34,6 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.proxy.monitor import Monitor
-    from wherry.proxy.reload.binary import Nginx
     from wherry.proxy.reload.managed import Managed
     from wherry.proxy.reload.transaction import Reloader
     from wherry.proxy.standalone import Standalone, private_directory
@@ -39,14 +41,15 @@ def run(options: Options) -> int:
     rendering = render_options(options, "127.0.0.1:8080")
     followed = sources(options)
     routing = route_options(options, "localhost", local="cluster" not in followed)
-    nginx = Nginx.find(options.string("nginx") or "nginx")
-    state = private_directory()
+    nginx = find_nginx(options)
+    state = private_directory(runs_folder(options.runtime.env))
     try:
         monitor = Monitor(tuple(followed))
         serve_metrics(options, monitor)
         managed = Managed(nginx, main_options(options, state))
         standalone = Standalone(managed, Reloader(managed), rendering, monitor, say)
         say(f"following {', '.join(followed)}; listening on {', '.join(rendering.listen)}")
-        return standalone.run(followed, routing, state)
+        with told(standalone):
+            return standalone.run(followed, routing, state)
     finally:
         shutil.rmtree(state, ignore_errors=True)

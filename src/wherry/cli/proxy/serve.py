@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 from wherry.cli.core.flags import Command, Flag, Options
-from wherry.cli.proxy.options import NGINX_FLAGS, main_options, serve_metrics
+from wherry.cli.proxy.options import NGINX_FLAGS, find_nginx, main_options, serve_metrics
 from wherry.cli.proxy.say import say
+from wherry.cli.proxy.signals import lifecycle
 from wherry.errors import ProxyError
 from wherry.typed import TYPE_CHECKING
 
@@ -36,7 +37,6 @@ COMMAND = Command(
 
 def run(options: Options) -> int:
     from wherry.proxy.monitor import Monitor
-    from wherry.proxy.reload.binary import Nginx
 
     folder = os.path.abspath(options.string("dir") or ".")
     if not os.path.isdir(folder):
@@ -44,7 +44,7 @@ def run(options: Options) -> int:
             f"{folder} is not a directory", hint="mount the volume there, or name another with --dir"
         )
     state = os.path.abspath(options.string("state") or os.path.join(folder, ".wherry"))
-    nginx = Nginx.find(options.string("nginx") or "nginx")
+    nginx = find_nginx(options)
     monitor = Monitor(("file",))
     monitor.folder = folder
     serve_metrics(options, monitor)
@@ -54,13 +54,12 @@ def run(options: Options) -> int:
 
 
 def _managed(options: Options, nginx: Nginx, folder: str, state: str, monitor: Monitor) -> int:
-    from wherry.proxy.reload.lifecycle import Lifecycle
     from wherry.proxy.reload.managed import Managed
     from wherry.proxy.reload.transaction import Reloader
     from wherry.proxy.server import Server
 
     managed = Managed(nginx, main_options(options, state))
-    with Lifecycle(lambda: managed.process) as life:
+    with lifecycle(lambda: managed.process) as life:
         grace = float(options.integer("grace") or 0)
         try:
             Server(folder, state, Reloader(managed), monitor, say, isolate=True).run(life)
@@ -75,13 +74,12 @@ def _managed(options: Options, nginx: Nginx, folder: str, state: str, monitor: M
 def _signal_only(options: Options, nginx: Nginx, folder: str, state: str, monitor: Monitor) -> int:
     from wherry.proxy.reload.external import External
     from wherry.proxy.reload.files import explained
-    from wherry.proxy.reload.lifecycle import Lifecycle
     from wherry.proxy.reload.transaction import Reloader
     from wherry.proxy.server import Server
 
     with explained(f"cannot use {state}"):
         os.makedirs(state, exist_ok=True)
     target = External(nginx, folder, options.string("pid-file") or "")
-    with Lifecycle(lambda: None) as life:
+    with lifecycle(lambda: None) as life:
         Server(folder, state, Reloader(target), monitor, say, isolate=False).run(life)
     return 0

@@ -38,7 +38,7 @@ def run(options: Options) -> int:
     from wherry.proxy import status
 
     shown = 0
-    for folder in _folders(options.string("dir")):
+    for folder in _folders(options):
         routes = status.read_routes(folder)
         outcome = status.read_outcome(folder) or status.read_outcome(os.path.join(folder, ".wherry"))
         if routes is None and outcome is None:
@@ -54,10 +54,12 @@ def run(options: Options) -> int:
     return 0
 
 
-def _folders(given: str | None) -> list[str]:
+def _folders(options: Options) -> list[str]:
+    from wherry.cli.proxy.options import runs_folder
     from wherry.proxy.standalone import running
 
-    return [given] if given is not None else [*running(), POD]
+    given = options.string("dir")
+    return [given] if given is not None else [*running(runs_folder(options.runtime.env)), POD]
 
 
 def _json(folder: str, routes: Written | None, outcome: dict[str, Any] | None, heard: Heard | None) -> str:

@@ -6,7 +6,7 @@ import sys
 
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.cli.registry.client import TLS, settings
-from wherry.errors import RegistryError, UsageError
+from wherry.errors import UsageError
 from wherry.oci.reference import DEFAULT_DOMAIN
 from wherry.typed import TYPE_CHECKING
 
@@ -31,16 +31,16 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.registry import credentials
+    from wherry.app.registry import login
 
     host = server(options.args)
     found = settings(verify=options.flag(TLS.name))
-    given = _given(options, found, host)
-    _try(found, host, given)
-    place, encrypted = credentials.save(found, host, given)
-    if not encrypted:
+    done = login(found, host, _given(options, found, host))
+    if not done.asks:
+        print(f"note: {host} asks nobody who they are", file=sys.stderr)
+    if not done.encrypted:
         print(
-            f"WARNING! Your credentials are stored unencrypted in '{place}'.\n"
+            f"WARNING! Your credentials are stored unencrypted in '{done.place}'.\n"
             "Configure a credential helper (credsStore, credHelpers) to remove this warning.",
             file=sys.stderr,
         )
@@ -90,25 +90,3 @@ def _given(options: Options, found: Settings, host: str) -> Credentials:
     if not user or not password:
         raise UsageError("a username and a password are required")
     return Credentials(user, password)
-
-
-def _try(found: Settings, host: str, given: Credentials) -> None:
-    """Ask the registry whether it lets them in.  Raises RegistryError."""
-    from wherry.registry.endpoints import DOCKER_HUB, Endpoint, is_loopback
-    from wherry.registry.failures import refusal
-    from wherry.registry.session import Session
-    from wherry.registry.transport import Transport
-
-    insecure = not found.verify or is_loopback(host)
-    endpoint = Endpoint(DOCKER_HUB if host == DEFAULT_DOMAIN else host, "", insecure, host)
-    session = Session(Transport(found, endpoint), lambda: given)
-    answer = session.request("GET", "/v2/", "")
-    if answer.status == 200:
-        answer.drop()
-        if not session.was_let_in:
-            print(f"note: {host} asks nobody who they are", file=sys.stderr)
-        return
-    if answer.status == 404:
-        answer.drop()
-        raise RegistryError(f"{host} is no registry: it answers 404 to /v2/", hint="is that its port?")
-    raise refusal(endpoint, "v2", "login", answer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.app.filters import is_true
+from wherry.app.registry import FILTERS
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.cli.registry.client import TLS
 from wherry.errors import UsageError
@@ -32,7 +32,6 @@ COMMAND = Command(
 )
 DEFAULT_LIMIT, MOST = 25, 100
 WIDTH = 45
-FILTERS = ("stars", "is-official", "is-automated")
 FILTERS_HINT = "stars=N, is-official=true or is-automated=true"
 FIELDS = [
     ("NAME", "Name"),
@@ -43,6 +42,7 @@ FIELDS = [
 
 
 def run(options: Options) -> int:
+    from wherry.app.registry import search
     from wherry.cli.core.table import show
     from wherry.cli.registry.client import registries
 
@@ -52,9 +52,8 @@ def run(options: Options) -> int:
         if options.flag("list-tags"):
             rows, fields = _tags(client, options.args[0]), [("NAME", "Name"), ("TAG", "Tag")]
         else:
-            found = _search(client, options.args[0], _limit(options))
-            kept = [row for row in found if all(_passes(row[1], each) for each in filters)]
-            rows, fields = [_row(*each, full=options.flag("no-trunc")) for each in kept], FIELDS
+            found = search(client, options.args[0], _limit(options), filters)
+            rows, fields = [_row(*each, full=options.flag("no-trunc")) for each in found], FIELDS
     finally:
         client.close()
     text = show(rows, fields, options.string("format"))
@@ -72,24 +71,12 @@ def _limit(options: Options) -> int:
     return limit
 
 
-def _search(client: Registries, term: str, limit: int) -> list[tuple[str, Found]]:
-    """What was found, each with the name by which it is pulled."""
-    from wherry.oci.reference import Reference, split_domain
-    from wherry.registry.search import search
-
-    domain, words = split_domain(term) if "/" in term else ("docker.io", term)
-    session = client.index(domain)
-    return [
-        (Reference(domain, each.name, "").familiar_name(), each) for each in search(session, words, limit)
-    ]
-
-
 def _tags(client: Registries, text: str) -> list[dict[str, Any]]:
+    from wherry.app.registry import tags
     from wherry.oci.reference import parse
 
     name = parse(text)
-    tags = client.sources(name)[-1].tags()
-    return [{"Name": name.familiar_name(), "Tag": tag} for tag in tags]
+    return [{"Name": name.familiar_name(), "Tag": tag} for tag in tags(client, name)]
 
 
 def _row(name: str, found: Found, *, full: bool) -> dict[str, Any]:
@@ -112,10 +99,3 @@ def _filter(text: str) -> Filter:
     if found.name == "stars" and not (found.value.isascii() and found.value.isdigit()):
         raise UsageError(f"invalid filter '{text}'", hint=FILTERS_HINT)
     return found
-
-
-def _passes(found: Found, wanted: Filter) -> bool:
-    name, value = wanted
-    if name == "stars":
-        return found.stars >= int(value)
-    return (found.is_official if name == "is-official" else found.is_automated) == is_true(value)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.errors import NotFoundError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
-    from wherry.store import Store
+    from wherry.app.check import Verdict
     from wherry.store.finding import Finding
 
 COMMAND = Command(
@@ -29,21 +26,19 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
+    from wherry.app.check import check_store
     from wherry.store import Store
-    from wherry.store.check import check
-    from wherry.store.temporary import scratch_folder
 
-    store = Store(options.runtime)
-    if not os.path.isdir(store.root):
-        raise NotFoundError(f"there is no store in {store.root}", hint="the first build or load makes it")
-    repair = options.flag("repair")
-    counts = _Counts()
-    with _held(store, repair=repair), scratch_folder(store.temporary) as scratch:
-        for finding in check(store, scratch, beside=not repair):
-            _one(finding, counts, repair=repair, as_json=options.flag("json"))
-    if not options.flag("json"):
+    repair, as_json, counts = options.flag("repair"), options.flag("json"), _Counts()
+    for verdict in check_store(Store(options.runtime), repair=repair, waiting=_waiting):
+        _one(verdict, counts, as_json=as_json)
+    if not as_json:
         print(counts.summary(repair=repair))
     return 1 if counts.left else 0
+
+
+def _waiting() -> None:
+    print("waiting for other commands to end", file=sys.stderr)
 
 
 class _Counts:
@@ -59,22 +54,8 @@ class _Counts:
         return f"{self.left} wrong (wherry system check --repair mends what can be)"
 
 
-def _held(store: Store, *, repair: bool) -> AbstractContextManager[None]:
-    """--repair has the store alone; a check goes beside others, also where nothing can be written."""
-    import contextlib
-
-    if repair:
-        return store.alone(lambda: print("waiting for other commands to end", file=sys.stderr))
-    try:
-        stack = contextlib.ExitStack()
-        stack.enter_context(store.using())
-    except OSError:
-        return contextlib.nullcontext()
-    return stack  # type: ignore[return-value]
-
-
-def _one(finding: Finding, counts: _Counts, *, repair: bool, as_json: bool) -> None:
-    mended = finding.mend() if repair and finding.mend is not None else ""
+def _one(verdict: Verdict, counts: _Counts, *, as_json: bool) -> None:
+    finding, mended = verdict
     if mended:
         counts.mended += 1
     else:

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy.nginx.main import TEMP_PATHS, Binary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SLOW = 60.0
 """Seconds after which ``nginx -t`` is given up."""
 
 
 class Nginx:
-    """A found nginx: ``path`` is absolute."""
+    """A found nginx; `env` is the environment that it is started with."""
 
-    def __init__(self, path: str, binary: Binary) -> None:
+    def __init__(self, path: str, binary: Binary, env: Mapping[str, str]) -> None:
         self.path = path
         self.binary = binary
+        self.env = env
 
     @classmethod
-    def find(cls, name: str = "nginx") -> Nginx:
-        """Look `name` up on PATH and in the sbin directories, and ask it for its version."""
-        places = os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
+    def find(cls, name: str, environ: Mapping[str, str]) -> Nginx:
+        """Look `name` up on the PATH of `environ` and in the sbin directories, and ask for its version."""
+        places = environ.get("PATH", "/bin:/usr/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
         path = shutil.which(name, path=places)
         if path is None:
             raise ProxyError(
                 f"there is no nginx ({name}) on this machine",
                 hint="apt-get install nginx-light, or name another binary with --nginx PATH",
             )
-        path = os.path.abspath(path)
-        done = _run([path, "-V"])
+        env = _passed(environ)
+        done = _run([path, "-V"], env)
         version = re.search(r"version: [^/\s]+/([0-9]+(?:\.[0-9]+)*)", done.stderr)
         if done.returncode != 0 or version is None:
             raise ProxyError(f"{path} is not an nginx: {_last_line(done.stderr)}", hint="check --nginx")
         without = {m for m in TEMP_PATHS if f"--without-http_{m}_module" in done.stderr}
-        return cls(path, Binary(tuple(int(n) for n in version[1].split(".")), frozenset(without)))
+        return cls(path, Binary(tuple(int(n) for n in version[1].split(".")), frozenset(without)), env)
 
     def command(self, conf: str | None, prefix: str | None = None) -> list[str]:
         """The command line for a configuration; None means the one that this nginx was built with."""
@@ -48,11 +52,11 @@ class Nginx:
 
     def complaint(self, conf: str | None, prefix: str | None = None) -> str | None:
         """What ``nginx -t`` has against a configuration; None when it passes."""
-        done = _run([*self.command(conf, prefix), "-t", "-q"])
+        done = _run([*self.command(conf, prefix), "-t", "-q"], self.env)
         return None if done.returncode == 0 else _reason(done.stderr)
 
 
-def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
+def _run(words: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             words,
@@ -61,7 +65,7 @@ def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
             errors="replace",
             timeout=SLOW,
             check=False,
-            env=environment(),
+            env=env,
         )
     except subprocess.TimeoutExpired:
         raise ProxyError(f"{words[0]} did not answer within {SLOW:.0f} s") from None
@@ -69,9 +73,9 @@ def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
         raise ProxyError(f"cannot run {words[0]}: {error.strerror}", hint="check --nginx") from None
 
 
-def environment() -> dict[str, str]:
-    """What nginx needs from ours: nothing but where to find programs, and how to say times."""
-    return {k: v for k, v in os.environ.items() if k in ("PATH", "TZ", "LANG")}
+def _passed(environ: Mapping[str, str]) -> dict[str, str]:
+    """What nginx needs of it: nothing but where to find programs, and how to say times."""
+    return {k: v for k, v in environ.items() if k in ("PATH", "TZ", "LANG")}
 
 
 def _reason(text: str) -> str:

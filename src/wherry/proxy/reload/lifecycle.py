@@ -1,4 +1,6 @@
-"""The duties of a container's first process: signals, zombies, and an end in which requests finish."""
+"""The duties of a container's first process: signals, zombies, and an end in which requests finish.
+
+Handlers are set by whoever begins it (cli.proxy.signals)."""
 
 from __future__ import annotations
 
@@ -15,14 +17,16 @@ if TYPE_CHECKING:
     from wherry.proxy.reload.process import Process
 
 ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
+SIGNALS = (*ENDS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
+"""What it is to be told of."""
 
 
 class Lifecycle:
     """SIGTERM and SIGQUIT end gracefully, SIGINT and any second one at once; SIGHUP applies the file again;
     SIGUSR1 is nginx's (logs are opened again).
 
-    `wakes` is a file descriptor that can be read when a signal came.  Use it as a context manager, in the
-    main thread.
+    `wakes` is a file descriptor that can be read when something was written to `waker`, which is to happen
+    with every signal.  close() closes both.
     """
 
     def __init__(self, process: Callable[[], Process | None]) -> None:
@@ -30,20 +34,11 @@ class Lifecycle:
         self._ended_by = 0
         self._reload = False
         self._zombies: set[int] = set()
-        self.wakes, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.wakes, self.waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
-    def __enter__(self) -> Lifecycle:
-        for number in (*ENDS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
-            signal.signal(number, self._handle)
-        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.set_wakeup_fd(-1)
-        for number in (*ENDS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
+    def close(self) -> None:
         os.close(self.wakes)
-        os.close(self._waker)
+        os.close(self.waker)
 
     def going(self) -> bool:
         """False once a signal asked for the end, or nginx ended by itself."""
@@ -71,7 +66,8 @@ class Lifecycle:
         if os.getpid() == 1:
             self._reap()
 
-    def _handle(self, number: int, _frame: object) -> None:
+    def signalled(self, number: int) -> None:
+        """A signal came."""
         if number == signal.SIGHUP:
             self._reload = True
         elif number in ENDS and not self._ended_by:

@@ -104,7 +104,7 @@ class Managed:
     def _start(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(socket_path(self._state))  # left by one that was killed: it could not be bound
-        self.process = Process(self._nginx.command(self._conf("live"), self._state))
+        self.process = Process(self._nginx.command(self._conf("live"), self._state), self._nginx.env)
 
     def _make_way(self, text: str) -> None:
         """A reload opens what is new before it closes what is old: start another nginx in place of it.

@@ -6,12 +6,15 @@ import contextlib
 import os
 import signal
 import subprocess
+from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.linux import prctl
-from wherry.proxy.reload.binary import environment
 from wherry.proxy.reload.files import explained
 from wherry.proxy.reload.stdout import Stdout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PR_SET_PDEATHSIG = 1
 
@@ -22,7 +25,7 @@ class Process:
     The kernel ends it (SIGTERM) with the thread that started it: start it from the main thread.
     """
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], env: Mapping[str, str]) -> None:
         with explained(f"cannot start {command[0]}"):
             self._stdout = Stdout()
             self._child = subprocess.Popen(
@@ -30,7 +33,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=self._stdout.fd,
                 process_group=0,  # ^C on a terminal is for us: nginx is asked to finish what it serves
-                env=environment(),
+                env=env,
                 preexec_fn=_end_with_parent,
             )
             self._stdout.started()

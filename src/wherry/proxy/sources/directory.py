@@ -42,7 +42,7 @@ class Directory:
     """Implements source.Source for the folder `path`."""
 
     def __init__(self, path: str, followed: Sequence[Followed] = FOLLOWED) -> None:
-        self._path = os.path.abspath(path)
+        self._path = path
         self._followed = tuple(followed)
         self._held: dict[str, Held] = {}
 

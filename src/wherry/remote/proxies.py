@@ -8,6 +8,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def of_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """``http``, ``https``, ``all`` and ``no``; small letters win, as everywhere."""
+    found: dict[str, str] = {}
+    for name, value in environment.items():
+        word = name.lower()
+        if word.endswith("_proxy") and value and (name == word or word.removesuffix("_proxy") not in found):
+            found[word.removesuffix("_proxy")] = value
+    if "REQUEST_METHOD" in environment:
+        found.pop("http", None)  # a CGI's client names it: CVE-2016-5385
+    return found
+
+
 def proxy_for(proxies: Mapping[str, str], scheme: str, hostname: str) -> str:
     """The proxy's URL, or "" for none.  Loopback is never asked for through a proxy, as Go has it."""
     proxy = proxies.get(scheme) or proxies.get("all") or ""

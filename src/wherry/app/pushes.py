@@ -1,28 +1,33 @@
-"""``build --push`` and ``--cache-to``: what was built, and what is known of it, goes to registries."""
+"""What was built, and what is known of it, goes to registries."""
 
 from __future__ import annotations
 
+from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.execute.build import Build
     from wherry.builder.execute.progress import Progress
     from wherry.builder.output.options import Output
     from wherry.oci.manifest import Descriptor
+    from wherry.registry.client import Registries
     from wherry.store import Store
 
 
-def push_names(store: Store, output: Output, progress: Progress) -> Descriptor | None:
+def push_names(
+    store: Store, output: Output, registries: Callable[[], Registries] | None, progress: Progress
+) -> Descriptor | None:
     """Push every name of an output, one after the other.  What the last one stands for there."""
     from wherry.builder.execute.transfers import Told
     from wherry.builder.output.export import packing_of
-    from wherry.cli.registry.client import registries
     from wherry.oci.manifest import Descriptor
     from wherry.oci.reference import parse
     from wherry.registry.push import push
 
-    client, found = registries(), None
+    client, found = _asked(registries)(), None
     try:
         for text in output.names:
             name = parse(text)
@@ -41,18 +46,19 @@ def push_names(store: Store, output: Output, progress: Progress) -> Descriptor |
     return found
 
 
-def keep(build: Build, cache: SharedCache, progress: Progress) -> None:
+def keep(
+    build: Build, cache: SharedCache, registries: Callable[[], Registries] | None, progress: Progress
+) -> None:
     """Write a shared cache.  Raises RegistryError, unless its failure is not to matter."""
     from wherry.builder.cache.exports import export
     from wherry.builder.execute.transfers import Told
-    from wherry.cli.registry.client import registries
     from wherry.errors import WherryError
 
     step = progress.begin(f"exporting cache to {cache}")
     step.working()
     try:
         layers = build.layers(all_stages=cache.all_stages)
-        digest = export(build.store, cache, layers, build.shared, registries, Told(step))
+        digest = export(build.store, cache, layers, build.shared, _asked(registries), Told(step))
     except WherryError as error:
         step.fail()
         if not cache.ignore_error:
@@ -64,3 +70,9 @@ def keep(build: Build, cache: SharedCache, progress: Progress) -> None:
         raise
     step.output(f"manifest {digest}\n".encode())
     step.end(cached=False)
+
+
+def _asked(registries: Callable[[], Registries] | None) -> Callable[[], Registries]:
+    if registries is None:
+        raise UsageError("nothing may be asked of a registry here", hint="give the build its registries")
+    return registries

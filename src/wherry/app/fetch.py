@@ -1,4 +1,4 @@
-"""``wherry build - | URL``: a context that is no folder of the user's, but a tar, a repository, a file.
+"""A build's context that is no folder of the user's, but a tar on a stream, a repository, a file.
 
 What such a context says is not the user's word: its Dockerfile is read inside it, whatever links it has.
 """
@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 
+from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import IO
 
     from wherry.builder.steps.mounting import Given
@@ -28,10 +30,16 @@ def is_remote(path: str) -> bool:
     return path.startswith(WEB) or parse_gitref(path) is not None
 
 
-def fetch(path: str, store: Store, temporary: str, given: Given | None) -> tuple[str, bytes | None]:
+def fetch(
+    path: str,
+    store: Store,
+    temporary: str,
+    given: Given | None,
+    stdin: Callable[[], IO[bytes]] | None = None,
+) -> tuple[str, bytes | None]:
     """The context's folder; or an empty one, and the Dockerfile that was all there is.
 
-    Raises ContextError.
+    `path` is a URL, or "-" for what `stdin` gives.  Raises ContextError.
     """
     from wherry.remote.gitref import parse_gitref
 
@@ -41,7 +49,7 @@ def fetch(path: str, store: Store, temporary: str, given: Given | None) -> tuple
     folder = os.path.join(temporary, "context")
     os.mkdir(folder)
     if path == "-":
-        with open(0, "rb", closefd=False) as stream:
+        with from_stdin(stdin) as stream:
             return _unpacked(stream, folder)
     ref = parse_gitref(path)
     if ref is not None:
@@ -56,6 +64,13 @@ def fetch(path: str, store: Store, temporary: str, given: Given | None) -> tuple
     Downloads(store).fetch(path, file)
     with open(file, "rb") as stream:
         return _unpacked(stream, folder)
+
+
+def from_stdin(stdin: Callable[[], IO[bytes]] | None) -> IO[bytes]:
+    """Raises UsageError where there is none."""
+    if stdin is None:
+        raise UsageError("'-' is a standard input, and there is none here", hint="name a file or a folder")
+    return stdin()
 
 
 def _unpacked(stream: IO[bytes], folder: str) -> tuple[str, bytes | None]:

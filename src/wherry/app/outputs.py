@@ -1,0 +1,106 @@
+"""What a build leaves, and where: images of the store, archives, folders, names at registries."""
+
+from __future__ import annotations
+
+import os
+
+from wherry.builder.output.options import STDOUT, Output
+from wherry.errors import ContextError, UsageError
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wherry.app.build import BuildRequest
+    from wherry.builder.execute.progress import Progress
+    from wherry.oci.manifest import Descriptor
+    from wherry.registry.client import Registries
+    from wherry.store import ImageRecord, Store
+
+IMAGE = Output("image")
+
+
+def keeps_image(outputs: Sequence[Output]) -> bool:
+    """Whether the image is to be one of the store's."""
+    return any(output.to_store for output in outputs)
+
+
+def rewrites(outputs: Sequence[Output]) -> bool:
+    """Whether files are to show SOURCE_DATE_EPOCH, if there is one: so unless an output says no."""
+    return all(output.rewrite is not False for output in outputs)
+
+
+def needs_layers(outputs: Sequence[Output]) -> bool:
+    """Whether layers are read to write them."""
+    return any(not output.to_store or output.says_how or output.push for output in outputs)
+
+
+def check(outputs: Sequence[Output]) -> None:
+    """Raises InvalidReferenceError, UsageError and ContextError for what cannot be, before it is built."""
+    from wherry.oci.reference import parse
+
+    for output in outputs:
+        for name in output.names:
+            parse(name)
+    if any(output.push and not output.names for output in outputs):
+        raise UsageError("tag is needed when pushing to registry", hint="-t REGISTRY/NAME:TAG")
+    if len({output.rewrite for output in outputs if output.rewrite is not None}) > 1:
+        raise UsageError("one build cannot have outputs with and without rewrite-timestamp")
+    if sum(output.dest == STDOUT for output in outputs) > 1:
+        raise UsageError("multiple outputs configured to write to stdout")
+    for output in outputs:
+        _check_dest(output)
+
+
+def _check_dest(output: Output) -> None:
+    if output.dest in ("", STDOUT):
+        return
+    if output.folder:
+        if os.path.exists(output.dest) and not os.path.isdir(output.dest):
+            raise ContextError(f"destination directory {output.dest} is a file")
+    elif os.path.isdir(output.dest):
+        raise ContextError(f"destination file {output.dest} is a directory")
+
+
+def deliver(
+    store: Store,
+    request: BuildRequest,
+    records: Sequence[ImageRecord],
+    progress: Progress,
+    registries: Callable[[], Registries] | None,
+) -> tuple[str, tuple[str, ...], Descriptor | None]:
+    """Write all outputs of a build for one platform or several: Built's image, names and descriptor."""
+    outputs = request.outputs
+    if len(records) == 1 and not needs_layers(outputs) and not request.describe:
+        # Only the image in the store, as it is: nothing more needs to be loaded.
+        return records[0].id, _named(store, outputs, records[0].id, records), None
+    from wherry.builder.output.export import Built, export
+    from wherry.images.view import Image
+
+    images = [Image(store, record) for record in records]
+    built = [Built(image.config.platform, image) for image in images]
+    found: Descriptor | None = None
+    target = ""
+    for output in outputs:
+        descriptor = export(store, built, output, progress)
+        if output.to_store:
+            target = descriptor.digest if len(built) > 1 else images[0].id
+        if not output.is_files:
+            found = found or descriptor
+    image = images[0].id if len(built) == 1 else found.digest if found else ""
+    names = _named(store, outputs, target, records)
+    for output in outputs:
+        if output.push:
+            from wherry.app.pushes import push_names
+
+            found = push_names(store, output, registries, progress) or found
+    return image, names, found
+
+
+def _named(
+    store: Store, outputs: Sequence[Output], target: str, images: Sequence[ImageRecord]
+) -> tuple[str, ...]:
+    from wherry.builder.output.image import tag
+
+    names = [name for output in outputs if output.to_store for name in output.names]
+    return tuple(tag(store, names, target, images))

@@ -1,0 +1,101 @@
+"""Removing many images: what it reads and writes grows with the images, not with their square."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wherry.app.images import removing
+from wherry.errors import NotFoundError
+from wherry.images.index import index_json
+from wherry.store import ImageRecord, Store
+from wherry.store import images as store_images
+from wherry.store.blobs import Blobs
+
+
+class Work:
+    """How often blobs were read, and ``index.json`` written."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.read = self.written = 0
+        read, write = Blobs.read, store_images.write_file
+
+        def counted_read(blobs: Blobs, digest: str) -> bytes:
+            self.read += 1
+            return read(blobs, digest)
+
+        def counted_write(temporary: str, path: str, data: bytes) -> None:
+            self.written += path.endswith("/index.json")
+            write(temporary, path, data)
+
+        monkeypatch.setattr(Blobs, "read", counted_read)
+        monkeypatch.setattr(store_images, "write_file", counted_write)
+
+
+def store_of(root: Path, count: int) -> Store:
+    """A store with `count` images without layers, ``i0``, ``i1`` and so on."""
+    store = Store.open(str(root))
+    with store.names.together():
+        for number in range(count):
+            config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
+            image = store.blobs.put(json.dumps(config | {"author": str(number)}).encode())
+            manifest = {"config": {"digest": image}, "layers": []}
+            record = ImageRecord(image, store.blobs.put(json.dumps(manifest).encode()), number)
+            store.images.add(record)
+            store.names.set(f"docker.io/library/i{number}:latest", image)
+    return store
+
+
+def test_many_images_are_removed_with_one_look_at_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_of(tmp_path, 60)
+    work = Work(monkeypatch)
+    with removing(store) as remove:
+        lines = [line for number in range(40) for line in remove(f"i{number}")]
+    assert len(lines) == 80 and len(store.images.all()) == 20
+    assert len(list(Path(store.blobs.folder).iterdir())) == 40  # a config and a manifest each
+    assert len(json.loads((tmp_path / "index.json").read_text())["manifests"]) == 20
+    assert work.written == 1
+    assert work.read == 40
+
+
+def test_what_fails_in_the_middle_takes_nothing_with_it(tmp_path: Path) -> None:
+    store = store_of(tmp_path, 3)
+    with removing(store) as remove:
+        remove("i0")
+        with pytest.raises(NotFoundError):
+            remove("i0")
+        remove("i1")
+    assert set(store.names.all()) == {"docker.io/library/i2:latest"}
+
+
+def test_one_that_fails_half_way_is_left_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_of(tmp_path, 2)
+    record = store.images.all()[0]
+    index = store.blobs.put(index_json([{"mediaType": "m", "digest": record.manifest, "size": 1}]))
+    store.names.set("docker.io/library/both:latest", index)
+
+    def broken(*_: object) -> list[str]:
+        raise NotFoundError("lost meanwhile")
+
+    monkeypatch.setattr("wherry.images.index.remove_index", broken)
+    with removing(store) as remove:
+        remove("i0")
+        with pytest.raises(NotFoundError):
+            remove("both")
+    assert set(store.names.all()) == {"docker.io/library/both:latest", "docker.io/library/i1:latest"}
+
+
+def test_an_exception_leaves_all_of_them(tmp_path: Path) -> None:
+    store = store_of(tmp_path, 2)
+    before = (tmp_path / "index.json").read_bytes()
+    with pytest.raises(KeyboardInterrupt), removing(store) as remove:
+        remove("i0")
+        raise KeyboardInterrupt
+    assert len(store.images.all()) == 2 and (tmp_path / "index.json").read_bytes() == before
+    with removing(store) as remove:
+        remove("i0")
+    assert len(json.loads((tmp_path / "index.json").read_text())["manifests"]) == 1
