@@ -565,6 +565,40 @@ def test_a_large_pull_that_is_killed_goes_on_behind_what_was_written(
     assert contents(other, f"{fake.host}/a", tmp_path) == expected(tar)
 
 
+def test_the_images_of_all_stages_are_asked_for_at_once(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    for name in "abcd":
+        put_image(fake, name, [layer(ord(name))])
+    meet = threading.Barrier(3, timeout=20)
+
+    def together(request: Request) -> bool:
+        if "/manifests/latest" in request.path:
+            meet.wait()
+        return False
+
+    fake.hooks.append(together)
+    stages = [f"FROM {fake.host}/{name} AS {name}" for name in "abcd"]
+    # The last stage needs three of them.
+    copies = [f"COPY --from={name} /data /{name}" for name in "abc"]
+    (tmp_path / "Dockerfile").write_text("\n".join([*stages, "FROM scratch", *copies, ""]))
+    other("build", "-q", "-t", "app", str(tmp_path))
+    assert not meet.broken
+    assert fake.count("GET", "/manifests/latest") == 3
+
+
+def test_an_image_that_cannot_be_asked_for_is_said_once(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    put_image(fake, "a", [layer()])
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {fake.host}/a AS a\nFROM {fake.host}/absent\nCOPY --from=a /data /\n"
+    )
+    said = other.fails("build", "-t", "app", str(tmp_path), code=1)
+    assert "Dockerfile:2" in said and "absent" in said and "not found" in said, said
+    assert fake.count("GET", "/absent/manifests/latest") == 1
+
+
 # -- what is sent ---------------------------------------------------------------------------------
 
 

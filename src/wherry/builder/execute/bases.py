@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from _thread import RLock
 
 from wherry.builder.cache.shared import OF_BASES
@@ -15,7 +16,7 @@ from wherry.oci.platform import parse as parse_platform
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import TypeVar
 
     from wherry.builder.context.folder import Context
@@ -58,6 +59,11 @@ class Bases:
         self._turn = RLock()
         self._folders: dict[str, Context] = {}
         self.names = Names(dockerfile, contexts)
+        self._foreseen: Callable[[], Iterable[PlannedStage]] = tuple
+
+    def foresee(self, stages: Callable[[], Iterable[PlannedStage]]) -> None:
+        """Whose images are asked for at once when the first of them has to be asked for."""
+        self._foreseen = stages
 
     def of(self, planned: PlannedStage, finished: Schedule) -> StageResult:
         """What a stage starts from.  Raises DockerfileError, NotFoundError."""
@@ -160,9 +166,23 @@ class Bases:
         image = self._local(name, platform, place)
         if not self._pulls.wanted(name, image, platform):
             return image.config if image is not None else None
+        self._ask_ahead()
         return self._pulled(
             lambda: self._pulls.config(name, platform), name, place, BASE.format(self._shown(name))
         )
+
+    def _ask_ahead(self) -> None:
+        stages, self._foreseen = self._foreseen, tuple
+        asked: dict[tuple[str, Platform], None] = {}
+        with contextlib.suppress(WherryError):  # it is raised where it belongs
+            for planned in stages():
+                if planned.parent is None and planned.base != SCRATCH and not self._is_folder(planned.base):
+                    place = planned.stage.origin.location
+                    name, platform = self._meant(planned.base), self.platform(planned.platform, place)
+                    if self._pulls.wanted(name, self._local(name, platform, place), platform):
+                        asked[name, platform] = None
+        if len(asked) > 1:
+            self._pulls.ahead(list(asked))
 
     def _meant(self, name: str) -> str:
         """What --build-context lets a name stand for."""

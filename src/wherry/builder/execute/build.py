@@ -39,13 +39,11 @@ class Build(Session):
         target = self.options.target or self.dockerfile.stages[-1].name
         platforms = platform_args(machine(), self.options.platform, target)
         meta = meta_scope(self.dockerfile, self.options.args, platforms)
-        plan = make_plan(
-            self.dockerfile,
-            self.options.target,
-            meta,
-            elsewhere=self.options.contexts,
-            onbuild=self.bases.onbuild,
+        target, elsewhere = self.options.target, self.options.contexts
+        self.bases.foresee(
+            lambda: make_plan(self.dockerfile, target, meta, elsewhere=elsewhere).stages.values()
         )
+        plan = make_plan(self.dockerfile, target, meta, elsewhere=elsewhere, onbuild=self.bases.onbuild)
         for number in plan.order:
             check_supported(plan.stages[number].stage, insecure=self.options.sandbox.insecure)
         self._set_epoch(meta)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from _thread import RLock
 
-from wherry.oci.reference import parse
+from wherry.errors import WherryError
+from wherry.oci.reference import from_canonical, parse
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from wherry.builder.progress import Progress
     from wherry.images.view import Image
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from wherry.store import Store
 
     Key = tuple[str, Platform]
+
+AT_ONCE = 8
+"""Images that are asked for at the same time."""
 
 
 class Pulls:
@@ -45,13 +50,14 @@ class Pulls:
         self._begin = begin
         self._turn = RLock()
         self._resolved: dict[Key, Resolved] = {}
+        self._failed: dict[Key, WherryError] = {}
         self._done: dict[Key, Image] = {}
         self._locks: dict[Key, RLock] = {}
 
     def wanted(self, name: str, image: Image | None, platform: Platform) -> bool:
         """Whether an image is to be pulled where `image` (or none) is here.
 
-        What was made here is no registry's, whatever it is called.
+        What did not come from the repository of that name is no registry's, whatever it is called.
         """
         if self._make is None or (name, platform) in self._done:
             return False
@@ -59,7 +65,19 @@ class Pulls:
             return True
         if not self._always and image.config.platform[:2] == platform[:2]:
             return False
-        return bool(self._store.names.digests_of(image.id))
+        repository = parse(name)[:2]
+        digests = self._store.names.digests_of(image.id)
+        return any(from_canonical(digest)[:2] == repository for digest in digests)
+
+    def ahead(self, images: Sequence[Key]) -> None:
+        """Ask for what images say of themselves, all at once.  What fails is raised when it is needed."""
+        from wherry.registry.parallel import Stop, each
+
+        def ask(key: Key) -> None:
+            with contextlib.suppress(WherryError):
+                self.config(*key)
+
+        each(images, ask, Stop(), number=AT_ONCE)
 
     def config(self, name: str, platform: Platform) -> ImageConfig:
         """What the image says of itself; its layers are not fetched.  Raises as registry.pull."""
@@ -98,19 +116,27 @@ class Pulls:
     def _resolve(self, name: str, platform: Platform) -> Resolved:
         from wherry.registry.pull import resolve
 
-        with self._turn:
-            known = self._resolved.get((name, platform))
-            if known is None:
-                assert self._make is not None  # noqa: S101  nothing is wanted otherwise
+        key = (name, platform)
+        with self._lock(name, platform):
+            if key in self._failed:
+                raise self._failed[key]
+            if key not in self._resolved:
                 reference = parse(name)
-                self._registries = self._registries or self._make()
+                registries = self._client()
                 step = self._progress.begin(f"[internal] load metadata for {reference.canonical()}")
                 step.working()
                 try:
-                    known = resolve(self._registries, reference, platform)
-                except BaseException:
+                    self._resolved[key] = resolve(registries, reference, platform)
+                except BaseException as error:
                     step.fail()
+                    if isinstance(error, WherryError):
+                        self._failed[key] = error
                     raise
                 step.end(cached=False)
-                self._resolved[name, platform] = known
-            return known
+            return self._resolved[key]
+
+    def _client(self) -> Registries:
+        with self._turn:
+            assert self._make is not None  # noqa: S101  nothing is wanted otherwise
+            self._registries = self._registries or self._make()
+            return self._registries
