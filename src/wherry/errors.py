@@ -13,6 +13,7 @@
     │   ├── RecordsLostError       1    the store's database is lost or damaged, what it spoke of is there
     │   └── NewerRecordError       1    a record that is whole, and written by a newer wherry
     ├── StepError                  1    a RUN instruction failed
+    │   └── ChangedError           1    a file changed while it was read
     ├── SandboxError               125  a process could not be isolated or started
     │   ├── CommandNotExecutable   126
     │   └── CommandNotFound        127
@@ -131,6 +132,10 @@ class NewerRecordError(StorageError):
 
 class StepError(WherryError):
     pass
+
+
+class ChangedError(StepError):
+    """Another try may find it at rest."""
 
 
 class SandboxError(WherryError):

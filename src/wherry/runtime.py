@@ -16,6 +16,8 @@ ROOT = "root"
 NAMESPACE = "user namespace"
 PLAIN = "plain user"
 AUTO = "auto"
+COLLECT_AFTER = 50_000
+"""Objects between two looks of Python's garbage collector, for programs that end soon or do little."""
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

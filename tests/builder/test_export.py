@@ -15,7 +15,8 @@ from wherry.builder.output.export import Built, export
 from wherry.builder.output.options import parse
 from wherry.builder.progress import Silent
 from wherry.errors import ContextError, UsageError
-from wherry.images.view import Image, lookup
+from wherry.images.lookup import lookup
+from wherry.images.view import Image
 from wherry.images.write import create_image
 from wherry.oci.platform import Platform
 from wherry.store import Store

@@ -8,6 +8,7 @@ import pytest
 
 from support.image import build_two_layers, tree
 from support.wherry import Wherry
+from wherry.cli.core.units import human_size
 from wherry.store import Store
 
 
@@ -98,3 +99,55 @@ def test_a_container_that_runs_is_kept_with_its_image_and_volume(bb: Wherry) -> 
     assert bb("volume", "ls", "-q") == "data"
     assert bb("system", "df", "--format", "{{.Type}} {{.Active}}").splitlines()[1] == "Containers 1"
     bb("kill", "box")
+
+
+def test_df_in_detail_says_who_shares_what(wherry: Wherry, tmp_path: Path) -> None:
+    build_two_layers(wherry, tmp_path / "c")  # "one" and "two"
+    wherry.build(tmp_path / "c", "FROM img\nCOPY two /3\n", "-t", "more")
+    wherry("create", "--name", "box", "-v", "a:/a", "-v", "/tmp:/t", "-v", "/v", "more", "/one")
+    wherry("volume", "create", "a")
+    blocks = wherry("system", "df", "-v").split("\n\n")
+    assert [block for block in blocks if block.endswith(":")] == [
+        "Images space usage:",
+        "Containers space usage:",
+        "Local Volumes space usage:",
+    ]
+    images = {line.split()[0]: line.split()[-4:] for line in blocks[1].splitlines()[1:]}
+    size = sum((tmp_path / "c" / name).stat().st_size for name in ("one", "two"))
+    again = (tmp_path / "c/two").stat().st_size
+    assert images["img"] == [human_size(size), human_size(size), "0B", "0"]
+    assert images["more"] == [*map(human_size, (size + again, size, again)), "1"]
+    (container,) = blocks[3].splitlines()[1:]
+    assert container.split()[1:4] == ["more", '"/one"', "1"] and container.endswith("Created   box")
+    assert blocks[5].splitlines()[1].split() == ["a", "1", "0B"]
+    assert blocks[6].startswith("Build cache usage: ")
+    shared = [line.split()[-1] for line in blocks[7].splitlines()[1:] if " layer " in line]
+    assert shared == ["true"] * 3
+    assert "conflict" in wherry.fails("system", "df", "-v", "--format", "json", code=125)
+
+
+def test_containers_are_pruned_by_label_and_age(wherry: Wherry, tmp_path: Path) -> None:
+    build_two_layers(wherry, tmp_path / "c")
+    wherry("create", "--name", "mine", "-l", "keep=yes", "img", "/one")
+    other = wherry("create", "--name", "other", "img", "/one")
+    assert "nobody is there to confirm" in wherry.fails("container", "prune", code=125)
+    assert wherry("container", "prune", "-f", "--filter", "until=1h") == "Total reclaimed space: 0B"
+    shown = wherry("container", "prune", "-f", "--filter", "label!=keep")
+    assert shown.startswith(f"Deleted Containers:\n{other}\n\nTotal reclaimed space: ")
+    assert "invalid filter" in wherry.fails("container", "prune", "-f", "--filter", "name=a", code=125)
+    assert wherry("ps", "-a", "--format", "{{.Names}}") == "mine"
+    wherry("container", "prune", "-f", "--filter", "label=keep=yes")
+    assert wherry("ps", "-aq") == ""
+
+
+def test_images_are_pruned_where_nothing_needs_them(wherry: Wherry, tmp_path: Path) -> None:
+    first = build_two_layers(wherry, tmp_path / "c")
+    wherry.build(tmp_path / "c", "FROM scratch\nCOPY two /2\nLABEL keep=yes\n", "-t", "img")
+    wherry.build(tmp_path / "c", "FROM scratch\nCOPY two /2\nLABEL other=yes\n", "-t", "other")
+    assert wherry("image", "prune", "-f", "--filter", "until=1h") == "Total reclaimed space: 0B"
+    shown = wherry("image", "prune", "-f")
+    assert shown.startswith(f"Deleted Images:\ndeleted: {first}\n") and "img" not in shown
+    assert "untagged: other:latest\n" in wherry("image", "prune", "-af", "--filter", "label!=keep")
+    wherry("create", "img", "/2")
+    assert wherry("image", "prune", "-af") == "Total reclaimed space: 0B"
+    assert wherry("images", "--format", "{{.Repository}}") == "img"

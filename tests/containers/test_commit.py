@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from support.proxy import wait_until
 from support.ways import WAYS, by_root
 from support.wherry import Wherry
+from wherry.app.archives import commit
+from wherry.store import Store
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
 EDITS = (
@@ -146,3 +151,94 @@ def test_a_plain_user_commits(bb: Wherry, entered_by_all: Path) -> None:
     with_opt(plain)("run", "--name", "box", "bb", "sh", "-c", EDITS)
     plain("commit", "box", "made")
     assert plain("run", "--rm", "made", "cat", "/opt/own") == "mine"
+
+
+def test_a_name_that_no_layer_can_hold_is_named_whether_it_runs_or_not(bb: Wherry) -> None:
+    bb("run", "-d", "--name", "box", "bb", "sh", "-c", "echo x > /.wh.x; echo ready; exec sleep 60")
+    wait_until(lambda: "ready" in bb("logs", "box"))
+    for _ in range(2):
+        said = bb.fails("commit", "box", code=1)
+        assert "/.wh.x cannot be in a layer" in said and "faster" not in said
+        bb("stop", "-t", "0", "box")
+
+
+PAIR = "i=0; while :; do i=$((i+1)); echo $i > /one; echo $i > /two; done"
+
+
+def pair(bb: Wherry, *words: str) -> None:
+    bb("run", "-d", "--name", "box", *words, "bb", "sh", "-c", PAIR)
+    wait_until(lambda: not bb.run("cp", "box:/two", "-").returncode)
+
+
+def first_of(bb: Wherry) -> int:
+    return int(bb("inspect", "-f", "{{.State.Pid}}", "box"))
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.parametrize("name", ["crun", "runc", "chroot"])
+def test_a_container_stands_still_while_its_files_are_read_and_goes_on(name: str, bb: Wherry) -> None:
+    """Two files that are written one after the other differ by one at most: the copy is of one moment."""
+    way = by_root(name, bb)
+    pair(way)
+    for turn in range(3):
+        way("commit", "box", f"made:{turn}")
+        one, two = (int(way("run", "--rm", f"made:{turn}", "cat", f"/{n}") or 0) for n in ("one", "two"))
+        assert 0 in (one, two) or one - two in (0, 1)
+    assert state(first_of(way)) in "RSD"
+    way("rm", "-f", "box")
+
+
+def test_one_that_was_stopped_before_stays_so(bb: Wherry) -> None:
+    pair(bb)
+    first = first_of(bb)
+    os.kill(first, signal.SIGSTOP)
+    wait_until(lambda: state(first) == "T")
+    bb("commit", "box", "made")
+    assert state(first) == "T"
+    bb("rm", "-f", "box")
+
+
+def test_a_container_goes_on_when_the_commit_is_killed(bb: Wherry) -> None:
+    """The commit is killed at once when it has stopped the container."""
+    script = "head -c 60000000 /dev/zero > /big; echo ready; while :; do sleep 0.05; done"
+    bb("run", "-d", "--name", "box", "bb", "sh", "-c", script)
+    wait_until(lambda: "ready" in bb("logs", "box"))
+    first = first_of(bb)
+    making = bb.start("commit", "box", "made")
+    while state(first) != "T":
+        assert making.poll() is None
+    making.kill()
+    making.wait()
+    wait_until(lambda: state(first) != "T")
+    assert bb("ps", "--format", "{{.Names}}") == "box"
+    bb("rm", "-f", "box")
+
+
+def test_without_pause_nothing_is_stopped(bb: Wherry, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair(bb)
+    store = Store.open(str(bb.root))
+    stopped: list[bool] = []
+    monkeypatch.setattr("wherry.containers.commit.standing_still", lambda _: stopped.append(True))
+    commit(store, "box", "made", pause=False)
+    assert stopped == []
+    bb("rm", "-f", "box")
+    bb("run", "--rm", "made", "cat", "/one")
+    assert "--pause" in bb("commit", "--help")
+
+
+def test_where_its_processes_are_another_user_s_a_container_goes_on_meanwhile(
+    bb: Wherry, entered_by_all: Path
+) -> None:
+    from support.ways import by_plain_user
+
+    plain = by_plain_user(entered_by_all, bb, "crun")
+    plain("run", "-d", "--name", "box", "-u", "33", "bb", "sh", "-c", "echo x > /tmp/x; exec sleep 60")
+    wait_until(lambda: not plain.run("cp", "box:/tmp/x", "-").returncode)
+    first = first_of(plain)
+    plain("commit", "box", "made")
+    assert state(first) == "S"
+    assert plain("run", "--rm", "made", "cat", "/tmp/x") == "x"
+    plain("rm", "-f", "box")

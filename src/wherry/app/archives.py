@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.containers.state import lookup as container
 from wherry.errors import InvalidReferenceError
-from wherry.images.view import lookup
+from wherry.images.lookup import lookup
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -101,11 +101,13 @@ def commit(
     changes: Sequence[str] = (),
     author: str = "",
     message: str = "",
+    pause: bool = True,
 ) -> str:
     """Make an image of what a container changed; its ID.
 
-    `image` is the name that it gets, `changes` are instructions of a Dockerfile.  A
-    container that runs goes on meanwhile.  Raises InvalidReferenceError and
+    `image` is the name that it gets, `changes` are instructions of a Dockerfile.  The
+    processes of a container that runs stand still meanwhile, with `pause` and where that is
+    possible.  Raises InvalidReferenceError and
     DockerfileError before anything is done; NotFoundError; ConflictError where its files cannot be read.
     """
     from wherry.builder.changes import apply_changes
@@ -123,6 +125,7 @@ def commit(
             lambda config: apply_changes(config, changes),
             author=author,
             message=message,
+            pause=pause,
         )
         if reference is not None:
             store.name(reference.canonical(), made)

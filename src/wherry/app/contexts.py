@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wherry.builder.context.folder import Context
-    from wherry.builder.plan.named_context import NamedContext
+    from wherry.builder.context.named import NamedContext
     from wherry.builder.secrets import BuildSecrets
     from wherry.images.view import Image
     from wherry.store import Store
@@ -28,7 +28,7 @@ def contexts(
 def _context(
     word: str, number: int, store: Store, temporary: str, given: BuildSecrets | None
 ) -> tuple[str, NamedContext]:
-    from wherry.builder.plan.named_context import NamedContext
+    from wherry.builder.context.named import NamedContext
     from wherry.oci.reference import parse as parse_reference
 
     name, equals, value = word.partition("=")

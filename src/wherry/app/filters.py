@@ -31,3 +31,17 @@ def has_label(labels: Mapping[str, str], wanted: str) -> bool:
 
 def is_true(value: str) -> bool:
     return value.lower() in ("true", "1")
+
+
+class Narrowed(NamedTuple):
+    """What a prune is narrowed to: what is older than a moment (Unix seconds) and has labels or, where the
+    name is "label!", has them not."""
+
+    before: float | None = None
+    labels: tuple[Filter, ...] = ()
+
+    def leaves(self, created: float, labels: Mapping[str, str]) -> bool:
+        """Whether a thing is none of those that are meant."""
+        return (self.before is not None and created >= self.before) or any(
+            has_label(labels, value) != (name == "label") for name, value in self.labels
+        )

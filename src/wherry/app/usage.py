@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from wherry.app.volumes import volumes
 from wherry.containers.state import all_containers
 from wherry.images.view import Image
@@ -9,9 +11,12 @@ from wherry.store.prune import reclaimable, size_on_disk
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from wherry.store import Store
+    from wherry.app.volumes import Volume
+    from wherry.images.listing import Listed
+    from wherry.store import ContainerRecord, Store
+    from wherry.store.prune import Item
 
 
 class Usage(NamedTuple):
@@ -22,6 +27,73 @@ class Usage(NamedTuple):
     active: int
     size: int
     reclaimable: int
+
+
+class ImageUsage(NamedTuple):
+    """Bytes: `shared` of layers that other images have, too, `unique` of the others; `containers` is the
+    number of those that were made from it."""
+
+    row: Listed
+    size: int
+    shared: int
+    unique: int
+    containers: int
+
+
+class ContainerUsage(NamedTuple):
+    """`size` in bytes on disk, with its log and its unnamed volumes; `volumes` are how many named ones it
+    mounts."""
+
+    record: ContainerRecord
+    size: int
+    volumes: int
+
+
+class VolumeUsage(NamedTuple):
+    volume: Volume
+    size: int
+
+
+class Details(NamedTuple):
+    """What usage() counts, one by one."""
+
+    images: tuple[ImageUsage, ...]
+    containers: tuple[ContainerUsage, ...]
+    volumes: tuple[VolumeUsage, ...]
+    cache: tuple[Item, ...]
+
+
+def details(store: Store) -> Details:
+    """Images that are damaged are left out, and said on the way (Store.warn)."""
+    records = all_containers(store)
+    return Details(
+        tuple(_each_image(store, Counter(record.image_id for record in records))),
+        tuple(
+            ContainerUsage(record, size_on_disk(store.containers.dir(record.id)), _named_volumes(record))
+            for record in records
+        ),
+        tuple(VolumeUsage(each, size_on_disk(each.path)) for each in volumes(store)),
+        tuple(reclaimable(store, everything=True)),
+    )
+
+
+def _named_volumes(record: ContainerRecord) -> int:
+    return sum(bool(each.source) and not each.source.startswith("/") for each in record.config.volumes)
+
+
+def _each_image(store: Store, made: Mapping[str, int]) -> Iterator[ImageUsage]:
+    from wherry.images.listing import list_images
+
+    rows = [row for row in list_images(store) if not row.image.warn_of_damage()]
+    images = {row.image.id: row.image for row in rows}
+    holders = Counter(layer for image in images.values() for layer in set(image.config.diff_ids))
+    for row in rows:
+        size = shared = 0
+        for layer in row.image.config.diff_ids:
+            info = store.layers.info(layer)
+            size += info.size if info is not None else 0
+            shared += info.size if info is not None and holders[layer] > 1 else 0
+        yield ImageUsage(row, size, shared, size - shared, made.get(row.image.id, 0))
 
 
 def usage(store: Store) -> list[Usage]:

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "commit": ("container.commit", "Make an image of what a container changed"),
     "completion": ("system.completion", "Print a completion script for bash, zsh or fish"),
     "container inspect": ("container.inspect", "Show details of containers as JSON"),
+    "container prune": ("container.prune", "Remove stopped containers"),
     "context": (
         "builder.context",
         "Show what the build context holds, by size, and what .dockerignore leaves out",
@@ -31,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("container.export", "Export a container's file system as a tar archive"),
     "history": ("image.history", "Show the history of an image"),
     "image inspect": ("image.inspect", "Show details of images as JSON"),
+    "image prune": ("image.prune", "Remove images that no container uses"),
     "images": ("image.images", "List images"),
     "import": ("image.import_", "Make an image from the contents of a tar archive"),
     "info": ("system.info", "Show how and where wherry works on this machine"),

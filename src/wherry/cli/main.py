@@ -24,6 +24,7 @@ from wherry.errors import (
     from_os,
     nearest,
 )
+from wherry.runtime import COLLECT_AFTER
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ GLOBAL = Command(
     description="From a Dockerfile to served traffic, without a daemon",
 )
 
-COLLECT_AFTER = 50_000
 LONGEST_LINE = 2000
 """Characters of a line of an error."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
 from wherry.containers.state import held_still
-from wherry.errors import ConflictError, StepError
+from wherry.containers.stillness import standing_still
+from wherry.errors import ChangedError, ConflictError
 from wherry.images.view import Image, layer_paths
 from wherry.images.write import create_image
 from wherry.layers.canonical import make_canonical
@@ -37,15 +39,17 @@ def commit(
     *,
     author: str = "",
     message: str = "",
+    pause: bool = True,
 ) -> ImageRecord:
     """Make an image of a container: its image's layers, and one with what it changed.
 
-    `changed` gives what the image's configuration is to be, from the container's.  A container that runs
-    goes on; what is mounted in it is not in the image.  Raises ConflictError where its files change too
-    fast to be read.
+    `changed` gives what the image's configuration is to be, from the container's.  What is mounted in it
+    is not in the image.  The processes of a container that runs stand still while its files are read, with
+    `pause` and where that is possible.  Raises ConflictError where its files change too
+    fast to be read, StepError for a name that no layer can hold.
     """
     with store.using():
-        layer = _layer(store, record)
+        layer = _layer(store, record, pause)
         found = store.images.get(record.image_id)
         base = Image(store, found).config if found is not None else None
         now = rfc3339(time.time())
@@ -77,7 +81,7 @@ def _image_part(config: dict[str, Any], base: ImageConfig | None) -> dict[str, A
     return own
 
 
-def _layer(store: Store, record: ContainerRecord) -> str:
+def _layer(store: Store, record: ContainerRecord, pause: bool) -> str:
     """The diff ID of what a container changed."""
     if record.status != "running":
         with held_still(store, record):
@@ -88,11 +92,12 @@ def _layer(store: Store, record: ContainerRecord) -> str:
             f"container {record.name} runs, and nothing may be mounted here",
             hint=f"stop it first: wherry stop {record.name}",
         )
-    for _ in range(TRIES):
-        try:
-            return _packed(store, record)
-        except (FileNotFoundError, StepError):
-            continue
+    with standing_still(record) if pause else contextlib.nullcontext():
+        for _ in range(TRIES):
+            try:
+                return _packed(store, record)
+            except (FileNotFoundError, ChangedError):
+                continue
     raise ConflictError(
         f"container {record.name} changes its files faster than they are read",
         hint=f"stop it first: wherry stop {record.name}",

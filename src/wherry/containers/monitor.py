@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 HIGHEST = 1 << 20
 LONGEST = 1024
 UNSTARTED = 125
-COLLECT_AFTER = 50_000
 
 
 def main(words: Sequence[str]) -> NoReturn:
     """The monitor's whole life."""
     import gc
+
+    from wherry.runtime import COLLECT_AFTER
 
     options = dict(zip(words[::2], words[1::2], strict=True))
     pipe = int(options["--answer"])

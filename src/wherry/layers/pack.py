@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from wherry.errors import StepError
+from wherry.errors import ChangedError, StepError
 from wherry.layers.entry import FILE, SYMLINK, WHITEOUT
 from wherry.layers.hashing import Hashing
 from wherry.layers.tarwrite import END, header, padding
@@ -80,7 +80,7 @@ def _packed(tree: str, out: Gathered) -> Packed:
         if path is not None and entry.name.rpartition(b"/")[2].startswith(WHITEOUT):
             raise StepError(
                 f"/{os.fsdecode(entry.name)} cannot be in a layer: .wh. names mean deletions",
-                hint="remove the file in the step that makes it",
+                hint="remove the file where it is made",
             )
         out.write(header(entry))
         count += 1
@@ -102,7 +102,7 @@ def disk_size(entry: Entry) -> int:
 def contents(path: bytes, entry: Entry) -> Iterator[bytes]:
     """The bytes of a file, exactly as many as its header promises.
 
-    Raises StepError if it was cut short meanwhile; what was appended meanwhile is left out.
+    Raises ChangedError if it was cut short meanwhile; what was appended meanwhile is left out.
     """
     left = entry.size
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -110,7 +110,7 @@ def contents(path: bytes, entry: Entry) -> Iterator[bytes]:
         while left:
             piece = os.read(file, min(CHUNK, left))
             if not piece:
-                raise StepError(f"/{os.fsdecode(entry.name)} became shorter while it was read")
+                raise ChangedError(f"/{os.fsdecode(entry.name)} became shorter while it was read")
             left -= len(piece)
             yield piece
     finally:

@@ -86,7 +86,7 @@ class Imported:
         if not missing:
             return
         self._begin()
-        from wherry.builder.execute.transfers import Told
+        from wherry.builder.transfers import Told
         from wherry.registry.pull import fetch_layers
 
         step = self._progress.begin(f"[cache] {len(missing)} layers of {missing[0].whose}")

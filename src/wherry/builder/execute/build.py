@@ -16,8 +16,9 @@ from wherry.sandbox.machine import machine
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wherry.builder.options import BuildOptions
     from wherry.builder.plan.graph import Plan
-    from wherry.builder.plan.values import BuildOptions, StageResult
+    from wherry.builder.plan.values import StageResult
     from wherry.dockerfile.ast import Dockerfile
     from wherry.dockerfile.lint.rules import Finding
     from wherry.store import ImageRecord
@@ -87,7 +88,7 @@ class Build(Session):
         """Without an epoch of its own, a timeless image is as old as the newest image that it is from."""
         if self.options.epoch is not None or not self.options.timeless:
             return self.options
-        from wherry.images.view import find
+        from wherry.images.lookup import find
         from wherry.layers.entry import NEW
 
         origins = {self.schedule[number].origin for number in plan.order} - {""}

@@ -70,7 +70,7 @@ class Pulls:
 
     def image(self, name: str, platform: Platform, label: str) -> Image:
         """Pull an image.  Raises as registry.pull."""
-        from wherry.builder.execute.transfers import Told
+        from wherry.builder.transfers import Told
         from wherry.images.view import Image
         from wherry.registry.pull import fetch
 

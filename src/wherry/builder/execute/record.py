@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from wherry.builder.execute.step_cache import StageCache
+    from wherry.builder.options import BuildOptions
     from wherry.builder.plan.graph import PlannedStage
     from wherry.builder.plan.state import State
-    from wherry.builder.plan.values import BuildOptions, StageResult
+    from wherry.builder.plan.values import StageResult
     from wherry.dockerfile.ast import Dockerfile, Instruction, Stage
     from wherry.store import ImageRecord, Store
 

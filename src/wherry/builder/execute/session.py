@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from wherry.builder.context.folder import Context
     from wherry.builder.execute.scheduler import Schedule
     from wherry.builder.execute.worker import Worker
+    from wherry.builder.options import BuildOptions
     from wherry.builder.plan.graph import Plan
-    from wherry.builder.plan.values import BuildOptions
     from wherry.builder.progress import Progress
     from wherry.dockerfile.ast import Dockerfile
     from wherry.registry.client import Registries

@@ -7,6 +7,7 @@ import posixpath
 from wherry.builder.context.sources import ViewSource
 from wherry.builder.plan import keys
 from wherry.builder.plan.graph import expanded, expanded_words, needed_by
+from wherry.builder.plan.instruction import expand_instruction
 from wherry.builder.plan.state import State, proxies, shown_arg
 from wherry.builder.plan.values import StageResult
 from wherry.builder.progress import Silent
@@ -16,14 +17,8 @@ from wherry.builder.steps.run import run_step
 from wherry.dockerfile.ast import (
     Arg,
     Copy,
-    Env,
-    Expose,
-    Label,
     Onbuild,
     Run,
-    Stopsignal,
-    User,
-    Volume,
     Workdir,
 )
 from wherry.dockerfile.expand import ExpansionError, expand_document
@@ -341,23 +336,3 @@ class StageBuilder:
         if not (options.shares or options.cache_from):
             return None
         return keys.unseen_workdir_key(self.chain, path, self.state.user)
-
-
-def expand_instruction(
-    instruction: Instruction, expand: Callable[[str], str], expand_words: Callable[[str], list[str]]
-) -> Instruction:
-    """Variables replaced where Docker replaces them: never in RUN, CMD, ENTRYPOINT."""
-    if isinstance(instruction, (Env, Label)):
-        return instruction._replace(pairs=tuple((expand(n), expand(v)) for n, v in instruction.pairs))
-    if isinstance(instruction, Workdir):
-        return instruction._replace(path=expand(instruction.path))
-    if isinstance(instruction, User):
-        return instruction._replace(user=expand(instruction.user))
-    if isinstance(instruction, Stopsignal):
-        return instruction._replace(signal=expand(instruction.signal))
-    if isinstance(instruction, Volume):
-        return instruction._replace(paths=tuple(map(expand, instruction.paths)))
-    if isinstance(instruction, Expose):
-        ports = tuple(port for word in sorted(instruction.ports) for port in expand_words(word))
-        return instruction._replace(ports=ports)
-    return instruction

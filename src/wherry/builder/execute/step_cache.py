@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from wherry.builder.cache.shared import SharedCaches
+    from wherry.builder.options import BuildOptions
     from wherry.builder.plan.keys import Key
-    from wherry.builder.plan.values import BuildOptions
     from wherry.dockerfile.ast import Dockerfile
     from wherry.store import LayerInfo, Store
     from wherry.store.cache import CacheRecord

@@ -189,7 +189,7 @@ class Mounting:
         return folder
 
     def _agent(self, one: PlannedMount, stack: contextlib.ExitStack, env: list[str]) -> Mount | None:
-        from wherry.builder.execute.ssh_agent import Relay
+        from wherry.builder.steps.ssh_agent import Relay
 
         assert one.asked.id is not None  # noqa: S101
         agent = self._given.agents.get(one.asked.id)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from wherry.builder.context.folder import Context
     from wherry.builder.context.sources import ViewSource
+    from wherry.builder.options import BuildOptions
     from wherry.builder.plan.keys import Key
     from wherry.builder.plan.state import State
-    from wherry.builder.plan.values import BuildOptions
     from wherry.builder.progress import Step
     from wherry.builder.steps.task import Task
     from wherry.dockerfile.ast import Heredoc, Location

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from wherry.builder.plan.values import Sandbox
+from wherry.builder.options import Sandbox
 from wherry.sandbox.users import id_number
 from wherry.typed import TYPE_CHECKING, NamedTuple
 

@@ -11,11 +11,19 @@ COMMAND = Command(
         Flag("author", "string", 'Author (e.g., "Jane Doe <jane@example.com>")', short="a"),
         Flag("change", "list", "Apply Dockerfile instruction to the created image", short="c"),
         Flag("message", "string", "Commit message", short="m"),
+        Flag(
+            "pause",
+            "bool",
+            "Pause container during commit, where that is possible (default true)",
+            short="p",
+            default=True,
+            metavar="BOOL",
+        ),
     ),
     min_args=1,
     max_args=2,
     needs=LAYERS,
-    description="A container that runs goes on meanwhile.  What is mounted in it is not in the image.",
+    description="What is mounted in the container is not in the image.",
 )
 
 
@@ -29,6 +37,7 @@ def run(options: Options) -> int:
         changes=options.strings("change"),
         author=options.string("author") or "",
         message=options.string("message") or "",
+        pause=options.flag("pause"),
     )
     print(image)
     return 0

@@ -47,10 +47,10 @@ def run(options: Options) -> int:
         filters=[parse_filter(text, FILTERS) for text in options.strings("filter")],
         last=1 if options.flag("latest") else options.integer("last"),
     )
-    rows = [_row(record, full=options.flag("no-trunc")) for record in records]
+    rows = [row(record, full=options.flag("no-trunc")) for record in records]
     if options.flag("quiet"):
-        for row in rows:
-            print(row["ID"])
+        for shown in rows:
+            print(shown["ID"])
         return 0
     text = show(rows, FIELDS, options.string("format"))
     if text:
@@ -58,7 +58,8 @@ def run(options: Options) -> int:
     return 0
 
 
-def _row(record: ContainerRecord, *, full: bool) -> dict[str, Any]:
+def row(record: ContainerRecord, *, full: bool = False) -> dict[str, Any]:
+    """What is shown of a container, by the names of templates."""
     import time
 
     from wherry.cli.core.printable import go_quoted

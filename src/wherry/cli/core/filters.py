@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.app.filters import Filter
+from wherry.app.filters import Filter, Narrowed
 from wherry.cli.core.moments import moment
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
@@ -37,3 +37,17 @@ def until(texts: Iterable[str], names: Sequence[str] = ("until",)) -> float | No
             raise UsageError(f"invalid filter '{name}'", hint="until=24h")
         found = moment(value)
     return found
+
+
+# ``label!=``: those that have it not.
+LABELS = ("label", "label!")
+LABELS_HINT = "label=KEY, label=KEY=VALUE or label!=…"
+
+
+def narrowed(texts: Sequence[str]) -> Narrowed:
+    """What `until`, `label` and `label!` say together.  Raises UsageError."""
+    labels = [text for text in texts if not text.startswith("until=")]
+    return Narrowed(
+        until(text for text in texts if text.startswith("until=")),
+        tuple(parse_filter(text, LABELS, f"until=24h, {LABELS_HINT}") for text in labels),
+    )

@@ -19,9 +19,6 @@ COMMAND = Command(
     ),
     needs=LAYERS,
 )
-# ``label!=``: those that have it not.
-FILTERS = ("label", "label!")
-FILTERS_HINT = "label=KEY, label=KEY=VALUE or label!=…"
 QUESTION = (
     "WARNING! This will remove {} local volumes not used by at least one container.\n"
     "Are you sure you want to continue? [y/N] "
@@ -29,21 +26,21 @@ QUESTION = (
 
 
 def run(options: Options) -> int:
-    from wherry.app.filters import has_label
+    from wherry.app.filters import Narrowed
     from wherry.app.volumes import prune_volumes
-    from wherry.cli.core.filters import parse_filter
+    from wherry.cli.core.filters import LABELS, LABELS_HINT, parse_filter
     from wherry.cli.core.units import human_size
     from wherry.store import Store
 
     everything = options.flag("all")
-    filters = [parse_filter(text, FILTERS, FILTERS_HINT) for text in options.strings("filter")]
+    filters = [parse_filter(text, LABELS, LABELS_HINT) for text in options.strings("filter")]
+    narrowed = Narrowed(labels=tuple(filters))
     if not options.flag("force") and not sure(QUESTION.format("all" if everything else "anonymous")):
         return 1
     store = Store.open(options.runtime)
 
     def keep(volume: Volume) -> bool:
-        labels = dict(volume.record.labels)
-        return any(has_label(labels, value) != (name == "label") for name, value in filters)
+        return narrowed.leaves(volume.record.created, dict(volume.record.labels))
 
     with store.freeing():
         gone = prune_volumes(store, everything=everything, keep=keep)
