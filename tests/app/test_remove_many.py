@@ -1,4 +1,4 @@
-"""Removing many images: what it reads and writes grows with the images, not with their square."""
+"""Removing and listing many images: the work grows with the images, not with their square."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 from wherry.app.images import removing
 from wherry.errors import NotFoundError
 from wherry.images.index import index_json
+from wherry.images.listing import list_images
 from wherry.store import ImageRecord, Store
 from wherry.store import images as store_images
 from wherry.store.blobs import Blobs
+from wherry.store.database import Database
 
 
 class Work:
@@ -99,3 +101,22 @@ def test_an_exception_leaves_all_of_them(tmp_path: Path) -> None:
     with removing(store) as remove:
         remove("i0")
     assert len(json.loads((tmp_path / "index.json").read_text())["manifests"]) == 1
+
+
+def test_many_images_are_listed_with_as_many_statements_as_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_of(tmp_path, 60)
+    statements = []
+    execute = Database.execute
+
+    def counted(database: Database, statement: str, *values: object) -> list[tuple[object, ...]]:
+        statements.append(statement)
+        return execute(database, statement, *values)
+
+    monkeypatch.setattr(Database, "execute", counted)
+    rows = list_images(store)
+    assert [row.repository for row in rows] == [f"i{number}" for number in reversed(range(60))]
+    # One that is not found by its key looks at every row.
+    assert sum(" FROM names" in each for each in statements) <= 3
+    assert len(statements) <= 60 + 5

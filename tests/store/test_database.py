@@ -259,3 +259,37 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(StorageError):
             Database(str(root / "wherry.db")).execute("SELECT 1")
     assert len(Store.open(str(root)).layers.all()) == 1
+
+
+def test_what_removed_records_took_is_given_back(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path / "s"))
+    with store.database.transaction():
+        for number in range(2000):
+            store.database.execute("INSERT INTO names VALUES (?,?)", f"{number:05}" * 100, "sha256:0")
+    store.database.close()
+    large = os.path.getsize(store.database.path)
+    store.database.execute("DELETE FROM names WHERE name>?", "00099")
+    store.database.shrink()
+    assert len(store.names.all()) == 99
+    store.database.close()
+    assert os.path.getsize(store.database.path) < large / 4
+    small = os.stat(store.database.path)
+    store.database.execute("DELETE FROM names WHERE name<?", "00005")
+    store.database.shrink()  # too little to be worth it
+    store.database.close()
+    assert os.path.getsize(store.database.path) == small.st_size
+
+
+def test_a_database_that_others_write_is_not_shrunk_and_nothing_is_said(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path / "s"))
+    store.database.execute("CREATE TABLE much (text)")
+    store.database.execute("INSERT INTO much VALUES (?)", "x" * 1_000_000)
+    store.database.execute("DELETE FROM much")
+    store.database.execute("PRAGMA busy_timeout=50")
+    other = sqlite3.connect(store.database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    store.database.shrink()
+    other.close()
+    store.database.shrink()
+    store.database.close()
+    assert os.path.getsize(store.database.path) < 500_000

@@ -7,6 +7,8 @@ from wherry.oci.reference import from_canonical, parse
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wherry.oci.config import History
     from wherry.store import Store
 
@@ -31,13 +33,14 @@ def list_images(store: Store, pattern: str | None = None) -> list[Listed]:
     indexes = _indexes(store)
     hidden = {image.id for found, _ in indexes for image in found}
     chosen = {found[0].id: names for found, names in indexes}
+    tags, by_digest = _by_image(store.names.all()), _by_image(store.names.digests())
     for record in store.images.all():
         image = Image(store, record)
-        own = store.names.of(record.id)
+        own = tags.get(record.id, [])
         if record.id in hidden and not own and record.id not in chosen:
             continue
         names = [from_canonical(name) for name in (*own, *chosen.get(record.id, ()))]
-        digests = [from_canonical(name) for name in store.names.digests_of(record.id)]
+        digests = [from_canonical(name) for name in by_digest.get(record.id, ())]
         if not names:
             names = [name._replace(digest="") for name in digests]
         if wanted is not None:
@@ -54,6 +57,14 @@ def list_images(store: Store, pattern: str | None = None) -> list[Listed]:
         if not names:
             rows.append(Listed(image, NONE, NONE, record.manifest))
     return rows
+
+
+def _by_image(names: Mapping[str, str]) -> dict[str, list[str]]:
+    """The names of each image, in their order."""
+    found: dict[str, list[str]] = {}
+    for name, image in names.items():
+        found.setdefault(image, []).append(name)
+    return found
 
 
 def _indexes(store: Store) -> list[tuple[list[Image], list[str]]]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMA_VERSION = 3
+# A database of which one page in so many is free is made smaller.
+SLACK = 4
 # SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN (sqlite.org/rescode.html), SQLITE_PROTOCOL:
 # where the disk went read-only while the log's index was written, which nobody can make again there.
 UNWRITABLE = (8, 10, 13, 14, 15)
@@ -137,6 +139,22 @@ class Database:
         """SQLite has done so itself after some errors, a full disk among them."""
         if self._connection is not None and self._connection.in_transaction:
             self.execute("ROLLBACK")
+
+    def shrink(self) -> None:
+        """Give the disk back what removed records took, where that is a large part of the file.
+
+        Costs a copy of the database in memory.  Nothing is raised where somebody else uses it, or the disk
+        is full: the room is used for the next records.
+        """
+        with self._turn, contextlib.suppress(StorageError):
+            (pages,), (free,) = (
+                self.execute(f"PRAGMA {each}")[0] for each in ("page_count", "freelist_count")
+            )
+            if int(str(free)) * SLACK < int(str(pages)):
+                return
+            self.execute("PRAGMA temp_store=MEMORY")
+            self.execute("VACUUM")
+            self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the connection; the next statement opens another.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST = 400
+SPARE = 100
+"""So many more than MOST may be there: their times are looked at once in so many that are added."""
 SHA256 = 64
 KEPT = 16
 
@@ -79,9 +81,9 @@ class Listings:
             return []
 
     def _bound(self) -> None:
-        """Keep the newest MOST: the oldest are of builds that are forgotten."""
+        """Keep the newest MOST, and some: the oldest are of builds that are forgotten."""
         names = self.all()
-        if len(names) > MOST:
+        if len(names) > MOST + SPARE:
             paths = sorted((self.path(name) for name in names), key=os.path.getmtime)
             for path in paths[: len(paths) - MOST]:
                 remove_tree(path)

@@ -76,6 +76,7 @@ def remove(store: Store, items: Sequence[Item]) -> list[Item]:
             remove_tree(item.path)
         gone.append(item)
     collect(store)
+    store.database.shrink()
     return gone
 
 
