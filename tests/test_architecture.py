@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,28 @@ def test_a_cached_build_loads_no_openssl(tmp_path: Path) -> None:
 
 def test_files_are_of_a_size_that_a_person_reads() -> None:
     assert [f for f in SOURCE.rglob("*.py") if len(f.read_text().splitlines()) > 400] == []
+
+
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(file: Path, known: set[str]) -> set[str]:
+    """Modules of wherry's that a file imports, wherever in it, also for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            found.update(name if name in known else str(node.module) for name in whole)
+    return (found & known) - {module_of(file)}
+
+
+def test_no_modules_import_each_other_in_a_circle_types_included() -> None:
+    files = {module_of(file): file for file in SOURCE.rglob("*.py")}
+    order = TopologicalSorter({name: imported(file, set(files)) for name, file in files.items()})
+    order.prepare()  # raises CycleError, which names the circle
 
 
 ABOVE = ("cli",)

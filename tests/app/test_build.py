@@ -11,11 +11,11 @@ from typing import IO
 
 import pytest
 
-from wherry.app.build import BuildRequest, build_images, default_options
+from wherry.app.build import build_images, default_options
 from wherry.app.checks import check, outline, targets
 from wherry.app.images import images
-from wherry.app.outputs import IMAGE
-from wherry.builder.output.options import Output
+from wherry.app.request import BuildRequest
+from wherry.builder.output.options import IMAGE, Output
 from wherry.builder.plan.epoch import EPOCH
 from wherry.errors import (
     ContextError,

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from support.wherry import Wherry
-from wherry.builder.execute.progress import Silent
 from wherry.builder.output.export import Built, export
 from wherry.builder.output.options import parse
+from wherry.builder.progress import Silent
 from wherry.errors import ContextError, UsageError
-from wherry.images.view import Image, lookup
+from wherry.images.lookup import lookup
+from wherry.images.view import Image
 from wherry.images.write import create_image
 from wherry.oci.platform import Platform
 from wherry.store import Store

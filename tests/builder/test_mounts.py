@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.wherry import Wherry
-from wherry.builder.execute.ssh_agent import Relay
+from wherry.builder.steps.ssh_agent import Relay
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
 

@@ -52,6 +52,13 @@ def test_render_writes_it_once_and_says_what_is_not_served(wherry: Wherry, tmp_p
     assert "default.conf unchanged: 1 routes" in wherry.run(*words).stderr
 
 
+def test_render_fails_where_nothing_is_left_of_what_was_written(wherry: Wherry, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("a: [")
+    assert "bad.yaml:2" in wherry.fails("proxy", "render", "--from-dir", str(tmp_path), code=1)
+    (tmp_path / "bad.yaml").write_text("")
+    assert wherry.run("proxy", "render", "--from-dir", str(tmp_path)).returncode == 0
+
+
 def test_render_gives_up_after_the_wait(wherry: Wherry, tmp_path: Path) -> None:
     said = wherry.fails("proxy", "render", "--from-dir", str(tmp_path / "absent"), "--wait", "1", code=1)
     assert "trying again for" in said and "is not a folder" in said

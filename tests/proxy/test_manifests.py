@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from support.services import endpoint, service, slice_of
 from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES
 from wherry.proxy.resources.service import SERVICES
-from wherry.proxy.sources.manifests import DEEPEST, LARGEST, Manifests, parse
+from wherry.proxy.sources import documents
+from wherry.proxy.sources.documents import DEEPEST
+from wherry.proxy.sources.manifests import LARGEST, Manifests, parse, parse_again
 
 
 def names(found: Manifests) -> list[str]:
@@ -154,6 +157,87 @@ def test_what_would_take_the_memory_or_the_stack_is_refused_in_time(data: bytes,
 
 def test_as_deep_as_is_allowed_is_read() -> None:
     assert parse("x.yaml", b"[" * DEEPEST + b"]" * DEEPEST) == Manifests()
+
+
+def test_many_documents_of_a_million_values_together_are_all_served() -> None:
+    values = ", ".join(["x"] * 1000)
+    one = f"kind: Service\nmetadata: {{name: s%d}}\nspec: {{ports: [{{port: 80}}]}}\nmore: [{values}]\n"
+    found = parse("x.yaml", "---\n".join(one % number for number in range(1100)).encode())
+    assert not found.broken and len(names(found)) == 1100
+
+
+def test_aliases_of_many_documents_together_are_limited() -> None:
+    one = "a: &a [" + "x, " * 1000 + "]\nb: [" + "*a, " * 900 + "]\n"
+    assert not parse("x.yaml", one.encode()).broken
+    found = parse("x.yaml", f"{one}---\n{one}# another\n".encode())
+    assert found.broken and said(found) == ["x.yaml:3: its aliases stand for more than 1000000 values"]
+
+
+PLAIN = "kind: Service\nmetadata: {name: %s}\nspec: {ports: [{port: 80}]}\n"
+
+
+def test_of_an_edited_file_only_the_changed_document_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[bytes] = []
+    of_yaml = documents.of_yaml
+
+    def counted(text: bytes) -> Iterator[tuple[int, Any]]:
+        texts.append(text)
+        return of_yaml(text)
+
+    monkeypatch.setattr(documents, "of_yaml", counted)
+    data = "---\n".join(PLAIN % name for name in "abc")
+    data += "---\nkind: Other\n---\nkind: Service\nmetadata: {name: 7}\n"
+    before, known = parse_again("x.yaml", data.encode(), {})
+    assert len(texts) == 5
+    edited = data.replace("name: b}", "name: b2}\n# a line more")
+    texts.clear()
+    after, kept = parse_again("x.yaml", edited.encode(), known)
+    assert [b"b2" in text for text in texts] == [True]
+    assert after == parse("x.yaml", edited.encode()) and names(after)[:3] == ["a", "b2", "c"]
+    assert said(before)[-1] == "x.yaml:15: metadata.name is not text"
+    assert said(after)[-1] == "x.yaml:16: metadata.name is not text"
+    broken, still = parse_again("x.yaml", edited.encode() + b"---\na: [", kept)
+    assert broken.broken and still is kept
+
+
+def test_a_plain_document_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "_borrowed", None)  # fails when it is called
+    assert names(parse("x.yaml", "---\n".join(PLAIN % name for name in "abc").encode())) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: |\n ---\n---\nb: 1\n",
+        "%YAML 1.1\n---\na: 1\n---\nb: 2\n",
+        "%TAG !e! tag:yaml.org,2002:\n---\na: !e!str 1\n...\n---\nb: 2\n",
+        "a: 1\n...\nb: 2\n",
+        "--- 1\n---\t2\n---x\n",
+        "---\r\na: 1\r\n---\r\nb: 2\r\n",
+        "\ufeffa: 1\n---\nb: 2\n",
+        "a: 'x\n--- y'\n",
+        "[\n---\n]\n",
+        "- 1\n---",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_documents_that_are_read_apart_are_those_of_the_file(text: str, encoding: str) -> None:
+    def values(texts: list[tuple[int, bytes]]) -> list[tuple[int, Any]] | None:
+        try:
+            return [(above + line, v) for above, each in texts for line, v in documents.of_yaml(each)]
+        except documents.NotYaml:
+            return None
+
+    data = text.encode(encoding)
+    assert values(documents.split(data)) == values([(0, data)])
+
+
+WORDS = ["---", "...", "%", "a: 1", " ", "\n", "\n---\n", "- ", "[", "]", "|", "'", "#", "x"]
+
+
+@given(st.lists(st.sampled_from(WORDS)))
+def test_any_text_that_is_read_apart_means_what_the_file_means(words: list[str]) -> None:
+    test_documents_that_are_read_apart_are_those_of_the_file("".join(words), "utf-8")
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "surrogatepass")))

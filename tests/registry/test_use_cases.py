@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from support.registry import PASSWORD, USER, Registry
-from wherry.app.build import BuildRequest, build_images, default_options
+from wherry.app.build import build_images, default_options
 from wherry.app.images import images
 from wherry.app.inspect import inspect
 from wherry.app.registry import login, manifest, pull, push, tags
+from wherry.app.request import BuildRequest
 from wherry.builder.output.options import Output
 from wherry.errors import NotFoundError, RegistryError
 from wherry.oci.reference import parse

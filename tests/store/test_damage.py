@@ -17,7 +17,7 @@ import pytest
 from support.image import blob, build_two_layers, diff_ids, flip, tree
 from support.wherry import Wherry
 from wherry.store import Store
-from wherry.store.layers import LayerInfo
+from wherry.store.layerrecord import LayerInfo
 
 HURTS: dict[str, Callable[[Path], object]] = {
     "flipped": flip,

@@ -13,7 +13,7 @@ from support.wherry import Wherry
 from wherry.layers.pack import pack
 from wherry.store import Store
 from wherry.store.boot import DOUBT, came_from_disk, tree_mark
-from wherry.store.layers import LayerBlob, LayerInfo
+from wherry.store.layerrecord import LayerBlob, LayerInfo
 
 
 @pytest.fixture

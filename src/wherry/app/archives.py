@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.containers.state import lookup as container
 from wherry.errors import InvalidReferenceError
-from wherry.images.view import lookup
+from wherry.images.lookup import lookup
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

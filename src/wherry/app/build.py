@@ -2,62 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
-from wherry.app.outputs import IMAGE, check, deliver, keeps_image, needs_layers, rewrites
+from wherry.app.opened import INLINE, opened
+from wherry.app.outputs import check, deliver, needs_layers
+from wherry.app.request import BuildRequest
+from wherry.builder.output.options import TO_STORE
 from wherry.builder.plan.epoch import CONTEXT, EPOCH
 from wherry.builder.plan.epoch import parse as parse_epoch
-from wherry.dockerfile.flags import TRUE
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from typing import IO
+    from collections.abc import Callable, Sequence
 
     from wherry.builder.cache.options import SharedCache
-    from wherry.builder.context.folder import Context
     from wherry.builder.execute.build import Build
-    from wherry.builder.execute.progress import Progress
-    from wherry.builder.output.options import Output
-    from wherry.builder.plan.values import BuildOptions
-    from wherry.dockerfile.ast import Dockerfile
+    from wherry.builder.options import BuildOptions
+    from wherry.builder.progress import Progress
     from wherry.dockerfile.lint.rules import Finding
     from wherry.images.view import Image
     from wherry.oci.manifest import Descriptor
-    from wherry.oci.platform import Platform
     from wherry.registry.client import Registries
     from wherry.store import ImageRecord, Store
 
 CHECK = "BUILDKIT_DOCKERFILE_CHECK"
 """A build argument: with "error=true" a Dockerfile that breaks a rule is not built."""
-
-INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
-"""A build argument that asks for what --cache-to type=inline does."""
-INLINE = "inline"
-
-
-class BuildRequest(NamedTuple):
-    """`context` is a folder, a URL, or "-" for what `stdin` gives; `file` is the Dockerfile, or "-", where
-    it is not the context's own.
-
-    One image is built for each of `platforms` (none: for that of `options`).  `outputs` say where they go;
-    `contexts` are ``NAME=WHERE``; `cache_to` are the shared caches that are written.  `options.args` may
-    name SOURCE_DATE_EPOCH, which gives `options` its epoch.
-
-    `lint` says whether findings are wanted of what was built, and `describe` whether a descriptor is.
-    """
-
-    context: str
-    options: BuildOptions
-    file: str | None = None
-    platforms: tuple[Platform, ...] = ()
-    outputs: tuple[Output, ...] = (IMAGE,)
-    contexts: tuple[str, ...] = ()
-    cache_to: tuple[SharedCache, ...] = ()
-    stdin: Callable[[], IO[bytes]] | None = None
-    lint: bool = False
-    describe: bool = False
 
 
 class Built(NamedTuple):
@@ -71,15 +40,6 @@ class Built(NamedTuple):
     descriptor: Descriptor | None = None
     findings: tuple[Finding, ...] = ()
     unused_args: tuple[str, ...] = ()
-
-
-class Opened(NamedTuple):
-    """A request whose Dockerfile has been read."""
-
-    dockerfile: Dockerfile
-    context: Callable[[], Context]
-    options: BuildOptions
-    temporary: str
 
 
 def build(
@@ -104,13 +64,13 @@ def build(
 
     place = file or os.path.join(folder, "Dockerfile")
     wanted = (options or default_options())._replace(origin=(folder, place, tuple(names)))
-    request = BuildRequest(folder, wanted, file, outputs=(IMAGE._replace(names=tuple(names)),))
+    request = BuildRequest(folder, wanted, file, outputs=(TO_STORE._replace(names=tuple(names)),))
     return Image(store, build_images(store, request, progress, registries).images[0])
 
 
 def default_options() -> BuildOptions:
     """For this machine, with two steps at once for each of its cores."""
-    from wherry.builder.plan.values import BuildOptions
+    from wherry.builder.options import BuildOptions
     from wherry.oci.platform import of_machine
 
     return BuildOptions(of_machine(os.uname().machine), jobs=max(4, 2 * (os.cpu_count() or 1)))
@@ -128,7 +88,7 @@ def build_images(
     RegistryError: what was built is in the store then, with its names.
     """
     from wherry.builder.execute.build import Build
-    from wherry.builder.execute.progress import Silent
+    from wherry.builder.progress import Silent
 
     told = progress or Silent()
     check(request.outputs)
@@ -160,44 +120,6 @@ def build_images(
             tuple(one.findings()) if request.lint else (),
             tuple(one.unused_args()),
         )
-
-
-@contextlib.contextmanager
-def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Iterator[Opened]:
-    """Read the Dockerfile, and have the store and a folder for as long as the block takes.
-
-    Raises DockerfileError, ContextError, NotFoundError.
-    """
-    from wherry.app.inputs import inputs
-
-    with store.using(), store.temp() as temporary:
-        dockerfile, context = inputs(request, store, temporary)
-        options = request.options
-        args = options.args
-        if args.get(EPOCH) == CONTEXT:
-            epoch = context().newest()
-            args = {name: value for name, value in args.items() if name != EPOCH}
-            args |= {EPOCH: str(epoch)} if epoch is not None else {}
-        inline = options.inline or _has_inline_cache(request)
-        options = options._replace(
-            args=args,
-            epoch=options.epoch if epoch is None else epoch,
-            timeless=options.timeless or (epoch is not None and rewrites(request.outputs)),
-            keep=keeps_image(request.outputs),
-            shares=inline or bool(request.cache_to),
-            inline=inline,
-        )
-        if request.contexts:
-            from wherry.app.contexts import contexts
-
-            named = contexts(request.contexts, store, temporary, options.given)
-            options = options._replace(contexts=named)
-        yield Opened(dockerfile, context, options, temporary)
-
-
-def _has_inline_cache(request: BuildRequest) -> bool:
-    asked = request.options.args.get(INLINE_CACHE, "") in TRUE
-    return asked or any(cache.type == INLINE for cache in request.cache_to)
 
 
 def _epoch(args: dict[str, str]) -> int | None:

@@ -27,7 +27,7 @@ def find_build(store: Store, wanted: str = "") -> BuildRecord:
 
     Raises NotFoundError.
     """
-    from wherry.images.view import find
+    from wherry.images.lookup import find
 
     every = builds(store)
     if not every:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.app.build import opened
+from wherry.app.opened import opened
 from wherry.errors import DockerfileError, WherryError
 from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -10,7 +10,8 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from typing import Any
 
-    from wherry.app.build import BuildRequest, Opened
+    from wherry.app.opened import Opened
+    from wherry.app.request import BuildRequest
     from wherry.builder.execute.build import Build
     from wherry.dockerfile.ast import Dockerfile
     from wherry.dockerfile.lint.rules import Finding
@@ -71,7 +72,7 @@ def outline(store: Store, request: BuildRequest) -> dict[str, Any]:
 
 def _unbuilt(store: Store, found: Opened) -> Build:
     from wherry.builder.execute.build import Build
-    from wherry.builder.execute.progress import Silent
+    from wherry.builder.progress import Silent
 
     return Build(store, found.dockerfile, found.context, found.options, Silent(), found.temporary)
 

@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wherry.builder.context.folder import Context
-    from wherry.builder.plan.named_context import NamedContext
-    from wherry.builder.steps.mounting import Given
+    from wherry.builder.context.named import NamedContext
+    from wherry.builder.secrets import BuildSecrets
     from wherry.images.view import Image
     from wherry.store import Store
 
 
 def contexts(
-    words: Sequence[str], store: Store, temporary: str, given: Given | None
+    words: Sequence[str], store: Store, temporary: str, given: BuildSecrets | None
 ) -> dict[str, NamedContext]:
     """``NAME=WHERE``, by their names in lower case.  Raises UsageError, ContextError."""
     return dict(_context(word, number, store, temporary, given) for number, word in enumerate(words))
 
 
 def _context(
-    word: str, number: int, store: Store, temporary: str, given: Given | None
+    word: str, number: int, store: Store, temporary: str, given: BuildSecrets | None
 ) -> tuple[str, NamedContext]:
-    from wherry.builder.plan.named_context import NamedContext
+    from wherry.builder.context.named import NamedContext
     from wherry.oci.reference import parse as parse_reference
 
     name, equals, value = word.partition("=")
@@ -64,7 +64,7 @@ def _layout(text: str, store: Store, temporary: str, number: int) -> Callable[[]
 
 
 def _folder(
-    value: str, store: Store, temporary: str, number: int, given: Given | None
+    value: str, store: Store, temporary: str, number: int, given: BuildSecrets | None
 ) -> Callable[[], Context]:
     def open_() -> Context:
         from wherry.app.fetch import fetch, is_remote

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
-    from wherry.builder.steps.mounting import Given
+    from wherry.builder.secrets import BuildSecrets
     from wherry.store import Store
 
 WEB = ("http://", "https://")
@@ -34,7 +34,7 @@ def fetch(
     path: str,
     store: Store,
     temporary: str,
-    given: Given | None,
+    given: BuildSecrets | None,
     stdin: Callable[[], IO[bytes]] | None = None,
 ) -> tuple[str, bytes | None]:
     """The context's folder; or an empty one, and the Dockerfile that was all there is.

@@ -60,7 +60,7 @@ def tag(store: Store, source: str, target: str) -> None:
     Raises NotFoundError and InvalidReferenceError.
     """
     from wherry.errors import InvalidReferenceError
-    from wherry.images.view import named
+    from wherry.images.lookup import named
     from wherry.oci.reference import DEFAULT_DOMAIN, parse
 
     name = parse(target)
@@ -75,7 +75,7 @@ def tag(store: Store, source: str, target: str) -> None:
 def history(store: Store, name: str) -> list[HistoryRow]:
     """The uppermost layer first.  Raises NotFoundError."""
     from wherry.images.listing import image_history
-    from wherry.images.view import lookup
+    from wherry.images.lookup import lookup
 
     return image_history(lookup(store, name))
 

@@ -10,7 +10,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wherry.app.build import BuildRequest
+    from wherry.app.request import BuildRequest
     from wherry.builder.context.folder import Context
     from wherry.dockerfile.ast import Dockerfile
     from wherry.store import Store

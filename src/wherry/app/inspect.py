@@ -58,7 +58,7 @@ def _container(store: Store, name: str, _platform: Platform | None) -> dict[str,
 
 def _image(store: Store, name: str, platform: Platform | None) -> dict[str, Any] | None:
     from wherry.images.inspect import image_json
-    from wherry.images.view import find
+    from wherry.images.lookup import find
 
     image = find(store, name, platform)
     return image_json(image) if image is not None else None

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 
-from wherry.builder.output.options import STDOUT, Output
+from wherry.builder.output.options import STDOUT
 from wherry.errors import ContextError, UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wherry.app.build import BuildRequest
-    from wherry.builder.execute.progress import Progress
+    from wherry.app.request import BuildRequest
+    from wherry.builder.output.options import Output
+    from wherry.builder.progress import Progress
     from wherry.oci.manifest import Descriptor
     from wherry.registry.client import Registries
     from wherry.store import ImageRecord, Store
-
-IMAGE = Output("image")
 
 
 def keeps_image(outputs: Sequence[Output]) -> bool:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.execute.build import Build
-    from wherry.builder.execute.progress import Progress
     from wherry.builder.output.options import Output
+    from wherry.builder.progress import Progress
     from wherry.oci.manifest import Descriptor
     from wherry.registry.client import Registries
     from wherry.store import Store
@@ -21,8 +21,8 @@ def push_names(
     store: Store, output: Output, registries: Callable[[], Registries] | None, progress: Progress
 ) -> Descriptor | None:
     """Push every name of an output, one after the other.  What the last one stands for there."""
-    from wherry.builder.execute.transfers import Told
     from wherry.builder.output.export import packing_of
+    from wherry.builder.transfers import Told
     from wherry.oci.manifest import Descriptor
     from wherry.oci.reference import parse
     from wherry.registry.push import push
@@ -51,7 +51,7 @@ def keep(
 ) -> None:
     """Write a shared cache.  Raises RegistryError, unless its failure is not to matter."""
     from wherry.builder.cache.exports import export
-    from wherry.builder.execute.transfers import Told
+    from wherry.builder.transfers import Told
     from wherry.errors import WherryError
 
     step = progress.begin(f"exporting cache to {cache}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from wherry.builder.execute.stage import expand_instruction
 from wherry.builder.plan.graph import expanded, expanded_words
+from wherry.builder.plan.instruction import expand_instruction
 from wherry.builder.plan.state import State
 from wherry.dockerfile import parse
 from wherry.dockerfile.ast import Onbuild

@@ -9,7 +9,8 @@ import time
 from wherry.containers.names import check_name, new_id, random_name
 from wherry.containers.volumes import clean
 from wherry.errors import ConflictError, NotFoundError, UnsupportedError, UsageError
-from wherry.images.view import layer_paths, lookup
+from wherry.images.lookup import lookup
+from wherry.images.view import layer_paths
 from wherry.oci.platform import runs_natively
 from wherry.sandbox.machine import machine
 from wherry.store import ContainerRecord

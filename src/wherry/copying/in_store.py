@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from wherry.copying.layout import OpenFile
+from wherry.images.lookup import named
 from wherry.images.outgoing import outgoing, outgoing_index
 from wherry.images.packing import Packing
-from wherry.images.view import Image, named
+from wherry.images.view import Image
 from wherry.oci.digest import digest_of
 from wherry.registry.repository import Fetched
 from wherry.typed import TYPE_CHECKING

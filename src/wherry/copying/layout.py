@@ -11,8 +11,8 @@ from wherry.oci.config import load_object
 from wherry.oci.digest import digest_of, is_digest
 from wherry.oci.layout import REF_NAME, blob_path
 from wherry.oci.manifest import INDEX, MANIFEST, Descriptor, parse_index
+from wherry.registry.answer import DOCUMENT
 from wherry.registry.repository import Fetched
-from wherry.registry.transport import DOCUMENT
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

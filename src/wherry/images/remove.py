@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from wherry.errors import ConflictError, InvalidReferenceError
-from wherry.images.view import find, lookup
+from wherry.images.lookup import find, lookup
 from wherry.oci.reference import from_canonical, parse
 from wherry.store.images import AT
 from wherry.typed import TYPE_CHECKING, Protocol

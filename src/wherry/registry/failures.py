@@ -12,8 +12,8 @@ from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wherry.registry.answer import Answer
     from wherry.registry.endpoints import Endpoint
-    from wherry.registry.transport import Answer
 
 LONGEST = 300
 """Characters of a registry's own words that are repeated."""

@@ -9,16 +9,17 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from wherry.errors import CorruptError, RegistryError, UnsupportedError
 from wherry.oci import manifest as oci
 from wherry.oci.digest import digest_of, is_digest
+from wherry.registry.answer import DOCUMENT
 from wherry.registry.failures import refusal
 from wherry.registry.headers import first_of_range, next_page, received
 from wherry.registry.session import Session
-from wherry.registry.transport import DOCUMENT, PAUSE
+from wherry.registry.transport import PAUSE
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from wherry.registry.transport import Answer
+    from wherry.registry.answer import Answer
 
 MANIFESTS = (oci.MANIFEST, oci.DOCKER_MANIFEST, oci.INDEX, oci.DOCKER_INDEX)
 SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"

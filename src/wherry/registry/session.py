@@ -22,9 +22,9 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from wherry.registry.answer import Answer
     from wherry.registry.credentials import Credentials
     from wherry.registry.headers import Challenge
-    from wherry.registry.transport import Answer
 
 LEAST_LIFE = 60.0
 """Seconds that a token lives where nothing is said (the specification's number)."""

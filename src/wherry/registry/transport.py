@@ -13,17 +13,18 @@ from _thread import RLock
 from urllib.parse import urljoin, urlsplit
 
 from wherry.errors import RegistryError
+from wherry.registry.answer import Answer
 from wherry.registry.headers import retry_after
 from wherry.remote.proxies import proxy_for
 from wherry.remote.urls import shown, without_user
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import PoolManager
 
     from wherry.registry.endpoints import Endpoint
     from wherry.registry.settings import Settings
@@ -38,61 +39,6 @@ LONGEST_PAUSE = 60.0
 MOST_REDIRECTS = 10
 AGAIN = (429, 500, 502, 503, 504)
 REDIRECTS = (301, 302, 303, 307, 308)
-LITTLE = 1 << 16
-"""Bytes that are read to keep a connection."""
-DOCUMENT = 1 << 22
-"""Bytes of a JSON document that is read: registries take manifests of 4 MiB."""
-
-
-class Answer(NamedTuple):
-    """`url` is where it came from at last."""
-
-    status: int
-    headers: Mapping[str, str]
-    url: str
-    response: BaseHTTPResponse
-
-    @property
-    def is_part(self) -> bool:
-        """Whether it has the range that was asked for."""
-        return self.status == 206
-
-    def piece(self, size: int) -> bytes:
-        """What has arrived, at most `size` bytes, none at the end.
-
-        Not what fills a buffer: it is to be on disk when we are killed.  Raises urllib3's HTTPError where
-        the connection ends too early.
-        """
-        return self.response.read1(size, decode_content=False) or b""
-
-    def document(self, most: int = DOCUMENT) -> bytes:
-        """All of it, where that is no more than `most` bytes.  Raises RegistryError."""
-        data = b"".join(self._pieces(most))
-        self.response.release_conn()
-        return data
-
-    def _pieces(self, most: int) -> Iterator[bytes]:
-        size = 0
-        for piece in self.response.stream(1 << 16, decode_content=True):
-            size += len(piece)
-            if size > most:
-                self.close()
-                raise RegistryError(f"{shown(self.url)} answered with more than {most} bytes")
-            yield piece
-
-    def drop(self) -> None:
-        """Let the connection serve the next request, if little is left of this body."""
-        left = self.response.length_remaining
-        if left is None or left > LITTLE:
-            self.close()
-            return
-        self.response.drain_conn()
-        self.response.release_conn()
-
-    def close(self) -> None:
-        """Give the connection up: bytes that nobody wants are on it."""
-        self.response.close()
-        self.response.release_conn()
 
 
 class Transport:

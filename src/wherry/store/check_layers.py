@@ -13,7 +13,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wherry.store.layers import LayerRecord
+    from wherry.store.layerrecord import LayerRecord
     from wherry.store.store import Store
 
 HEX = re.compile(r"[0-9a-f]{64}\Z")

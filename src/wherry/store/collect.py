@@ -7,12 +7,30 @@ import os
 
 from wherry.errors import CorruptError, NotFoundError
 from wherry.store.temporary import discard
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from wherry.store.store import Store
+    from wherry.store.blobs import Blobs
+    from wherry.store.cache import Cache
+    from wherry.store.containers import Containers
+    from wherry.store.images import Images, Names
+    from wherry.store.layers import Layers
+
+
+class Contents(Protocol):
+    """A store, as far as it is collected."""
+
+    blobs: Blobs
+    cache: Cache
+    containers: Containers
+    images: Images
+    layers: Layers
+    names: Names
+    temporary: str
+
+    def warn(self, text: str) -> None: ...
 
 
 class Referred(NamedTuple):
@@ -24,7 +42,7 @@ class Referred(NamedTuple):
     doubts: list[str]
 
 
-def collect(store: Store) -> int:
+def collect(store: Contents) -> int:
     """Remove layers and blobs without a referrer; the caller holds the store alone.  Bytes freed.
 
     Removes nothing, and says so, while it cannot tell what an image consists of.
@@ -57,21 +75,21 @@ def collect(store: Store) -> int:
     return freed
 
 
-def _remove_unrecorded_containers(store: Store) -> None:
+def _remove_unrecorded_containers(store: Contents) -> None:
     """Not where all records are lost: then a container's files may be in such a folder."""
     if store.images.all():
         for container in store.containers.unrecorded():
             discard(store.containers.dir(container), store.temporary)
 
 
-def _referred(store: Store) -> Referred:
+def _referred(store: Contents) -> Referred:
     """What images, containers and cache records refer to."""
     layers, blobs, doubts = referred_by_images(store)
     known = store.cache.values()  # a record's value is a layer, or the blob that a layer was compressed to
     return Referred(layers | known, blobs | known, doubts)
 
 
-def referred_by_images(store: Store) -> Referred:
+def referred_by_images(store: Contents) -> Referred:
     """What images and containers refer to."""
     found = Referred(set(), set(store.names.all().values()), [])  # image indexes, beside images
     for image in store.images.all():
@@ -91,7 +109,7 @@ def referred_by_images(store: Store) -> Referred:
     return found
 
 
-def read_json(store: Store, digest: str) -> Any:
+def read_json(store: Contents, digest: str) -> Any:
     """A blob's JSON, or None where it is damaged or lost."""
     try:
         return json.loads(store.blobs.read(digest))
@@ -99,6 +117,6 @@ def read_json(store: Store, digest: str) -> Any:
         return None
 
 
-def _layer_of(store: Store, digest: str) -> str | None:
+def _layer_of(store: Contents, digest: str) -> str | None:
     """The layer that a manifest's blob holds: its plain tar, or one that was kept compressed."""
     return digest if store.layers.info(digest) is not None else store.layers.of_blob(digest)

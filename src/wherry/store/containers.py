@@ -12,8 +12,9 @@ import os
 
 from wherry.errors import NotFoundError, StorageError, WherryError
 from wherry.store import locks
+from wherry.store.containerrecord import ContainerRecord
 from wherry.store.temporary import discard
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,22 +24,6 @@ if TYPE_CHECKING:
 
 MARK = "container-"
 COLUMNS = "id, name, image_id, image_name, created, config, pid, started, finished, exit_code, status"
-
-
-class ContainerRecord(NamedTuple):
-    """Times are Unix seconds, 0 for never.  `status` is "created", "running" or "exited"."""
-
-    id: str
-    name: str
-    image_id: str
-    image_name: str
-    created: float
-    config: ContainerConfig
-    pid: int = 0
-    started: float = 0
-    finished: float = 0
-    exit_code: int = 0
-    status: str = "created"
 
 
 class Containers:
@@ -115,7 +100,7 @@ class Containers:
 
     def saved(self, container: str) -> ContainerRecord | None:
         """The record in the container's folder; None where it is missing or damaged."""
-        from wherry.store.containerrecord import read
+        from wherry.store.containerfile import read
 
         found = read(self.dir(container))
         return found if found is not None and found.id == container else None
@@ -170,7 +155,7 @@ class Containers:
         return [record._replace(config=_config(record)) for record in records]
 
     def _keep(self, record: ContainerRecord) -> None:
-        from wherry.store.containerrecord import write
+        from wherry.store.containerfile import write
 
         write(self.dir(record.id), record, self._temporary)
 

@@ -18,39 +18,14 @@ from errno import EACCES
 from wherry.errors import StorageError
 from wherry.layers.remove import remove_tree
 from wherry.store.boot import DOUBT, came_from_disk, present_mark, tree_mark
+from wherry.store.layerrecord import LayerBlob, LayerInfo, LayerRecord
 from wherry.store.temporary import delete, discard, move_away, put_in_place
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.store.blobs import Blobs
     from wherry.store.database import Database
     from wherry.store.verify import Verdict
-
-
-class LayerInfo(NamedTuple):
-    """`size` is the sum of its files' bytes, `tar_size` that of its uncompressed tar."""
-
-    diff_id: str
-    size: int
-    tar_size: int
-
-
-class LayerBlob(NamedTuple):
-    """A blob that holds a layer in some compression.  `size` in bytes."""
-
-    diff_id: str
-    media_type: str
-    digest: str
-    size: int
-
-
-class LayerRecord(NamedTuple):
-    """`mark` says which boot wrote the tree (`store.boot`); `packed` is the digest of our own tar of it
-    where that is not the diff ID."""
-
-    info: LayerInfo
-    mark: str
-    packed: str
 
 
 class Layers:

@@ -15,7 +15,8 @@ from wherry.store.check_layers import HEX
 from wherry.store.collect import read_json
 from wherry.store.database import FILES, Database
 from wherry.store.images import ImageRecord
-from wherry.store.layers import LayerBlob, LayerInfo, Layers
+from wherry.store.layerrecord import LayerBlob, LayerInfo
+from wherry.store.layers import Layers
 from wherry.store.regular import read_regular
 from wherry.store.verify import unpack_blob
 from wherry.typed import TYPE_CHECKING

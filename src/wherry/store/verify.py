@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from wherry.layers.pack import Packed
     from wherry.store.blobs import Blobs
-    from wherry.store.layers import LayerBlob
+    from wherry.store.layerrecord import LayerBlob
 
 # The mode of a layer's root where its tar has no entry for it (`layers.tree`).
 ROOT_MODE = 0o755

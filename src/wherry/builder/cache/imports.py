@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from wherry.builder.cache.document import CachedLayer, Document, Record
     from wherry.builder.cache.options import SharedCache
-    from wherry.builder.execute.progress import Progress
+    from wherry.builder.progress import Progress
     from wherry.oci.manifest import Descriptor, Manifest
     from wherry.oci.platform import Platform
     from wherry.registry.client import Registries
@@ -86,7 +86,7 @@ class Imported:
         if not missing:
             return
         self._begin()
-        from wherry.builder.execute.transfers import Told
+        from wherry.builder.transfers import Told
         from wherry.registry.pull import fetch_layers
 
         step = self._progress.begin(f"[cache] {len(missing)} layers of {missing[0].whose}")

@@ -9,7 +9,8 @@ from wherry.builder.plan.graph import Names
 from wherry.builder.plan.values import StageResult
 from wherry.dockerfile.lines import fail
 from wherry.errors import InvalidReferenceError, StorageError, WherryError
-from wherry.images.view import find, layer_paths
+from wherry.images.lookup import find
+from wherry.images.view import layer_paths
 from wherry.oci.platform import parse as parse_platform
 from wherry.typed import TYPE_CHECKING
 
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from wherry.builder.context.folder import Context
+    from wherry.builder.context.named import NamedContext
     from wherry.builder.execute.pulls import Pulls
     from wherry.builder.execute.scheduler import Schedule
     from wherry.builder.plan.graph import PlannedStage
-    from wherry.builder.plan.named_context import NamedContext
     from wherry.dockerfile.ast import Dockerfile, Location
     from wherry.images.view import Image
     from wherry.oci.config import ImageConfig

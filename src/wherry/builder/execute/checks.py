@@ -15,7 +15,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-    from wherry.builder.execute.build import Build
+    from wherry.builder.execute.session import Session
     from wherry.builder.plan.values import StageResult
     from wherry.dockerfile.ast import Stage
     from wherry.dockerfile.lint.check import Known
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 VERSION = 2
 
 
-def findings(build: Build) -> list[Finding]:
+def findings(build: Session) -> list[Finding]:
     """To be asked for when the build is done."""
     key = _key(build)
     known = build.store.cache.get(key)
@@ -42,7 +42,7 @@ def findings(build: Build) -> list[Finding]:
     return found
 
 
-def _key(build: Build) -> str:
+def _key(build: Session) -> str:
     ignore = build.ignore_patterns()
     results = [build.schedule[number] for number in build.plan.order]
     made = [(r.diff_ids[-1:], r.origin, str(r.platform), r.config) for r in results]
@@ -50,7 +50,7 @@ def _key(build: Build) -> str:
     return hex_of(json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass"))
 
 
-def known(build: Build) -> Known:
+def known(build: Session) -> Known:
     """What lint may know of this build."""
     from wherry.dockerfile.lint.check import Known
     from wherry.errors import InvalidReferenceError
@@ -66,7 +66,7 @@ def known(build: Build) -> Known:
     return Known(build.options.args, build.bases.variables, build.ignores, names_image)
 
 
-def foreseen(build: Build) -> tuple[list[Finding], WherryError | None]:
+def foreseen(build: Session) -> tuple[list[Finding], WherryError | None]:
     """What is found of base images before anything is built, and why the build would not begin."""
     from wherry.builder.plan.graph import make_plan, meta_scope
     from wherry.builder.plan.platforms import platform_args
@@ -95,7 +95,7 @@ def foreseen(build: Build) -> tuple[list[Finding], WherryError | None]:
     return options_of(dockerfile, known(build)).chosen(_mismatches(build)), problem
 
 
-def _mismatches(build: Build) -> list[Finding]:
+def _mismatches(build: Session) -> list[Finding]:
     from wherry.dockerfile.lint.rules import finding
 
     return [
@@ -104,7 +104,7 @@ def _mismatches(build: Build) -> list[Finding]:
     ]
 
 
-def _look(build: Build) -> list[Finding]:
+def _look(build: Session) -> list[Finding]:
     from wherry.dockerfile.lint.check import check, options_of
 
     about = known(build)
@@ -125,7 +125,7 @@ def _starts_something(stage: Stage) -> bool:
     return any(isinstance(instruction, (Cmd, Entrypoint)) for instruction in stage.instructions)
 
 
-def _programs(build: Build, stage: Stage, result: StageResult) -> list[Finding]:
+def _programs(build: Session, stage: Stage, result: StageResult) -> list[Finding]:
     from wherry.dockerfile.ast import Cmd, Entrypoint
     from wherry.dockerfile.lint.rules import finding
     from wherry.layers.view import View
@@ -152,7 +152,7 @@ def _env(config: dict[str, Any]) -> dict[str, str]:
 
 def _user(config: dict[str, Any], view: Any) -> tuple[int, tuple[int, ...]]:
     """Root where the user is not to be found: that is another error, said when it runs."""
-    from wherry.builder.steps.copy import read_text
+    from wherry.builder.steps.owners import read_text
     from wherry.errors import WherryError
     from wherry.sandbox.users import resolve_user
 

@@ -10,7 +10,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wherry.builder.execute.progress import Progress
+    from wherry.builder.progress import Progress
     from wherry.images.view import Image
     from wherry.oci.config import ImageConfig
     from wherry.oci.platform import Platform
@@ -70,7 +70,7 @@ class Pulls:
 
     def image(self, name: str, platform: Platform, label: str) -> Image:
         """Pull an image.  Raises as registry.pull."""
-        from wherry.builder.execute.transfers import Told
+        from wherry.builder.transfers import Told
         from wherry.images.view import Image
         from wherry.registry.pull import fetch
 

@@ -9,19 +9,32 @@ import time
 from wherry.errors import NeedsNamespace
 from wherry.oci.digest import chain_id
 from wherry.remote.urls import shown
-from wherry.typed import TYPE_CHECKING
+from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from wherry.builder.execute.stage import StageBuilder
+    from wherry.builder.execute.step_cache import StageCache
+    from wherry.builder.options import BuildOptions
     from wherry.builder.plan.graph import PlannedStage
-    from wherry.builder.plan.values import BuildOptions, StageResult
+    from wherry.builder.plan.state import State
+    from wherry.builder.plan.values import StageResult
     from wherry.dockerfile.ast import Dockerfile, Instruction, Stage
     from wherry.store import ImageRecord, Store
 
     Step = dict[str, Any]
+
+
+class InStage(Protocol):
+    """What a step's stage tells of it."""
+
+    cache: StageCache
+    state: State
+
+    @property
+    def stopping(self) -> bool:
+        """Whether steps end because another one failed."""
 
 
 class Outcome:
@@ -78,11 +91,11 @@ class Recorder:
 
     @contextlib.contextmanager
     def step(
-        self, builder: StageBuilder, stage: Stage, number: int, instruction: Instruction
+        self, builder: InStage, stage: Stage, number: int, instruction: Instruction
     ) -> Iterator[Outcome]:
         """Around one step: how it ended, how long it took, what it asked the cache for."""
-        memo = builder.memo
-        memo.begin()
+        cache = builder.cache
+        cache.begin()
         outcome = Outcome()
         began = time.monotonic()
         ended = "failed"
@@ -91,25 +104,25 @@ class Recorder:
             ended = "hit" if outcome.cached else "ran"
         except BaseException as error:
             # What was ended because another step failed has not failed itself.
-            if isinstance(error, KeyboardInterrupt) or builder.build.schedule.stopping:
+            if isinstance(error, KeyboardInterrupt) or builder.stopping:
                 ended = "stopped"
             raise
         finally:
             step = self._step(stage, number, instruction.source)
-            step.update(kind=type(instruction).__name__.lower(), outcome=ended, why=memo.why)
+            step.update(kind=type(instruction).__name__.lower(), outcome=ended, why=cache.why)
             step["seconds"] = round(time.monotonic() - began, 4)
             hit = ended == "hit"
-            step["keys"] = [(key.digest, None if hit else key.components) for key in memo.keys]
-            if memo.layer is not None:
-                step.update(layer=memo.layer.diff_id, size=memo.layer.size)
-            if memo.origin:
-                step["origin"] = memo.origin
+            step["keys"] = [(key.digest, None if hit else key.components) for key in cache.keys]
+            if cache.layer is not None:
+                step.update(layer=cache.layer.diff_id, size=cache.layer.size)
+            if cache.origin:
+                step["origin"] = cache.origin
             if step["kind"] == "run":
                 env = builder.state.env
                 step["args"] = sorted(name for name in builder.state.args if name not in env)
             self._steps.append(step)
             if not hit:
-                memo.keep_listings()
+                cache.keep_listings()
 
     def _step(self, stage: Stage, number: int, source: str) -> Step:
         place = f"{number}/{len(stage.instructions) + 1}"

@@ -5,24 +5,20 @@ from __future__ import annotations
 import posixpath
 
 from wherry.builder.context.sources import ViewSource
-from wherry.builder.execute.progress import Silent
 from wherry.builder.plan import keys
 from wherry.builder.plan.graph import expanded, expanded_words, needed_by
+from wherry.builder.plan.instruction import expand_instruction
 from wherry.builder.plan.state import State, proxies, shown_arg
 from wherry.builder.plan.values import StageResult
-from wherry.builder.steps.copy import copy_step, owner_of
+from wherry.builder.progress import Silent
+from wherry.builder.steps.copy import copy_step
+from wherry.builder.steps.owners import owner_of
 from wherry.builder.steps.run import run_step
 from wherry.dockerfile.ast import (
     Arg,
     Copy,
-    Env,
-    Expose,
-    Label,
     Onbuild,
     Run,
-    Stopsignal,
-    User,
-    Volume,
     Workdir,
 )
 from wherry.dockerfile.expand import ExpansionError, expand_document
@@ -38,10 +34,12 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from wherry.builder.execute.build import Build
-    from wherry.builder.execute.progress import Step
+    from wherry.builder.context.folder import Context
+    from wherry.builder.execute.session import Session
+    from wherry.builder.execute.worker import Worker
     from wherry.builder.plan.graph import PlannedStage
     from wherry.builder.plan.keys import Key
+    from wherry.builder.progress import Step
     from wherry.dockerfile.ast import Heredoc, Instruction, Location
     from wherry.store.cache import CacheRecord
 
@@ -54,21 +52,23 @@ class StageBuilder:
 
     def __init__(
         self,
-        build: Build,
+        session: Session,
         planned: PlannedStage,
         base: StageResult,
         meta: Mapping[str, str],
     ) -> None:
-        self.build = build
+        self._session = session
+        self.options = session.options
+        self.store = session.store
         self._stage = planned.stage
         self._triggers = planned.triggers
         self.platform = base.platform
-        self.memo = build.memo.of(planned.stage.number)
+        self.cache = session.cache.of(planned.stage.number)
         self._meta = meta
-        self._escape = build.dockerfile.escape
+        self._escape = session.dockerfile.escape
         self.state = State(base.config, base.author)
         self._written = 0
-        build.written += self.state.inherited
+        session.written += self.state.inherited
         # Triggers are for whoever starts from the image, and not for those who start from that one.
         self.state.config.pop("OnBuild", None)
         self._extra = base.extra
@@ -79,11 +79,11 @@ class StageBuilder:
         self.told: Step = Silent()
         self.diff_ids = list(base.diff_ids)
         self.history = list(base.history)
-        self.predefined = proxies(build.options.args)
+        self.predefined = proxies(session.options.args)
 
     def run(self) -> StageResult:
         label = self._stage.name or f"stage-{self._stage.number}"
-        only = len(self.build.dockerfile.stages) == 1
+        only = len(self._session.dockerfile.stages) == 1
         total = len(self._stage.instructions) + 1
         for number, instruction in enumerate(self._stage.instructions, 2):
             prefix = f"{number}/{total}" if only else f"{label} {number}/{total}"
@@ -111,14 +111,14 @@ class StageBuilder:
         else:
             self._configure(instruction)
             return
-        for needed in needed_by(self.build.bases.names, self._stage, instruction):
-            self.build.schedule[needed]  # waits for it: a step that waits has not begun
-        self.told = self.build.progress.begin(label)
+        for needed in needed_by(self._session.bases.names, self._stage, instruction):
+            self._session.schedule[needed]  # waits for it: a step that waits has not begun
+        self.told = self._session.progress.begin(label)
         try:
-            with self.build.record.step(self, self._stage, number, instruction) as outcome:
+            with self._session.record.step(self, self._stage, number, instruction) as outcome:
                 outcome.cached = step()
         except BaseException:
-            if self.build.schedule.stopping:
+            if self.stopping:
                 self.told.cancel()
             else:
                 self.told.fail()
@@ -143,11 +143,11 @@ class StageBuilder:
 
     def _arg(self, arg: Arg) -> None:
         """A value from the command line, else the default, else the value from before the first FROM."""
-        given = self.build.options.args
+        given = self.options.args
         listed = []
         value: str | None
         for name, default in arg.names:
-            self.build.used_args.add(name)
+            self._session.used_args.add(name)
             if name in given:
                 value = given[name]
             elif default is not None:
@@ -183,7 +183,7 @@ class StageBuilder:
 
     def remember(self, created_by: str, created: float | None) -> None:
         self._written += len(created_by)
-        self.build.written += len(created_by)
+        self._session.written += len(created_by)
         self.history.append(
             History(
                 created="" if created is None else rfc3339(created),
@@ -197,7 +197,7 @@ class StageBuilder:
         """A few lines can double a value, and stages that are made of each other a whole configuration."""
         if self._written > LARGEST_CONFIG:
             raise fail(place, f"the history of the image has more than {LARGEST_CONFIG} characters")
-        if self.build.written > LARGEST_BUILD:
+        if self._session.written > LARGEST_BUILD:
             raise fail(place, f"the configurations of all stages have more than {LARGEST_BUILD} characters")
 
     # -- steps that make layers --------------------------------------------------------------------
@@ -209,7 +209,33 @@ class StageBuilder:
 
     def scratch_folder(self) -> str:
         """A new folder for files that are needed while a step is made."""
-        return self.build.new_folder()
+        return self._session.new_folder()
+
+    def context(self) -> Context:
+        return self._session.context()
+
+    def worker(self) -> Worker:
+        return self._session.worker()
+
+    def note(self, text: str) -> None:
+        self._session.progress.note(text)
+
+    def named_folder(self, name: str) -> Context | None:
+        return self._session.bases.folder(name)
+
+    def named_layers(self, name: str, place: Location) -> tuple[tuple[str, ...], str]:
+        return self._session.bases.layers(name, place, self._session.schedule)
+
+    def need(self, diff_ids: Sequence[str]) -> None:
+        self._session.shared.need(diff_ids)
+
+    def is_here(self) -> bool:
+        return self._session.shared.is_here(self.diff_ids)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether steps end because another one failed."""
+        return self._session.schedule.stopping
 
     @property
     def chain(self) -> str:
@@ -218,19 +244,19 @@ class StageBuilder:
     def chain_of(self, diff_ids: Sequence[str]) -> str:
         """What layers are for a key; without any it is that of a layer that depends on none below it."""
         chain = chain_id(diff_ids)
-        return keys.TIMELESS + chain if self.build.options.timeless else chain
+        return keys.TIMELESS + chain if self.options.timeless else chain
 
     def view(self) -> View:
-        self.build.shared.need(self.diff_ids)
-        return View([self.build.store.layers.link(diff_id) for diff_id in self.diff_ids])
+        self.need(self.diff_ids)
+        return View([self.store.layers.link(diff_id) for diff_id in self.diff_ids])
 
     def view_source(self, view: View, label: str) -> ViewSource:
         """Another file system to copy from; its times count where an image must not depend on luck."""
-        return ViewSource(view, label, times=self.build.options.timeless)
+        return ViewSource(view, label, times=self.options.timeless)
 
     def layer(self, key: Key, created_by: str, make: Callable[[], str]) -> bool:
         """Take the layer from the cache or make it.  Whether it came from the cache."""
-        record = self.memo.get(key)
+        record = self.cache.get(key)
         cached = record is not None
         if record is None:
             record, cached = self._made(key, make)
@@ -240,34 +266,33 @@ class StageBuilder:
     def _made(self, key: Key, make: Callable[[], str]) -> tuple[CacheRecord, bool]:
         """The layer that nobody had made, and whether somebody has meanwhile: two that need the same step
         at once, in two stages or in two builds, make it once."""
-        build = self.build
-        build.worker()
-        build.shared.need(self.diff_ids)
+        self.worker()
+        self.need(self.diff_ids)
         self.told.working()
-        with self.memo.alone(key, self._wait):
-            record = self.memo.get(key)
+        with self.cache.alone(key, self._wait):
+            record = self.cache.get(key)
             if record is not None:
                 return record, True
-            with build.schedule.slot():
-                return self.memo.put(key, make()), False
+            with self._session.schedule.slot():
+                return self.cache.put(key, make()), False
 
     def _wait(self, first: bool) -> None:
         if first:
             self.told.output(b"waiting for another build that makes the same step\n")
-        self.build.schedule.pause(0.02)
+        self._session.schedule.pause(0.02)
 
     def layer_by(
         self, quick: Key, content: Callable[[], Key], created_by: str, make: Callable[[], str]
     ) -> bool:
         """Like layer(), with a quick key that is looked up before what the content's key reads is read."""
-        record = self.memo.get(quick)
+        record = self.cache.get(quick)
         if record is not None:
             self.add(record, created_by)
             return True
         key = content()
         cached = self.layer(key, created_by, make)
-        known = self.memo.get(key)
-        self.memo.put(quick, self.diff_ids[-1], known.created if known else None)
+        known = self.cache.get(key)
+        self.cache.put(quick, self.diff_ids[-1], known.created if known else None)
         return cached
 
     def add(self, record: CacheRecord, created_by: str) -> None:
@@ -283,8 +308,8 @@ class StageBuilder:
             self.remember(created_by, None)
             return True
         unseen = self._unseen(path)
-        if unseen is not None and not self.build.shared.is_here(self.diff_ids):
-            record = self.memo.get(unseen)
+        if unseen is not None and not self.is_here():
+            record = self.cache.get(unseen)
             if record is not None:
                 self.add(record, created_by)
                 return True
@@ -296,38 +321,18 @@ class StageBuilder:
 
         def make() -> str:
             if node is not None:
-                return self.build.worker().tree(lambda tree: None, view)
-            return self.build.worker().folder(view.resolve(path), view, owner)
+                return self.worker().tree(lambda tree: None, view)
+            return self.worker().folder(view.resolve(path), view, owner)
 
         key = keys.workdir_key(self.chain, path, owner)
         cached = self.layer(key, created_by, make)
         if unseen is not None:
-            known = self.memo.get(key)
-            self.memo.put(unseen, self.diff_ids[-1], known.created if known else None)
+            known = self.cache.get(key)
+            self.cache.put(unseen, self.diff_ids[-1], known.created if known else None)
         return cached
 
     def _unseen(self, path: str) -> Key | None:
-        options = self.build.options
+        options = self.options
         if not (options.shares or options.cache_from):
             return None
         return keys.unseen_workdir_key(self.chain, path, self.state.user)
-
-
-def expand_instruction(
-    instruction: Instruction, expand: Callable[[str], str], expand_words: Callable[[str], list[str]]
-) -> Instruction:
-    """Variables replaced where Docker replaces them: never in RUN, CMD, ENTRYPOINT."""
-    if isinstance(instruction, (Env, Label)):
-        return instruction._replace(pairs=tuple((expand(n), expand(v)) for n, v in instruction.pairs))
-    if isinstance(instruction, Workdir):
-        return instruction._replace(path=expand(instruction.path))
-    if isinstance(instruction, User):
-        return instruction._replace(user=expand(instruction.user))
-    if isinstance(instruction, Stopsignal):
-        return instruction._replace(signal=expand(instruction.signal))
-    if isinstance(instruction, Volume):
-        return instruction._replace(paths=tuple(map(expand, instruction.paths)))
-    if isinstance(instruction, Expose):
-        ports = tuple(port for word in sorted(instruction.ports) for port in expand_words(word))
-        return instruction._replace(ports=ports)
-    return instruction

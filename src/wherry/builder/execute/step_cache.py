@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from wherry.builder.cache.shared import SharedCaches
+    from wherry.builder.options import BuildOptions
     from wherry.builder.plan.keys import Key
-    from wherry.builder.plan.values import BuildOptions
     from wherry.dockerfile.ast import Dockerfile
     from wherry.store import LayerInfo, Store
     from wherry.store.cache import CacheRecord
     from wherry.store.listings import Listed
 
 
-class Memo:
+class StepCache:
     """The cache as one build sees it: the store's own records, then those of shared caches.
 
     With --no-cache only what this build made is known; with --no-cache-filter that is so in the stages
@@ -38,10 +38,10 @@ class Memo:
         self._stages, self.unknown_stages = _filtered(dockerfile, options.no_cache_filter)
         self._stale: list[str] = []
 
-    def of(self, stage: int) -> StageMemo:
+    def of(self, stage: int) -> StageCache:
         """The cache as one stage sees it."""
         filtered = "no-cache-filter" if stage in self._stages else ""
-        return StageMemo(self, "no-cache" if self._fresh else filtered)
+        return StageCache(self, "no-cache" if self._fresh else filtered)
 
     def used(self, key: str, record: CacheRecord) -> None:
         """A record was of use.  It is only written when the last time is long ago."""
@@ -54,14 +54,14 @@ class Memo:
             self.store.cache.touch(self._stale)
 
 
-class StageMemo:
+class StageCache:
     """One stage's view of the cache, which also remembers what the step in hand asked for.
 
     `why` says why the cache is not to be asked, "" where it is.
     """
 
-    def __init__(self, memo: Memo, why: str) -> None:
-        self._memo = memo
+    def __init__(self, cache: StepCache, why: str) -> None:
+        self._cache = cache
         self.why = why
         self.keys: list[Key] = []
         self.layer: LayerInfo | None = None
@@ -78,21 +78,21 @@ class StageMemo:
     def get(self, key: Key) -> CacheRecord | None:
         """The record of a key whose layer is still there, and whole, or in a shared cache (`origin`), from
         where it comes when it is needed."""
-        memo = self._memo
+        cache = self._cache
         if all(key.digest != known.digest for known in self.keys):
             self.keys.append(key)
-        if self.why and key.digest not in memo.made:
+        if self.why and key.digest not in cache.made:
             return None
-        record = memo.store.cache.get(key.digest)
-        layer = whole_layer(memo.store, record.value) if record is not None else None
+        record = cache.store.cache.get(key.digest)
+        layer = whole_layer(cache.store, record.value) if record is not None else None
         if record is None or layer is None:
             return self._elsewhere(key)
         self.layer = layer
-        memo.used(key.digest, record)
+        cache.used(key.digest, record)
         return record
 
     def _elsewhere(self, key: Key) -> CacheRecord | None:
-        found = self._memo.shared.get(key.digest)
+        found = self._cache.shared.get(key.digest)
         if found is None:
             return None
         record, self.layer, self.origin = found
@@ -105,13 +105,13 @@ class StageMemo:
         """
         from wherry.store.cache import CacheRecord
 
-        memo = self._memo
-        memo.made.add(key.digest)
+        cache = self._cache
+        cache.made.add(key.digest)
         now = time.time()
         created = now if created is None else created
-        layer = memo.store.layers.info(diff_id)
+        layer = cache.store.layers.info(diff_id)
         if layer is not None:
-            memo.store.cache.put(key.digest, diff_id, key.components, created)
+            cache.store.cache.put(key.digest, diff_id, key.components, created)
             self.layer = layer
         return CacheRecord(diff_id, created, now)
 
@@ -126,7 +126,7 @@ class StageMemo:
 
         # Who is not to know what others make shall not wait for it either.
         whose = f"{os.getpid()}-" if self.why else ""
-        with hold(os.path.join(self._memo.store.temporary, f"key-{whose}{key.digest}.lock"), wait):
+        with hold(os.path.join(self._cache.store.temporary, f"key-{whose}{key.digest}.lock"), wait):
             yield
 
     def listing(self, content: str, files: Callable[[], Iterable[Listed]]) -> None:
@@ -136,7 +136,7 @@ class StageMemo:
     def keep_listings(self) -> None:
         """The step was not in the cache: what it read is kept by name, for the next time."""
         for content, files in self._listings.items():
-            self._memo.store.listings.add(content, files())
+            self._cache.store.listings.add(content, files())
 
 
 def _filtered(dockerfile: Dockerfile, names: tuple[str, ...]) -> tuple[frozenset[int], list[str]]:

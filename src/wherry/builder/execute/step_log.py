@@ -14,7 +14,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from wherry.builder.execute.progress import Step
+    from wherry.builder.progress import Step
     from wherry.dockerfile.ast import Run
 
 TAIL = 20

@@ -9,7 +9,6 @@ import stat
 
 from wherry.builder.execute.step_log import StepLog, failed
 from wherry.builder.plan.state import PREDEFINED
-from wherry.builder.plan.values import Sandbox
 from wherry.dockerfile.lines import fail
 from wherry.errors import SandboxError
 from wherry.layers.canonical import make_canonical
@@ -20,16 +19,16 @@ from wherry.layers.view import View
 from wherry.sandbox.choose import choose
 from wherry.sandbox.process import Process
 from wherry.sandbox.users import read_below, resolve_user
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from wherry.builder.context.folder import Context
-    from wherry.builder.execute.progress import Progress, Step
-    from wherry.builder.steps.mounting import Given, Ready
-    from wherry.builder.steps.mounts import PlannedMount
-    from wherry.dockerfile.ast import Run
+    from wherry.builder.progress import Progress, Step
+    from wherry.builder.secrets import BuildSecrets
+    from wherry.builder.steps.mounting import Ready
+    from wherry.builder.steps.task import Task
     from wherry.sandbox.process import Mount, Running
     from wherry.store import Store
 
@@ -37,23 +36,6 @@ if TYPE_CHECKING:
 HOSTNAME = "buildkitsandbox"
 HOSTS = f"127.0.0.1\tlocalhost {HOSTNAME}\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 CHUNK = 1 << 16
-
-
-class Task(NamedTuple):
-    """Everything that decides how a RUN runs, but for the layers below it.
-
-    `scripts` are files by their names that lie in heredoc.PIPES meanwhile.
-    """
-
-    run: Run
-    argv: Sequence[str]
-    env: Sequence[str]
-    user: str
-    workdir: str
-    network: str
-    mounts: Sequence[PlannedMount] = ()
-    scripts: Mapping[str, str] = {}
-    sandbox: Sandbox = Sandbox()
 
 
 class Worker:
@@ -64,7 +46,7 @@ class Worker:
         store: Store,
         progress: Progress,
         temporary: str,
-        given: Given | None = None,
+        given: BuildSecrets | None = None,
         *,
         timeless: bool = False,
     ) -> None:
@@ -165,12 +147,13 @@ class Worker:
 
     @contextlib.contextmanager
     def _mounted(self, task: Task, context: Callable[[], Context]) -> Iterator[Ready]:
-        from wherry.builder.steps.mounting import Given, Mounting, Ready
+        from wherry.builder.secrets import BuildSecrets
+        from wherry.builder.steps.mounting import Mounting, Ready
 
         if not task.mounts and not task.scripts:
             yield Ready()
             return
-        given = self._given or Given()
+        given = self._given or BuildSecrets()
         mounting = Mounting(self._store, self._snapshots, self._folder(), given, timeless=self._timeless)
         with mounting.ready(task.mounts, task.scripts, context) as ready:
             yield ready

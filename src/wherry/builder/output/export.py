@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import IO
 
-    from wherry.builder.execute.progress import Progress
     from wherry.builder.output.options import Output
+    from wherry.builder.progress import Progress
     from wherry.images.layout import Layout, Notes
     from wherry.oci.platform import Platform
     from wherry.store import Store

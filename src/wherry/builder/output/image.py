@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from wherry.builder.cache.shared import SharedCaches
-    from wherry.builder.plan.values import BuildOptions, StageResult
+    from wherry.builder.options import BuildOptions
+    from wherry.builder.plan.values import StageResult
     from wherry.oci.config import History
     from wherry.oci.manifest import Descriptor
     from wherry.store import ImageRecord, Store

@@ -83,6 +83,9 @@ class Output(NamedTuple):
 
 UNSAID = (None, None, False, None, ())
 
+TO_STORE = Output("image")
+"""An image in the store, which is what a build gives where nothing is said."""
+
 
 def parse(text: str) -> Output:
     """``DIR``, ``-``, or ``type=TYPE[,KEY=VALUE…]``.  Raises UsageError, UnsupportedError."""

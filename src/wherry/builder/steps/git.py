@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from wherry.builder.steps.copy import by_whole
+from wherry.builder.steps.copy_cached import by_whole
 from wherry.builder.steps.copy_plan import Wanted
 from wherry.errors import ContextError
 from wherry.layers.view import View
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from wherry.builder.context.sources import Found, ViewSource
-    from wherry.builder.execute.stage import StageBuilder
-    from wherry.builder.steps.copy import Wish
-    from wherry.builder.steps.mounting import Given
+    from wherry.builder.secrets import BuildSecrets
+    from wherry.builder.steps.copy_spec import CopySpec
+    from wherry.builder.steps.stage import Stage
     from wherry.remote.gitref import GitRef
 
 TOKEN = "GIT_AUTH_TOKEN"  # noqa: S105 - BuildKit's name of the secret
@@ -55,9 +55,7 @@ class Checkout:
     def ready(self) -> None: ...
 
 
-def add_git(
-    stage: StageBuilder, wish: Wish, others: Sequence[Wanted], repositories: Sequence[GitRef]
-) -> bool:
+def add_git(stage: Stage, spec: CopySpec, others: Sequence[Wanted], repositories: Sequence[GitRef]) -> bool:
     """Whether it came from the cache."""
     if others:
         raise ContextError(
@@ -65,22 +63,22 @@ def add_git(
         )
     wanted, marks = [], []
     for number, ref in enumerate(repositories):
-        source, mark = _checkout(stage, wish, ref, number)
+        source, mark = _checkout(stage, spec, ref, number)
         wanted.append(Wanted(source, "/"))
         marks.append(mark)
-    return by_whole(stage, wish, "git " + " ".join(marks), wanted)
+    return by_whole(stage, spec, "git " + " ".join(marks), wanted)
 
 
-def _checkout(stage: StageBuilder, wish: Wish, ref: GitRef, number: int) -> tuple[Checkout, str]:
-    keep = _keep(wish, ref)
-    if wish.checksum is not None:
-        ref = ref._replace(checksum=checked(wish.checksum))
-    repository = Repository(ref, access(stage.build.options.given), stage.build.store.runtime.env)
+def _checkout(stage: Stage, spec: CopySpec, ref: GitRef, number: int) -> tuple[Checkout, str]:
+    keep = _keep(spec, ref)
+    if spec.checksum is not None:
+        ref = ref._replace(checksum=checked(spec.checksum))
+    repository = Repository(ref, access(stage.options.given), stage.store.runtime.env)
     commit = repository.commit()
 
     def fetch() -> str:
         # For a plain user everything begins again in a user namespace: not with what was fetched before.
-        stage.build.worker()
+        stage.worker()
         folder = os.path.join(stage.scratch_folder(), f"git{number}")
         os.makedirs(folder)
         return repository.checkout(commit, folder, keep=keep)
@@ -90,13 +88,13 @@ def _checkout(stage: StageBuilder, wish: Wish, ref: GitRef, number: int) -> tupl
     return Checkout(fetch, lambda view: stage.view_source(view, label)), mark
 
 
-def _keep(wish: Wish, ref: GitRef) -> bool:
-    if ref.keep is False and wish.copy.keep_git_dir:
+def _keep(spec: CopySpec, ref: GitRef) -> bool:
+    if ref.keep is False and spec.copy.keep_git_dir:
         raise ContextError("inconsistent keep-git-dir: the flag and the URL disagree")
-    return ref.keep or wish.copy.keep_git_dir
+    return ref.keep or spec.copy.keep_git_dir
 
 
-def access(given: Given | None) -> Access:
+def access(given: BuildSecrets | None) -> Access:
     """What --secret id=GIT_AUTH_TOKEN and --ssh default give."""
     if given is None:
         return Access()

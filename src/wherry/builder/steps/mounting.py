@@ -22,35 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wherry.builder.context.folder import Context
-    from wherry.builder.steps.mounts import PlannedMount
+    from wherry.builder.secrets import BuildSecrets
+    from wherry.builder.steps.task import PlannedMount
     from wherry.layers.snapshots import Snapshots
     from wherry.store import Store
-
-
-class Secret(NamedTuple):
-    """A secret's value, or the file that it is read from when a step needs it."""
-
-    path: str | None = None
-    value: bytes | None = None
-
-    def read(self) -> bytes:
-        """Raises ContextError without a word of its content."""
-        if self.value is not None:
-            return self.value
-        assert self.path is not None  # noqa: S101
-        try:
-            with open(self.path, "rb") as file:
-                return file.read()
-        except OSError as error:
-            raise ContextError(f"the secret's file {self.path} cannot be read: {error.strerror}") from None
-
-
-class Given(NamedTuple):
-    """What the command line gives to mounts: --secret and --ssh by their ids; a socket's path for each
-    agent."""
-
-    secrets: Mapping[str, Secret] = {}
-    agents: Mapping[str, str] = {}
 
 
 class Ready(NamedTuple):
@@ -65,7 +40,7 @@ class Mounting:
     """Makes mounts ready below `folder`, which is the caller's and goes away."""
 
     def __init__(
-        self, store: Store, snapshots: Snapshots, folder: str, given: Given, *, timeless: bool
+        self, store: Store, snapshots: Snapshots, folder: str, given: BuildSecrets, *, timeless: bool
     ) -> None:
         self._store = store
         self._snapshots = snapshots
@@ -214,7 +189,7 @@ class Mounting:
         return folder
 
     def _agent(self, one: PlannedMount, stack: contextlib.ExitStack, env: list[str]) -> Mount | None:
-        from wherry.builder.execute.ssh_agent import Relay
+        from wherry.builder.steps.ssh_agent import Relay
 
         assert one.asked.id is not None  # noqa: S101
         agent = self._given.agents.get(one.asked.id)

@@ -10,64 +10,28 @@ import hashlib
 import posixpath
 
 from wherry.builder.context.sources import ContextSource, literal
+from wherry.builder.steps.task import PlannedMount
 from wherry.dockerfile.flags import parse_mount
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError, SandboxError
 from wherry.layers.view import View
 from wherry.sandbox.users import id_number
 from wherry.store.listings import listed
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from wherry.builder.context.folder import Context
     from wherry.builder.context.sources import Source
-    from wherry.builder.execute.stage import StageBuilder
-    from wherry.dockerfile.ast import Location, Run, RunMount
+    from wherry.builder.steps.stage import Stage
+    from wherry.dockerfile.ast import Run, RunMount
     from wherry.store.listings import Listed
 
 SECRETS = "/run/secrets/"
 AGENTS = "/run/buildkit/ssh_agent."
 
 
-class PlannedMount(NamedTuple):
-    """`asked` has its variables replaced; `target` is absolute ("" where only an environment variable is
-    wanted).  `layers` are the trees of the image or stage that it shows, None for a context: `context` if
-    --build-context gave it, else that of the build."""
-
-    asked: RunMount
-    target: str
-    place: Location
-    layers: tuple[str, ...] | None = None
-    label: str = ""
-    context: Context | None = None
-
-    @property
-    def mode(self) -> int:
-        defaults = {"secret": 0o400, "ssh": 0o600}
-        return int(self.asked.mode, 8) if self.asked.mode else defaults.get(self.asked.type, 0o755)
-
-    @property
-    def owner(self) -> tuple[int, int]:
-        return id_number(self.asked.uid or "0"), id_number(self.asked.gid or "0")
-
-    @property
-    def cache_name(self) -> str:
-        """A cache that begins as something else is another one, whatever its id."""
-        asked = self.asked
-        begun = [f"{name}={value}" for name in ("uid", "gid", "mode") if (value := getattr(asked, name))]
-        if self.layers is not None:
-            mark = hashlib.sha256("\0".join(self.layers).encode("utf-8", "surrogateescape")).hexdigest()
-            begun += [f"from={asked.from_}@{mark[:12]}", f"source={asked.source or '/'}"]
-        return f"{asked.id} ({','.join(begun)})" if begun else asked.id or ""
-
-    @property
-    def readonly(self) -> bool:
-        return self.asked.readonly if self.asked.readonly is not None else self.asked.type == "bind"
-
-
-def plan_mounts(stage: StageBuilder, run: Run) -> tuple[PlannedMount, ...]:
+def plan_mounts(stage: Stage, run: Run) -> tuple[PlannedMount, ...]:
     """Raises DockerfileError."""
     found = []
     agents = 0
@@ -78,7 +42,7 @@ def plan_mounts(stage: StageBuilder, run: Run) -> tuple[PlannedMount, ...]:
     return tuple(found)
 
 
-def _planned(stage: StageBuilder, run: Run, written: RunMount, agents: int) -> PlannedMount:
+def _planned(stage: Stage, run: Run, written: RunMount, agents: int) -> PlannedMount:
     place = run.location
     if written.written:
         asked = parse_mount(written.written, place, lambda word: stage.expand(word, place))
@@ -111,12 +75,12 @@ def _planned(stage: StageBuilder, run: Run, written: RunMount, agents: int) -> P
             raise fail(place, f"invalid mount target {asked.target!r}: it would cover the whole image")
     if asked.from_ is None:
         return PlannedMount(asked, target, place)
-    folder = stage.build.bases.folder(asked.from_)
+    folder = stage.named_folder(asked.from_)
     if folder is not None:
         return PlannedMount(asked, target, place, None, f"context {asked.from_}", folder)
-    diff_ids, label = stage.build.bases.layers(asked.from_, place, stage.build.schedule)
-    stage.build.shared.need(diff_ids)
-    links = tuple(stage.build.store.layers.link(diff_id) for diff_id in diff_ids)
+    diff_ids, label = stage.named_layers(asked.from_, place)
+    stage.need(diff_ids)
+    links = tuple(stage.store.layers.link(diff_id) for diff_id in diff_ids)
     return PlannedMount(asked, target, place, links, label)
 
 
@@ -128,7 +92,7 @@ def quick_component(mount: PlannedMount) -> dict[str, Any]:
     return {**asked, "target": mount.target}
 
 
-def component(stage: StageBuilder, mount: PlannedMount) -> dict[str, Any]:
+def component(stage: Stage, mount: PlannedMount) -> dict[str, Any]:
     """What a mount is for a key: the content of what it shows, wherever that comes from."""
     asked = quick_component(mount)
     if mount.asked.type != "bind":
@@ -136,13 +100,13 @@ def component(stage: StageBuilder, mount: PlannedMount) -> dict[str, Any]:
     for name in ("layers", "from_"):
         asked.pop(name, None)
     content, files = _content(source_of(stage, mount), mount)
-    stage.memo.listing(content, lambda: files)
+    stage.cache.listing(content, lambda: files)
     return {**asked, "content": content}
 
 
-def source_of(stage: StageBuilder, mount: PlannedMount) -> Source:
+def source_of(stage: Stage, mount: PlannedMount) -> Source:
     if mount.layers is None:
-        return ContextSource(mount.context or stage.build.context())
+        return ContextSource(mount.context or stage.context())
     return stage.view_source(View(mount.layers), mount.label)
 
 

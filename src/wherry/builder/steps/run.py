@@ -12,18 +12,18 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wherry.builder.execute.stage import StageBuilder
     from wherry.builder.plan.state import State
-    from wherry.builder.steps.mounts import PlannedMount
+    from wherry.builder.steps.stage import Stage
+    from wherry.builder.steps.task import PlannedMount
     from wherry.dockerfile.ast import Run
 
 
-def run_step(stage: StageBuilder, run: Run) -> bool:
+def run_step(stage: Stage, run: Run) -> bool:
     """Take the step from the cache or run it.  Whether it came from the cache."""
     state = stage.state
     command, scripts = resolved(run.command)
     argv = state.argv(command)
-    sandbox = stage.build.options.sandbox
+    sandbox = stage.options.sandbox
     network = run.network if run.network not in (None, "default") else sandbox.network
     assert network is not None  # noqa: S101
     key = keys.run_key(
@@ -41,13 +41,13 @@ def run_step(stage: StageBuilder, run: Run) -> bool:
     mounts: Sequence[PlannedMount] = ()
 
     def make() -> str:
-        from wherry.builder.execute.worker import Task
+        from wherry.builder.steps.task import Task
 
         _check_platform(stage, run)
         environment = [*(f"{n}={v}" for n, v in stage.predefined.items()), *state.run_env()]
         task = Task(run, argv, environment, state.user, state.workdir, network, mounts, scripts, sandbox)
-        worker = stage.build.worker()
-        return worker.run(task, stage.diff_ids, stage.build.context, stage.told, stage.scratch)
+        worker = stage.worker()
+        return worker.run(task, stage.diff_ids, stage.context, stage.told, stage.scratch)
 
     created_by = _created_by(argv, state)
     if not run.mounts:
@@ -64,7 +64,7 @@ def run_step(stage: StageBuilder, run: Run) -> bool:
     )
 
 
-def _check_platform(stage: StageBuilder, run: Run) -> None:
+def _check_platform(stage: Stage, run: Run) -> None:
     """A RUN of another processor's programs needs an emulator."""
     if runs_natively(machine(), stage.platform):
         return

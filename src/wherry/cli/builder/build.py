@@ -15,7 +15,8 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wherry.app.build import BuildRequest, Built
+    from wherry.app.build import Built
+    from wherry.app.request import BuildRequest
     from wherry.builder.cache.options import SharedCache
     from wherry.registry.client import Registries
     from wherry.store import Store
@@ -115,8 +116,8 @@ def run(options: Options) -> int:
 
 def _request(options: Options) -> BuildRequest:
     """Raises UsageError."""
-    from wherry.app.build import BuildRequest
-    from wherry.builder.plan.values import BuildOptions
+    from wherry.app.request import BuildRequest
+    from wherry.builder.options import BuildOptions
     from wherry.cli.builder.outputs import outputs
     from wherry.cli.builder.sandbox import platforms, sandbox
     from wherry.cli.builder.secrets import given

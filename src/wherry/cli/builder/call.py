@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from wherry.app.build import BuildRequest
     from wherry.app.checks import Checked
+    from wherry.app.request import BuildRequest
     from wherry.cli.core.flags import Options
     from wherry.store import Store
 

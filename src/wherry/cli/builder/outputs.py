@@ -7,8 +7,7 @@ import json
 import os
 import sys
 
-from wherry.app.outputs import IMAGE
-from wherry.builder.output.options import STDOUT, Output, parse, parse_annotation
+from wherry.builder.output.options import STDOUT, TO_STORE, Output, parse, parse_annotation
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from wherry.app.build import BuildRequest, Built
+    from wherry.app.build import Built
+    from wherry.app.request import BuildRequest
     from wherry.cli.core.flags import Options
 
 
@@ -27,8 +27,8 @@ def outputs(options: Options) -> tuple[Output, ...]:
     if options.flag("load"):
         asked.append(Output("docker"))
     if options.flag("push"):
-        asked.append(IMAGE._replace(push=True))
-    asked = asked or [IMAGE]
+        asked.append(TO_STORE._replace(push=True))
+    asked = asked or [TO_STORE]
     notes = tuple(parse_annotation(text) for text in options.strings("annotation"))
     asked = [o if o.is_files else o._replace(annotations=(*o.annotations, *notes)) for o in asked]
     if options.string("iidfile") and any(output.is_files for output in asked):

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
-    from wherry.builder.execute.progress import Progress, Step
+    from wherry.builder.progress import Progress, Step
 
 KINDS = ("auto", "plain", "tty", "quiet")
 
 
 def make_progress(kind: str) -> Progress:
     """`kind` is one of KINDS; "auto" is "tty" where stderr is a terminal."""
-    from wherry.builder.execute.progress import Silent
+    from wherry.builder.progress import Silent
 
     if kind == "auto":
         kind = "tty" if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else "plain"

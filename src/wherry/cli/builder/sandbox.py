@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.builder.plan.values import Sandbox
+from wherry.builder.options import Sandbox
 from wherry.errors import InvalidReferenceError, UsageError, nearest
 from wherry.typed import TYPE_CHECKING
 

@@ -9,21 +9,21 @@ from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wherry.builder.steps.mounting import Given, Secret
+    from wherry.builder.secrets import BuildSecrets, Secret
 
 
-def given(secrets: list[str], agents: list[str]) -> Given | None:
+def given(secrets: list[str], agents: list[str]) -> BuildSecrets | None:
     """None where nothing is given: a cached build shall not pay for it.  Raises UsageError."""
     if not secrets and not agents:
         return None
-    from wherry.builder.steps.mounting import Given
+    from wherry.builder.secrets import BuildSecrets
 
-    return Given(dict(map(_secret, secrets)), dict(map(_agent, agents)))
+    return BuildSecrets(dict(map(_secret, secrets)), dict(map(_agent, agents)))
 
 
 def _secret(text: str) -> tuple[str, Secret]:
     """``id=ID[,type=file|env][,src=FILE][,env=NAME]``; with neither, the variable ID, else the file ID."""
-    from wherry.builder.steps.mounting import Secret
+    from wherry.builder.secrets import Secret
 
     values: dict[str, str] = {}
     for field in _fields(text):

@@ -25,7 +25,7 @@ UP, CLEAR_BELOW = "\033[{}A", "\033[J"
 
 
 class Terminal:
-    """See builder.execute.progress.  A thread draws while steps run, so that their seconds go on."""
+    """See builder.progress.  A thread draws while steps run, so that their seconds go on."""
 
     def __init__(self, out: IO[str]) -> None:
         self._out = out
@@ -108,7 +108,7 @@ class Terminal:
 
 
 class TerminalStep:
-    """See builder.execute.progress.Step."""
+    """See builder.progress.Step."""
 
     def __init__(self, terminal: Terminal, label: str) -> None:
         self._terminal = terminal

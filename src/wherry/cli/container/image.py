@@ -48,7 +48,7 @@ def ensure_image(store: Store, options: Options) -> None:
 
 def _is_here(store: Store, options: Options, text: str) -> bool:
     from wherry.cli.registry.client import wanted_platform
-    from wherry.images.view import find
+    from wherry.images.lookup import find
 
     image = find(store, text)
     if image is None:

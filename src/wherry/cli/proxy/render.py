@@ -64,7 +64,8 @@ def run(options: Options) -> int:
     else:
         outcome = Publisher(folder, rendering).publish(table)
         say(f"{folder}/default.conf {outcome.kind}: {len(table.routes)} routes")
-    return 0
+    # A file that cannot be read costs the others nothing; where nothing is left, that is a failure.
+    return int(not table.routes and any(r.reason == "bad-manifest" for r in table.rejected))
 
 
 def read_all(followed: Mapping[str, Source], patience: float) -> list[Snapshot]:

@@ -13,12 +13,12 @@ from wherry.errors import ProxyError
 from wherry.proxy.model import Rejected
 from wherry.proxy.resources.snapshot import Snapshot, joined
 from wherry.proxy.resources.table import FOLLOWED
-from wherry.proxy.sources.manifests import LARGEST, Manifests, parse
+from wherry.proxy.sources.manifests import LARGEST, Manifests, Part, parse_again
 from wherry.proxy.watch import Watch
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Container, Sequence, Set
+    from collections.abc import Container, Mapping, Sequence, Set
 
     from wherry.proxy.resources.table import Followed
     from wherry.proxy.sources.source import Sink
@@ -32,10 +32,11 @@ PAUSE = 0.2
 
 
 class Held(NamedTuple):
-    """A file as it was read: what identified its content then, and what it said."""
+    """A file as it was read: what identified its content then, what it said, and what its parts mean."""
 
     identity: tuple[int, int, int]
     manifests: Manifests
+    parts: Mapping[bytes, Part] = {}
 
 
 class Directory:
@@ -95,6 +96,7 @@ class Directory:
         With `changed` it is read whatever its times say: two writes in one tick of the clock look alike.
         """
         path = os.path.join(self._path, name)
+        parts = before.parts if before is not None else {}
         try:
             status = os.stat(path)
             identity = (status.st_mtime_ns, status.st_size, status.st_ino)
@@ -103,7 +105,7 @@ class Directory:
             if not os.path.isfile(path):
                 return None
             with open(path, "rb") as file:
-                manifests = parse(name, file.read(LARGEST + 1), self._followed)
+                manifests, parts = parse_again(name, file.read(LARGEST + 1), parts, self._followed)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -112,7 +114,7 @@ class Directory:
         if manifests.broken and before is not None:
             held = before.manifests.snapshot
             manifests = Manifests(held._replace(rejected=manifests.snapshot.rejected))
-        return Held(identity, manifests)
+        return Held(identity, manifests, parts)
 
     def _snapshot(self) -> Snapshot:
         return joined(held.manifests.snapshot for _, held in sorted(self._held.items()))

@@ -10,11 +10,10 @@ from wherry.proxy import names
 from wherry.proxy.model import Rejected
 from wherry.proxy.resources.snapshot import Snapshot
 from wherry.proxy.resources.table import FOLLOWED, kinds
+from wherry.proxy.sources import documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from yaml import Event
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wherry.kube.resource import Resource
     from wherry.proxy.resources.table import Followed
@@ -23,13 +22,6 @@ ALIKE = 0.8
 """More of a word than that is the word, mistyped: a Secret is not meant to be a Service."""
 LARGEST = 16 << 20
 """Bytes of a file; a larger one is no manifest."""
-DEEPEST = 64
-"""Levels of a document: libyaml's own stack, and with it this process, ends with some ten thousand."""
-TOO_DEEP = f"more than {DEEPEST} levels"
-PYYAML_TOO_DEEP = "exceeded maximum nesting depth"
-"""What PyYAML 6.0.4 and later say of a document that it does not even look through."""
-MOST_NODES = 1_000_000
-"""Values in a file once its aliases are replaced by what they stand for (merge keys do that)."""
 
 
 class Manifests(NamedTuple):
@@ -39,29 +31,88 @@ class Manifests(NamedTuple):
     broken: bool = False
 
 
+class Fault(NamedTuple):
+    """What is not followed in a part of a file: an object of another `kind`, or what `bad` says of it."""
+
+    line: int
+    kind: str = ""
+    bad: str = ""
+
+
+class Part(NamedTuple):
+    """What the objects of a part of a file are.  `borrowed`: the values that its aliases stand for."""
+
+    objects: Sequence[tuple[Resource[Any], Any]]
+    faults: Sequence[Fault]
+    borrowed: int
+
+
 def parse(name: str, data: bytes, followed: Sequence[Followed] = FOLLOWED) -> Manifests:
     """Read the documents of one file; never raises.  Each kind that is not followed is reported once."""
+    return parse_again(name, data, {}, followed)[0]
+
+
+def parse_again(
+    name: str, data: bytes, known: Mapping[bytes, Part], followed: Sequence[Followed] = FOLLOWED
+) -> tuple[Manifests, Mapping[bytes, Part]]:
+    """As parse(), with what the file's parts mean; only parts that are not `known` are read.
+
+    `known` is what an earlier call returned for the file; it is returned again where the file is broken.
+    """
+    if len(data) > LARGEST:
+        return _broken(f"{name} is larger than {LARGEST >> 20} MiB", name), known
+    texts = [(0, data)] if name.endswith(".json") else documents.split(data)
+    parts: dict[bytes, Part] = {}
+    borrowed = 0
+    for above, text in texts:
+        if text in parts:
+            continue
+        try:
+            parts[text] = known.get(text) or _part(name, text, followed)
+        except documents.NotYaml as error:
+            return _broken(f"{name}:{above + error.line}: {error}", name), known
+        borrowed += parts[text].borrowed
+        if borrowed > documents.MOST_NODES:
+            message = f"its aliases stand for more than {documents.MOST_NODES} values"
+            return _broken(f"{name}:{above + 1}: {message}", name), known
+    return Manifests(_joined(name, [(above, parts[text]) for above, text in texts], followed)), parts
+
+
+def _part(name: str, text: bytes, followed: Sequence[Followed]) -> Part:
+    """Raises documents.NotYaml."""
+    is_json = name.endswith(".json")
+    borrowed = 0 if is_json else documents.check(text)
+    objects: list[tuple[Resource[Any], Any]] = []
+    faults: list[Fault] = []
+    for line, document in documents.of_json(text) if is_json else documents.of_yaml(text):
+        for object_ in _objects(document, followed):
+            try:
+                resource, kind = _resource(object_, followed), _kind(object_)
+                if resource is not None:
+                    objects.append((resource, resource.project(object_)))
+                else:
+                    faults.append(Fault(line, kind=kind))
+            except BadObject as bad:
+                faults.append(Fault(line, bad=str(bad)))
+    return Part(objects, faults, borrowed)
+
+
+def _joined(name: str, parts: Sequence[tuple[int, Part]], followed: Sequence[Followed]) -> Snapshot:
+    """Parts, each with the number of the lines above it, as one."""
     objects: dict[Resource[Any], list[Any]] = {}
     rejected: list[Rejected] = []
     others: set[str] = set()
-    if len(data) > LARGEST:
-        return _broken(f"{name} is larger than {LARGEST >> 20} MiB", name)
-    try:
-        for line, document in _json(data) if name.endswith(".json") else _documents(data):
-            for object_ in _objects(document, followed):
-                try:
-                    resource, kind = _resource(object_, followed), _kind(object_)
-                    if resource is not None:
-                        objects.setdefault(resource, []).append(resource.project(object_))
-                    elif kind not in others:
-                        others.add(kind)
-                        message = f"{name}:{line}: {_not_followed(kind, followed)}"
-                        rejected.append(Rejected(name, "unknown-kind", message))
-                except BadObject as bad:
-                    rejected.append(Rejected(name, "bad-manifest", f"{name}:{line}: {bad}"))
-    except _NotYaml as error:
-        return _broken(f"{name}:{error.line}: {error}", name)
-    return Manifests(Snapshot(objects, tuple(rejected)))
+    for above, part in parts:
+        for resource, value in part.objects:
+            objects.setdefault(resource, []).append(value)
+        for line, kind, bad in part.faults:
+            where = f"{name}:{above + line}"
+            if bad:
+                rejected.append(Rejected(name, "bad-manifest", f"{where}: {bad}"))
+            elif kind not in others:
+                others.add(kind)
+                rejected.append(Rejected(name, "unknown-kind", f"{where}: {_not_followed(kind, followed)}"))
+    return Snapshot(objects, tuple(rejected))
 
 
 def _resource(object_: Mapping[str, Any], followed: Sequence[Followed]) -> Resource[Any] | None:
@@ -89,82 +140,8 @@ def _not_followed(kind: str, followed: Sequence[Followed]) -> str:
     return f"{kind or 'an object without a kind'} is not followed; {meant}"
 
 
-class _NotYaml(Exception):
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
-
-
 def _broken(message: str, name: str) -> Manifests:
     return Manifests(Snapshot(rejected=(Rejected(name, "bad-manifest", message),)), broken=True)
-
-
-def _documents(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Each YAML document with the line it begins at (1-based)."""
-    import yaml
-
-    loader_type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
-    line = 1
-    try:
-        for line, too_much in _excesses(yaml.parse(data, Loader=loader_type)):
-            raise _NotYaml(line, too_much)
-        loader = loader_type(data)
-        while loader.check_node():
-            node = loader.get_node()
-            assert node is not None  # noqa: S101  check_node said so
-            line = node.start_mark.line + 1
-            yield line, loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = error.problem or "it is not YAML"
-        if problem.startswith(PYYAML_TOO_DEEP):
-            problem = TOO_DEEP
-        raise _NotYaml(mark.line + 1 if mark else line, problem) from None
-    except yaml.reader.ReaderError as error:
-        at = data[: error.position].count(b"\n") + 1 if isinstance(error.position, int) else line
-        raise _NotYaml(at, str(error.reason)) from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
-        raise _NotYaml(line, f"it is not YAML that can be read ({type(error).__name__})") from None
-
-
-def _excesses(events: Iterable[Event]) -> Iterator[tuple[int, str]]:
-    """What no manifest needs, with its line, before anything is built of it."""
-    import yaml
-
-    sizes = [0]  # of the collections that are open; the first is the file
-    anchors: dict[str, int] = {}
-    opened: list[str | None] = []
-    for event in events:
-        size = 0
-        if isinstance(event, yaml.CollectionStartEvent):
-            opened.append(event.anchor)
-            sizes.append(1)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            size, anchor = sizes.pop(), opened.pop()
-            if anchor is not None:
-                anchors[anchor] = size
-        elif isinstance(event, yaml.AliasEvent):
-            size = anchors.get(event.anchor or "", 1)
-        elif isinstance(event, yaml.ScalarEvent):
-            size = 1
-        sizes[-1] += size
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        if len(opened) > DEEPEST:
-            yield line, TOO_DEEP
-        if sizes[-1] > MOST_NODES:
-            yield line, f"more than {MOST_NODES} values"
-
-
-def _json(data: bytes) -> Iterator[tuple[int, Any]]:
-    """The one document of a JSON file (YAML would take most of them, and no tabs)."""
-    import json
-
-    try:
-        yield 1, json.loads(data)
-    except json.JSONDecodeError as error:
-        raise _NotYaml(error.lineno, error.msg) from None
-    except (ValueError, RecursionError) as error:
-        raise _NotYaml(1, f"it is not JSON that can be read ({type(error).__name__})") from None
 
 
 def _objects(document: object, followed: Sequence[Followed]) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from _thread import RLock
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wherry.builder.execute.progress import Step
+    from wherry.builder.progress import Step
 
 TELL = 1.0
 """Seconds between two lines about one layer."""

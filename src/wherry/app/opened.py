@@ -1,0 +1,70 @@
+"""A request whose Dockerfile has been read: what a build and what only looks begin with."""
+
+from __future__ import annotations
+
+import contextlib
+
+from wherry.app.outputs import keeps_image, rewrites
+from wherry.builder.plan.epoch import CONTEXT, EPOCH
+from wherry.dockerfile.flags import TRUE
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from wherry.app.request import BuildRequest
+    from wherry.builder.context.folder import Context
+    from wherry.builder.options import BuildOptions
+    from wherry.dockerfile.ast import Dockerfile
+    from wherry.store import Store
+
+INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
+"""A build argument that asks for what --cache-to type=inline does."""
+INLINE = "inline"
+
+
+class Opened(NamedTuple):
+    """A request whose Dockerfile has been read."""
+
+    dockerfile: Dockerfile
+    context: Callable[[], Context]
+    options: BuildOptions
+    temporary: str
+
+
+@contextlib.contextmanager
+def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Iterator[Opened]:
+    """Read the Dockerfile, and have the store and a folder for as long as the block takes.
+
+    Raises DockerfileError, ContextError, NotFoundError.
+    """
+    from wherry.app.inputs import inputs
+
+    with store.using(), store.temp() as temporary:
+        dockerfile, context = inputs(request, store, temporary)
+        options = request.options
+        args = options.args
+        if args.get(EPOCH) == CONTEXT:
+            epoch = context().newest()
+            args = {name: value for name, value in args.items() if name != EPOCH}
+            args |= {EPOCH: str(epoch)} if epoch is not None else {}
+        inline = options.inline or _has_inline_cache(request)
+        options = options._replace(
+            args=args,
+            epoch=options.epoch if epoch is None else epoch,
+            timeless=options.timeless or (epoch is not None and rewrites(request.outputs)),
+            keep=keeps_image(request.outputs),
+            shares=inline or bool(request.cache_to),
+            inline=inline,
+        )
+        if request.contexts:
+            from wherry.app.contexts import contexts
+
+            named = contexts(request.contexts, store, temporary, options.given)
+            options = options._replace(contexts=named)
+        yield Opened(dockerfile, context, options, temporary)
+
+
+def _has_inline_cache(request: BuildRequest) -> bool:
+    asked = request.options.args.get(INLINE_CACHE, "") in TRUE
+    return asked or any(cache.type == INLINE for cache in request.cache_to)

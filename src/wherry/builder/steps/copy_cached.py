@@ -1,0 +1,128 @@
+"""The layer of a COPY or ADD, from the cache or made: what it depends on, and how it is written."""
+
+from __future__ import annotations
+
+from wherry.builder.plan import keys
+from wherry.builder.steps.copy_plan import Wanted, listing, plan_copy
+from wherry.builder.steps.owners import owner_of
+from wherry.errors import ContextError
+from wherry.layers.entry import NEW
+from wherry.layers.view import View
+from wherry.remote import urls
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wherry.builder.plan.keys import Key
+    from wherry.builder.steps.copy_spec import CopySpec
+    from wherry.builder.steps.stage import Stage
+    from wherry.dockerfile.chmod import Chmod
+    from wherry.dockerfile.ignore import Ignore
+
+
+def by_whole(
+    stage: Stage, spec: CopySpec, whole: str, wanted: Sequence[Wanted], reads: Sequence[str] = ()
+) -> bool:
+    """With a quick key, by what the sources are as a whole; `reads` are the layers that hold them."""
+    chain = stage.chain_of(()) if spec.copy.link else stage.chain
+    words = [urls.shown(word) for word in spec.words]
+    quick = keys.copy_from_key(chain, whole, words, spec.target, spec.owner, spec.mode, spec.flags())
+    record = stage.cache.get(quick)
+    if record is not None:
+        stage.add(record, spec.created_by())
+        return True
+    stage.need(reads)
+    cached, content_key = copy_content(stage, spec, wanted)
+    content = stage.cache.get(content_key)
+    stage.cache.put(quick, stage.diff_ids[-1], content.created if content else None)
+    return cached
+
+
+def copy_content(stage: Stage, spec: CopySpec, wanted: Sequence[Wanted]) -> tuple[bool, Key]:
+    """Whether it came from the cache, and the key: by every file.
+
+    With --link the layer knows nothing of what lies below it, so it is the same on any base.
+    """
+    unseen = _unseen_key(stage, spec, wanted)
+    if unseen is not None and not stage.is_here():
+        record = stage.cache.get(unseen)
+        if record is not None:
+            stage.add(record, spec.created_by())
+            return True, unseen
+    view = stage.view()
+    owner = owner_of(spec.owner, view) if spec.owner else None
+    mode = _mode(spec.mode)
+    below = View(()) if spec.copy.link else view
+    exclude = _exclude(spec.exclude)
+    plan = plan_copy(
+        wanted, spec.dest, stage.state.workdir, below, parents=spec.copy.parents, exclude=exclude
+    )
+    if plan.nothing is not None:
+        where = f"{spec.copy.location.name}:{spec.copy.location.line}"
+        said = "; ".join(filter(None, (plan.nothing.message, plan.nothing.hint)))
+        stage.note(f"warning: {where}: {spec.name} copies nothing: {said}")
+    stage.cache.listing(plan.content, lambda: listing(plan))
+    chain = stage.chain_of(()) if spec.copy.link else stage.chain
+    shown = None if mode is None else mode.text if mode.octal is None else f"{mode.octal:04o}"
+    key = keys.copy_key(chain, plan.content, spec.target, owner, shown, unpack=spec.unpack)
+
+    mtime = NEW if stage.options.timeless else None
+
+    def make() -> str:
+        from wherry.builder.steps.copy_layer import write_layer
+
+        def write(tree: str) -> None:
+            write_layer(plan, below, tree, owner, mode, mtime)
+
+        return stage.worker().tree(write, below)
+
+    cached = stage.layer(key, spec.created_by(), make)
+    if unseen is not None:
+        known = stage.cache.get(key)
+        stage.cache.put(unseen, stage.diff_ids[-1], known.created if known else None)
+    return cached, key
+
+
+def _unseen_key(stage: Stage, spec: CopySpec, wanted: Sequence[Wanted]) -> Key | None:
+    """What the step is without a look at what lies below it; None where nobody asks for that."""
+    options = stage.options
+    if not (options.shares or options.cache_from):
+        return None
+    workdir = stage.state.workdir
+    exclude = _exclude(spec.exclude)
+    try:
+        plan = plan_copy(wanted, spec.dest, workdir, View(()), parents=spec.copy.parents, exclude=exclude)
+    except ContextError:
+        return None  # it depends on what lies below, or is an error that is said with a look at that
+    chain = stage.chain_of(()) if spec.copy.link else stage.chain
+    return keys.unseen_copy_key(
+        chain,
+        plan.content,
+        spec.dest,
+        workdir,
+        spec.owner,
+        spec.mode,
+        {**spec.flags(), "unpack": spec.unpack},
+    )
+
+
+def _exclude(patterns: list[str]) -> Ignore | None:
+    if not patterns:
+        return None
+    from wherry.dockerfile import ignore
+
+    return ignore.of_patterns(patterns)
+
+
+def _mode(text: str) -> Chmod | None:
+    if not text:
+        return None
+    from wherry.dockerfile.chmod import parse_chmod
+
+    try:
+        return parse_chmod(text)
+    except ValueError:
+        raise ContextError(
+            f"invalid chmod parameter: '{text}'", hint="an octal number such as 0755, or u=rwX,go=rX"
+        ) from None

@@ -1,0 +1,150 @@
+"""PURE: the documents of a file of YAML or JSON, within limits; what is none, with its line."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from yaml import Event
+
+DEEPEST = 64
+"""Levels of a document: libyaml's own stack, and with it this process, ends with some ten thousand."""
+TOO_DEEP = f"more than {DEEPEST} levels"
+PYYAML_TOO_DEEP = "exceeded maximum nesting depth"
+"""What PyYAML 6.0.4 and later say of a document that it does not even look through."""
+MOST_NODES = 1_000_000
+"""Values in a document once its aliases are replaced by what they stand for (merge keys do that); and those
+that all aliases of a file stand for."""
+OPENERS = tuple(b"[{-:?")
+"""Each level of a document begins with one of these (YAML 1.2, chapters 7.4 and 8.2)."""
+# A line that begins a document, wherever it stands.
+BEGINNING = re.compile(rb"\n---(?=[ \t\r\n]|\Z)")
+ACROSS = (b"\n%", b"\r%", b"\n...", b"\r...", b"\0", b"\xff\xfe", b"\xfe\xff")
+"""What may mean something for more than one document: directives, ends, bytes of UTF-16."""
+
+
+class NotYaml(Exception):
+    """With the line (1-based) at which that shows."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def split(data: bytes) -> list[tuple[int, bytes]]:
+    """YAML as texts of a document each, with the lines above it; one text where it is not plain."""
+    if data.startswith((b"%", b"...")) or any(map(data.__contains__, ACROSS)):
+        return [(0, data)]
+    bounds = [0, *(found.start() + 1 for found in BEGINNING.finditer(data)), len(data)]
+    texts, above = [], 0
+    for start, end in pairwise(bounds):
+        text = data[start:end]
+        texts.append((above, text))
+        above += text.count(b"\n")
+    return texts
+
+
+def check(text: bytes) -> int:
+    """The number of values that aliases stand for.  Raises NotYaml for what no manifest needs.
+
+    Before anything is built of it.  Most texts are seen to be harmless without parsing them.
+    """
+    if b"*" not in text and len(text) < MOST_NODES and sum(map(text.count, OPENERS)) <= DEEPEST:
+        return 0
+    import yaml
+
+    with _mapped(text):
+        return _borrowed(yaml.parse(text, Loader=_loader()))
+
+
+def of_yaml(text: bytes) -> Iterator[tuple[int, Any]]:
+    """Each document of a text that passed check(), with its first line (1-based).  Raises NotYaml."""
+    with _mapped(text) as at:
+        loader = _loader()(text)
+        while loader.check_node():
+            node = loader.get_node()
+            assert node is not None  # noqa: S101  check_node said so
+            at.line = node.start_mark.line + 1
+            yield at.line, loader.construct_document(node)
+
+
+def of_json(text: bytes) -> Iterator[tuple[int, Any]]:
+    """The one document of a JSON file (YAML would take most of them, and no tabs).  Raises NotYaml."""
+    import json
+
+    try:
+        yield 1, json.loads(text)
+    except json.JSONDecodeError as error:
+        raise NotYaml(error.lineno, error.msg) from None
+    except (ValueError, RecursionError) as error:
+        raise NotYaml(1, f"it is not JSON that can be read ({type(error).__name__})") from None
+
+
+def _loader() -> Any:
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
+
+
+class _mapped:  # noqa: N801  a context manager
+    """PyYAML's exceptions as NotYaml.  `line` is where the document begins, for those that know none."""
+
+    def __init__(self, text: bytes) -> None:
+        self.line = 1
+        self._text = text
+
+    def __enter__(self) -> _mapped:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        import yaml
+
+        if isinstance(error, yaml.MarkedYAMLError):
+            mark = error.problem_mark or error.context_mark
+            problem = error.problem or "it is not YAML"
+            if problem.startswith(PYYAML_TOO_DEEP):
+                problem = TOO_DEEP
+            raise NotYaml(mark.line + 1 if mark else self.line, problem) from None
+        if isinstance(error, yaml.reader.ReaderError):
+            position = error.position
+            line = self._text[:position].count(b"\n") + 1 if isinstance(position, int) else self.line
+            raise NotYaml(line, str(error.reason)) from None
+        if isinstance(error, (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError)):
+            raise NotYaml(self.line, f"it is not YAML that can be read ({type(error).__name__})") from None
+
+
+def _borrowed(events: Iterable[Event]) -> int:
+    """The values that aliases stand for.  Raises NotYaml for too many levels or values of a document."""
+    import yaml
+
+    borrowed = 0
+    sizes = [0]  # of the collections that are open; the first is the document
+    anchors: dict[str, int] = {}
+    opened: list[str | None] = []
+    for event in events:
+        size = 0
+        if isinstance(event, yaml.DocumentStartEvent):
+            sizes, anchors = [0], {}
+        elif isinstance(event, yaml.CollectionStartEvent):
+            opened.append(event.anchor)
+            sizes.append(1)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            size, anchor = sizes.pop(), opened.pop()
+            if anchor is not None:
+                anchors[anchor] = size
+        elif isinstance(event, yaml.AliasEvent):
+            size = anchors.get(event.anchor or "", 1)
+            borrowed += size
+        elif isinstance(event, yaml.ScalarEvent):
+            size = 1
+        sizes[-1] += size
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if len(opened) > DEEPEST:
+            raise NotYaml(line, TOO_DEEP)
+        if sizes[-1] > MOST_NODES:
+            raise NotYaml(line, f"more than {MOST_NODES} values in one document")
+    return borrowed
