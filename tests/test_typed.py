@@ -84,6 +84,7 @@ def test_what_typing_refuses_is_refused(make: typing.Callable[[type], object]) -
 
 
 WITHOUT = """
+from __future__ import annotations
 import sys
 sys.modules["_collections"] = None
 from wherry import typed
@@ -103,6 +104,13 @@ except AttributeError:
 
 
 def test_a_python_without_the_private_name_makes_the_same_values() -> None:
-    preloaded = "import collections\n"  # as pytest and pickle have it before
-    done = subprocess.run([sys.executable, "-c", preloaded + WITHOUT], capture_output=True, text=True)
+    preloaded = WITHOUT.replace("import sys\n", "import collections, sys\n")  # as pytest and pickle have it
+    done = subprocess.run([sys.executable, "-c", preloaded], capture_output=True, text=True)
     assert done.stdout == "read only\n", done.stderr
+
+
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="annotations were texts or values before")
+def test_a_module_whose_annotations_would_be_evaluated_is_named() -> None:
+    script = "from wherry import typed\nclass Point(typed.NamedTuple):\n    x: int\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "Point: its module needs `from __future__ import annotations`" in done.stderr

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _WHERE = {
-    "BuildOptions": "wherry.builder.plan.values",
+    "BuildOptions": "wherry.builder.options",
     "CreateOptions": "wherry.containers.create",
     "NeedsNamespace": "wherry.errors",
     "Runtime": "wherry.runtime",

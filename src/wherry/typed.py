@@ -66,6 +66,8 @@ else:
         def __new__(maker, name, bases, space):
             if not bases:
                 return super().__new__(maker, name, bases, space)
+            if "__annotate_func__" in space:  # Python 3.14 (PEP 649): they would have to be evaluated
+                raise TypeError(f"{name}: its module needs `from __future__ import annotations`")
             fields = tuple(space.get("__annotations__", ()))
             defaults = {field: space[field] for field in fields if field in space}
 

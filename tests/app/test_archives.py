@@ -66,7 +66,7 @@ def _life(root: Path, name: str) -> None:
     second = commit(store, "box", f"{name}:two", changes=["ENV A=b"], author="me")
     assert second != image and find(store, second)["Config"]["Env"] == ["A=b"]
     sink = io.BytesIO()
-    save(store, [name, second], sink)
+    save(store, [f"{name}:latest", second], sink)
     loaded = load(other, reader(sink.getvalue()))
     assert {one.id: [n.familiar() for n in one.names] for one in loaded} == {
         image: [f"{name}:latest"],

@@ -15,7 +15,7 @@ from wherry.app.build import build_images, default_options
 from wherry.app.checks import check, outline, targets
 from wherry.app.images import images
 from wherry.app.request import BuildRequest
-from wherry.builder.output.options import IMAGE, Output
+from wherry.builder.output.options import TO_STORE, Output
 from wherry.builder.plan.epoch import EPOCH
 from wherry.errors import (
     ContextError,
@@ -55,7 +55,7 @@ def test_an_image_and_its_files_come_from_one_build_with_nothing_printed(
     store = Store.open(Runtime(str(tmp_path / "s")))
     options = default_options()._replace(args={"UNHEARD": "x", EPOCH: "86400"})
     outputs = (
-        IMAGE._replace(names=("one", "two:2")),
+        TO_STORE._replace(names=("one", "two:2")),
         Output("oci", str(tmp_path / "one.tar"), names=("one",)),
         Output("local", str(tmp_path / "files"), folder=True),
     )
@@ -82,7 +82,7 @@ def test_several_platforms_are_one_index(tmp_path: Path) -> None:
     store = Store.open(Runtime(str(tmp_path / "s")))
     platforms = tuple(map(parse_platform, ("linux/amd64", "linux/arm64")))
     request = BuildRequest(folder(tmp_path), default_options(), platforms=platforms)
-    built = build_images(store, request._replace(outputs=(IMAGE._replace(names=("both",)),)))
+    built = build_images(store, request._replace(outputs=(TO_STORE._replace(names=("both",)),)))
     assert len({record.id for record in built.images}) == 2
     assert built.descriptor is not None and built.image == built.descriptor.digest
     assert store.names.get("docker.io/library/both:latest") == built.image

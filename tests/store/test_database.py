@@ -18,7 +18,8 @@ from support.image import build_two_layers
 from support.wherry import Wherry
 from wherry.errors import StorageError
 from wherry.store import Store
-from wherry.store.database import SCHEMA_VERSION, Database
+from wherry.store.database import Database
+from wherry.store.schema import SCHEMA_VERSION
 
 FIXTURES = Path(__file__).parent / "fixtures"
 HINT = "wherry system check --repair"
@@ -255,7 +256,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pyt
     root = old_store(tmp_path)
     statements = ("ALTER TABLE layers ADD COLUMN mark TEXT", "ALTER TABLE nonsense ADD COLUMN x TEXT")
     with monkeypatch.context() as patch:
-        patch.setattr("wherry.store.database.MIGRATIONS", {1: statements, 2: ()})
+        patch.setattr("wherry.store.schema.MIGRATIONS", {1: statements, 2: ()})
         with pytest.raises(StorageError):
             Database(str(root / "wherry.db")).execute("SELECT 1")
     assert len(Store.open(str(root)).layers.all()) == 1

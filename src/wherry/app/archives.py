@@ -105,10 +105,11 @@ def commit(
 ) -> str:
     """Make an image of what a container changed; its ID.
 
-    `image` is the name that it gets, `changes` are instructions of a Dockerfile.  The
-    processes of a container that runs stand still meanwhile, with `pause` and where that is
-    possible.  Raises InvalidReferenceError and
-    DockerfileError before anything is done; NotFoundError; ConflictError where its files cannot be read.
+    `image` is the name that it gets, `changes` are instructions of a Dockerfile.  With `pause` the
+    processes of a container that runs stand still meanwhile, where that is possible.
+
+    Raises InvalidReferenceError and DockerfileError before anything is done; NotFoundError; ConflictError
+    where its files cannot be read.
     """
     from wherry.builder.changes import apply_changes
     from wherry.containers.commit import commit as make

@@ -16,13 +16,13 @@ import time
 from _thread import RLock
 
 from wherry.errors import RecordsLostError, StorageError
+from wherry.store.schema import SCHEMA_VERSION, statements
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-SCHEMA_VERSION = 3
 # A database of which one page in so many is free is made smaller.
 SLACK = 4
 # SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN (sqlite.org/rescode.html), SQLITE_PROTOCOL:
@@ -31,39 +31,6 @@ UNWRITABLE = (8, 10, 13, 14, 15)
 FULL = 13
 PAUSES = (0.02, 0.04, 0.08, 0.16)
 
-SCHEMA = """
-CREATE TABLE images (
-    id TEXT PRIMARY KEY, manifest TEXT NOT NULL, added REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE names (
-    name TEXT PRIMARY KEY, image TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE layers (
-    diff_id TEXT PRIMARY KEY, size INTEGER NOT NULL, tar_size INTEGER NOT NULL, added REAL NOT NULL,
-    mark TEXT NOT NULL DEFAULT '?', packed TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
-CREATE TABLE layer_blobs (
-    diff_id TEXT NOT NULL, media_type TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
-    PRIMARY KEY (diff_id, media_type, digest)) WITHOUT ROWID;
-CREATE TABLE cache (
-    key TEXT PRIMARY KEY, value TEXT NOT NULL, components TEXT NOT NULL,
-    created REAL NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE containers (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image_id TEXT NOT NULL, image_name TEXT NOT NULL,
-    created REAL NOT NULL, config TEXT NOT NULL, pid INTEGER NOT NULL, started REAL NOT NULL,
-    finished REAL NOT NULL, exit_code INTEGER NOT NULL, status TEXT NOT NULL) WITHOUT ROWID;
-"""
-VOLUMES = """
-CREATE TABLE volumes (
-    name TEXT PRIMARY KEY, created REAL NOT NULL, maker TEXT NOT NULL, labels TEXT NOT NULL) WITHOUT ROWID
-"""
-SCHEMA += VOLUMES
-
-# What brings a store of each version to the next one.
-MIGRATIONS = {
-    1: (
-        "ALTER TABLE layers ADD COLUMN mark TEXT NOT NULL DEFAULT '?'",
-        "ALTER TABLE layers ADD COLUMN packed TEXT NOT NULL DEFAULT ''",
-    ),
-    2: (VOLUMES,),
-}
 # What only a store that is in use has something in.
 CONTENTS = ("blobs/sha256", "layers", "containers")
 # The database, SQLite's log of what is not in it yet, the index of that log (sqlite.org/walformat.html).
@@ -288,17 +255,10 @@ class Database:
                 f"{self.path} was written by another version of wherry (schema {version})",
                 hint="use that version, or give another folder with --root DIR",
             )
-        for statement in _statements(version):
+        for statement in statements(version):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
         connection.execute("COMMIT")
-
-
-def _statements(version: int) -> list[str]:
-    """What brings a database of a version (0: an empty one) to SCHEMA_VERSION."""
-    if version == 0:
-        return [statement for statement in SCHEMA.split(";") if statement.strip()]
-    return [statement for each in range(version, SCHEMA_VERSION) for statement in MIGRATIONS[each]]
 
 
 def _is_empty(path: str) -> bool:

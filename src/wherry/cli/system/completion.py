@@ -13,12 +13,14 @@ COMMAND = Command(
     max_args=1,
     description="bash, zsh: source <(wherry completion bash).  fish: wherry completion fish | source",
 )
-IMAGES = ("run", "create", "history", "inspect", "rmi", "save", "tag")
+IMAGES = ("run", "create", "history", "image inspect", "inspect", "push", "rmi", "save", "tag")
 LIST_IMAGES = "wherry images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null"
 LIST_CONTAINERS = "wherry ps -a --format '{{.Names}}' 2>/dev/null"
 LIST_VOLUMES = "wherry volume ls -q 2>/dev/null"
-VOLUMES = ("volume inspect", "volume rm")
-CONTAINERS = ("cp", "inspect", "kill", "logs", "rm", "start", "stop")
+VOLUMES = ("inspect", "volume inspect", "volume rm")
+CONTAINERS = (
+    *("commit", "container inspect", "cp", "export", "inspect", "kill", "logs", "rm", "start", "stop"),
+)
 
 
 def run(options: Options) -> int:
