@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -195,27 +194,6 @@ def test_a_killed_wherry_takes_its_container_with_it(bb: Wherry) -> None:
     assert bb("ps", "-a", "--format", "{{.Status}}").startswith("Exited (137)")
     bb("rm", "kk")
     assert list((bb.root / "containers").iterdir()) == []
-
-
-def test_a_terminal_is_given_where_asked(bb: Wherry) -> None:
-    import pty
-
-    master, slave = pty.openpty()
-    words = [*bb.prefix, "run", "--rm", "-it", "bb", "sh", "-c", "test -t 0 && test -t 1 && echo terminal"]
-    running = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, env=bb.env)
-    os.close(slave)
-    said = b""
-    while True:
-        try:
-            data = os.read(master, 4096)
-        except OSError:
-            break
-        if not data:
-            break
-        said += data
-    assert running.wait(20) == 0
-    assert b"terminal" in said
-    os.close(master)
 
 
 def test_a_missing_loader_is_said_in_words(bb: Wherry, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import time
 
@@ -114,6 +113,8 @@ def _run(
         try:
             network = _connect(store, record)
             process = make_process(store, record, snapshot, network)
+            rows, columns = streams.size()
+            process = process._replace(rows=rows, columns=columns)
             running = choice.isolation.start(
                 snapshot.root, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr
             )
@@ -232,6 +233,10 @@ def _stand_by(running: Running, streams: Streams, signals: Signals) -> int:
     counts = {"interrupts": 0}
 
     def forward(number: int) -> None:
+        if number == signal.SIGWINCH:
+            streams.resize()
+            running.resize(*streams.size())
+            return
         if number in (signal.SIGINT, signal.SIGTERM):
             counts["interrupts"] += 1
         if counts["interrupts"] >= PATIENCE:
@@ -241,7 +246,5 @@ def _stand_by(running: Running, streams: Streams, signals: Signals) -> int:
 
     with signals(forward):
         while streams.readers:
-            ready, _, _ = select.select(list(streams.readers), [], [])
-            for reader in ready:
-                streams.pump(reader)
+            streams.pump_ready()
         return running.wait()
