@@ -18,6 +18,7 @@ from wherry import linux
 from wherry.errors import UnsupportedError, in_words
 from wherry.sandbox.beginning import limits, settle
 from wherry.sandbox.furnish import Furnished
+from wherry.sandbox.places import check_places
 from wherry.sandbox.programs import find_program
 from wherry.sandbox.supervise import (
     Supervised,
@@ -52,6 +53,7 @@ class Chroot:
 
     def start(self, root: str, process: Process, *, stdin: int, stdout: int, stderr: int) -> Running:
         program = find_program(root, process)
+        check_places(root, process)
         self._refuse(process)
         files = (stdin, stdout, stderr)
         if self.mounts:

@@ -14,6 +14,7 @@ from wherry.layers.rootpath import resolve
 from wherry.sandbox.beginning import limits
 from wherry.sandbox.devices import mount_nodes
 from wherry.sandbox.files import container_files
+from wherry.sandbox.places import check_places
 from wherry.sandbox.programs import find_program
 from wherry.sandbox.spec import Machine, runtime_config
 from wherry.sandbox.supervise import Supervised, children, in_pid_namespace, set_size, status_numbers
@@ -51,6 +52,7 @@ class Oci:
 
     def start(self, root: str, process: Process, *, stdin: int, stdout: int, stderr: int) -> Running:
         find_program(root, process)
+        check_places(root, process)
         # Beside the root, in a folder that the store sweeps: nothing is left if we are killed.
         bundle = tempfile.mkdtemp(prefix="bundle-", dir=os.path.dirname(root))
         try:
