@@ -39,6 +39,7 @@ MOUNT_ATTR_NODEV = 0x4
 MOUNT_ATTR_NOEXEC = 0x8
 SYS_MOUNT_SETATTR = 442  # on every architecture
 SYS_CLOSE_RANGE = 436
+SYS_PIDFD_GETFD = 438
 AT_FDCWD = -100
 AT_RECURSIVE = 0x8000
 RENAME_NOREPLACE = 1
@@ -112,6 +113,15 @@ def close_range(first: int, last: int = 0xFFFFFFFF) -> None:
 
     word = ctypes.c_uint
     _check(libc().syscall(ctypes.c_long(SYS_CLOSE_RANGE), word(first), word(last), word(0)))
+
+
+def pidfd_getfd(pid: int, number: int) -> int:
+    """A descriptor of another process, as one of this process (pidfd_getfd(2))."""
+    process = os.pidfd_open(pid)
+    try:
+        return _check(libc().syscall(SYS_PIDFD_GETFD, process, number, 0))
+    finally:
+        os.close(process)
 
 
 def unshare(flags: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -197,27 +196,6 @@ def test_a_killed_wherry_takes_its_container_with_it(bb: Wherry) -> None:
     assert list((bb.root / "containers").iterdir()) == []
 
 
-def test_a_terminal_is_given_where_asked(bb: Wherry) -> None:
-    import pty
-
-    master, slave = pty.openpty()
-    words = [*bb.prefix, "run", "--rm", "-it", "bb", "sh", "-c", "test -t 0 && test -t 1 && echo terminal"]
-    running = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave, env=bb.env)
-    os.close(slave)
-    said = b""
-    while True:
-        try:
-            data = os.read(master, 4096)
-        except OSError:
-            break
-        if not data:
-            break
-        said += data
-    assert running.wait(20) == 0
-    assert b"terminal" in said
-    os.close(master)
-
-
 def test_a_missing_loader_is_said_in_words(bb: Wherry, tmp_path: Path) -> None:
     """The article's trap: a dynamic program in an image without its loader."""
     context = tmp_path / "c"
@@ -227,3 +205,24 @@ def test_a_missing_loader_is_said_in_words(bb: Wherry, tmp_path: Path) -> None:
     image = bb.build(context, 'FROM scratch\nCOPY true /true\nCMD ["/true"]\n')
     error = bb.fails("run", "--rm", image, code=127)
     assert "loader" in error and "ld-linux" in error
+
+
+@pytest.mark.parametrize("way", ["oci", "chroot"])
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("-w", "/etc/passwd", "bb", "true"), 125, "not a directory"),
+        (("-v", "/etc/passwd:/tmp", "bb", "true"), 125, "cannot mount the file /etc/passwd on /tmp"),
+        (("-v", "/etc:/etc/passwd", "bb", "true"), 125, "cannot mount the folder /etc on /etc/passwd"),
+        (("bb", "nosuch"), 127, "executable file not found"),
+    ],
+)
+def test_a_container_that_cannot_start_stays_created(
+    bb: Wherry, way: str, words: tuple[str, ...], code: int, said: str
+) -> None:
+    for detached in ((), ("-d",)):
+        error = bb.fails("--isolation", way, "run", "--name", "box", *detached, *words, code=code)
+        assert said in error and "  hint" not in error
+        assert bb("ps", "-a", "--format", "{{.Status}}") == "Created"
+        assert bb("inspect", "box", "-f", "{{.State.ExitCode}}") == str(code)
+        bb("rm", "box")

@@ -54,8 +54,9 @@ class Waiting:
         said = self._said()
         if said == "ok":
             return
-        code, _, message = said.partition("\n")
-        error = SandboxError(message or "the monitor ended before the container began")
+        code, _, text = said.partition("\n")
+        message, _, hint = text.partition("\nhint: ")
+        error = SandboxError(message or "the monitor ended before the container began", hint=hint or None)
         error.exit_code = int(code) if code.isdigit() else 125
         raise error
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import time
 
@@ -58,26 +57,34 @@ def run_here(
     if lock is None:
         raise ConflictError(f"container {record.id[:12]} is already running")
     code = UNSTARTED
+    begun = False
+
+    def now_begun() -> None:
+        nonlocal begun
+        begun = True
+        started()
+
     try:
         reserve_last_words(lock)
         _remove_bundles(store.containers.dir(record.id))
-        code = _run(store, record, attached=attached, signals=signals, started=started)
+        code = _run(store, record, attached=attached, signals=signals, started=now_begun)
     except WherryError as error:
         code = error.exit_code
         raise
     finally:
         try:
-            _end(store, record, lock, code)
+            _end(store, record, lock, code, begun=begun)
         finally:
             locks.release(lock)
     return code
 
 
-def _end(store: Store, record: ContainerRecord, lock: int, code: int) -> None:
-    """Write down how it ended; with ``--rm`` the container goes."""
-    finished = time.time()
+def _end(store: Store, record: ContainerRecord, lock: int, code: int, *, begun: bool) -> None:
+    """Write down how it ended; with ``--rm`` the container goes.  One that never ran stays created."""
+    finished = time.time() if begun or record.status != "created" else 0.0
     last_words(lock, code, finished)
-    _write_down(store, record, status="exited", exit_code=code, finished=finished, pid=0)
+    status = "exited" if begun or record.status != "created" else "created"
+    _write_down(store, record, status=status, exit_code=code, finished=finished, pid=0)
     if record.config.rm:
         store.containers.remove(record.id)
 
@@ -114,6 +121,8 @@ def _run(
         try:
             network = _connect(store, record)
             process = make_process(store, record, snapshot, network)
+            rows, columns = streams.size()
+            process = process._replace(rows=rows, columns=columns)
             running = choice.isolation.start(
                 snapshot.root, process, stdin=streams.stdin, stdout=streams.stdout, stderr=streams.stderr
             )
@@ -232,6 +241,10 @@ def _stand_by(running: Running, streams: Streams, signals: Signals) -> int:
     counts = {"interrupts": 0}
 
     def forward(number: int) -> None:
+        if number == signal.SIGWINCH:
+            streams.resize()
+            running.resize(*streams.size())
+            return
         if number in (signal.SIGINT, signal.SIGTERM):
             counts["interrupts"] += 1
         if counts["interrupts"] >= PATIENCE:
@@ -241,7 +254,5 @@ def _stand_by(running: Running, streams: Streams, signals: Signals) -> int:
 
     with signals(forward):
         while streams.readers:
-            ready, _, _ = select.select(list(streams.readers), [], [])
-            for reader in ready:
-                streams.pump(reader)
+            streams.pump_ready()
         return running.wait()

@@ -18,8 +18,16 @@ from wherry import linux
 from wherry.errors import UnsupportedError, in_words
 from wherry.sandbox.beginning import limits, settle
 from wherry.sandbox.furnish import Furnished
+from wherry.sandbox.places import check_places
 from wherry.sandbox.programs import find_program
-from wherry.sandbox.supervise import Supervised, close_streams, exit_code, in_pid_namespace, take_streams
+from wherry.sandbox.supervise import (
+    Supervised,
+    close_streams,
+    exit_code,
+    in_pid_namespace,
+    own_terminal,
+    take_streams,
+)
 from wherry.store.locks import held
 from wherry.typed import TYPE_CHECKING
 
@@ -45,6 +53,7 @@ class Chroot:
 
     def start(self, root: str, process: Process, *, stdin: int, stdout: int, stderr: int) -> Running:
         program = find_program(root, process)
+        check_places(root, process)
         self._refuse(process)
         files = (stdin, stdout, stderr)
         if self.mounts:
@@ -162,8 +171,10 @@ def _become(
     process: Process, program: str, enter: Callable[[], None], capabilities: frozenset[int]
 ) -> NoReturn:
     """Enter the root, drop what a container may not have, and start the program."""
-    if os.getsid(0) != os.getpid() and not process.tty:
+    if os.getsid(0) != os.getpid():
         os.setsid()
+    if process.tty:
+        own_terminal()
     _limit(process)  # which imports something: not any more inside the root
     linux.join_new_session_keyring()
     enter()

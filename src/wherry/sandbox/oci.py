@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,9 +14,10 @@ from wherry.layers.rootpath import resolve
 from wherry.sandbox.beginning import limits
 from wherry.sandbox.devices import mount_nodes
 from wherry.sandbox.files import container_files
+from wherry.sandbox.places import check_places
 from wherry.sandbox.programs import find_program
 from wherry.sandbox.spec import Machine, runtime_config
-from wherry.sandbox.supervise import Supervised, children, in_pid_namespace, status_numbers
+from wherry.sandbox.supervise import Supervised, children, in_pid_namespace, set_size, status_numbers
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class Oci:
 
     def start(self, root: str, process: Process, *, stdin: int, stdout: int, stderr: int) -> Running:
         find_program(root, process)
+        check_places(root, process)
         # Beside the root, in a folder that the store sweeps: nothing is left if we are killed.
         bundle = tempfile.mkdtemp(prefix="bundle-", dir=os.path.dirname(root))
         try:
@@ -118,6 +121,18 @@ class _Container(Supervised):
         runtime = super().inner()
         found = children(runtime) if runtime is not None else []
         return next((pid for pid in found if _is_first(pid)), None)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """crun passes SIGWINCH on, and not the size: its end of the program's terminal is told."""
+        runtime = super().inner()
+        if runtime is None or not rows or not columns:
+            return
+        with contextlib.suppress(OSError):
+            for name in os.listdir(f"/proc/{runtime}/fd"):
+                if os.readlink(f"/proc/{runtime}/fd/{name}").endswith("ptmx"):
+                    terminal = linux.pidfd_getfd(runtime, int(name))
+                    set_size(terminal, rows, columns)
+                    os.close(terminal)
 
     def wait(self) -> int:
         try:

@@ -42,6 +42,8 @@ class Process(NamedTuple):
 
     `hosts` is what /etc/hosts says before `extra_hosts`, "" for what fits the network.
 
+    With `tty` the three streams are one terminal, of `rows` and `columns` (0 where nobody knows).
+
     `shm_size` is in bytes, 0 for Docker's 64 MiB; `ulimits` are (name, soft, hard) by the names of
     setrlimit(2) without RLIMIT_; a `privileged` one keeps all capabilities and sees all of /proc and /sys.
     """
@@ -57,6 +59,8 @@ class Process(NamedTuple):
     extra_hosts: tuple[tuple[str, str], ...] = ()
     hosts: str = ""
     tty: bool = False
+    rows: int = 0
+    columns: int = 0
     readonly: bool = False
     shm_size: int = 0
     ulimits: tuple[tuple[str, int, int], ...] = ()
@@ -79,6 +83,9 @@ class Running(Protocol):
 
     def signal(self, number: int) -> None:
         """Send a signal to the container's first process.  Does nothing once it has ended."""
+
+    def resize(self, rows: int, columns: int) -> None:
+        """The terminal that it was given has another size: tell it to the program.  Raises nothing."""
 
     def kill(self) -> None:
         """End everything in the container at once."""

@@ -93,6 +93,12 @@ class Machine(NamedTuple):
     folders: frozenset[str] = frozenset()
 
 
+def _console(process: Process) -> dict[str, Any]:
+    if not (process.tty and process.rows and process.columns):
+        return {}
+    return {"consoleSize": {"height": process.rows, "width": process.columns}}
+
+
 def runtime_config(root: str, process: Process, files: dict[str, str], machine: Machine) -> dict[str, Any]:
     """The whole config.json.  `files` are host files by their place in the container (/etc/hosts, …)."""
     granted = list(CAPABILITIES)
@@ -105,6 +111,7 @@ def runtime_config(root: str, process: Process, files: dict[str, str], machine: 
         "ociVersion": "1.0.2",
         "process": {
             "terminal": process.tty,
+            **_console(process),
             "user": {
                 "uid": process.user.uid,
                 "gid": process.user.gid,

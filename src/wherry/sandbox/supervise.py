@@ -49,6 +49,9 @@ class Supervised:
             except ProcessLookupError:
                 pass
 
+    def resize(self, rows: int, columns: int) -> None:
+        """The program has that very terminal, or what stands between takes the size over (runc)."""
+
     def kill(self) -> None:
         """Let the supervisor end everything; wait() returns when that is done."""
         try:
@@ -119,7 +122,8 @@ def in_pid_namespace(
 
     `files` become its standard streams.  `join` runs in the supervisor before the namespaces are made
     (to enter a network namespace), `prepare` in the new mount namespace before the program.  Signals of
-    the terminal reach wherry alone, which passes them on; with `tty` the program owns the terminal.
+    the terminal reach wherry alone, which passes them on; with `tty` standard input is a terminal that the
+    program gets for its own.
     """
     parent = os.getpid()
     supervisor = os.fork()
@@ -136,12 +140,13 @@ def in_pid_namespace(
         if first == 0:
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
             settle()
-            if not tty:
-                os.setsid()
+            os.setsid()
             linux.mount("none", "/", None, linux.MS_REC | linux.MS_SLAVE)
             linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
             prepare()  # may itself become the program
             take_streams(files)
+            if tty:
+                own_terminal()
             os.execvpe(argv[0], list(argv), env)  # noqa: S606
         close_streams(keep=held())
         os._exit(_stand_by(first))
@@ -189,6 +194,23 @@ def take_streams(files: tuple[int, int, int]) -> None:
     for number, file in enumerate(held):
         os.dup2(file, number)
     _close_others()
+
+
+def set_size(terminal: int, rows: int, columns: int) -> None:
+    """Tell a terminal its size; its programs get SIGWINCH (ioctl_tty(2))."""
+    import fcntl
+    import struct
+    import termios
+
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def own_terminal() -> None:
+    """Make standard input the controlling terminal of this process's session (ioctl_tty(2))."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def close_streams(keep: Iterable[int] = ()) -> None:
