@@ -26,6 +26,7 @@ class Watch:
         self._inotify: INotify | None = None
         self._identity: tuple[int, int] | None = None
         self.writing: set[str] = set()
+        self._seen: set[str] = set()
         self._arm()
 
     def wait(self, timeout: float, also: int | None = None) -> set[str]:
@@ -37,6 +38,9 @@ class Watch:
             select.select([also] if also is not None else [], [], [], min(timeout, POLL))
             return {""}
         assert self._inotify is not None  # noqa: S101
+        if self._seen:
+            names, self._seen = self._seen, set()
+            return names
         end = time.monotonic() + timeout
         while True:
             left = max(0.0, end - time.monotonic())
@@ -45,6 +49,12 @@ class Watch:
             names = self._take() if self._inotify.fileno() in ready else set()
             if names or not ready or also in ready:
                 return names if self._still_there() else names | {""}
+
+    def look(self) -> set[str]:
+        """The names that changed since wait() returned, or are being written; wait() tells them again."""
+        if self._inotify is not None:
+            self._seen |= self._take()
+        return self._seen | self.writing
 
     def close(self) -> None:
         if self._inotify is not None:
@@ -55,6 +65,7 @@ class Watch:
         from inotify_simple import INotify, flags
 
         self.writing.clear()
+        self._seen.clear()
         try:
             self._inotify = INotify()
             self._inotify.add_watch(

@@ -52,7 +52,7 @@ class Directory:
             raise ProxyError(
                 f"{self._path} is not a folder", hint="--from-dir names a folder of Service manifests"
             )
-        self._scan(None, ())
+        self._scan(None, None)
         return self._snapshot()
 
     def run(self, sink: Sink, stop: threading.Event) -> None:
@@ -67,15 +67,16 @@ class Directory:
                 if not names:
                     watch.writing.clear()  # whoever holds them open does not go on
                 before = self._held
-                if self._scan(names if names and all(map(_is_file, names)) else None, watch.writing):
+                if self._scan(names if names and all(map(_is_file, names)) else None, watch):
                     sink.heartbeat()
                 if self._held != before:
                     sink.snapshot(self._snapshot())
         finally:
             watch.close()
 
-    def _scan(self, only: Set[str] | None, writing: Container[str]) -> bool:
+    def _scan(self, only: Set[str] | None, watch: Watch | None) -> bool:
         """Look at the files `only` (None: all) but those being written; False when there is no folder."""
+        writing: Container[str] = watch.writing if watch is not None else ()
         try:
             names = os.listdir(self._path) if only is None else only
         except OSError:
@@ -87,6 +88,12 @@ class Directory:
             now = before if name in writing else self._read(name, before, changed=only is not None)
             if now is not None:
                 found[name] = now
+        if watch is not None:
+            # What changed while it was read may have been read cut off; it is read again.
+            for name in watch.look() & found.keys():
+                found.pop(name)
+                if name in self._held:
+                    found[name] = self._held[name]
         self._held = found
         return True
 

@@ -1,0 +1,111 @@
+"""A folder of manifests, whose files are saved while they are read."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from wherry.proxy.resources.snapshot import Snapshot
+from wherry.proxy.sources.directory import Directory, Held
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: %s, annotations: {wherry.dev/host: %s.example}}
+spec: {ports: [{port: 80}]}
+"""
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.names: list[list[str]] = []
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        self.names.append(
+            sorted(object_.name for objects in snapshot.objects.values() for object_ in objects)
+        )
+
+    def heartbeat(self) -> None: ...
+
+
+class Slow(Directory):
+    """One whose files change at the moment at which they are read."""
+
+    meanwhile: Callable[[str], None] = staticmethod(lambda name: None)
+
+    def _read(self, name: str, before: Held | None, *, changed: bool) -> Held | None:
+        self.meanwhile(name)
+        return super()._read(name, before, changed=changed)
+
+
+@pytest.fixture
+def follow(tmp_path: Path) -> Iterator[Callable[[Directory], Sink]]:
+    stop, threads = threading.Event(), []
+
+    def begin(directory: Directory) -> Sink:
+        sink = Sink()
+        thread = threading.Thread(target=directory.run, args=(sink, stop))
+        thread.start()
+        threads.append(thread)
+        wait_for(lambda: len(sink.names) == 1)
+        return sink
+
+    yield begin
+    stop.set()
+    (tmp_path / "wake.yaml").write_text("")
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_file_that_is_cut_off_while_it_is_read_keeps_what_it_said(
+    tmp_path: Path, follow: Callable[[Directory], Sink]
+) -> None:
+    (tmp_path / "one.yaml").write_text(SERVICE % ("one", "one"))
+    directory = Slow(str(tmp_path))
+    sink = follow(directory)
+    held = []
+
+    def cut_off(name: str) -> None:
+        """The next save has begun: nothing is in the file yet."""
+        if name == "one.yaml" and not held:
+            held.append(open(tmp_path / name, "w"))  # noqa: SIM115
+
+    directory.meanwhile = cut_off
+    (tmp_path / "one.yaml").write_text(SERVICE % ("one", "one") + "# saved once\n")
+    wait_for(lambda: bool(held))
+    (tmp_path / "two.yaml").write_text(SERVICE % ("two", "two"))
+    wait_for(lambda: sink.names[-1] == ["one", "two"])
+    held[0].write(SERVICE % ("three", "three"))
+    held[0].close()
+    wait_for(lambda: sink.names[-1] == ["three", "two"])
+    assert all("one" in names for names in sink.names[:-1])
+
+
+def test_a_file_that_was_saved_again_while_it_was_read_is_read_again(
+    tmp_path: Path, follow: Callable[[Directory], Sink]
+) -> None:
+    (tmp_path / "one.yaml").write_text(SERVICE % ("one", "one"))
+    directory = Slow(str(tmp_path))
+    sink = follow(directory)
+    left = [3]
+
+    def save(name: str) -> None:
+        if name == "one.yaml" and left[0]:
+            left[0] -= 1
+            (tmp_path / name).write_text(SERVICE % (f"again{left[0]}", "one"))
+
+    directory.meanwhile = save
+    (tmp_path / "one.yaml").write_text(SERVICE % ("last", "one"))
+    wait_for(lambda: sink.names[-1] == ["again0"])
