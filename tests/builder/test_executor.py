@@ -7,7 +7,7 @@ import sys
 
 INTERRUPTED = """
 import os, signal, threading, time
-from wherry.builder.execute.executor import Crew
+from wherry.builder.execute.executor import Executor
 
 ended = []
 
@@ -15,11 +15,11 @@ def build(number):
     time.sleep(1.2 if number == 1 else 0.4)
     ended.append(number)
 
-crew = Crew({}, build, lambda: None, 2)
-crew.start([1, 2])
+executor = Executor({}, build, lambda: None, 2)
+executor.start([1, 2])
 threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
-    crew.join()
+    executor.join()
 except KeyboardInterrupt:
     print(sorted(ended))
 """

@@ -46,12 +46,12 @@ def find_build(store: Store, wanted: str = "") -> BuildRecord:
 
 def explain(store: Store, build: BuildRecord) -> Sequence[Explained]:
     """Each step of a build, and why it was not taken from the cache."""
-    from wherry.builder.explain import Lore
+    from wherry.builder.explain import BuildHistory
     from wherry.builder.explain import explain as compare
 
     older = [each for each in builds(store) if each.began < build.began]
     components = {key: made_of for key, _, made_of in store.cache.components()}
-    return compare(build, Lore(older, components.get, store.listings.get))
+    return compare(build, BuildHistory(older, components.get, store.listings.get))
 
 
 class LeftOut(NamedTuple):

@@ -43,7 +43,7 @@ class Explained(NamedTuple):
     reasons: tuple[Reason, ...]
 
 
-class Lore(NamedTuple):
+class BuildHistory(NamedTuple):
     """What is remembered: earlier builds, newest first; what a key was made of; the files of a content."""
 
     builds: Sequence[BuildRecord]
@@ -51,25 +51,25 @@ class Lore(NamedTuple):
     files: Callable[[str], dict[str, Listed] | None]
 
 
-def explain(build: BuildRecord, lore: Lore) -> list[Explained]:
+def explain(build: BuildRecord, history: BuildHistory) -> list[Explained]:
     """Every step of a build, in order."""
     found = []
     for step in build.steps:
-        reasons = tuple(_reasons(build, step, lore)) if step.missed else ()
+        reasons = tuple(_reasons(build, step, history)) if step.missed else ()
         found.append(Explained(step, reasons))
     return found
 
 
-def _reasons(build: BuildRecord, step: StepRecord, lore: Lore) -> Iterator[Reason]:
+def _reasons(build: BuildRecord, step: StepRecord, history: BuildHistory) -> Iterator[Reason]:
     if step.why:
         yield Reason(step.why, f"the cache was not asked: --{step.why}")
         return
-    before = _nearest(build, step, lore)
+    before = _nearest(build, step, history)
     if before is None:
         yield Reason("new", "it was never built before")
         return
     old_build, old = before
-    own, other = _components(step, lore), _components(old, lore)
+    own, other = _components(step, history), _components(old, history)
     if {key.digest for key in step.keys} & {key.digest for key in old.keys}:
         yield Reason(
             "gone", "it was built before, and what it gave has been removed since (prune, or --no-cache)"
@@ -78,14 +78,16 @@ def _reasons(build: BuildRecord, step: StepRecord, lore: Lore) -> Iterator[Reaso
     if not own or not other:
         yield Reason("unknown", "nothing is known any more of what it was made of before")
         return
-    yield from _differences(_Pair(build, step, own, old_build, old, other), lore)
+    yield from _differences(_Pair(build, step, own, old_build, old, other), history)
 
 
-def _nearest(build: BuildRecord, step: StepRecord, lore: Lore) -> tuple[BuildRecord, StepRecord] | None:
+def _nearest(
+    build: BuildRecord, step: StepRecord, history: BuildHistory
+) -> tuple[BuildRecord, StepRecord] | None:
     """The same step of the newest build of the same thing; else one that reads so; else in its place."""
-    same = [b for b in lore.builds if b.lineage == build.lineage]
+    same = [b for b in history.builds if b.lineage == build.lineage]
     for test in (_same_text, _same_place):
-        for older in (*same, *(b for b in lore.builds if b.lineage != build.lineage)):
+        for older in (*same, *(b for b in history.builds if b.lineage != build.lineage)):
             if test is _same_place and older.lineage != build.lineage:
                 continue
             for candidate in older.steps:
@@ -102,9 +104,9 @@ def _same_place(candidate: StepRecord, step: StepRecord) -> bool:
     return (candidate.stage, candidate.number) == (step.stage, step.number)
 
 
-def _components(step: StepRecord, lore: Lore) -> dict[str, Any]:
+def _components(step: StepRecord, history: BuildHistory) -> dict[str, Any]:
     for key in reversed(step.keys):
-        made_of = key.components or lore.components(key.digest)
+        made_of = key.components or history.components(key.digest)
         if made_of:
             return made_of
     return {}
@@ -122,7 +124,7 @@ class _Pair(NamedTuple):
         return self.own.get(name) != self.other.get(name)
 
 
-def _differences(pair: _Pair, lore: Lore) -> Iterator[Reason]:
+def _differences(pair: _Pair, history: BuildHistory) -> Iterator[Reason]:
     own, other = pair.own, pair.other
     if pair.differs("argv") or pair.differs("sources") or (own["kind"] != other["kind"]):
         old, new = _cut(pair.old.source), _cut(pair.step.source)
@@ -136,9 +138,9 @@ def _differences(pair: _Pair, lore: Lore) -> Iterator[Reason]:
     if pair.differs("env"):
         yield from _environment(pair)
     if pair.differs("content"):
-        yield _files(own.get("content"), other.get("content"), lore, "")
+        yield _files(own.get("content"), other.get("content"), history, "")
     if pair.differs("mounts"):
-        yield from _mounts(own.get("mounts") or [], other.get("mounts") or [], lore)
+        yield from _mounts(own.get("mounts") or [], other.get("mounts") or [], history)
     if pair.differs("scripts"):
         yield Reason("instruction", "its here-document changed")
     for name, what in (
@@ -184,8 +186,8 @@ def _environment(pair: _Pair) -> Iterator[Reason]:
             yield Reason(kind, f"{what} {name} {_cut(other[name])} -> {_cut(own[name])}")
 
 
-def _files(own: object, other: object, lore: Lore, where: str) -> Reason:
-    new, old = lore.files(str(own)), lore.files(str(other))
+def _files(own: object, other: object, history: BuildHistory, where: str) -> Reason:
+    new, old = history.files(str(own)), history.files(str(other))
     if new is None or old is None:
         return Reason("files", f"the files{where} changed (which of them is not known any more)")
     changes = sorted(_changes(new, old), key=lambda change: (-change.size, change.name))
@@ -214,7 +216,9 @@ def _changes(new: dict[str, Listed], old: dict[str, Listed]) -> Iterator[FileCha
             yield FileChange("removed", name, size)
 
 
-def _mounts(own: list[dict[str, Any]], other: list[dict[str, Any]], lore: Lore) -> Iterator[Reason]:
+def _mounts(
+    own: list[dict[str, Any]], other: list[dict[str, Any]], history: BuildHistory
+) -> Iterator[Reason]:
     before = {mount.get("target"): mount for mount in other}
     for mount in own:
         old = before.pop(mount.get("target"), None)
@@ -222,7 +226,7 @@ def _mounts(own: list[dict[str, Any]], other: list[dict[str, Any]], lore: Lore) 
         if old is None:
             yield Reason("mounts", f"a {mount.get('type')} mount at {mount.get('target')} is new")
         elif old.get("content") != mount.get("content"):
-            yield _files(mount.get("content"), old.get("content"), lore, where)
+            yield _files(mount.get("content"), old.get("content"), history, where)
         elif old != mount:
             yield Reason("mounts", f"what is asked{where} changed")
     for target in before:

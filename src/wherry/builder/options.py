@@ -38,9 +38,9 @@ class BuildOptions(NamedTuple):
     `keep` says whether the image is to be one of the store's; without it, it is there for as long as nobody
     collects.
 
-    `epoch` (Unix seconds) is the time that the image shows instead of now.  With `timeless` its layers do
-    not show when they were made either (layers.timeless); the epoch is then that of the newest base, unless
-    it is given.
+    `epoch` (Unix seconds) is the time that the image shows instead of now.  With `reproducible` its layers
+    do not show when they were made either (layers.timestamps); the epoch is then that of the newest base,
+    unless it is given.
 
     With `pull` images that came from a registry are asked for again.  `cache_from` are the shared caches
     that are asked where the store knows nothing.  What a build that `shares` makes is to be known without a
@@ -60,7 +60,7 @@ class BuildOptions(NamedTuple):
     no_cache_filter: tuple[str, ...] = ()
     origin: tuple[str, str, tuple[str, ...]] = ("", "", ())
     keep: bool = True
-    timeless: bool = False
+    reproducible: bool = False
     epoch: int | None = None
     pull: bool = False
     cache_from: Sequence[SharedCache] = ()

@@ -11,7 +11,7 @@ from wherry.containers.stillness import standing_still
 from wherry.errors import ChangedError, ConflictError
 from wherry.images.view import Image, layer_paths
 from wherry.images.write import create_image
-from wherry.layers.canonical import make_canonical
+from wherry.layers.normalize import normalize
 from wherry.layers.view import View
 from wherry.oci.config import History, ImageConfig
 from wherry.oci.platform import of_machine
@@ -111,5 +111,5 @@ def _packed(store: Store, record: ContainerRecord) -> str:
         tree = os.path.join(temporary, "layer")
         os.mkdir(tree)
         snapshots.copy_changes(layers, store.containers.dir(record.id), tree)
-        make_canonical(tree, View(layers))
+        normalize(tree, View(layers))
         return store.layers.commit(tree)

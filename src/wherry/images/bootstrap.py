@@ -120,7 +120,7 @@ def _finish(process: subprocess.Popen[bytes], log: str, tree: str, *, small: boo
             _empty(path)
     _forget_users(resolve(tree, "/etc/apt/sources.list"))
     if small:
-        _furnish(tree)
+        _complete(tree)
 
 
 def _forget_users(sources: str) -> None:
@@ -152,7 +152,7 @@ def _empty(path: str) -> None:
             os.unlink(os.path.join(folder, name))
 
 
-def _furnish(tree: str) -> None:
+def _complete(tree: str) -> None:
     """What a shell needs to be at home: applets by their names, users, a few folders."""
     shutil.rmtree(os.path.join(tree, "usr/share"), ignore_errors=True)
     for folder, mode in (("root", 0o700), ("tmp", 0o1777), ("etc", 0o755), ("var", 0o755), ("bin", 0o755)):

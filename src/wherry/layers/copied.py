@@ -22,7 +22,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from wherry.layers.snapshots import Place, Snapshot
+    from wherry.layers.snapshots import MountPoint, Snapshot
     from wherry.layers.view import Node
 
     Copy = Callable[[str, str], None]
@@ -40,7 +40,7 @@ Index = dict[str, Mark]
 class Copied:
     name = "copy"
 
-    def open(self, layers: Sequence[str], work: str, places: Sequence[Place] = SYSTEM) -> Snapshot:
+    def open(self, layers: Sequence[str], work: str, places: Sequence[MountPoint] = SYSTEM) -> Snapshot:
         """`places` are not made here: whoever moves something into them makes them and takes them away."""
         return _Copy(layers, work)
 
@@ -117,9 +117,9 @@ class _Copy:
     def changes(self, since: int | None = None) -> str:
         """Copy what differs into a tree of its own; the root stays, for the next step."""
         if since is not None:
-            from wherry.layers.timeless import settle
+            from wherry.layers.timestamps import clamp
 
-            settle(self.root, since)
+            clamp(self.root, since)
         upper = os.path.join(self._work, "upper")
         os.mkdir(upper)
         now = self.copy_changes(upper)

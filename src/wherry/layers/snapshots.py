@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Place(NamedTuple):
+class MountPoint(NamedTuple):
     """Where something is going to be mounted: a path without leading slash, and whether it is a folder."""
 
     path: str
@@ -26,8 +26,8 @@ class Place(NamedTuple):
 
 
 SYSTEM = (
-    *map(Place, ("dev", "etc", "proc", "sys")),
-    *(Place(f"etc/{name}", folder=False) for name in ("hostname", "hosts", "resolv.conf")),
+    *map(MountPoint, ("dev", "etc", "proc", "sys")),
+    *(MountPoint(f"etc/{name}", folder=False) for name in ("hostname", "hosts", "resolv.conf")),
 )
 
 
@@ -39,7 +39,7 @@ class Snapshot(Protocol):
     def changes(self, since: int | None = None) -> str:
         """A folder in overlay form with what differs from the layers, for the caller to take away.
 
-        What was written at or after the moment `since` (ns) is settled (layers.timeless), in the folder
+        What was written at or after the moment `since` (ns) is clamped (layers.timestamps), in the folder
         and in `root`.  To be called once, when no process uses `root` any more.
         """
 
@@ -50,7 +50,7 @@ class Snapshot(Protocol):
 class Snapshots(Protocol):
     name: str  # "overlay" or "copy"
 
-    def open(self, layers: Sequence[str], work: str, places: Sequence[Place] = SYSTEM) -> Snapshot:
+    def open(self, layers: Sequence[str], work: str, places: Sequence[MountPoint] = SYSTEM) -> Snapshot:
         """A root over `layers` (trees in overlay form, lowest first), its state kept in `work`.
 
         The `places`, parents before what they hold, can be mounted on and leave nothing in changes().
@@ -73,7 +73,7 @@ class Overlay:
 
     name = "overlay"
 
-    def open(self, layers: Sequence[str], work: str, places: Sequence[Place] = SYSTEM) -> Snapshot:
+    def open(self, layers: Sequence[str], work: str, places: Sequence[MountPoint] = SYSTEM) -> Snapshot:
         return _Mounted(layers, work, places)
 
     def view(self, layers: Sequence[str], work: str) -> View:
@@ -97,7 +97,7 @@ class _Mounted:
     of them has to be made in ``upper``, where it would become a part of the image.
     """
 
-    def __init__(self, layers: Sequence[str], work: str, places: Sequence[Place]) -> None:
+    def __init__(self, layers: Sequence[str], work: str, places: Sequence[MountPoint]) -> None:
         from wherry import linux
 
         self._work = work
@@ -127,9 +127,9 @@ class _Mounted:
         self.close()
         self._unstub()
         if since is not None:
-            from wherry.layers.timeless import settle
+            from wherry.layers.timestamps import clamp
 
-            settle(self._upper, since)
+            clamp(self._upper, since)
         return self._upper
 
     def _unstub(self) -> None:
@@ -161,7 +161,7 @@ def give_root_of(tree: str, layers: Sequence[str]) -> None:
     os.chmod(tree, mode)
 
 
-def _scaffold(work: str, places: Sequence[Place]) -> str:
+def _scaffold(work: str, places: Sequence[MountPoint]) -> str:
     """Made for each step: a step must not see when."""
     top = os.path.join(work, "scaffold")
     remove_tree(top)
@@ -177,7 +177,7 @@ def _scaffold(work: str, places: Sequence[Place]) -> str:
     return top
 
 
-def _absent(places: Sequence[Place], layers: Sequence[str]) -> list[Place]:
+def _absent(places: Sequence[MountPoint], layers: Sequence[str]) -> list[MountPoint]:
     """The places of the caller's own that the layers do not have."""
     view = View(layers)
     own = places[len(SYSTEM) :] if places[: len(SYSTEM)] == SYSTEM else places

@@ -17,9 +17,9 @@ import time
 from wherry import linux
 from wherry.errors import UnsupportedError, in_words
 from wherry.sandbox.beginning import limits, settle
-from wherry.sandbox.furnish import Furnished
 from wherry.sandbox.places import check_places
 from wherry.sandbox.programs import find_program
+from wherry.sandbox.rootfs import RootfsSetup
 from wherry.sandbox.supervise import (
     Supervised,
     close_streams,
@@ -127,7 +127,7 @@ def _supervise(parent: int, root: str, process: Process, program: str, files: tu
         # SIGTERM, not SIGKILL: wherry may be gone, but the root is still to be put in order.
         linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGTERM)
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
-        with Furnished(root, process):
+        with RootfsSetup(root, process):
             if os.getppid() == parent:
                 code = _run(root, process, program, files)
             kill_inside(root)

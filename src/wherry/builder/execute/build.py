@@ -47,7 +47,7 @@ class Build(Session):
         for number in plan.order:
             check_supported(plan.stages[number].stage, insecure=self.options.sandbox.insecure)
         self._set_epoch(meta)
-        if self.options.inline and self.options.timeless:
+        if self.options.inline and self.options.reproducible:
             raise UsageError(
                 "an inline cache names layers as steps made them, a reproducible image has others",
                 hint="--cache-to type=registry or type=local holds both",
@@ -80,11 +80,11 @@ class Build(Session):
                 moment = self.context().newest()
                 meta[EPOCH] = "" if moment is None else str(moment)
             epoch = parse_epoch(meta[EPOCH])
-            self.options = self.options._replace(epoch=epoch, timeless=epoch is not None)
+            self.options = self.options._replace(epoch=epoch, reproducible=epoch is not None)
 
     def _dated(self, plan: Plan) -> BuildOptions:
-        """Without an epoch of its own, a timeless image is as old as the newest image that it is from."""
-        if self.options.epoch is not None or not self.options.timeless:
+        """Without an epoch of its own, a reproducible image is as old as the newest that it is from."""
+        if self.options.epoch is not None or not self.options.reproducible:
             return self.options
         from wherry.images.lookup import find
         from wherry.layers.entry import NEW

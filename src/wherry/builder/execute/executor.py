@@ -21,7 +21,7 @@ class Stopped(Exception):
     """Another stage failed: this one ends, too.  Never leaves the build."""
 
 
-class Crew:
+class Executor:
     """One thread for each stage.  `done` is shared with the thread that made us, which has a stage too."""
 
     def __init__(

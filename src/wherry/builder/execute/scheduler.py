@@ -14,7 +14,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from wherry.builder.execute.executor import Crew
+    from wherry.builder.execute.executor import Executor
     from wherry.builder.plan.values import StageResult
 
 
@@ -37,7 +37,7 @@ class Schedule:
         self._order = tuple(order)
         self._pending = list(order)
         self._done: dict[int, StageResult] = {}
-        self._crew: Crew | None = None
+        self._executor: Executor | None = None
 
     def run(self) -> StageResult:
         """All stages; what the last one gave.
@@ -48,19 +48,19 @@ class Schedule:
             while self._pending:
                 self._finish(self._pending.pop(0))
         except BaseException as error:
-            if self._crew is None:
+            if self._executor is None:
                 raise
-            self._crew.fail(error)
-        if self._crew is not None:
-            self._crew.join()
+            self._executor.fail(error)
+        if self._executor is not None:
+            self._executor.join()
         return self._done[self._order[-1]]
 
     def _finish(self, number: int) -> None:
         result = self._build(number)
-        if self._crew is None:
+        if self._executor is None:
             self._done[number] = result
         else:
-            self._crew.finish(number, result)
+            self._executor.finish(number, result)
 
     def spread(self) -> None:
         """Go on with the stages that have not begun, beside this one.
@@ -69,35 +69,35 @@ class Schedule:
         """
         if not self._pending or self._jobs < 2:
             return
-        from wherry.builder.execute.executor import Crew
+        from wherry.builder.execute.executor import Executor
 
         waiting, self._pending = self._pending, []
-        self._crew = Crew(self._done, self._build, self._stop, self._jobs)
-        self._crew.start(waiting)
+        self._executor = Executor(self._done, self._build, self._stop, self._jobs)
+        self._executor.start(waiting)
 
     def __contains__(self, number: int) -> bool:
         return number in self._order
 
     def __getitem__(self, number: int) -> StageResult:
-        return self._done[number] if self._crew is None else self._crew.result(number)
+        return self._done[number] if self._executor is None else self._executor.result(number)
 
     @property
     def stopping(self) -> bool:
         """Whether a stage has failed, so that the others are to end."""
-        return self._crew is not None and self._crew.stopping
+        return self._executor is not None and self._executor.stopping
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
         """Make a step: only so many are made at once."""
-        if self._crew is None:
+        if self._executor is None:
             yield
             return
-        with self._crew.slot():
+        with self._executor.slot():
             yield
 
     def pause(self, seconds: float) -> None:
         """Sleep.  Raises Stopped once a stage has failed."""
-        if self._crew is None:
+        if self._executor is None:
             time.sleep(seconds)
         else:
-            self._crew.pause(seconds)
+            self._executor.pause(seconds)

@@ -114,7 +114,7 @@ class Session:
 
             options = self.options
             self._worker = Worker(
-                self.store, self.progress, self._temporary, options.given, timeless=options.timeless
+                self.store, self.progress, self._temporary, options.given, reproducible=options.reproducible
             )
             self.schedule.spread()
         return self._worker

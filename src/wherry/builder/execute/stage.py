@@ -244,7 +244,7 @@ class StageBuilder:
     def chain_of(self, diff_ids: Sequence[str]) -> str:
         """What layers are for a key; without any it is that of a layer that depends on none below it."""
         chain = chain_id(diff_ids)
-        return keys.TIMELESS + chain if self.options.timeless else chain
+        return keys.REPRODUCIBLE + chain if self.options.reproducible else chain
 
     def view(self) -> View:
         self.need(self.diff_ids)
@@ -252,7 +252,7 @@ class StageBuilder:
 
     def view_source(self, view: View, label: str) -> ViewSource:
         """Another file system to copy from; its times count where an image must not depend on luck."""
-        return ViewSource(view, label, times=self.options.timeless)
+        return ViewSource(view, label, times=self.options.reproducible)
 
     def layer(self, key: Key, created_by: str, make: Callable[[], str]) -> bool:
         """Take the layer from the cache or make it.  Whether it came from the cache."""

@@ -11,9 +11,9 @@ from wherry.builder.execute.step_log import StepLog, failed
 from wherry.builder.plan.state import PREDEFINED
 from wherry.dockerfile.lines import fail
 from wherry.errors import SandboxError
-from wherry.layers.canonical import make_canonical
-from wherry.layers.snapshots import SYSTEM, Place
-from wherry.layers.timeless import moment, settle
+from wherry.layers.normalize import normalize
+from wherry.layers.snapshots import SYSTEM, MountPoint
+from wherry.layers.timestamps import clamp, moment
 from wherry.layers.tree import ROOT_MODE
 from wherry.layers.view import View
 from wherry.sandbox.choose import choose
@@ -48,12 +48,12 @@ class Worker:
         temporary: str,
         given: BuildSecrets | None = None,
         *,
-        timeless: bool = False,
+        reproducible: bool = False,
     ) -> None:
         self._store = store
         self._temporary = temporary
         self._given = given
-        self._timeless = timeless
+        self._reproducible = reproducible
         self._folders = itertools.count(1)
         self._running: set[Running] = set()
         self._stopped = False
@@ -73,10 +73,10 @@ class Worker:
         """Commit a tree that `write` fills.  Its diff ID."""
         tree = self._folder()
         _like_root(tree, view)
-        since = moment(self._temporary) if self._timeless else None
+        since = moment(self._temporary) if self._reproducible else None
         write(tree)
         if since is not None:
-            settle(tree, since)
+            clamp(tree, since)
         return self._store.layers.commit(tree)
 
     def folder(self, path: str, view: View, owner: tuple[int, int] = (0, 0)) -> str:
@@ -131,7 +131,7 @@ class Worker:
     def _changes(self, task: Task, links: Sequence[str], work: str, ready: Ready, step: Step) -> str:
         snapshot = self._snapshots.open(links, work, (*SYSTEM, *_places(ready.mounts, View(links))))
         log = StepLog(self._store.root, step, (*ready.secrets, *_proxy_passwords(task.env)))
-        since = moment(self._temporary) if self._timeless else None
+        since = moment(self._temporary) if self._reproducible else None
         code = 0
         try:
             code = self._execute(snapshot.root, task, ready, log)
@@ -142,7 +142,7 @@ class Worker:
         finally:
             snapshot.close()
             log.close(keep=bool(code))
-        make_canonical(changes, View(links))
+        normalize(changes, View(links))
         return changes
 
     @contextlib.contextmanager
@@ -154,7 +154,9 @@ class Worker:
             yield Ready()
             return
         given = self._given or BuildSecrets()
-        mounting = Mounting(self._store, self._snapshots, self._folder(), given, timeless=self._timeless)
+        mounting = Mounting(
+            self._store, self._snapshots, self._folder(), given, reproducible=self._reproducible
+        )
         with mounting.ready(task.mounts, task.scripts, context) as ready:
             yield ready
 
@@ -216,14 +218,14 @@ class Worker:
         return path
 
 
-def _places(mounts: Iterable[Mount], view: View) -> Iterator[Place]:
+def _places(mounts: Iterable[Mount], view: View) -> Iterator[MountPoint]:
     """Where the mounts go, with all folders on the way."""
     for mount in mounts:
         if mount.target.startswith(("/dev/", "/proc/", "/sys/")):
             continue  # on a file system of the runtime's own
         names = _prefixes(view.resolve(mount.target))
         folder = mount.kind == "tmpfs" or os.path.isdir(mount.source)
-        yield from (Place(name, folder or name != names[-1]) for name in names)
+        yield from (MountPoint(name, folder or name != names[-1]) for name in names)
 
 
 def _prefixes(path: str) -> list[str]:

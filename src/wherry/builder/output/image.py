@@ -41,7 +41,7 @@ def write_image(
     if options.labels:
         config["Labels"] = {**(config.get("Labels") or {}), **options.labels}
     os_name, architecture, variant = result.platform
-    timeless = ImageConfig(
+    without_times = ImageConfig(
         architecture,
         os_name,
         config,
@@ -52,9 +52,9 @@ def write_image(
         extra={**result.extra, INLINE: {}} if options.inline else result.extra,
     )
     if options.epoch is not None:
-        dated = _with_inline(store, timeless, result, shared)
-        return _write_dated(store, dated, result, options, options.epoch)
-    key = keys.image_key(timeless.to_json())
+        inlined = _with_inline(store, without_times, result, shared)
+        return _write_at_epoch(store, inlined, result, options, options.epoch)
+    key = keys.image_key(without_times.to_json())
     known = store.cache.get(key.digest)
     if known is not None and store.blobs.is_whole(known.value):
         image = store.images.get(known.value)
@@ -68,7 +68,7 @@ def write_image(
         # Where its bytes are lost: made at the time at which it was made, it is the same image.
         created = rfc3339(known.created if known is not None else made)
         history = tuple(h._replace(created=created) for h in history)
-    full = timeless._replace(created=created, history=history)
+    full = without_times._replace(created=created, history=history)
     full = _with_inline(store, full, result, shared)
     record = _create(store, full, base=_base_layers(store, result), keep=options.keep)
     store.cache.put(key.digest, record.id, key.components, made)
@@ -118,7 +118,7 @@ def _create(store: Store, config: ImageConfig, data: bytes | None = None, **give
     return create_image(store, config, data, **given)
 
 
-def _write_dated(
+def _write_at_epoch(
     store: Store, config: ImageConfig, result: StageResult, options: BuildOptions, epoch: int
 ) -> ImageRecord:
     """The image as it is whenever it is built: all that the build added shows the epoch."""
@@ -126,7 +126,7 @@ def _write_dated(
     base = _base(store, result)
     kept, lines = (base.config.diff_ids, len(base.config.history)) if base else ((), 0)
     own = config.diff_ids[len(kept) :]
-    if options.timeless:
+    if options.reproducible:
         from wherry.builder.output.timestamps import dated_layer
 
         own = tuple(dated_layer(store, diff_id, epoch) for diff_id in own)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 VERSION = 3
 # Before the chain ID of layers that do not show when they were made: what is done on top of them does not
 # show it either, so that nothing is shared with builds that show it.
-TIMELESS = "timeless "
+REPRODUCIBLE = "timeless "
 
 
 class Key(NamedTuple):

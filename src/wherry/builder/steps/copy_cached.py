@@ -67,7 +67,7 @@ def copy_content(stage: Stage, spec: CopySpec, wanted: Sequence[Wanted]) -> tupl
     shown = None if mode is None else mode.text if mode.octal is None else f"{mode.octal:04o}"
     key = keys.copy_key(chain, plan.content, spec.target, owner, shown, unpack=spec.unpack)
 
-    mtime = NEW if stage.options.timeless else None
+    mtime = NEW if stage.options.reproducible else None
 
     def make() -> str:
         from wherry.builder.steps.copy_layer import write_layer

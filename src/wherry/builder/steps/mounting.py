@@ -40,13 +40,13 @@ class Mounting:
     """Makes mounts ready below `folder`, which is the caller's and goes away."""
 
     def __init__(
-        self, store: Store, snapshots: Snapshots, folder: str, given: BuildSecrets, *, timeless: bool
+        self, store: Store, snapshots: Snapshots, folder: str, given: BuildSecrets, *, reproducible: bool
     ) -> None:
         self._store = store
         self._snapshots = snapshots
         self._folder = folder
         self._given = given
-        self._timeless = timeless
+        self._reproducible = reproducible
         self._secrets: list[bytes] = []
         self._count = 0
 
@@ -94,7 +94,7 @@ class Mounting:
     def _bind(self, one: PlannedMount, stack: contextlib.ExitStack, context: Callable[[], Context]) -> str:
         if one.layers is None:
             shown = one.context or context()
-            if self._timeless:
+            if self._reproducible:
                 from wherry.builder.context.copy import copy_context
 
                 return copy_context(shown, one.asked.source or "/", self._new())

@@ -141,7 +141,7 @@ def _request(options: Options) -> BuildRequest:
             sandbox=sandbox(options),
             squash=options.flag("squash"),
             origin=_origin(context, file, names),
-            timeless=options.flag("reproducible"),
+            reproducible=options.flag("reproducible"),
             pull=options.flag("pull"),
             cache_from=cache_from,
         ),

@@ -13,13 +13,13 @@ import pytest
 
 from support.edits import BASE, EDITS
 from support.trees import full_tree, snapshot
-from wherry.layers.canonical import make_canonical
 from wherry.layers.copied import Copied
 from wherry.layers.entry import NEW
+from wherry.layers.normalize import normalize
 from wherry.layers.pack import pack
 from wherry.layers.remove import remove_tree
 from wherry.layers.snapshots import Overlay, Snapshots
-from wherry.layers.timeless import dated, moment
+from wherry.layers.timestamps import moment, rewritten
 from wherry.layers.tree import walk
 from wherry.layers.view import View
 from wherry.layers.whiteout import is_opaque
@@ -53,7 +53,7 @@ def step(how: Snapshots, layers: list[str], work: Path, script: str) -> str:
         changes = opened.changes(since)
     finally:
         opened.close()
-    make_canonical(changes, View(layers))
+    normalize(changes, View(layers))
     layer = str(work.with_suffix(f".layer{len(layers)}"))
     shutil.move(changes, layer)
     return layer
@@ -110,7 +110,7 @@ def test_dating_a_layer_changes_its_times_and_nothing_else(tmp_path: Path, epoch
         os.utime(tree / name, (when, when), follow_symlinks=False)
     dest = tmp_path / "dest"
     dest.mkdir()
-    made = dated(str(tree), str(dest), epoch)
+    made = rewritten(str(tree), str(dest), epoch)
     assert made is not None and made == pack(str(dest))
     before, after = snapshot(tree), snapshot(dest)
     for files in (before, after):  # but for times, and for what nobody reads of a whiteout
@@ -120,7 +120,7 @@ def test_dating_a_layer_changes_its_times_and_nothing_else(tmp_path: Path, epoch
     for old, new in zip(walk(str(tree)), walk(str(dest)), strict=True):
         was = old.entry.mtime
         assert new.entry == old.entry._replace(mtime=epoch if was == NEW else min(was, epoch))
-    assert dated(str(dest), str(tmp_path / "again"), epoch) is None
+    assert rewritten(str(dest), str(tmp_path / "again"), epoch) is None
 
 
 def test_a_layer_without_such_times_is_not_copied(tmp_path: Path) -> None:
@@ -128,5 +128,5 @@ def test_a_layer_without_such_times_is_not_copied(tmp_path: Path) -> None:
     (tmp_path / "tree/old").touch()
     os.utime(tmp_path / "tree/old", (100, 100))
     (tmp_path / "dest").mkdir()
-    assert dated(str(tmp_path / "tree"), str(tmp_path / "dest"), 1000) is None
+    assert rewritten(str(tmp_path / "tree"), str(tmp_path / "dest"), 1000) is None
     assert os.listdir(tmp_path / "dest") == []

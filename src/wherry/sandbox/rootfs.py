@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TMPFS_MODE = 0o1777
 
 
-class Furnished:
+class RootfsSetup:
     """Device nodes, files of /etc and movable mounts in the root for a while; leaving puts back what was
     there."""
 

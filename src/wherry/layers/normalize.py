@@ -33,7 +33,7 @@ class _Folder(NamedTuple):
     hides: bool
 
 
-def make_canonical(tree: str, below: View) -> None:
+def normalize(tree: str, below: View) -> None:
     """Bring a tree in overlay form that lies over `below` into its one form.
 
     Times count in whole seconds, which is what a layer's tar holds; those of the folders stay.

@@ -1,8 +1,8 @@
 """Trees that do not say when they were made: the layers of a reproducible build.
 
 What a step wrote has one fixed time, NEW, whenever it ran, and that is what later steps see.  The time that
-an image is to show (SOURCE_DATE_EPOCH) is put in when the image is written (`dated`), so that the same step
-serves every epoch.  Times that a step set on purpose (from an archive, by ``touch -d``) stay.
+an image is to show (SOURCE_DATE_EPOCH) is put in when the image is written (`rewritten`), so that the same
+step serves every epoch.  Times that a step set on purpose (from an archive, by ``touch -d``) stay.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def moment(folder: str) -> int:
         os.unlink(path)
 
 
-def settle(tree: str, since: int) -> None:
+def clamp(tree: str, since: int) -> None:
     """Give everything below `tree` that was written at or after `since` the time NEW.
 
     What was changed since then but has an earlier time keeps it, in whole seconds, which is all that a
@@ -52,16 +52,16 @@ def settle(tree: str, since: int) -> None:
                     stack.append(entry.path)
                 # A process cannot set its files' ctime back.
                 if status.st_ctime_ns >= since:
-                    _settle_one(entry.path, status.st_mtime_ns, since)
+                    _clamp_one(entry.path, status.st_mtime_ns, since)
 
 
-def _settle_one(path: str, mtime: int, since: int) -> None:
+def _clamp_one(path: str, mtime: int, since: int) -> None:
     wanted = NEW * SECOND if mtime >= since else mtime // SECOND * SECOND
     if wanted != mtime:
         os.utime(path, ns=(wanted, wanted), follow_symlinks=False)
 
 
-def dated(tree: str, dest: str, epoch: int) -> Packed | None:
+def rewritten(tree: str, dest: str, epoch: int) -> Packed | None:
     """Copy a tree in overlay form into `dest`, an empty folder, with the times that an image shows.
 
     NEW becomes `epoch`, and so does every later time.  What the copy is as a layer, or None, and no copy,
