@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 
+from wherry.builder.plan.instruction import step_label, steps_of
 from wherry.errors import NeedsNamespace
 from wherry.oci.digest import chain_id
 from wherry.remote.urls import shown
@@ -85,13 +86,15 @@ class Recorder:
             "stage": planned.parent,
             "chain": chain_id(base.diff_ids),
         }
-        step = self._step(planned.stage, 1, planned.stage.origin.source)
+        stage = planned.stage
+        label = step_label(stage, 1, steps_of(stage), alone=self._alone)
+        step = self._step(stage, 1, label, stage.origin.source)
         step.update(kind="from", outcome="base", keys=[("", made_of)])
         self._steps.append(step)
 
     @contextlib.contextmanager
     def step(
-        self, builder: InStage, stage: Stage, number: int, instruction: Instruction
+        self, builder: InStage, stage: Stage, number: int, label: str, instruction: Instruction
     ) -> Iterator[Outcome]:
         """Around one step: how it ended, how long it took, what it asked the cache for."""
         cache = builder.cache
@@ -108,7 +111,7 @@ class Recorder:
                 ended = "stopped"
             raise
         finally:
-            step = self._step(stage, number, instruction.source)
+            step = self._step(stage, number, label, instruction.source)
             step.update(kind=type(instruction).__name__.lower(), outcome=ended, why=cache.why)
             step["seconds"] = round(time.monotonic() - began, 4)
             hit = ended == "hit"
@@ -124,13 +127,12 @@ class Recorder:
             if not hit:
                 cache.keep_listings()
 
-    def _step(self, stage: Stage, number: int, source: str) -> Step:
-        place = f"{number}/{len(stage.instructions) + 1}"
-        name = stage.name or f"stage-{stage.number}"
+    @staticmethod
+    def _step(stage: Stage, number: int, label: str, source: str) -> Step:
         return {
             "stage": stage.number,
             "number": number,
-            "label": place if self._alone else f"{name} {place}",
+            "label": label,
             "source": shown(source),
             "why": "",
             "seconds": 0,

@@ -7,7 +7,7 @@ import posixpath
 from wherry.builder.context.sources import ViewSource
 from wherry.builder.plan import keys
 from wherry.builder.plan.graph import expanded, expanded_words, needed_by
-from wherry.builder.plan.instruction import expand_instruction
+from wherry.builder.plan.instruction import expand_instruction, is_step, step_label, steps_of
 from wherry.builder.plan.state import State, proxies, shown_arg
 from wherry.builder.plan.values import StageResult
 from wherry.builder.progress import Silent
@@ -82,13 +82,12 @@ class StageBuilder:
         self.predefined = proxies(session.options.args)
 
     def run(self) -> StageResult:
-        label = self._stage.name or f"stage-{self._stage.number}"
-        only = len(self._session.dockerfile.stages) == 1
-        total = len(self._stage.instructions) + 1
+        alone = len(self._session.dockerfile.stages) == 1
+        place, total = 1, steps_of(self._stage)
         for number, instruction in enumerate(self._stage.instructions, 2):
-            prefix = f"{number}/{total}" if only else f"{label} {number}/{total}"
-            trigger = "ONBUILD " if number - 2 < self._triggers else ""
-            self._step(instruction, number, f"[{prefix}] {trigger}{shown(instruction.source)}")
+            place += is_step(instruction)
+            label = step_label(self._stage, place, total, alone=alone)
+            self._step(instruction, number, label)
             self._check_size(instruction.location)
         return StageResult(
             tuple(self.diff_ids),
@@ -113,9 +112,10 @@ class StageBuilder:
             return
         for needed in needed_by(self._session.bases.names, self._stage, instruction):
             self._session.schedule[needed]  # waits for it: a step that waits has not begun
-        self.told = self._session.progress.begin(label)
+        trigger = "ONBUILD " if number - 2 < self._triggers else ""
+        self.told = self._session.progress.begin(f"[{label}] {trigger}{shown(instruction.source)}")
         try:
-            with self._session.record.step(self, self._stage, number, instruction) as outcome:
+            with self._session.record.step(self, self._stage, number, label, instruction) as outcome:
                 outcome.cached = step()
         except BaseException:
             if self.stopping:

@@ -1,14 +1,29 @@
-"""PURE: an instruction with its variables replaced."""
+"""PURE: which instructions are steps, and an instruction with its variables replaced."""
 
 from __future__ import annotations
 
-from wherry.dockerfile.ast import Env, Expose, Label, Stopsignal, User, Volume, Workdir
+from wherry.dockerfile.ast import Copy, Env, Expose, Label, Run, Stopsignal, User, Volume, Workdir
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wherry.dockerfile.ast import Instruction
+    from wherry.dockerfile.ast import Instruction, Stage
+
+
+def is_step(instruction: Instruction) -> bool:
+    """Whether it is shown and counted as a step (BuildKit's commandTotal): what only configures is not."""
+    return isinstance(instruction, (Run, Copy, Workdir))
+
+
+def steps_of(stage: Stage) -> int:
+    """How many steps a stage has.  Its FROM is the first."""
+    return 1 + sum(map(is_step, stage.instructions))
+
+
+def step_label(stage: Stage, place: int, total: int, *, alone: bool) -> str:
+    """``builder 2/4``; of a Dockerfile's only stage ``2/4``."""
+    return f"{place}/{total}" if alone else f"{stage.name or f'stage-{stage.number}'} {place}/{total}"
 
 
 def expand_instruction(
