@@ -138,3 +138,24 @@ def test_a_step_that_fills_the_disk(busybox_store: Path, tmp_path: Path) -> None
     (tmp_path / "c").mkdir()
     (tmp_path / "c/Dockerfile").write_text("FROM bb\nRUN dd if=/dev/zero of=/big bs=1M count=64\n")
     on_a_small_disk(busybox_store, tmp_path, 'fails build -q $C; wherry images; [ -z "$(ls -A $S/tmp)" ]')
+
+
+@pytest.mark.parametrize("stages", [1, 2])
+def test_an_interrupt_cancels_and_says_so(bb: Wherry, tmp_path: Path, stages: int) -> None:
+    """A step that was ended by ctrl-C has not failed."""
+    text = "FROM bb AS one\nRUN echo begun; sleep 30\n"
+    if stages == 2:
+        text += "FROM bb\nRUN echo begun; sleep 31\nCOPY --from=one /bin/busybox /x\n"
+    (tmp_path / "Dockerfile").write_text(text)
+    process = bb.start("build", "--progress", "plain", str(tmp_path))
+    assert process.stderr is not None
+    said = ""
+    while said.count("begun\n") < stages:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    process.send_signal(signal.SIGINT)
+    said += process.stderr.read()
+    assert process.wait(20) == 130
+    assert said.count("CANCELED") == stages and "ERROR" not in said, said
+    assert said.endswith("canceled: what was finished stays in the cache\n"), said

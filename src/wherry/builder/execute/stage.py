@@ -117,8 +117,8 @@ class StageBuilder:
         try:
             with self._session.record.step(self, self._stage, number, label, instruction) as outcome:
                 outcome.cached = step()
-        except BaseException:
-            if self.stopping:
+        except BaseException as error:
+            if self.stopping or isinstance(error, KeyboardInterrupt):
                 self.told.cancel()
             else:
                 self.told.fail()

@@ -187,6 +187,9 @@ def _build(store: Store, request: BuildRequest, options: Options) -> Built:
         built = build_images(store, request, told, _registries)
         write_answers(options, request, built)
         return built
+    except KeyboardInterrupt:
+        told.note("canceled: what was finished stays in the cache")
+        raise
     except NeedsNamespace:
         deferred = None  # the second start tells it all again
         raise
