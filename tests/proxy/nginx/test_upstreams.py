@@ -68,6 +68,17 @@ def test_connections_are_renewed_so_that_new_pods_get_their_share(serve: Open, p
     assert 5 <= before <= 40, "as many as clients, and as many again after five seconds; not one a request"
 
 
+@pytest.mark.nginx
+def test_thirty_two_clients_at_once_find_their_connections_kept(serve: Open, pods: Pods) -> None:
+    (pod,) = pods()
+    door = serve(route(pod.address))
+    with ThreadPoolExecutor(32) as clients:
+        for _ in range(3):
+            answers = list(clients.map(lambda _: ask(door.port, "a.example", "/slow"), range(32)))
+            assert {answer.status for answer in answers} == {200}
+    assert pod.connections <= 40, "one a client, not a new one for every second request"
+
+
 def test_each_host_of_a_tls_service_has_a_block_of_its_own_and_the_first_come_first() -> None:
     plain = route("10.0.0.9:80", "plain.example")
     tls = [route("10.0.0.1:443", f"h{n}.example", protocol="https") for n in range(4)]

@@ -47,7 +47,7 @@ class RenderOptions(NamedTuple):
 
     listen: tuple[str, ...] = ("0.0.0.0:8080",)
     upstreams: int = 100
-    keepalive: int = 16
+    keepalive: int = 32
     access_log: str = "/dev/stdout"
     resolver: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
