@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -39,6 +40,17 @@ def processes_of(root: Path) -> list[str]:
     return found
 
 
+def holders(root: Path) -> list[str]:
+    """Who has files below a folder open."""
+    found = []
+    for number in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            target = os.readlink(number)
+            if target.startswith(str(root)):
+                found.append(f"{number.parts[2]} {(number.parents[1] / 'comm').read_text()} {target}")
+    return found
+
+
 def assert_nothing_left(wherry: Wherry) -> None:
     deadline = time.monotonic() + 5
     while processes_of(wherry.root) and time.monotonic() < deadline:
@@ -46,9 +58,11 @@ def assert_nothing_left(wherry: Wherry) -> None:
     assert processes_of(wherry.root) == []
     # The next command sweeps.  A process without a command line may still be letting go of its locks.
     wherry("images", "-q")
-    while list((wherry.root / "tmp").iterdir()) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 10
+    while os.listdir(wherry.root / "tmp") and time.monotonic() < deadline:
+        time.sleep(0.1)
         wherry("images", "-q")
-    assert list((wherry.root / "tmp").iterdir()) == []
+    assert os.listdir(wherry.root / "tmp") == [], holders(wherry.root)
     assert str(wherry.root) not in Path("/proc/self/mountinfo").read_text()
 
 
