@@ -54,9 +54,9 @@ def _env(folder: Path, count: int) -> list[str]:
     return ["build", "-q", str(folder / "context")]
 
 
-def _store(folder: Path, count: int) -> None:
+def store_of(root: Path, count: int) -> Store:
     """A store with `count` images without layers, ``i0``, ``i1`` and so on."""
-    store = Store.open(str(folder / "store"))
+    store = Store.open(str(root))
     with store.names.together():
         for number in range(count):
             config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
@@ -65,16 +65,16 @@ def _store(folder: Path, count: int) -> None:
             record = ImageRecord(image, store.blobs.put(json.dumps(manifest).encode()), number)
             store.images.add(record)
             store.names.set(f"docker.io/library/i{number}:latest", image)
-    store.database.close()
+    return store
 
 
 def _rmi(folder: Path, count: int) -> list[str]:
-    _store(folder, count)
+    store_of(folder / "store", count).database.close()
     return ["rmi", *(f"i{number}" for number in range(count // 5))]
 
 
 def _images(folder: Path, count: int) -> list[str]:
-    _store(folder, count)
+    store_of(folder / "store", count).database.close()
     return ["images"]
 
 

@@ -198,12 +198,3 @@ def pivot_root(root: str) -> None:
     _check(libc().pivot_root(b".", b"."), root)
     umount2(".", MNT_DETACH)
     os.chdir("/")
-
-
-def has_capability(number: int) -> bool:
-    """Whether this process has a capability in its effective set (proc(5), CapEff)."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        for line in file:
-            if line.startswith("CapEff:"):
-                return bool(int(line.split()[1], 16) >> number & 1)
-    return False

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from bench.growth.curves import store_of
 
 from wherry.app.images import removing
 from wherry.errors import NotFoundError
 from wherry.images.index import index_json
 from wherry.images.listing import list_images
-from wherry.store import ImageRecord, Store
 from wherry.store import images as store_images
 from wherry.store.blobs import Blobs
 from wherry.store.database import Database
@@ -34,20 +34,6 @@ class Work:
 
         monkeypatch.setattr(Blobs, "read", counted_read)
         monkeypatch.setattr(store_images, "write_file", counted_write)
-
-
-def store_of(root: Path, count: int) -> Store:
-    """A store with `count` images without layers, ``i0``, ``i1`` and so on."""
-    store = Store.open(str(root))
-    with store.names.together():
-        for number in range(count):
-            config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}
-            image = store.blobs.put(json.dumps(config | {"author": str(number)}).encode())
-            manifest = {"config": {"digest": image}, "layers": []}
-            record = ImageRecord(image, store.blobs.put(json.dumps(manifest).encode()), number)
-            store.images.add(record)
-            store.names.set(f"docker.io/library/i{number}:latest", image)
-    return store
 
 
 def test_many_images_are_removed_with_one_look_at_what_is_left(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wherry.containers.state import lookup as container
 from wherry.errors import InvalidReferenceError
-from wherry.images.lookup import lookup
+from wherry.images.lookup import lookup, names_of
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ def _each_once(store: Store, words: Sequence[str]) -> list[tuple[Image, list[str
 
 def _names(store: Store, word: str) -> list[str]:
     """The names (canonical) of the store that a word means; none where it is an id, or nothing's."""
-    from wherry.oci.reference import from_canonical, is_name_only, parse
+    from wherry.oci.reference import is_name_only, parse
 
     try:
         reference = parse(word)
     except InvalidReferenceError:
         return []
     if is_name_only(word):
-        return [name for name in store.names.all() if from_canonical(name)[:2] == reference[:2]]
+        return [name.canonical() for name in names_of(store, reference)]
     name = reference.canonical()
     return [name] if not reference.digest and store.names.get(name) is not None else []
 

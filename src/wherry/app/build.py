@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from wherry.app.opened import INLINE, opened
+from wherry.app.opened import opened
 from wherry.app.outputs import check, deliver, needs_layers
 from wherry.app.request import BuildRequest
 from wherry.builder.output.options import TO_STORE
@@ -93,7 +93,7 @@ def build_images(
     told = progress or Silent()
     check(request.outputs)
     epoch = _epoch(request.options.args)
-    caches = [cache for cache in request.cache_to if cache.type != INLINE]
+    caches = [cache for cache in request.cache_to if not cache.is_inline]
     if caches or needs_layers(request.outputs):
         store.runtime.need_layers()  # whose files belong to a plain user's subordinate ids
     with opened(store, request, epoch) as found:

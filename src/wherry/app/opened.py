@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
 """A build argument that asks for what --cache-to type=inline does."""
-INLINE = "inline"
 
 
 class Opened(NamedTuple):
@@ -67,4 +66,4 @@ def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Ite
 
 def _has_inline_cache(request: BuildRequest) -> bool:
     asked = request.options.args.get(INLINE_CACHE, "") in TRUE
-    return asked or any(cache.type == INLINE for cache in request.cache_to)
+    return asked or any(cache.is_inline for cache in request.cache_to)

@@ -65,9 +65,9 @@ def tags(client: Registries, name: Reference) -> list[str]:
 
 def tags_here(store: Store, name: Reference) -> list[Reference]:
     """All names in the store that are of the same repository.  Raises NotFoundError where there is none."""
-    from wherry.oci.reference import from_canonical
+    from wherry.images.lookup import names_of
 
-    found = [each for each in map(from_canonical, store.names.all()) if each[:2] == name[:2]]
+    found = names_of(store, name)
     if not found:
         raise NotFoundError(
             f"An image does not exist locally with the tag: {name.familiar_name()}",

@@ -9,6 +9,7 @@ from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.oci.platform import Platform
+    from wherry.oci.reference import Reference
     from wherry.store import Store
 
 HEX = frozenset("0123456789abcdef")
@@ -59,6 +60,11 @@ def lookup(store: Store, text: str) -> Image:
     raise NotFoundError(
         f"No such image: {shown}", hint=f"did you mean {near}?" if near else "see wherry images"
     )
+
+
+def names_of(store: Store, repository: Reference) -> list[Reference]:
+    """All names in the store that are of the same repository."""
+    return [each for each in map(from_canonical, store.names.all()) if each[:2] == repository[:2]]
 
 
 def named(store: Store, text: str) -> str:

@@ -32,6 +32,11 @@ class SharedCache(NamedTuple):
     compression: str = "gzip"
     level: int | None = None
 
+    @property
+    def is_inline(self) -> bool:
+        """Whether it goes into the image."""
+        return self.type == "inline"
+
     def __str__(self) -> str:
         return f"{self.type} {self.place}"
 

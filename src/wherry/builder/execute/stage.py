@@ -291,8 +291,7 @@ class StageBuilder:
             return True
         key = content()
         cached = self.layer(key, created_by, make)
-        known = self.cache.get(key)
-        self.cache.put(quick, self.diff_ids[-1], known.created if known else None)
+        self.cache.alias(quick, key, self.diff_ids[-1])
         return cached
 
     def add(self, record: CacheRecord, created_by: str) -> None:
@@ -327,8 +326,7 @@ class StageBuilder:
         key = keys.workdir_key(self.chain, path, owner)
         cached = self.layer(key, created_by, make)
         if unseen is not None:
-            known = self.cache.get(key)
-            self.cache.put(unseen, self.diff_ids[-1], known.created if known else None)
+            self.cache.alias(unseen, key, self.diff_ids[-1])
         return cached
 
     def _unseen(self, path: str) -> Key | None:

@@ -115,6 +115,11 @@ class StageCache:
             self.layer = layer
         return CacheRecord(diff_id, created, now)
 
+    def alias(self, key: Key, known: Key, diff_id: str) -> CacheRecord:
+        """Record that a key leads to the layer that a known one led to, as old as that."""
+        record = self.get(known)
+        return self.put(key, diff_id, record.created if record is not None else None)
+
     @contextlib.contextmanager
     def alone(self, key: Key, wait: Callable[[bool], None]) -> Iterator[None]:
         """Be the only one that makes what a key leads to, in this process and among all on this store.

@@ -61,12 +61,12 @@ def write_image(
         if image is not None and store.blobs.is_whole(image.manifest):
             return image
         return _again(store, known.value, result, options)
-    made = time.time()
+    # Where its bytes are lost: made at the time at which it was made, it is the same image.
+    made = known.created if known is not None else time.time()
     history = with_times(result.history)
     created = history[-1].created if history else ""
     if not created:
-        # Where its bytes are lost: made at the time at which it was made, it is the same image.
-        created = rfc3339(known.created if known is not None else made)
+        created = rfc3339(made)
         history = tuple(h._replace(created=created) for h in history)
     full = without_times._replace(created=created, history=history)
     full = _with_inline(store, full, result, shared)

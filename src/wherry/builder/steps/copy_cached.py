@@ -34,8 +34,7 @@ def by_whole(
         return True
     stage.need(reads)
     cached, content_key = copy_content(stage, spec, wanted)
-    content = stage.cache.get(content_key)
-    stage.cache.put(quick, stage.diff_ids[-1], content.created if content else None)
+    stage.cache.alias(quick, content_key, stage.diff_ids[-1])
     return cached
 
 
@@ -79,8 +78,7 @@ def copy_content(stage: Stage, spec: CopySpec, wanted: Sequence[Wanted]) -> tupl
 
     cached = stage.layer(key, spec.created_by(), make)
     if unseen is not None:
-        known = stage.cache.get(key)
-        stage.cache.put(unseen, stage.diff_ids[-1], known.created if known else None)
+        stage.cache.alias(unseen, key, stage.diff_ids[-1])
     return cached, key
 
 

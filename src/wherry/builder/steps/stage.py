@@ -34,6 +34,9 @@ class Cache(Protocol):
     def put(self, key: Key, diff_id: str, created: float | None = None) -> CacheRecord:
         """Record what a key leads to: now, or at the time (Unix seconds) at which another key led there."""
 
+    def alias(self, key: Key, known: Key, diff_id: str) -> CacheRecord:
+        """Record that a key leads to the layer that a known one led to, as old as that."""
+
     def listing(self, digest: str, files: Callable[[], Iterable[Listed]]) -> None:
         """The files that a digest in a key stands for, kept if the step is made."""
 
