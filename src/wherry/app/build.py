@@ -63,8 +63,8 @@ def build(
     from wherry.images.view import Image
 
     place = file or os.path.join(folder, "Dockerfile")
-    wanted = (options or default_options())._replace(origin=(folder, place, tuple(names)))
-    request = BuildRequest(folder, wanted, file, outputs=(TO_STORE._replace(names=tuple(names)),))
+    named_options = (options or default_options())._replace(origin=(folder, place, tuple(names)))
+    request = BuildRequest(folder, named_options, file, outputs=(TO_STORE._replace(names=tuple(names)),))
     return Image(store, build_images(store, request, progress, registries).images[0])
 
 
@@ -90,7 +90,7 @@ def build_images(
     from wherry.builder.execute.build import Build
     from wherry.builder.progress import Silent
 
-    told = progress or Silent()
+    reporter = progress or Silent()
     check(request.outputs)
     epoch = _epoch(request.options.args)
     caches = [cache for cache in request.cache_to if not cache.is_inline]
@@ -102,16 +102,16 @@ def build_images(
             folder = os.path.join(found.temporary, f"platform{number}")
             os.makedirs(folder, exist_ok=True)
             options = found.options._replace(platform=platform)
-            one = Build(store, found.dockerfile, found.context, options, told, folder, registries)
+            one = Build(store, found.dockerfile, found.context, options, reporter, folder, registries)
             for warning in one.warnings() if not number else ():
-                told.note(warning)
+                reporter.note(warning)
             if "error" in found.dockerfile.directives.get("check", "") + options.args.get(CHECK, ""):
                 from wherry.app.checks import fail_on_findings
 
                 fail_on_findings(one)
             images.append(one.run())
-        image, names, descriptor = deliver(store, request, images, told, registries)
-        _keep_caches(one, caches, told, registries)
+        image, names, descriptor = deliver(store, request, images, reporter, registries)
+        _keep_caches(one, caches, reporter, registries)
         return Built(
             image,
             names,

@@ -22,7 +22,7 @@ def builds(store: Store) -> list[BuildRecord]:
     return store.builds.all()
 
 
-def find_build(store: Store, wanted: str = "") -> BuildRecord:
+def find_build(store: Store, word: str = "") -> BuildRecord:
     """By its ID or the beginning of one, by a name of its image, by the image's ID; else the newest.
 
     Raises NotFoundError.
@@ -32,16 +32,16 @@ def find_build(store: Store, wanted: str = "") -> BuildRecord:
     every = builds(store)
     if not every:
         raise NotFoundError("no build is remembered in this store", hint="run wherry build first")
-    if not wanted:
+    if not word:
         return every[0]
     for build in every:
-        if build.id.startswith(wanted) or wanted in build.names:
+        if build.id.startswith(word) or word in build.names:
             return build
-    image = find(store, wanted)
+    image = find(store, word)
     for build in every if image is not None else ():
         if image is not None and build.image == image.id:
             return build
-    raise NotFoundError(f"No such build: {wanted}", hint="see wherry explain --list")
+    raise NotFoundError(f"No such build: {word}", hint="see wherry explain --list")
 
 
 def explain(store: Store, build: BuildRecord) -> Sequence[Explained]:
@@ -51,7 +51,7 @@ def explain(store: Store, build: BuildRecord) -> Sequence[Explained]:
 
     older = [each for each in builds(store) if each.began < build.began]
     components = {key: made_of for key, _, made_of in store.cache.components()}
-    return compare(build, BuildHistory(older, components.get, store.listings.get))
+    return compare(build, BuildHistory(older, components.get, store.file_manifests.get))
 
 
 class LeftOut(NamedTuple):

@@ -97,12 +97,12 @@ def fail_on_findings(build: Build) -> None:
 def _targets(dockerfile: Dockerfile) -> list[dict[str, Any]]:
     from wherry.dockerfile.lint.text import comments, described
 
-    said = comments(dockerfile)
+    stage_comments = comments(dockerfile)
     stages = dockerfile.stages
     return [
         {
             "name": stage.name or "",
-            "description": described(said[stage.origin.location.line], stage.name or ""),
+            "description": described(stage_comments[stage.origin.location.line], stage.name or ""),
             "default": stage.number == len(stages) - 1,
             "base": stage.base,
             "platform": stage.origin.platform or "",
@@ -118,7 +118,7 @@ def _outline(build: Build) -> dict[str, Any]:
     from wherry.dockerfile.lint.text import comments, described
 
     dockerfile, options = build.dockerfile, build.options
-    said_above = comments(dockerfile)
+    comments_above = comments(dockerfile)
     plan = make_plan(
         dockerfile, options.target, meta_scope(dockerfile, options.args), elsewhere=options.contexts
     )
@@ -130,12 +130,12 @@ def _outline(build: Build) -> dict[str, Any]:
         if isinstance(instruction, Arg):
             for name, default in instruction.names:
                 value = options.args.get(name, default if default is not None else "")
-                said = described(said_above.get(instruction.location.line, ()), name)
+                description = described(comments_above.get(instruction.location.line, ()), name)
                 known = args.get(name, {})
                 args[name] = {
                     "name": name,
                     "value": shown(value or known.get("value", "")),
-                    "description": said or known.get("description", ""),
+                    "description": description or known.get("description", ""),
                 }
         elif isinstance(instruction, Run):
             for mount in instruction.mounts:
@@ -149,7 +149,7 @@ def _outline(build: Build) -> dict[str, Any]:
     target = stages[-1]
     return {
         "name": target.name or "",
-        "description": described(said_above[target.origin.location.line], target.name or ""),
+        "description": described(comments_above[target.origin.location.line], target.name or ""),
         "args": list(args.values()),
         "secrets": [{"name": name, "required": required} for name, required in secrets.items()],
         "ssh": [{"name": name, "required": required} for name, required in agents.items()],

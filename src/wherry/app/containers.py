@@ -49,16 +49,16 @@ def containers(
     return found[:limit]
 
 
-def _check_value(wanted: Filter) -> None:
-    name, value = wanted
+def _check_value(condition: Filter) -> None:
+    name, value = condition
     if name == "status" and value not in STATUSES:
         raise UsageError(f"invalid filter 'status={value}'", hint=f"one of {', '.join(STATUSES)}")
     if name == "exited" and not value.removeprefix("-").isdecimal():
         raise UsageError(f"invalid filter 'exited={value}'", hint="a number: exited=0")
 
 
-def _passes(record: ContainerRecord, wanted: Filter) -> bool:
-    name, value = wanted
+def _passes(record: ContainerRecord, condition: Filter) -> bool:
+    name, value = condition
     if name == "name":
         return _finds(value, record.name) or _finds(value, f"/{record.name}")
     if name == "id":

@@ -23,9 +23,9 @@ def check(filters: Iterable[Filter], known: Sequence[str]) -> None:
             raise UsageError(f"invalid filter '{each.name}'", hint=f"one of {', '.join(known)}")
 
 
-def has_label(labels: Mapping[str, str], wanted: str) -> bool:
-    """`wanted` is ``key``, or ``key=value``."""
-    key, equals, value = wanted.partition("=")
+def has_label(labels: Mapping[str, str], label: str) -> bool:
+    """`label` is ``key``, or ``key=value``."""
+    key, equals, value = label.partition("=")
     return key in labels and (not equals or labels[key] == value)
 
 

@@ -35,8 +35,8 @@ def images(store: Store, reference: str | None = None, *, filters: Sequence[Filt
     return [row for row in found if all(_passes(row, each) for each in filters)]
 
 
-def _passes(listed: Listed, wanted: Filter) -> bool:
-    name, value = wanted
+def _passes(listed: Listed, condition: Filter) -> bool:
+    name, value = condition
     if name == "dangling":
         return (listed.tag == "<none>") == is_true(value)
     if name == "reference":

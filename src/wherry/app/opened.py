@@ -65,5 +65,5 @@ def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Ite
 
 
 def _has_inline_cache(request: BuildRequest) -> bool:
-    asked = request.options.args.get(INLINE_CACHE, "") in TRUE
-    return asked or any(cache.is_inline for cache in request.cache_to)
+    inline = request.options.args.get(INLINE_CACHE, "") in TRUE
+    return inline or any(cache.is_inline for cache in request.cache_to)

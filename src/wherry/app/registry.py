@@ -130,12 +130,12 @@ def search(
     return [
         (Reference(domain, each.name, "").familiar_name(), each)
         for each in ask(client.index(domain), words, limit)
-        if all(_passes(each, wanted) for wanted in filters)
+        if all(_passes(each, condition) for condition in filters)
     ]
 
 
-def _passes(found: Found, wanted: Filter) -> bool:
-    name, value = wanted
+def _passes(found: Found, condition: Filter) -> bool:
+    name, value = condition
     if name == "stars":
         return found.stars >= int(value)
     return (found.is_official if name == "is-official" else found.is_automated) == is_true(value)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from wherry.store.buildrecord import BuildRecord, StepRecord
-    from wherry.store.listings import Listed
+    from wherry.store.filemanifest import ManifestEntry
 
 SHOWN = 5
 LONGEST = 120
@@ -48,7 +48,7 @@ class BuildHistory(NamedTuple):
 
     builds: Sequence[BuildRecord]
     components: Callable[[str], dict[str, Any] | None]
-    files: Callable[[str], dict[str, Listed] | None]
+    files: Callable[[str], dict[str, ManifestEntry] | None]
 
 
 def explain(build: BuildRecord, history: BuildHistory) -> list[Explained]:
@@ -205,7 +205,7 @@ def _files(own: object, other: object, history: BuildHistory, where: str) -> Rea
     return Reason("files", "; ".join(counted) + (where or kept), tuple(changes))
 
 
-def _changes(new: dict[str, Listed], old: dict[str, Listed]) -> Iterator[FileChange]:
+def _changes(new: dict[str, ManifestEntry], old: dict[str, ManifestEntry]) -> Iterator[FileChange]:
     for name, (_, size, mark) in new.items():
         if name not in old:
             yield FileChange("added", name, size)

@@ -219,17 +219,17 @@ def _child(
     reading: bool,
 ) -> None:
     reader, writer = os.pipe()
-    mine, theirs = (reader, writer) if reading else (writer, reader)
+    own_end, child_end = (reader, writer) if reading else (writer, reader)
     errors, complain = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            os.close(mine)
+            os.close(own_end)
             os.close(errors)
             enter()
             os.chdir("/")
-            act(theirs)
+            act(child_end)
             code = 0
         except FileNotFoundError:
             code = GONE
@@ -237,18 +237,18 @@ def _child(
             os.write(complain, in_words(error).encode("utf-8", "backslashreplace"))
         finally:
             os._exit(code)
-    os.close(theirs)
+    os.close(child_end)
     os.close(complain)
     try:
-        pump(mine)
+        pump(own_end)
     except BrokenPipeError:
         pass
     with open(errors, "rb") as file:
-        said = file.read().decode("utf-8", "replace")
+        message = file.read().decode("utf-8", "replace")
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code == GONE:
         raise _absent(store, record, path)
     if code == NOT_FOLDER:
         raise ContextError(f"{path} in container {record.name} is not a directory")
     if code:
-        raise ContextError(f"copying {path} of container {record.name}: {said or f'exit code {code}'}")
+        raise ContextError(f"copying {path} of container {record.name}: {message or f'exit code {code}'}")

@@ -28,21 +28,21 @@ class Waiting:
 
     def __init__(self, runtime: Runtime) -> None:
         with contextlib.ExitStack() as stack:
-            theirs, self._question = _pipe(stack)
+            child_end, self._question = _pipe(stack)
             self._answer, writer = _pipe(stack)
-            self._child = _spawn(runtime, ["--answer", str(ANSWER)], theirs, writer)
+            self._child = _spawn(runtime, ["--answer", str(ANSWER)], child_end, writer)
             stack.pop_all()
-        os.close(theirs)
+        os.close(child_end)
         os.close(writer)
-        self._told = False
+        self._answered = False
 
     def __enter__(self) -> Waiting:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Without begin() it ends, and nothing was run."""
-        if not self._told:
-            self._said()
+        if not self._answered:
+            self._reply()
 
     def begin(self, container: str) -> None:
         """Let it run a container, by its ID.  Returns when that has begun.
@@ -51,18 +51,18 @@ class Waiting:
         """
         with contextlib.suppress(BrokenPipeError):
             os.write(self._question, container.encode())
-        said = self._said()
-        if said == "ok":
+        reply = self._reply()
+        if reply == "ok":
             return
-        code, _, text = said.partition("\n")
+        code, _, text = reply.partition("\n")
         message, _, hint = text.partition("\nhint: ")
         error = SandboxError(message or "the monitor ended before the container began", hint=hint or None)
         error.exit_code = int(code) if code.isdigit() else 125
         raise error
 
-    def _said(self) -> str:
+    def _reply(self) -> str:
         """What it answers; nothing if it was told nothing."""
-        self._told = True
+        self._answered = True
         os.close(self._question)
         os.waitpid(self._child, 0)
         with open(self._answer, "rb") as file:

@@ -77,14 +77,14 @@ def _stop(first: int, tell: Callable[[int], None]) -> None:
     """Raises PermissionError for one that is somebody else's, and TimeoutError."""
     if not first:
         raise TimeoutError("its first process is not known")
-    told: set[int] = set()
+    signalled: set[int] = set()
     deadline = time.monotonic() + PATIENCE
     while moving := [pid for pid in _tree(first) if _state(pid) not in AT_REST]:
         for pid in moving:
-            if pid in told:
+            if pid in signalled:
                 continue
             tell(pid)
-            told.add(pid)
+            signalled.add(pid)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
         if time.monotonic() > deadline:

@@ -31,13 +31,13 @@ def container_mounts(store: Store, container: str, config: ContainerConfig, root
     """
     image = [VolumeMount("", target) for target in config.image_volumes]
     # -v has what VOLUME names, too.
-    wanted = {clean(volume.target): volume for volume in (*image, *config.volumes)}
+    mounted = {clean(volume.target): volume for volume in (*image, *config.volumes)}
     mounts = []
-    for target, volume in sorted(wanted.items(), key=lambda item: item[0].count("/")):
+    for target, volume in sorted(mounted.items(), key=lambda item: item[0].count("/")):
         place = resolve(root, target)
         if place == root.rstrip("/"):
             raise SandboxError(f"no volume can be mounted on {target}: it is the root")
-        source = volume.source or _anonymous(store, container, volume.target, set(wanted))
+        source = volume.source or _anonymous(store, container, volume.target, set(mounted))
         name = "" if source.startswith("/") else source
         if name:
             source = _named(store, name)

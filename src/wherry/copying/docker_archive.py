@@ -56,18 +56,18 @@ def _chosen(entries: Iterator[DockerEntry], name: str) -> DockerEntry:
             if place == int(number):
                 return entry
         raise NotFoundError(f"the archive has no image {name}")
-    wanted = parse(name) if name else None
+    reference = parse(name) if name else None
     names: list[Reference] = []
     found: DockerEntry | None = None
     count = 0
     for entry in entries:
         count += 1
         names += entry.names
-        if wanted is None or wanted in entry.names:
+        if reference is None or reference in entry.names:
             found = found or entry
-    if found is None or (wanted is None and count > 1):
+    if found is None or (reference is None and count > 1):
         there = ", ".join(each.familiar() for each in names[:10])
-        what = f"image {wanted.familiar()}" if wanted else "only image"
+        what = f"image {reference.familiar()}" if reference else "only image"
         raise NotFoundError(
             f"the archive has no {what}",
             hint=f"it has {there}" if there else f"@0 to @{count - 1} name them",

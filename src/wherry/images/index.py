@@ -61,11 +61,11 @@ def images(store: Store, digest: str) -> list[Image]:
 
 def choose(store: Store, digest: str, platform: Platform | None) -> Image | None:
     """The image of an index for a platform (this machine's where none is given), else its first one."""
-    wanted = platform or of_machine(os.uname().machine)
+    chosen = platform or of_machine(os.uname().machine)
     found = images(store, digest)
     platforms = [(i, i.config.platform) for i in found if i.damage() is None]
-    exact = [i for i, platform in platforms if platform == wanted]
-    close = [i for i, platform in platforms if platform[:2] == wanted[:2]]
+    exact = [i for i, platform in platforms if platform == chosen]
+    close = [i for i, platform in platforms if platform[:2] == chosen[:2]]
     return next(iter([*exact, *close, *found]), None)
 
 

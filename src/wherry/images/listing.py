@@ -27,7 +27,7 @@ class Listed(NamedTuple):
 
 def list_images(store: Store, pattern: str | None = None) -> list[Listed]:
     """All images, newest first, one row a name.  `pattern` is a repository with or without a tag."""
-    wanted = parse(pattern) if pattern else None
+    reference = parse(pattern) if pattern else None
     exact = pattern is not None and ":" in pattern.rpartition("/")[2]
     rows = []
     indexes = _indexes(store)
@@ -43,10 +43,10 @@ def list_images(store: Store, pattern: str | None = None) -> list[Listed]:
         digests = [from_canonical(name) for name in by_digest.get(record.id, ())]
         if not names:
             names = [name._replace(digest="") for name in digests]
-        if wanted is not None:
-            names = [n for n in names if (n.domain, n.path) == (wanted.domain, wanted.path)]
+        if reference is not None:
+            names = [n for n in names if (n.domain, n.path) == (reference.domain, reference.path)]
             if exact:
-                names = [n for n in names if n.tag == wanted.tag]
+                names = [n for n in names if n.tag == reference.tag]
             if not names:
                 continue
         at = {name[:2]: name.digest for name in digests}

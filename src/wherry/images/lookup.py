@@ -53,8 +53,8 @@ def lookup(store: Store, text: str) -> Image:
     image = find(store, text)
     if image is not None:
         return image
-    wanted = parse(text) if not HEX.issuperset(text) else None
-    shown = wanted.familiar() if wanted else text
+    reference = parse(text) if not HEX.issuperset(text) else None
+    shown = reference.familiar() if reference else text
     known = [from_canonical(name).familiar() for name in store.names.all()]
     near = nearest(shown, known)
     raise NotFoundError(

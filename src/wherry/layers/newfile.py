@@ -41,8 +41,8 @@ def new_file(path: str) -> Iterator[IO[bytes]]:
         with NewFile(folder, 0o600) as file:
             with open(file.number, "wb", buffering=BUFFER, closefd=False) as out:
                 yield out
-            wanted = stat.S_IMODE(mode) if mode is not None else 0o666 & ~umask.callers()
-            os.fchmod(file.number, wanted)
+            bits = stat.S_IMODE(mode) if mode is not None else 0o666 & ~umask.callers()
+            os.fchmod(file.number, bits)
             file.commit(name)
     finally:
         os.close(folder)

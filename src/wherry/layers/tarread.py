@@ -207,8 +207,8 @@ class TarReader:
         """Decimal numbers, one a line, filled up to whole blocks: a count, then offset and length."""
         text = b""
         numbers: list[int] = []
-        wanted = 1
-        while len(numbers) < wanted:
+        version = 1
+        while len(numbers) < version:
             if b"\n" not in text:
                 if self._left < BLOCK_SIZE or len(text) > LARGEST_EXTENSION:
                     raise CorruptError(f"{self._name}: a sparse file without its map")
@@ -218,7 +218,7 @@ class TarReader:
             word, _, text = text.partition(b"\n")
             numbers.append(_decimal(word, self._name))
             if len(numbers) == 1:
-                wanted = 1 + 2 * numbers[0]
+                version = 1 + 2 * numbers[0]
                 if numbers[0] > MOST_SEGMENTS:
                     raise CorruptError(f"{self._name}: a sparse map of {numbers[0]} segments")
         return tuple(zip(numbers[1::2], numbers[2::2], strict=False))

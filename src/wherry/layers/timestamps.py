@@ -56,9 +56,9 @@ def clamp(tree: str, since: int) -> None:
 
 
 def _clamp_one(path: str, mtime: int, since: int) -> None:
-    wanted = NEW * SECOND if mtime >= since else mtime // SECOND * SECOND
-    if wanted != mtime:
-        os.utime(path, ns=(wanted, wanted), follow_symlinks=False)
+    clamped = NEW * SECOND if mtime >= since else mtime // SECOND * SECOND
+    if clamped != mtime:
+        os.utime(path, ns=(clamped, clamped), follow_symlinks=False)
 
 
 def rewritten(tree: str, dest: str, epoch: int) -> Packed | None:

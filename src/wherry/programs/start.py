@@ -110,8 +110,8 @@ class _Check:
         elf = self._libraries.read(node)
         if elf is None:
             return []
-        ours = self._start.platform.architecture
-        if elf.architecture != ours and (ours, elf.architecture) not in SAME:
+        machine = self._start.platform.architecture
+        if elf.architecture != machine and (machine, elf.architecture) not in SAME:
             fix = f"build it for {self._start.platform}, or the image with --platform"
             return [Problem("WrongArchitecture", (path, elf.architecture, str(self._start.platform)), fix)]
         if elf.loader and self._libraries.file(elf.loader) is None:

@@ -32,24 +32,24 @@ def entries(data: bytes, name: str) -> list[Entry]:
 
 def _entry(value: object, name: str) -> Entry:
     descriptor = parse_descriptor(value, name)
-    told = value.get("platform") if isinstance(value, dict) else None
-    if not isinstance(told, dict):
+    written = value.get("platform") if isinstance(value, dict) else None
+    if not isinstance(written, dict):
         return Entry(descriptor, None)
-    os_name, machine, variant = (str(told.get(key) or "") for key in ("os", "architecture", "variant"))
+    os_name, machine, variant = (str(written.get(key) or "") for key in ("os", "architecture", "variant"))
     if (machine, variant) == ("arm64", "v8"):
         variant = ""
-    return Entry(descriptor, Platform(os_name, machine, variant), str(told.get("os.version") or ""))
+    return Entry(descriptor, Platform(os_name, machine, variant), str(written.get("os.version") or ""))
 
 
-def choose(found: Sequence[Entry], wanted: Platform, name: str) -> Descriptor:
+def choose(found: Sequence[Entry], platform: Platform, name: str) -> Descriptor:
     """The entry for a platform: the very variant, or the newest one that such a machine runs.
 
     Attestations (``unknown/unknown``) are no images.  Raises NotFoundError, in Docker's words.
     """
     images = [entry for entry in found if entry.platform is None or entry.platform.os != "unknown"]
-    exact = [entry for entry in images if entry.platform == wanted]
+    exact = [entry for entry in images if entry.platform == platform]
     close = sorted(
-        (entry for entry in images if entry.platform is not None and _runs(entry.platform, wanted)),
+        (entry for entry in images if entry.platform is not None and _runs(entry.platform, platform)),
         key=lambda entry: entry.platform.variant if entry.platform else "",
         reverse=True,
     )
@@ -58,7 +58,7 @@ def choose(found: Sequence[Entry], wanted: Platform, name: str) -> Descriptor:
         return entry.descriptor
     there = ", ".join(sorted({str(entry.platform) for entry in images if entry.platform is not None}))
     raise NotFoundError(
-        f"no matching manifest for {wanted} in the manifest list entries of {name}",
+        f"no matching manifest for {platform} in the manifest list entries of {name}",
         hint=f"it has {there}" if there else "it has no images",
     )
 

@@ -198,10 +198,10 @@ def _call(settings: Settings, helper: str, verb: str, data: str) -> str | None:
         raise RegistryError(f"the credential helper {program} did not answer: {error}") from None
     if done.returncode == 0:
         return done.stdout
-    said = (done.stdout.strip() or done.stderr.strip())[:200]
-    if "not found" in said.lower():
+    output = (done.stdout.strip() or done.stderr.strip())[:200]
+    if "not found" in output.lower():
         return None
-    raise RegistryError(f"the credential helper {program} failed: {said or done.returncode}")
+    raise RegistryError(f"the credential helper {program} failed: {output or done.returncode}")
 
 
 def _read(file: str) -> dict[str, Any]:

@@ -28,37 +28,37 @@ def explained(endpoint: Endpoint, method: str, url: str, error: Exception) -> Ex
     ):
         return error
     host = endpoint.host
-    asked = f"{method} {shown(url)[:LONGEST]}"
+    request = f"{method} {shown(url)[:LONGEST]}"
     text = _reason(error)
     if isinstance(error, urllib3.exceptions.SSLError):
         return RegistryError(
-            f"{host}: its certificate is not to be trusted: {text} ({asked})",
+            f"{host}: its certificate is not to be trusted: {text} ({request})",
             hint=f"put its CA into certs.d/{host}/ca.crt, or allow it: --tls-verify=false",
         )
     if isinstance(error, urllib3.exceptions.ProxyError):
         return RegistryError(
-            f"{host}: the proxy failed: {text} ({asked})", hint="see HTTPS_PROXY and NO_PROXY"
+            f"{host}: the proxy failed: {text} ({request})", hint="see HTTPS_PROXY and NO_PROXY"
         )
     if isinstance(error, urllib3.exceptions.NameResolutionError):
         return RegistryError(
-            f"{host}: no such host ({asked})",
+            f"{host}: no such host ({request})",
             hint="is the name right, and is there a network? A local registry is named with its port",
         )
     if isinstance(error, urllib3.exceptions.NewConnectionError):
         return RegistryError(
-            f"{host}: {text} ({asked})", hint="is the registry running, and is that its port?"
+            f"{host}: {text} ({request})", hint="is the registry running, and is that its port?"
         )
     if isinstance(error, urllib3.exceptions.TimeoutError):
-        return RegistryError(f"{host}: it did not answer in time ({asked})", hint="try again later")
-    return RegistryError(f"{host}: the connection failed: {text} ({asked})", hint="try again")
+        return RegistryError(f"{host}: it did not answer in time ({request})", hint="try again later")
+    return RegistryError(f"{host}: the connection failed: {text} ({request})", hint="try again")
 
 
 def refusal(endpoint: Endpoint, path: str, what: str, answer: Answer) -> RegistryError:
     """What an answer's status means for `what` was asked of a repository.  Reads its body."""
-    said = _said(answer)
+    reason = _said(answer)
     where = f"{endpoint.host}/{path}"
     status = answer.status
-    words = f": {said}" if said else ""
+    words = f": {reason}" if reason else ""
     if status == 401:
         return RegistryError(
             f"{where}: {what}: not authorized{words}",

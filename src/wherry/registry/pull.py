@@ -120,11 +120,11 @@ def _find(registries: Registries, name: Reference) -> tuple[Fetched, list[Reposi
 
 def image_of(fetched: Fetched, sources: Sequence[Place], platform: Platform | None, name: str) -> Fetched:
     """The image's manifest, through indexes."""
-    wanted = platform or of_machine(os.uname().machine)
+    chosen = platform or of_machine(os.uname().machine)
     for _ in range(MOST_DEEP):
         if fetched.media_type not in (oci.INDEX, oci.DOCKER_INDEX):
             return fetched
-        found = choose(entries(fetched.data, f"index {short(fetched.digest)}"), wanted, name)
+        found = choose(entries(fetched.data, f"index {short(fetched.digest)}"), chosen, name)
         fetched = sources[0].manifest(found.digest)
     raise CorruptError(f"{name}: more than {MOST_DEEP} indexes inside each other")
 

@@ -71,17 +71,17 @@ class Repository:
         data = answer.document(DOCUMENT)
         return self._checked(reference, kind, data, answer.headers.get("Docker-Content-Digest", ""))
 
-    def _checked(self, reference: str, kind: str, data: bytes, told: str) -> Fetched:
+    def _checked(self, reference: str, kind: str, data: bytes, declared: str) -> Fetched:
         digest = digest_of(data)
-        wanted = reference if is_digest(reference) else told
+        expected = reference if is_digest(reference) else declared
         if kind.startswith(SCHEMA_1):
             raise UnsupportedError(
                 f"{self.name}:{reference} is an image of schema 1, which Docker gave up in 2020",
                 hint="push it again with a newer docker, skopeo or crane",
             )
-        if is_digest(wanted) and digest != wanted:
+        if is_digest(expected) and digest != expected:
             raise CorruptError(
-                f"{self.name}: manifest {reference} came with bytes of {digest}, not of {wanted}",
+                f"{self.name}: manifest {reference} came with bytes of {digest}, not of {expected}",
                 hint="the registry, or somebody on the way, gave other bytes than those asked for",
             )
         try:
@@ -95,7 +95,7 @@ class Repository:
             )
         own = value.get("mediaType")
         if value.get("schemaVersion") == 1:
-            return self._checked(reference, SCHEMA_1, data, told)
+            return self._checked(reference, SCHEMA_1, data, declared)
         return Fetched(str(own) if own else _kind_of(value, kind), digest, data)
 
     def digest(self, reference: str) -> str | None:
@@ -271,8 +271,8 @@ class NotThere(RegistryError):
         super().__init__(error.message, hint=error.hint)
 
 
-def _kind_of(value: dict[str, object], told: str) -> str:
+def _kind_of(value: dict[str, object], declared: str) -> str:
     """The media type of a document that does not say it: what the answer says, else its shape."""
-    if told in MANIFESTS:
-        return told
+    if declared in MANIFESTS:
+        return declared
     return oci.INDEX if "manifests" in value else oci.MANIFEST

@@ -71,8 +71,8 @@ class Session:
         answer = self._send(method, url, headers, body, sent, tries)
         if answer.status != 401 or not own:
             return answer
-        asked = answer.headers.get("WWW-Authenticate", "")
-        header = self._let_in(asked, scope, sent)
+        challenge = answer.headers.get("WWW-Authenticate", "")
+        header = self._let_in(challenge, scope, sent)
         if not header:
             return answer
         answer.drop()
@@ -96,14 +96,14 @@ class Session:
                 return ""
             return self._answer(self._challenge, scope)
 
-    def _let_in(self, asked: str, scope: str, sent: str) -> str:
+    def _let_in(self, offered: str, scope: str, sent: str) -> str:
         """The answer to a challenge; "" where there is none but the one that was refused."""
         with self._turn:
             token = self._tokens.get(scope)
             if token is not None and token.header != sent:
                 return token.header  # another thread has just got it
             self._tokens.pop(scope, None)
-            for challenge in challenges(asked):
+            for challenge in challenges(offered):
                 if challenge.scheme in ("bearer", "basic"):
                     header = self._answer(challenge, scope)
                     if header == sent:

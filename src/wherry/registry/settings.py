@@ -34,14 +34,14 @@ def from_environment(environment: Mapping[str, str], home: str, *, verify: bool 
     docker = environment.get("DOCKER_CONFIG") or os.path.join(home, ".docker")
     docker_file = os.path.join(docker, "config.json")
     config = environment.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
-    told = environment.get("REGISTRY_AUTH_FILE")
+    named = environment.get("REGISTRY_AUTH_FILE")
     runtime = environment.get("XDG_RUNTIME_DIR")
     shared = [os.path.join(runtime, "containers/auth.json")] if runtime else []
     shared.append(os.path.join(config, "containers/auth.json"))
     registries = environment.get("CONTAINERS_REGISTRIES_CONF")
     return Settings(
-        auth_files=(told,) if told else (docker_file, *shared),
-        login_file=told or docker_file,
+        auth_files=(named,) if named else (docker_file, *shared),
+        login_file=named or docker_file,
         registries_files=(registries,)
         if registries
         else (os.path.join(config, "containers/registries.conf"), "/etc/containers/registries.conf"),

@@ -90,9 +90,9 @@ class Transport:
         raise AssertionError("the last try returns or raises")
 
     @staticmethod
-    def _wait(attempt: int, told: float | None) -> None:
+    def _wait(attempt: int, retry_after: float | None) -> None:
         pause = PAUSE * 2 ** (attempt - 1)
-        time.sleep((told or 0.0) + pause * random.uniform(0.5, 1.5))  # noqa: S311  not for a secret
+        time.sleep((retry_after or 0.0) + pause * random.uniform(0.5, 1.5))  # noqa: S311  not for a secret
 
     def _follow(self, method: str, url: str, headers: dict[str, str], body: object) -> Answer:
         first = urlsplit(url)

@@ -56,27 +56,27 @@ class Repository:
 
     def commit(self) -> str:
         """What the reference points to now.  Raises ContextError."""
-        wanted = self._ref.ref or "HEAD"
-        if COMMIT.fullmatch(wanted):
-            return self._checked(wanted)
-        names = [wanted, f"refs/tags/{wanted}", f"refs/heads/{wanted}"]
+        reference = self._ref.ref or "HEAD"
+        if COMMIT.fullmatch(reference):
+            return self._checked(reference)
+        names = [reference, f"refs/tags/{reference}", f"refs/heads/{reference}"]
         listed = self._git("ls-remote", "--", self._ref.url, *names, *(f"{name}^{{}}" for name in names))
         known = {name: commit for commit, name in (line.split("\t", 1) for line in listed.splitlines())}
-        for name in (*names[1:], wanted):
+        for name in (*names[1:], reference):
             # A tag with a message of its own points to its commit under this name.
             found = known.get(f"{name}^{{}}") or known.get(name)
             if found:
                 return self._checked(found)
         raise ContextError(
-            f"the git repository {shown(self._ref.url)} has no reference {wanted!r}",
+            f"the git repository {shown(self._ref.url)} has no reference {reference!r}",
             hint="a branch, a tag, or the whole name of a commit, after a #",
         )
 
     def _checked(self, commit: str) -> str:
-        wanted = self._ref.checksum
-        if wanted and not commit.startswith(wanted):
+        expected = self._ref.checksum
+        if expected and not commit.startswith(expected):
             raise ContextError(
-                f"the git repository {shown(self._ref.url)} has commit {commit}, want {wanted}",
+                f"the git repository {shown(self._ref.url)} has commit {commit}, want {expected}",
                 hint="the reference has moved: name the commit that is meant, or correct --checksum",
             )
         return commit
@@ -125,8 +125,8 @@ class Repository:
         except FileNotFoundError:
             raise ContextError("git is not on PATH", hint="apt-get install git") from None
         if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            reason = next((line for line in said if "fatal:" in line or "error:" in line), "")
+            lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            reason = next((line for line in lines if "fatal:" in line or "error:" in line), "")
             reason = shown(reason) or f"exit code {done.returncode}"
             raise ContextError(
                 f"git {words[0]} of {shown(self._ref.url)} failed: {reason}",

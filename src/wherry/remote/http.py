@@ -126,14 +126,14 @@ def _save(answer: BaseHTTPResponse, path: str) -> Known:
             file.write(chunk)
             digest.update(chunk)
             size += len(chunk)
-    said = answer.headers.get("Last-Modified", "")
+    header = answer.headers.get("Last-Modified", "")
     try:
-        modified = int(email.utils.parsedate_to_datetime(said).timestamp()) if said else 0
+        modified = int(email.utils.parsedate_to_datetime(header).timestamp()) if header else 0
     except (ValueError, OverflowError):
-        modified, said = 0, ""
+        modified, header = 0, ""
     os.chmod(path, 0o600)
     os.utime(path, (modified, modified))
-    return Known(digest.hexdigest(), size, modified, answer.headers.get("ETag", ""), said)
+    return Known(digest.hexdigest(), size, modified, answer.headers.get("ETag", ""), header)
 
 
 def _manager(url: str, proxies: Mapping[str, str]) -> PoolManager:

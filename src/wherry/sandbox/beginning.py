@@ -52,8 +52,8 @@ def settle() -> None:
 def limits(process: Process) -> tuple[tuple[str, int, int], ...]:
     """(name, soft, hard) of every limit: what the process asks for, else the fixed ones, as far as the
     caller's hard limits can be raised."""
-    asked = {name: (soft, hard) for name, soft, hard in process.ulimits}
-    return tuple((name, *asked.get(name, _possible(name))) for name in {**LIMITS, **asked})
+    requested = {name: (soft, hard) for name, soft, hard in process.ulimits}
+    return tuple((name, *requested.get(name, _possible(name))) for name in {**LIMITS, **requested})
 
 
 @functools.cache

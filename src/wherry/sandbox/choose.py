@@ -60,8 +60,8 @@ def _with_mounts(who: Runtime) -> Choice:
     if program is not None:
         reason = f"{shown} with {os.path.basename(program)} and overlay mounts"
         return Choice(Oci(program, rootless=who.in_namespace, path=who.path), Overlay(), reason)
-    asked = who.isolation == "chroot"
-    why = "as asked for" if asked else "no OCI runtime is installed (apt-get install crun)"
+    is_chroot = who.isolation == "chroot"
+    why = "as asked for" if is_chroot else "no OCI runtime is installed (apt-get install crun)"
     return Choice(Chroot(mounts=True), Overlay(), f"{shown}, chroot with overlay mounts: {why}")
 
 

@@ -96,12 +96,12 @@ def connect(ports: Sequence[Port], path: str, *, reach_host: bool = False) -> Ne
         _keep(parent, there, [pasta, *_options(ports, reach_host)], path)
     there.close()
     with here:
-        said, descriptors, _, _ = socket.recv_fds(here, 1 << 16, 1)
-    if said == READY:
+        message, descriptors, _, _ = socket.recv_fds(here, 1 << 16, 1)
+    if message == READY:
         return Network(descriptors[0], keeper)
     os.kill(keeper, signal.SIGKILL)
     os.waitpid(keeper, 0)
-    reason = said.decode("utf-8", "replace").strip() or "pasta ended without a word"
+    reason = message.decode("utf-8", "replace").strip() or "pasta ended without a word"
     raise SandboxError(
         f"the private network could not be made: {reason.splitlines()[-1]}",
         hint="--network host uses the host's instead",

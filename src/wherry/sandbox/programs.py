@@ -73,10 +73,10 @@ def explain_failure(root: str, program: str) -> str | None:
             start = file.read(4096)
     except OSError:
         return None
-    wanted = _interpreter(start)
-    if wanted and not os.path.exists(resolve(root, wanted)):
+    interpreter = _interpreter(start)
+    if interpreter and not os.path.exists(resolve(root, interpreter)):
         kind = "interpreter" if start.startswith(b"#!") else "loader (it is dynamically linked)"
-        return f"{program} needs its {kind} {wanted}, which the image does not have"
+        return f"{program} needs its {kind} {interpreter}, which the image does not have"
     return None
 
 

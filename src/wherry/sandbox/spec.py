@@ -103,8 +103,8 @@ def runtime_config(root: str, process: Process, files: dict[str, str], machine: 
     """The whole config.json.  `files` are host files by their place in the container (/etc/hosts, …)."""
     granted = list(CAPABILITIES)
     if process.privileged:
-        ours = machine.capabilities
-        granted = [f"CAP_{name}" for number, name in enumerate(_EVERY.split()) if ours >> number & 1]
+        possible = machine.capabilities
+        granted = [f"CAP_{name}" for number, name in enumerate(_EVERY.split()) if possible >> number & 1]
     # As Docker: a user other than root has them in the bounding set only.
     held = granted if process.user.uid == 0 else []
     return {

@@ -82,8 +82,8 @@ class CacheMounts:
 
     def record(self, path: str, name: str) -> None:
         """Write down what the folder `path` is called, and that it was used now."""
-        said = json.dumps({"id": name, "used": time.time()})
-        write_file(self._temporary, path + ".json", said.encode())
+        data = json.dumps({"id": name, "used": time.time()})
+        write_file(self._temporary, path + ".json", data.encode())
 
     def _one(self, name: str, sharing: str) -> tuple[str, int]:
         path = self.path(name)

@@ -26,6 +26,6 @@ def _close(path: str) -> None:
     """0700 or 0600.  A volume that somebody else owns and lets us use stays as it is."""
     with contextlib.suppress(FileNotFoundError, PermissionError):
         mode = os.lstat(path).st_mode
-        wanted = 0o700 if stat.S_ISDIR(mode) else 0o600
-        if stat.S_IMODE(mode) != wanted and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-            os.chmod(path, wanted)
+        bits = 0o700 if stat.S_ISDIR(mode) else 0o600
+        if stat.S_IMODE(mode) != bits and (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+            os.chmod(path, bits)

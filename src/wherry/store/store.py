@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from wherry.store.builds import Builds
-    from wherry.store.listings import Listings
+    from wherry.store.filemanifest import FileManifests
     from wherry.store.volumes import Volumes
 
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -85,11 +85,11 @@ class Store:
         return Volumes(self.root, self.temporary, self.database, self.containers)
 
     @property
-    def listings(self) -> Listings:
+    def file_manifests(self) -> FileManifests:
         """The files that steps read, by name."""
-        from wherry.store.listings import Listings
+        from wherry.store.filemanifest import FileManifests
 
-        return Listings(self.root, self.temporary)
+        return FileManifests(self.root, self.temporary)
 
     @classmethod
     def open(cls, runtime: Runtime | str) -> Store:

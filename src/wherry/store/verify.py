@@ -44,11 +44,11 @@ def verify(
     if found is not None and found in (diff_id, packed):
         return Verdict(True, packed)
     for blob, again in _unpacked(diff_id, blobs, known, temporary):
-        ours = digest_of_tree(again) or ""
-        ours = "" if ours == diff_id else ours
-        if found is not None and found == ours:
-            return Verdict(True, ours)
-        return Verdict(False, ours, again, blob.digest)
+        digest = digest_of_tree(again) or ""
+        digest = "" if digest == diff_id else digest
+        if found is not None and found == digest:
+            return Verdict(True, digest)
+        return Verdict(False, digest, again, blob.digest)
     return Verdict(False)
 
 

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 class Found(NamedTuple):
     """A file that COPY names.  `name` is its path in the source, `path` its place on the host.
 
-    `asked` is the name that it was asked for by; where that was a symlink, `name` is the link's target.
+    `named_as` is the name that it was found by; where that was a symlink, `name` is the link's target.
     """
 
     name: str
     path: str
     status: os.stat_result
-    asked: str = ""
+    named_as: str = ""
 
     @property
     def is_folder(self) -> bool:
@@ -197,7 +197,7 @@ class ViewSource:
         found = [(n, node) for n in names if (node := self._view.find(n)) is not None]
         if not found and plain is not None:
             raise self.missing(pattern)
-        return [_found(node)._replace(asked=posixpath.basename(n)) for n, node in found]
+        return [_found(node)._replace(named_as=posixpath.basename(n)) for n, node in found]
 
     def missing(self, pattern: str) -> ContextError:
         return ContextError(f'"{pattern}" is not in {self._label}', hint=self._near(inside(pattern)))

@@ -176,16 +176,16 @@ class Bases:
 
     def _ask_ahead(self) -> None:
         stages, self._foreseen = self._foreseen, tuple
-        asked: dict[tuple[str, Platform], None] = {}
+        requests: dict[tuple[str, Platform], None] = {}
         with contextlib.suppress(WherryError):  # it is raised where it belongs
             for planned in stages():
                 if self._is_from_image(planned):
                     place = planned.stage.origin.location
                     name, platform = self._meant(planned.base), self.platform(planned.platform, place)
                     if self._pulls.wanted(name, self._local(name, platform, place), platform):
-                        asked[name, platform] = None
-        if len(asked) > 1:
-            self._pulls.ahead(list(asked))
+                        requests[name, platform] = None
+        if len(requests) > 1:
+            self._pulls.ahead(list(requests))
 
     def _meant(self, name: str) -> str:
         """What --build-context lets a name stand for."""
@@ -214,10 +214,10 @@ class Bases:
         except WherryError as error:
             raise self._absent(name, place, absent, error) from None
 
-    def _check(self, name: str, found: Platform, wanted: Platform, place: Location) -> None:
+    def _check(self, name: str, found: Platform, expected: Platform, place: Location) -> None:
         """As BuildKit: an image for another platform is taken, and said."""
-        if found[:2] != wanted[:2]:
-            details = (name, str(found), str(wanted))
+        if found[:2] != expected[:2]:
+            details = (name, str(found), str(expected))
             self.mismatches.setdefault(details, place)
 
     def check(self, planned: PlannedStage) -> None:

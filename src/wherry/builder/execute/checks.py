@@ -79,9 +79,9 @@ def foreseen(build: Session) -> tuple[list[Finding], WherryError | None]:
     try:
         platforms = platform_args(machine(), options.platform, options.target)
         meta = meta_scope(dockerfile, options.args, platforms)
-        wanted = [options.target] if options.target else [str(s.number) for s in dockerfile.stages[::-1]]
+        targets = [options.target] if options.target else [str(s.number) for s in dockerfile.stages[::-1]]
         planned: set[int] = set()
-        for target in wanted:
+        for target in targets:
             if target.isascii() and target.isdigit() and int(target) in planned:
                 continue
             plan = make_plan(

@@ -125,7 +125,7 @@ class Recorder:
                 step["args"] = sorted(name for name in builder.state.args if name not in env)
             self._steps.append(step)
             if not hit:
-                cache.keep_listings()
+                cache.keep_file_manifests()
 
     @staticmethod
     def _step(stage: Stage, number: int, label: str, source: str) -> Step:

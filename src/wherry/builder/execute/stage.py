@@ -76,7 +76,7 @@ class StageBuilder:
         if "PATH" not in self.state.env:
             self.state.set_env("PATH", DEFAULT_PATH)
         self.state.inherit(base.args)
-        self.told: Step = Silent()
+        self.step: Step = Silent()
         self.diff_ids = list(base.diff_ids)
         self.history = list(base.history)
         self.predefined = proxies(session.options.args)
@@ -113,17 +113,17 @@ class StageBuilder:
         for needed in needed_by(self._session.bases.names, self._stage, instruction):
             self._session.schedule[needed]  # waits for it: a step that waits has not begun
         trigger = "ONBUILD " if number - 2 < self._triggers else ""
-        self.told = self._session.progress.begin(f"[{label}] {trigger}{shown(instruction.source)}")
+        self.step = self._session.progress.begin(f"[{label}] {trigger}{shown(instruction.source)}")
         try:
             with self._session.record.step(self, self._stage, number, label, instruction) as outcome:
                 outcome.cached = step()
         except BaseException as error:
             if self.stopping or isinstance(error, KeyboardInterrupt):
-                self.told.cancel()
+                self.step.cancel()
             else:
-                self.told.fail()
+                self.step.fail()
             raise
-        self.told.end(cached=outcome.cached)
+        self.step.end(cached=outcome.cached)
 
     # -- the configuration -------------------------------------------------------------------------
 
@@ -268,7 +268,7 @@ class StageBuilder:
         at once, in two stages or in two builds, make it once."""
         self.worker()
         self.need(self.diff_ids)
-        self.told.working()
+        self.step.working()
         with self.cache.alone(key, self._wait):
             record = self.cache.get(key)
             if record is not None:
@@ -278,7 +278,7 @@ class StageBuilder:
 
     def _wait(self, first: bool) -> None:
         if first:
-            self.told.output(b"waiting for another build that makes the same step\n")
+            self.step.output(b"waiting for another build that makes the same step\n")
         self._session.schedule.pause(0.02)
 
     def layer_by(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.ast import Dockerfile
     from wherry.store import LayerInfo, Store
     from wherry.store.cache import CacheRecord
-    from wherry.store.listings import Listed
+    from wherry.store.filemanifest import ManifestEntry
 
 
 class StepCache:
@@ -66,14 +66,14 @@ class StageCache:
         self.keys: list[Key] = []
         self.layer: LayerInfo | None = None
         self.origin = ""
-        self._listings: dict[str, Callable[[], Iterable[Listed]]] = {}
+        self._manifests: dict[str, Callable[[], Iterable[ManifestEntry]]] = {}
 
     def begin(self) -> None:
         """Another step begins."""
         self.keys = []
         self.layer = None
         self.origin = ""
-        self._listings = {}
+        self._manifests = {}
 
     def get(self, key: Key) -> CacheRecord | None:
         """The record of a key whose layer is still there, and whole, or in a shared cache (`origin`), from
@@ -134,14 +134,14 @@ class StageCache:
         with hold(os.path.join(self._cache.store.temporary, f"key-{whose}{key.digest}.lock"), wait):
             yield
 
-    def listing(self, content: str, files: Callable[[], Iterable[Listed]]) -> None:
+    def file_manifest(self, content: str, files: Callable[[], Iterable[ManifestEntry]]) -> None:
         """What files a content digest of the step's key stands for; asked for only if the step runs."""
-        self._listings[content] = files
+        self._manifests[content] = files
 
-    def keep_listings(self) -> None:
+    def keep_file_manifests(self) -> None:
         """The step was not in the cache: what it read is kept by name, for the next time."""
-        for content, files in self._listings.items():
-            self._cache.store.listings.add(content, files())
+        for content, files in self._manifests.items():
+            self._cache.store.file_manifests.add(content, files())
 
 
 def _filtered(dockerfile: Dockerfile, names: tuple[str, ...]) -> tuple[frozenset[int], list[str]]:

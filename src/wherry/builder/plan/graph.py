@@ -58,11 +58,11 @@ def make_plan(
     planned: dict[int, PlannedStage] = {}
     order: list[int] = []
     # Stages only refer to earlier ones, so one backward pass finds all that are needed.
-    wanted = {chosen}
+    needed = {chosen}
     for number in range(chosen, -1, -1):
-        if number in wanted:
+        if number in needed:
             planned[number] = _stage(names, dockerfile.stages[number], scope, onbuild)
-            wanted.update(planned[number].needs)
+            needed.update(planned[number].needs)
             order.append(number)
     return Plan(planned, tuple(reversed(order)))
 

@@ -22,8 +22,8 @@ def resolved(command: Command) -> tuple[Command, dict[str, str]]:
         return command, {}
     text, first = command.words[0], command.heredocs[0]
     if heredoc_word(text.strip()) is None:
-        whole = text + "".join(f"\n{doc.content}{doc.name}" for doc in command.heredocs)
-        return command._replace(words=(whole,), heredocs=()), {}
+        source = text + "".join(f"\n{doc.content}{doc.name}" for doc in command.heredocs)
+        return command._replace(words=(source,), heredocs=()), {}
     if first.text.startswith("#!"):
         return command._replace(words=(f"{PIPES}/{first.name}",), heredocs=()), {first.name: first.text}
     return command._replace(words=(first.text,), heredocs=()), {}

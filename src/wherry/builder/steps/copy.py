@@ -6,7 +6,7 @@ import os
 
 from wherry.builder.context.sources import ContextSource
 from wherry.builder.steps.copy_cached import by_whole, copy_content
-from wherry.builder.steps.copy_plan import Wanted
+from wherry.builder.steps.copy_plan import CopySource
 from wherry.builder.steps.copy_spec import CopySpec
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError, SandboxError
@@ -29,43 +29,43 @@ def copy_step(stage: Stage, copy: Copy) -> bool:
     try:
         if copy.from_ is not None:
             return _copy_from(stage, spec)
-        wanted, repositories = _wanted(stage, spec)
+        sources, repositories = _sources(stage, spec)
         if repositories:
             from wherry.builder.steps.git import add_git
 
-            return add_git(stage, spec, wanted, repositories)
-        return copy_content(stage, spec, wanted)[0]
+            return add_git(stage, spec, sources, repositories)
+        return copy_content(stage, spec, sources)[0]
     except (ContextError, SandboxError) as error:
         raise fail(copy.location, f"{spec.name} failed: {error.message}", hint=error.hint) from None
 
 
-def _wanted(stage: Stage, spec: CopySpec) -> tuple[list[Wanted], list[GitRef]]:
+def _sources(stage: Stage, spec: CopySpec) -> tuple[list[CopySource], list[GitRef]]:
     """What the words name: files of the context, URLs, here-documents; and git repositories."""
-    wanted: list[Wanted] = []
+    sources: list[CopySource] = []
     repositories: list[GitRef] = []
     for word in spec.words:
         git = _git(word) if "/" in word else None
         if git is not None:
             repositories.append(git)
         elif word.startswith(WEB):
-            wanted.append(_url(stage, spec, word))
+            sources.append(_url(stage, spec, word))
         else:
-            wanted.append(Wanted(ContextSource(stage.context()), word, spec.unpack))
+            sources.append(CopySource(ContextSource(stage.context()), word, spec.unpack))
     if repositories or any(word.startswith(WEB) for word in spec.words):
         _check_remote(spec)
     elif spec.checksum is not None:
         raise ContextError("--checksum needs a URL or a git repository as its only source")
-    return [*wanted, *_documents(stage, spec)], repositories
+    return [*sources, *_documents(stage, spec)], repositories
 
 
-def _documents(stage: Stage, spec: CopySpec) -> list[Wanted]:
+def _documents(stage: Stage, spec: CopySpec) -> list[CopySource]:
     """The here-documents, which come last."""
     if not spec.documents:
         return []
     from wherry.builder.context.fetched import Documents
 
     documents = Documents(spec.documents, os.path.join(stage.scratch_folder(), "documents"))
-    return [Wanted(documents, name) for name in spec.documents]
+    return [CopySource(documents, name) for name in spec.documents]
 
 
 def _check_remote(spec: CopySpec) -> None:
@@ -83,7 +83,7 @@ def _git(word: str) -> GitRef | None:
     return None if found is None or word.startswith("github.com/") else found
 
 
-def _url(stage: Stage, spec: CopySpec, url: str) -> Wanted:
+def _url(stage: Stage, spec: CopySpec, url: str) -> CopySource:
     from wherry.builder.context.fetched import UNNAMED, Url
     from wherry.remote.http import Downloads
 
@@ -93,7 +93,7 @@ def _url(stage: Stage, spec: CopySpec, url: str) -> Wanted:
         raise ContextError(
             f"cannot determine a filename from {url}", hint=f"name the file: {spec.dest}NAME"
         )
-    return Wanted(source, source.name, spec.copy.unpack or False)
+    return CopySource(source, source.name, spec.copy.unpack or False)
 
 
 def _copy_from(stage: Stage, spec: CopySpec) -> bool:
@@ -102,13 +102,13 @@ def _copy_from(stage: Stage, spec: CopySpec) -> bool:
     folder = stage.named_folder(spec.copy.from_)
     if folder is not None:
         source: Source = ContextSource(folder)
-        words = [Wanted(source, word) for word in spec.words]
+        words = [CopySource(source, word) for word in spec.words]
         return copy_content(stage, spec, [*words, *_documents(stage, spec)])[0]
     diff_ids, label = stage.named_layers(spec.copy.from_, spec.copy.location)
     links = [stage.store.layers.link(diff_id) for diff_id in diff_ids]
     source = stage.view_source(View(links), label)
-    wanted = [*(Wanted(source, word) for word in spec.words), *_documents(stage, spec)]
+    sources = [*(CopySource(source, word) for word in spec.words), *_documents(stage, spec)]
     if spec.documents:
         stage.need(diff_ids)
-        return copy_content(stage, spec, wanted)[0]
-    return by_whole(stage, spec, chain_id(diff_ids), wanted, diff_ids)
+        return copy_content(stage, spec, sources)[0]
+    return by_whole(stage, spec, chain_id(diff_ids), sources, diff_ids)

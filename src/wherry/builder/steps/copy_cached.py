@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wherry.builder.plan import keys
-from wherry.builder.steps.copy_plan import Wanted, listing, plan_copy
+from wherry.builder.steps.copy_plan import CopySource, file_manifest, plan_copy
 from wherry.builder.steps.owners import owner_of
 from wherry.errors import ContextError
 from wherry.layers.entry import NEW
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 
 
 def by_whole(
-    stage: Stage, spec: CopySpec, whole: str, wanted: Sequence[Wanted], reads: Sequence[str] = ()
+    stage: Stage, spec: CopySpec, origin: str, sources: Sequence[CopySource], reads: Sequence[str] = ()
 ) -> bool:
     """With a quick key, by what the sources are as a whole; `reads` are the layers that hold them."""
     chain = stage.chain_of(()) if spec.copy.link else stage.chain
     words = [urls.shown(word) for word in spec.words]
-    quick = keys.copy_from_key(chain, whole, words, spec.target, spec.owner, spec.mode, spec.flags())
+    quick = keys.copy_from_key(chain, origin, words, spec.target, spec.owner, spec.mode, spec.flags())
     record = stage.cache.get(quick)
     if record is not None:
         stage.add(record, spec.created_by())
         return True
     stage.need(reads)
-    cached, content_key = copy_content(stage, spec, wanted)
+    cached, content_key = copy_content(stage, spec, sources)
     stage.cache.alias(quick, content_key, stage.diff_ids[-1])
     return cached
 
 
-def copy_content(stage: Stage, spec: CopySpec, wanted: Sequence[Wanted]) -> tuple[bool, Key]:
+def copy_content(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) -> tuple[bool, Key]:
     """Whether it came from the cache, and the key: by every file.
 
     With --link the layer knows nothing of what lies below it, so it is the same on any base.
     """
-    unseen = _unseen_key(stage, spec, wanted)
+    unseen = _unseen_key(stage, spec, sources)
     if unseen is not None and not stage.is_here():
         record = stage.cache.get(unseen)
         if record is not None:
@@ -55,13 +55,13 @@ def copy_content(stage: Stage, spec: CopySpec, wanted: Sequence[Wanted]) -> tupl
     below = View(()) if spec.copy.link else view
     exclude = _exclude(spec.exclude)
     plan = plan_copy(
-        wanted, spec.dest, stage.state.workdir, below, parents=spec.copy.parents, exclude=exclude
+        sources, spec.dest, stage.state.workdir, below, parents=spec.copy.parents, exclude=exclude
     )
     if plan.nothing is not None:
         where = f"{spec.copy.location.name}:{spec.copy.location.line}"
-        said = "; ".join(filter(None, (plan.nothing.message, plan.nothing.hint)))
-        stage.note(f"warning: {where}: {spec.name} copies nothing: {said}")
-    stage.cache.listing(plan.content, lambda: listing(plan))
+        reason = "; ".join(filter(None, (plan.nothing.message, plan.nothing.hint)))
+        stage.note(f"warning: {where}: {spec.name} copies nothing: {reason}")
+    stage.cache.file_manifest(plan.content, lambda: file_manifest(plan))
     chain = stage.chain_of(()) if spec.copy.link else stage.chain
     shown = None if mode is None else mode.text if mode.octal is None else f"{mode.octal:04o}"
     key = keys.copy_key(chain, plan.content, spec.target, owner, shown, unpack=spec.unpack)
@@ -82,7 +82,7 @@ def copy_content(stage: Stage, spec: CopySpec, wanted: Sequence[Wanted]) -> tupl
     return cached, key
 
 
-def _unseen_key(stage: Stage, spec: CopySpec, wanted: Sequence[Wanted]) -> Key | None:
+def _unseen_key(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) -> Key | None:
     """What the step is without a look at what lies below it; None where nobody asks for that."""
     options = stage.options
     if not (options.shares or options.cache_from):
@@ -90,7 +90,7 @@ def _unseen_key(stage: Stage, spec: CopySpec, wanted: Sequence[Wanted]) -> Key |
     workdir = stage.state.workdir
     exclude = _exclude(spec.exclude)
     try:
-        plan = plan_copy(wanted, spec.dest, workdir, View(()), parents=spec.copy.parents, exclude=exclude)
+        plan = plan_copy(sources, spec.dest, workdir, View(()), parents=spec.copy.parents, exclude=exclude)
     except ContextError:
         return None  # it depends on what lies below, or is an error that is said with a look at that
     chain = stage.chain_of(()) if spec.copy.link else stage.chain

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from wherry.builder.context.sources import Found, Source
     from wherry.dockerfile.ignore import Ignore
     from wherry.layers.view import View
-    from wherry.store.listings import Listed
+    from wherry.store.filemanifest import ManifestEntry
 
 
-class Wanted(NamedTuple):
+class CopySource(NamedTuple):
     """A word that names files in a source; with `unpack`, archives among them are unpacked."""
 
     source: Source
@@ -57,7 +57,13 @@ class CopyPlan(NamedTuple):
 
 
 def plan_copy(
-    wanted: Sequence[Wanted], dest: str, workdir: str, view: View, *, parents: bool, exclude: Ignore | None
+    sources: Sequence[CopySource],
+    dest: str,
+    workdir: str,
+    view: View,
+    *,
+    parents: bool,
+    exclude: Ignore | None,
 ) -> CopyPlan:
     """Find the sources and decide where each file goes.  Raises ContextError.
 
@@ -74,14 +80,14 @@ def plan_copy(
         raise ContextError(f"the destination /{real} is not a directory")
     place = _Place(real, as_folder or (existing is not None and existing.is_folder), exclude)
     find = _with_parents if parents else _named
-    total = sum(find(one, place) for one in wanted)
+    total = sum(find(one, place) for one in sources)
     if total > 1 and not place.into:
         raise ContextError(
             "with more than one source file, the destination must be a directory and end with a /",
             hint=f"write {dest}/",
         )
-    plan = place.plan(wanted)
-    return plan if total else plan._replace(nothing=wanted[-1].source.missing(wanted[-1].word))
+    plan = place.plan(sources)
+    return plan if total else plan._replace(nothing=sources[-1].source.missing(sources[-1].word))
 
 
 class _Place:
@@ -109,7 +115,7 @@ class _Place:
     def unpack(self, source: Source, file: Found) -> None:
         self._archives.append(Placed(file, self.dest, source))
 
-    def plan(self, wanted: Sequence[Wanted]) -> CopyPlan:
+    def plan(self, sources: Sequence[CopySource]) -> CopyPlan:
         files = [*self._placed, *self._archives]
         marks = [placed.source.digest(placed.file) for placed in files]
         kinds = [""] * len(self._placed) + ["unpack\0"] * len(self._archives)
@@ -121,9 +127,9 @@ class _Place:
         if self.takes_folders:
             lines.append(f"{self.dest}\0folder\n")
         content = hex_of("".join(lines).encode("utf-8", "surrogateescape"))
-        sources = tuple(dict.fromkeys(one.source for one in wanted))
+        origins = tuple(dict.fromkeys(one.source for one in sources))
         folder = self.dest if self.takes_folders else None
-        return CopyPlan(folder, self._placed, self._archives, content, marks, sources)
+        return CopyPlan(folder, self._placed, self._archives, content, marks, origins)
 
 
 def _links(files: Sequence[Placed]) -> dict[str, str]:
@@ -139,7 +145,7 @@ def _links(files: Sequence[Placed]) -> dict[str, str]:
     return found
 
 
-def _named(one: Wanted, place: _Place) -> int:
+def _named(one: CopySource, place: _Place) -> int:
     """Place what a word names.  How many files it named."""
     found = one.source.find(one.word)
     for file in found:
@@ -147,18 +153,18 @@ def _named(one: Wanted, place: _Place) -> int:
             place.takes_folders = True
             for below, name in _below(one.source, file, place):
                 place.put(one.source, below, name)
-        elif place.into and not file.asked:
+        elif place.into and not file.named_as:
             raise ContextError(f"{one.word} is no name for a file in /{place.dest}")
-        elif place.leaves_out(file.asked):
+        elif place.leaves_out(file.named_as):
             continue
         elif one.unpack and is_archive(one.source, file):
             place.unpack(one.source, file)
         else:
-            place.put(one.source, file, file.asked if place.into else "")
+            place.put(one.source, file, file.named_as if place.into else "")
     return len(found)
 
 
-def _with_parents(one: Wanted, place: _Place) -> int:
+def _with_parents(one: CopySource, place: _Place) -> int:
     """COPY --parents: below ``/./`` in the word, or below the source's root, paths are kept.
 
     The pattern matches as those of .dockerignore do: ``**`` too, and a folder with all below it.
@@ -217,13 +223,14 @@ def _join(folder: str, name: str) -> str:
     return "/".join(part for part in (folder, name) if part)
 
 
-def listing(plan: CopyPlan) -> list[Listed]:
+def file_manifest(plan: CopyPlan) -> list[ManifestEntry]:
     """What is copied, by its name in the source."""
-    from wherry.store.listings import listed
+    from wherry.store.filemanifest import manifest_entry
 
     files = (*plan.placed, *plan.archives)
     return [
-        listed(file.name, file.status, mark) for (file, *_), mark in zip(files, plan.marks, strict=True)
+        manifest_entry(file.name, file.status, mark)
+        for (file, *_), mark in zip(files, plan.marks, strict=True)
     ]
 
 

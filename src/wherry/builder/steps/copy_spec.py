@@ -49,10 +49,10 @@ class CopySpec:
 
     def flags(self) -> dict[str, Any]:
         """What else decides where files go, for a key: only what was given."""
-        asked = {
+        flags = {
             "parents": self.copy.parents,
             "exclude": self.exclude,
             "link": self.copy.link,
             "unpack": self.copy.unpack,
         }
-        return {name: value for name, value in asked.items() if value not in (False, [], None)}
+        return {name: value for name, value in flags.items() if value not in (False, [], None)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from wherry.builder.steps.copy_cached import by_whole
-from wherry.builder.steps.copy_plan import Wanted
+from wherry.builder.steps.copy_plan import CopySource
 from wherry.errors import ContextError
 from wherry.layers.view import View
 from wherry.remote.git import Access, Repository
@@ -55,18 +55,20 @@ class Checkout:
     def ready(self) -> None: ...
 
 
-def add_git(stage: Stage, spec: CopySpec, others: Sequence[Wanted], repositories: Sequence[GitRef]) -> bool:
+def add_git(
+    stage: Stage, spec: CopySpec, others: Sequence[CopySource], repositories: Sequence[GitRef]
+) -> bool:
     """Whether it came from the cache."""
     if others:
         raise ContextError(
             "a git repository is the only source of its ADD", hint="write one ADD for each kind of source"
         )
-    wanted, marks = [], []
+    sources, marks = [], []
     for number, ref in enumerate(repositories):
         source, mark = _checkout(stage, spec, ref, number)
-        wanted.append(Wanted(source, "/"))
+        sources.append(CopySource(source, "/"))
         marks.append(mark)
-    return by_whole(stage, spec, "git " + " ".join(marks), wanted)
+    return by_whole(stage, spec, "git " + " ".join(marks), sources)
 
 
 def _checkout(stage: Stage, spec: CopySpec, ref: GitRef, number: int) -> tuple[Checkout, str]:

@@ -78,14 +78,14 @@ class Mounting:
         env: list[str],
         context: Callable[[], Context],
     ) -> Mount | None:
-        if one.asked.type == "tmpfs":
-            size = (f"size={size_of(one.asked.size)}",) if one.asked.size else ()
+        if one.spec.type == "tmpfs":
+            size = (f"size={size_of(one.spec.size)}",) if one.spec.size else ()
             return Mount("tmpfs", "", one.target, one.readonly, options=size, movable=True)
-        if one.asked.type == "cache":
+        if one.spec.type == "cache":
             return Mount("bind", self._cache(one, stack), one.target, one.readonly, movable=True)
-        if one.asked.type == "secret":
+        if one.spec.type == "secret":
             return self._secret(one, stack, env)
-        if one.asked.type == "ssh":
+        if one.spec.type == "ssh":
             return self._agent(one, stack, env)
         return Mount("bind", self._bind(one, stack, context), one.target, one.readonly, movable=True)
 
@@ -97,7 +97,7 @@ class Mounting:
             if self._reproducible:
                 from wherry.builder.context.copy import copy_context
 
-                return copy_context(shown, one.asked.source or "/", self._new())
+                return copy_context(shown, one.spec.source or "/", self._new())
             trees = [shown.root]
             mask = self._mask(shown)
             if mask is not None:
@@ -106,9 +106,9 @@ class Mounting:
             trees = list(one.layers)
         snapshot = self._snapshots.open(trees, self._new(), ())
         stack.callback(snapshot.close)
-        path = resolve(snapshot.root, one.asked.source or "/")
+        path = resolve(snapshot.root, one.spec.source or "/")
         if not os.path.lexists(path):
-            raise ContextError(f'"{one.asked.source}" is not in {one.label or "the build context"}')
+            raise ContextError(f'"{one.spec.source}" is not in {one.label or "the build context"}')
         return path
 
     def _mask(self, context: Context) -> str | None:
@@ -129,10 +129,10 @@ class Mounting:
     # -- cache -------------------------------------------------------------------------------------
 
     def _cache(self, one: PlannedMount, stack: contextlib.ExitStack) -> str:
-        assert one.asked.id is not None  # noqa: S101
-        assert one.asked.sharing is not None  # noqa: S101
+        assert one.spec.id is not None  # noqa: S101
+        assert one.spec.sharing is not None  # noqa: S101
         # Where it is moved into the root there is room for one step at a time.
-        sharing = one.asked.sharing if self._snapshots.name == "overlay" else "locked"
+        sharing = one.spec.sharing if self._snapshots.name == "overlay" else "locked"
         path = stack.enter_context(self._store.cache_mounts.use(one.cache_name, sharing))
         if not os.path.isdir(path):
             self._fill(one, path)
@@ -146,9 +146,9 @@ class Mounting:
         fresh = self._new()
         if one.layers is not None:
             view = View(one.layers)
-            top = view.find(one.asked.source or "/")
+            top = view.find(one.spec.source or "/")
             if top is None or not top.is_folder:
-                raise ContextError(f'"{one.asked.source}" is not a folder in {one.label}')
+                raise ContextError(f'"{one.spec.source}" is not a folder in {one.label}')
             copy_view(view, fresh, top)
         os.chown(fresh, *one.owner)
         os.chmod(fresh, one.mode)
@@ -158,19 +158,19 @@ class Mounting:
     # -- secret and ssh ----------------------------------------------------------------------------
 
     def _secret(self, one: PlannedMount, stack: contextlib.ExitStack, env: list[str]) -> Mount | None:
-        assert one.asked.id is not None  # noqa: S101
-        secret = self._given.secrets.get(one.asked.id)
+        assert one.spec.id is not None  # noqa: S101
+        secret = self._given.secrets.get(one.spec.id)
         if secret is None:
-            if one.asked.required:
+            if one.spec.required:
                 raise ContextError(
-                    f"secret {one.asked.id}: not found",
-                    hint=f"give it with --secret id={one.asked.id},src=FILE",
+                    f"secret {one.spec.id}: not found",
+                    hint=f"give it with --secret id={one.spec.id},src=FILE",
                 )
             return None
         data = secret.read()
         self._secrets.append(data)
-        if one.asked.env:
-            env.append(f"{one.asked.env}={os.fsdecode(data)}")
+        if one.spec.env:
+            env.append(f"{one.spec.env}={os.fsdecode(data)}")
         if not one.target:
             return None
         path = os.path.join(self._memory(stack), "secret")
@@ -191,12 +191,12 @@ class Mounting:
     def _agent(self, one: PlannedMount, stack: contextlib.ExitStack, env: list[str]) -> Mount | None:
         from wherry.builder.steps.ssh_agent import Relay
 
-        assert one.asked.id is not None  # noqa: S101
-        agent = self._given.agents.get(one.asked.id)
+        assert one.spec.id is not None  # noqa: S101
+        agent = self._given.agents.get(one.spec.id)
         if agent is None:
-            if one.asked.required:
+            if one.spec.required:
                 raise ContextError(
-                    f"ssh agent {one.asked.id}: not found", hint=f"give it with --ssh {one.asked.id}"
+                    f"ssh agent {one.spec.id}: not found", hint=f"give it with --ssh {one.spec.id}"
                 )
             return None
         path = os.path.join(self._new(), "agent")

@@ -47,7 +47,7 @@ def run_step(stage: Stage, run: Run) -> bool:
         environment = [*(f"{n}={v}" for n, v in stage.predefined.items()), *state.run_env()]
         task = Task(run, argv, environment, state.user, state.workdir, network, mounts, scripts, sandbox)
         worker = stage.worker()
-        return worker.run(task, stage.diff_ids, stage.context, stage.told, stage.scratch)
+        return worker.run(task, stage.diff_ids, stage.context, stage.step, stage.scratch)
 
     created_by = _created_by(argv, state)
     if not run.mounts:
@@ -89,7 +89,7 @@ def _check_platform(stage: Stage, run: Run) -> None:
 
 def _direct(mounts: Sequence[PlannedMount]) -> bool:
     """Whether nothing can be known of what is mounted before its files are looked at."""
-    return any(m.asked.type == "bind" and m.layers is None for m in mounts)
+    return any(m.spec.type == "bind" and m.layers is None for m in mounts)
 
 
 def _created_by(argv: Sequence[str], state: State) -> str:

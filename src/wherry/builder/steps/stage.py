@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wherry.oci.platform import Platform
     from wherry.store import Store
     from wherry.store.cache import CacheRecord
-    from wherry.store.listings import Listed
+    from wherry.store.filemanifest import ManifestEntry
 
 
 class Cache(Protocol):
@@ -37,7 +37,7 @@ class Cache(Protocol):
     def alias(self, key: Key, known: Key, diff_id: str) -> CacheRecord:
         """Record that a key leads to the layer that a known one led to, as old as that."""
 
-    def listing(self, digest: str, files: Callable[[], Iterable[Listed]]) -> None:
+    def file_manifest(self, digest: str, files: Callable[[], Iterable[ManifestEntry]]) -> None:
         """The files that a digest in a key stands for, kept if the step is made."""
 
 
@@ -129,7 +129,7 @@ class Stage(Words, Layers, Sources, Protocol):
     options: BuildOptions
     platform: Platform
     store: Store
-    told: Step
+    step: Step
 
     @property
     def scratch(self) -> str:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class PlannedMount(NamedTuple):
-    """`asked` has its variables replaced; `target` is absolute ("" where only an environment variable is
+    """`spec` has its variables replaced; `target` is absolute ("" where only an environment variable is
     wanted).  `layers` are the trees of the image or stage that it shows, None for a context: `context` if
     --build-context gave it, else that of the build."""
 
-    asked: RunMount
+    spec: RunMount
     target: str
     place: Location
     layers: tuple[str, ...] | None = None
@@ -30,25 +30,25 @@ class PlannedMount(NamedTuple):
     @property
     def mode(self) -> int:
         defaults = {"secret": 0o400, "ssh": 0o600}
-        return int(self.asked.mode, 8) if self.asked.mode else defaults.get(self.asked.type, 0o755)
+        return int(self.spec.mode, 8) if self.spec.mode else defaults.get(self.spec.type, 0o755)
 
     @property
     def owner(self) -> tuple[int, int]:
-        return id_number(self.asked.uid or "0"), id_number(self.asked.gid or "0")
+        return id_number(self.spec.uid or "0"), id_number(self.spec.gid or "0")
 
     @property
     def cache_name(self) -> str:
         """A cache that begins as something else is another one, whatever its id."""
-        asked = self.asked
-        begun = [f"{name}={value}" for name in ("uid", "gid", "mode") if (value := getattr(asked, name))]
+        spec = self.spec
+        begun = [f"{name}={value}" for name in ("uid", "gid", "mode") if (value := getattr(spec, name))]
         if self.layers is not None:
             mark = hashlib.sha256("\0".join(self.layers).encode("utf-8", "surrogateescape")).hexdigest()
-            begun += [f"from={asked.from_}@{mark[:12]}", f"source={asked.source or '/'}"]
-        return f"{asked.id} ({','.join(begun)})" if begun else asked.id or ""
+            begun += [f"from={spec.from_}@{mark[:12]}", f"source={spec.source or '/'}"]
+        return f"{spec.id} ({','.join(begun)})" if begun else spec.id or ""
 
     @property
     def readonly(self) -> bool:
-        return self.asked.readonly if self.asked.readonly is not None else self.asked.type == "bind"
+        return self.spec.readonly if self.spec.readonly is not None else self.spec.type == "bind"
 
 
 class Task(NamedTuple):

@@ -124,7 +124,7 @@ def _request(options: Options) -> BuildRequest:
 
     context, file = options.args[0], options.string("file")
     names = _tags(options)
-    wanted = outputs(options)
+    requested = outputs(options)
     cache_to, cache_from = _shared_caches(options)
     chosen = platforms(options)
     return BuildRequest(
@@ -147,7 +147,7 @@ def _request(options: Options) -> BuildRequest:
         ),
         file,
         platforms=chosen,
-        outputs=wanted,
+        outputs=requested,
         contexts=tuple(options.strings("build-context")),
         cache_to=tuple(cache_to),
         stdin=lambda: open(0, "rb", closefd=False),
@@ -182,19 +182,19 @@ def _build(store: Store, request: BuildRequest, options: Options) -> Built:
 
     shown = make_progress("quiet" if _is_quiet(options) else options.string("progress") or "auto")
     deferred = Deferred(shown) if options.runtime.identity == PLAIN else None
-    told = deferred or shown
+    progress = deferred or shown
     try:
-        built = build_images(store, request, told, _registries)
+        built = build_images(store, request, progress, _registries)
         write_answers(options, request, built)
         return built
     except KeyboardInterrupt:
-        told.note("canceled: what was finished stays in the cache")
+        progress.note("canceled: what was finished stays in the cache")
         raise
     except NeedsNamespace:
         deferred = None  # the second start tells it all again
         raise
     finally:
-        told.close()
+        progress.close()
         if deferred:
             deferred.release()
 
@@ -273,10 +273,10 @@ def _pairs(words: list[str], flag: str) -> dict[str, str]:
     return found
 
 
-def _jobs(asked: int | None) -> int:
+def _jobs(number: int | None) -> int:
     """By default more than there are cores: a step waits for disks and networks as often as it computes."""
-    if asked is None:
+    if number is None:
         return max(4, 2 * len(os.sched_getaffinity(0)))
-    if asked < 1:
-        raise UsageError(f'invalid argument "{asked}" for "--jobs" flag: at least one step has to run')
-    return asked
+    if number < 1:
+        raise UsageError(f'invalid argument "{number}" for "--jobs" flag: at least one step has to run')
+    return number

@@ -32,8 +32,8 @@ def run(options: Options) -> int:
     from wherry.store import Store
 
     verb, *words = options.args
-    wanted = {"ls": (0, 0), "export": (2, 2), "import": (2, 2), "rm": (1, 1 << 16)}.get(verb)
-    if wanted is None or not wanted[0] <= len(words) <= wanted[1]:
+    arity = {"ls": (0, 0), "export": (2, 2), "import": (2, 2), "rm": (1, 1 << 16)}.get(verb)
+    if arity is None or not arity[0] <= len(words) <= arity[1]:
         raise UsageError(
             f"wherry cache {verb}: what is meant?", hint=f"Usage: wherry cache {COMMAND.usage}"
         )

@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 def outputs(options: Options) -> tuple[Output, ...]:
     """What the command line asks for.  Raises UsageError for what is wrong with its words."""
     names = tuple(options.strings("tag"))
-    asked = [parse(text) for text in options.strings("output")]
+    requested = [parse(text) for text in options.strings("output")]
     if options.flag("load"):
-        asked.append(Output("docker"))
+        requested.append(Output("docker"))
     if options.flag("push"):
-        asked.append(TO_STORE._replace(push=True))
-    asked = asked or [TO_STORE]
+        requested.append(TO_STORE._replace(push=True))
+    requested = requested or [TO_STORE]
     notes = tuple(parse_annotation(text) for text in options.strings("annotation"))
-    asked = [o if o.is_files else o._replace(annotations=(*o.annotations, *notes)) for o in asked]
-    if options.string("iidfile") and any(output.is_files for output in asked):
+    requested = [o if o.is_files else o._replace(annotations=(*o.annotations, *notes)) for o in requested]
+    if options.string("iidfile") and any(output.is_files for output in requested):
         raise UsageError("local and tar exporters are incompatible with image ID file")
-    _refuse_terminal(asked)
+    _refuse_terminal(requested)
     # A name that is typed goes to every image, whatever the output says.
-    return tuple(o if o.is_files or not names else o._replace(names=names) for o in asked)
+    return tuple(o if o.is_files or not names else o._replace(names=names) for o in requested)
 
 
-def _refuse_terminal(asked: Sequence[Output]) -> None:
-    to_stdout = [output for output in asked if output.dest == STDOUT]
+def _refuse_terminal(requested: Sequence[Output]) -> None:
+    to_stdout = [output for output in requested if output.dest == STDOUT]
     if len(to_stdout) == 1 and sys.stdout.isatty():
         raise UsageError(
             f"dest file is required for {to_stdout[0].type} exporter. refusing to write to console",

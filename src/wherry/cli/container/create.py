@@ -20,10 +20,10 @@ def run(options: Options) -> int:
     from wherry.cli.container.image import ensure_image
     from wherry.store import Store
 
-    wanted = create_options(options)
+    request = create_options(options)
     store = Store.open(options.runtime)
     ensure_image(store, options)
-    record = create(store, wanted)
+    record = create(store, request)
     write_cidfile(options, record.id)
     print(record.id)
     return 0

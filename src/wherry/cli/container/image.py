@@ -53,8 +53,8 @@ def _is_here(store: Store, options: Options, text: str) -> bool:
     image = find(store, text)
     if image is None:
         return False
-    wanted = wanted_platform(options)
-    return wanted is None or image.config.platform[:2] == wanted[:2]
+    platform = wanted_platform(options)
+    return platform is None or image.config.platform[:2] == platform[:2]
 
 
 def _meant(store: Store, shown: str) -> str | None:

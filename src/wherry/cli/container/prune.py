@@ -23,13 +23,13 @@ def run(options: Options) -> int:
     from wherry.cli.core.units import human_size
     from wherry.store import Store
 
-    wanted = narrowed(options.strings("filter"))
+    conditions = narrowed(options.strings("filter"))
     if not options.flag("force") and not sure(QUESTION):
         return 1
     store = Store.open(options.runtime)
     with store.freeing():
         gone = prune_containers(
-            store, keep=lambda c: wanted.leaves(c.created, dict(c.config.process.labels))
+            store, keep=lambda c: conditions.leaves(c.created, dict(c.config.process.labels))
         )
     if gone.names:
         print("Deleted Containers:", *gone.names, "", sep="\n")

@@ -57,16 +57,16 @@ def _create(options: Options) -> tuple[Store, ContainerRecord]:
     from wherry.cli.container.image import ensure_image
     from wherry.store import Store
 
-    wanted = create_options(options)
+    request = create_options(options)
     store = Store.open(options.runtime)
     try:
         ensure_image(store, options)
-        record = containers.create(store, wanted)
+        record = containers.create(store, request)
     except WherryError as error:
         # As docker: until the container exists, every failure of `run` is one of docker's own.
         error.exit_code = UsageError.exit_code
         raise
     write_cidfile(options, record.id)
-    if wanted.publish and record.config.network == "host":
+    if request.publish and record.config.network == "host":
         print("WARNING: Published ports are discarded when using host network mode", file=sys.stderr)
     return store, record

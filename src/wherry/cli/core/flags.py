@@ -205,13 +205,13 @@ def _count(command: Command, args: list[str]) -> None:
     if len(args) >= low and (high < 0 or len(args) <= high):
         return
     if low == high:
-        wants = "no arguments" if low == 0 else f"exactly {low} argument{'s' * (low > 1)}"
+        expected = "no arguments" if low == 0 else f"exactly {low} argument{'s' * (low > 1)}"
     elif len(args) < low:
-        wants = f"at least {low} argument{'s' * (low > 1)}"
+        expected = f"at least {low} argument{'s' * (low > 1)}"
     else:
-        wants = f"at most {high} argument{'s' * (high > 1)}"
+        expected = f"at most {high} argument{'s' * (high > 1)}"
     raise UsageError(
-        f'"wherry {command.name}" requires {wants}, got {len(args)}.',
+        f'"wherry {command.name}" requires {expected}, got {len(args)}.',
         hint=f"Usage: wherry {command.name} {command.usage}. See 'wherry {command.name} --help'.",
     )
 

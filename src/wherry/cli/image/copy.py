@@ -39,7 +39,7 @@ def run(options: Options) -> int:
     from wherry.store import Store
 
     start, end = map(parse_place, options.args)
-    wanted = wanted_platform(options)
+    platform = wanted_platform(options)
     if "wherry" in (start.kind, end.kind):
         options.runtime.need_layers()
     store = Store.open(options.runtime)
@@ -48,7 +48,7 @@ def run(options: Options) -> int:
     try:
         with store.temp() as temporary:
             opened = Opened(client, store, temporary)
-            digest = _copy(start, end, opened, wanted, progress, attached=options.flag("all"))
+            digest = _copy(start, end, opened, platform, progress, attached=options.flag("all"))
     finally:
         progress.close()
         client.close()

@@ -29,15 +29,15 @@ def run(options: Options) -> int:
     from wherry.cli.core.units import human_size, parse_time
     from wherry.store import Store
 
-    everything, wanted = options.flag("all"), narrowed(options.strings("filter"))
+    everything, conditions = options.flag("all"), narrowed(options.strings("filter"))
     if not options.flag("force") and not sure(QUESTION.format(ALL if everything else "dangling images")):
         return 1
 
     def keep(image: Image) -> bool:
         if image.damage() is not None:
-            return bool(wanted.labels)  # nobody knows them
+            return bool(conditions.labels)  # nobody knows them
         config = image.config
-        return wanted.leaves(parse_time(config.created), config.config.get("Labels") or {})
+        return conditions.leaves(parse_time(config.created), config.config.get("Labels") or {})
 
     store = Store.open(options.runtime)
     with store.freeing():

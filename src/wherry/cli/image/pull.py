@@ -40,7 +40,7 @@ def run(options: Options) -> int:
 
     text = options.args[0]
     name = parse(text)
-    wanted = wanted_platform(options)
+    platform = wanted_platform(options)
     every = options.flag("all-tags")
     tagged = ":" in text.rpartition("/")[2] or name.digest
     if every and tagged:
@@ -54,7 +54,7 @@ def run(options: Options) -> int:
             progress.note("Using default tag: latest")
         names = [name._replace(tag=tag) for tag in tags(client, name)] if every else [name]
         for each in names:
-            pull_one(store, client, each, wanted, progress)
+            pull_one(store, client, each, platform, progress)
             if quiet:
                 print(each.canonical())
     finally:

@@ -59,8 +59,8 @@ def _row(volume: Volume) -> dict[str, Any]:
     }
 
 
-def _passes(volume: Volume, wanted: Filter) -> bool:
-    name, value = wanted
+def _passes(volume: Volume, condition: Filter) -> bool:
+    name, value = condition
     if name == "dangling":
         return (not volume.containers) == is_true(value)
     if name == "driver":

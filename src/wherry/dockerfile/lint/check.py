@@ -76,12 +76,12 @@ def options_of(dockerfile: Dockerfile, known: Known = Known()) -> CheckOptions: 
 def check(dockerfile: Dockerfile, known: Known = Known()) -> list[Finding]:  # noqa: B008
     """All that breaks a rule and is not skipped, in the order of the lines.  Raises DockerfileError."""
     options = options_of(dockerfile, known)
-    said = comments(dockerfile)
+    above = comments(dockerfile)
 
     def local(place: Location) -> CheckOptions:
-        return options.with_comments(said.get(place.line, ()))
+        return options.with_comments(above.get(place.line, ()))
 
-    found = [*check_text(dockerfile, said, options, local), *_from(dockerfile, known, options, local)]
+    found = [*check_text(dockerfile, above, options, local), *_from(dockerfile, known, options, local)]
     scopes: dict[int, _Scope] = {}
     for stage in dockerfile.stages:
         scope = scopes[stage.number] = _Scope(dockerfile, stage, scopes, known)

@@ -75,9 +75,9 @@ def as_json(
     ]
     data = base64.b64encode(dockerfile.text.encode("utf-8", "surrogateescape")).decode()
     source = {"filename": dockerfile.name, "language": "Dockerfile", "data": data}
-    told: dict[str, Any] = {"warnings": warnings or None, "sources": [source]}
+    result: dict[str, Any] = {"warnings": warnings or None, "sources": [source]}
     if problem is not None:
         line = getattr(problem, "line", 0)
         place = {"ranges": [{"start": {"line": line}, "end": {"line": line}}], "sourceIndex": 0}
-        told["buildError"] = {"message": problem.message, "location": place}
-    return told
+        result["buildError"] = {"message": problem.message, "location": place}
+    return result

@@ -21,11 +21,11 @@ AS = re.compile(r"\s(as)\s+(\S+)\s*$", re.IGNORECASE)
 
 def check_text(
     dockerfile: Dockerfile,
-    said: Mapping[int, Sequence[str]],
+    above: Mapping[int, Sequence[str]],
     options: CheckOptions,
     local: Callable[[Location], CheckOptions],
 ) -> Iterator[Finding]:
-    """`said` are comments(); `local` gives the options of one instruction."""
+    """`above` is comments(); `local` gives the options of one instruction."""
     yield from options.chosen(_casing(dockerfile))
     for instruction in _all(dockerfile):
         place = instruction.location
@@ -35,13 +35,13 @@ def check_text(
             yield from chosen([finding("MaintainerDeprecated", place.line, place.end_line)])
         elif isinstance(instruction, Arg):
             names = [name for name, _ in instruction.names]
-            yield from chosen(_description(place, "ARG", names, said.get(place.line, ())))
+            yield from chosen(_description(place, "ARG", names, above.get(place.line, ())))
     for stage in dockerfile.stages:
         place = stage.origin.location
         yield from options.chosen(_stage_name(stage, dockerfile))
         yield from local(place).chosen(_spelling(stage))
         names = [stage.name] if stage.name else []
-        yield from local(place).chosen(_description(place, "FROM", names, said.get(place.line, ())))
+        yield from local(place).chosen(_description(place, "FROM", names, above.get(place.line, ())))
 
 
 def comments(dockerfile: Dockerfile) -> dict[int, list[str]]:
@@ -61,9 +61,9 @@ def comments(dockerfile: Dockerfile) -> dict[int, list[str]]:
     return found
 
 
-def described(said: Sequence[str], name: str) -> str:
+def described(above: Sequence[str], name: str) -> str:
     """The description that the comments above an instruction give a name that it defines, or ""."""
-    return next((text[len(name) + 1 :] for text in said if name and text.startswith(f"{name} ")), "")
+    return next((text[len(name) + 1 :] for text in above if name and text.startswith(f"{name} ")), "")
 
 
 def keyword(instruction: From | Instruction) -> str:
@@ -87,11 +87,11 @@ def _casing(dockerfile: Dockerfile) -> Iterator[Finding]:
     words = [(instruction, keyword(instruction)) for instruction in of_stages]
     lower = sum(word.islower() for _, word in words)
     upper = sum(word.isupper() for _, word in words)
-    wanted, is_right = ("lowercase", str.islower) if lower > upper else ("uppercase", str.isupper)
+    casing, is_right = ("lowercase", str.islower) if lower > upper else ("uppercase", str.isupper)
     for instruction, word in words:
         if word and not is_right(word):
             place = instruction.location
-            yield finding("ConsistentInstructionCasing", place.line, place.end_line, word, wanted)
+            yield finding("ConsistentInstructionCasing", place.line, place.end_line, word, casing)
 
 
 def _continuation(instruction: From | Instruction, escape: str) -> Iterator[Finding]:
@@ -133,9 +133,9 @@ def _stage_name(stage: Stage, dockerfile: Dockerfile) -> Iterator[Finding]:
 
 
 def _description(
-    place: Location, kind: str, names: Sequence[str], said: Sequence[str]
+    place: Location, kind: str, names: Sequence[str], above: Sequence[str]
 ) -> Iterator[Finding]:
     """The last comment above is the description, and begins with the name of what it describes."""
-    if names and said and said[-1].split(" ")[0] not in names:
+    if names and above and above[-1].split(" ")[0] not in names:
         shown = names[0] if len(names) == 1 else "<arg_key>"
         yield finding("InvalidDefinitionDescription", place.line, place.end_line, kind, shown)

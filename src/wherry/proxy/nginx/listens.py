@@ -49,10 +49,10 @@ def addresses(text: str, included: Callable[[str], Iterable[str]], default: int 
 @functools.lru_cache(4)  # what is served, and what shall be, each asked for several times
 def _emitted(text: str) -> tuple[str, ...]:
     """The words behind ``listen`` where the emitter wrote `text`, else none."""
-    ours = _OURS.findall(text)
-    if len(_SERVER.findall(text)) != 1 or len(_LISTEN.findall(text)) != len(ours):
+    words = _OURS.findall(text)
+    if len(_SERVER.findall(text)) != 1 or len(_LISTEN.findall(text)) != len(words):
         return ()
-    return () if _INCLUDE.search(text) else tuple(ours)
+    return () if _INCLUDE.search(text) else tuple(words)
 
 
 class _Reader:

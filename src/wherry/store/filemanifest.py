@@ -1,6 +1,6 @@
 """The files behind a content digest of a cache key: what `wherry explain` compares by name.
 
-listings/<digest>   zlib of: name NUL size NUL mark NUL, for each file
+listings/<digest>   a file manifest: zlib of: name NUL size NUL mark NUL, for each file
 
 A mark is what the file was for the key (type, mode, digest), its digest cut to 64 bits: enough to tell a
 change, and 20,000 files take 370 kB.
@@ -27,17 +27,17 @@ KEPT = 16
 
 
 # A name (a folder's ends with a slash), bytes, and a mark that differs where the file differs.
-Listed = tuple[str, int, str]
+ManifestEntry = tuple[str, int, str]
 
 
-def listed(name: str, status: os.stat_result, mark: str) -> Listed:
-    """A file as it is listed; the top of a context is ``./``."""
+def manifest_entry(name: str, status: os.stat_result, mark: str) -> ManifestEntry:
+    """A file as its manifest shows it; the top of a context is ``./``."""
     if stat.S_ISDIR(status.st_mode):
         return f"{name or '.'}/", 0, mark
     return name, status.st_size, mark
 
 
-class Listings:
+class FileManifests:
     def __init__(self, root: str, temporary: str) -> None:
         self._temporary = temporary
         self.folder = os.path.join(root, "listings")
@@ -45,8 +45,8 @@ class Listings:
     def path(self, content: str) -> str:
         return os.path.join(self.folder, content)
 
-    def add(self, content: str, files: Iterable[Listed]) -> None:
-        """Keep a listing; is atomic and idempotent.  Nothing is raised: it only costs an explanation."""
+    def add(self, content: str, files: Iterable[ManifestEntry]) -> None:
+        """Keep a manifest; is atomic and idempotent.  Nothing is raised: it only costs an explanation."""
         path = self.path(content)
         if os.path.exists(path):
             return
@@ -61,8 +61,8 @@ class Listings:
         except OSError:
             pass
 
-    def get(self, content: str) -> dict[str, Listed] | None:
-        """The files by name, or None where no listing was kept."""
+    def get(self, content: str) -> dict[str, ManifestEntry] | None:
+        """The files by name, or None where no manifest was kept."""
         import zlib
 
         try:

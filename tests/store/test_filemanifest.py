@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from wherry.store import listings
-from wherry.store.listings import Listings
+from wherry.store import filemanifest
+from wherry.store.filemanifest import FileManifests
 
 
 def test_adding_one_looks_at_few_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listings, "MOST", 40)
-    monkeypatch.setattr(listings, "SPARE", 10)
+    monkeypatch.setattr(filemanifest, "MOST", 40)
+    monkeypatch.setattr(filemanifest, "SPARE", 10)
     looks = []
     getmtime = os.path.getmtime
     monkeypatch.setattr(os.path, "getmtime", lambda path: looks.append(path) or getmtime(path))
     (tmp_path / "tmp").mkdir()
-    kept = Listings(str(tmp_path), str(tmp_path / "tmp"))
+    kept = FileManifests(str(tmp_path), str(tmp_path / "tmp"))
     for number in range(200):
         kept.add(str(number), [("f", 1, "x")])
         os.utime(kept.path(str(number)), (number, number))
