@@ -19,6 +19,8 @@ STAGES = 3
 CACHE = "RUN --mount=type=cache,target=/m "
 # Ends only where all of them have begun.
 MEET = "touch /m/$N; for i in $(seq 300); do [ $(ls /m | wc -l) = 3 ] && exit 0; sleep 0.05; done; exit 9"
+# Ends when the test says so.
+HELD = "RUN --mount=type=cache,id=held,target=/m echo begun; until [ -e /m/go ]; do sleep 0.02; done; "
 LAST = "FROM bb\n" + "".join(f"COPY --from=s{n} /etc/passwd /{n}\n" for n in range(STAGES))
 
 
@@ -31,13 +33,19 @@ def layers(wherry: Wherry, image: str) -> list[str]:
     return found
 
 
-def says(build: subprocess.Popen[str], text: str) -> None:
-    """Wait for a line of its progress that ends with `text`."""
+def says(build: subprocess.Popen[str], *texts: str) -> None:
+    """Wait for lines of its progress that end with `texts`, in any order."""
     assert build.stderr is not None
-    lines = []
-    while not (lines and lines[-1].endswith(f"{text}\n")):
+    lines: list[str] = []
+    while not all(any(line.endswith(f"{text}\n") for line in lines) for text in texts):
         lines.append(build.stderr.readline())
         assert lines[-1], "".join(lines)
+
+
+def let_go(wherry: Wherry) -> None:
+    """End the steps that are HELD."""
+    (held,) = (path.with_suffix("") for path in wherry.root.glob("caches/*.json"))
+    (held / "go").touch()
 
 
 def nothing_runs(mark: str) -> bool:
@@ -70,9 +78,10 @@ def test_it_is_the_same_image_whether_built_at_once_or_not(bb: Wherry, tmp_path:
 def test_the_first_failure_ends_the_others_and_is_the_one_that_is_told(bb: Wherry, tmp_path: Path) -> None:
     context = tmp_path / "c"
     context.mkdir()
+    fails = f"{CACHE}until [ -e /m/0 -a -e /m/1 ]; do sleep 0.02; done; exit 5"
     failing = (
-        "FROM bb AS s0\nRUN echo kept > /kept\nRUN sleep 654321\n"
-        "FROM bb AS s1\nRUN sleep 654321\nFROM bb AS s2\nRUN sleep 0.7; exit 5\n" + LAST
+        f"FROM bb AS s0\nRUN echo kept > /kept\n{CACHE}touch /m/0; sleep 654321\n"
+        f"FROM bb AS s1\n{CACHE}touch /m/1; sleep 654321\nFROM bb AS s2\n{fails}\n" + LAST
     )
     (context / "Dockerfile").write_text(failing)
     said = bb.fails("build", "--progress", "plain", str(context), code=1)
@@ -102,36 +111,46 @@ def test_an_end_in_the_middle_ends_every_stage(bb: Wherry, tmp_path: Path, how: 
 
 
 def test_two_stages_with_the_same_step_make_it_once(bb: Wherry, tmp_path: Path) -> None:
-    step = "RUN sleep 0.2; cat /proc/sys/kernel/random/uuid > /token"
+    step = HELD + "cat /proc/sys/kernel/random/uuid > /token"
     dockerfile = f"FROM bb AS a\n{step}\nFROM bb AS b\n{step}\nFROM bb\n"
     dockerfile += "COPY --from=a /token /a\nCOPY --from=b /token /b\n"
-    image = bb.build(tmp_path / "c", dockerfile, "--no-cache")
+    context = tmp_path / "c"
+    context.mkdir()
+    (context / "Dockerfile").write_text(dockerfile)
+    build = bb.start("build", "--no-cache", "--progress", "plain", "-t", "image", str(context))
+    says(build, "begun", "waiting for another build that makes the same step")
+    let_go(bb)
+    assert build.communicate(timeout=60) and build.returncode == 0
+    image = "image"
     assert bb("run", "--rm", image, "sh", "-c", "cmp /a /b && echo same") == "same"
 
 
 def test_two_builds_that_need_the_same_step_make_it_once(bb: Wherry, tmp_path: Path) -> None:
-    step = "RUN sleep 0.5; cat /proc/sys/kernel/random/uuid > /token\n"
+    step = HELD + "cat /proc/sys/kernel/random/uuid > /token\n"
     builds = []
-    for name in ("one", "two"):
+    for name, line in ("one", "begun"), ("two", "waiting for another build that makes the same step"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "Dockerfile").write_text(f"FROM bb\n{step}LABEL name={name}\n")
         builds.append(bb.start("build", "--progress", "plain", "-t", name, str(tmp_path / name)))
+        says(builds[-1], line)
+    let_go(bb)
     said = "".join(build.communicate(timeout=60)[1] for build in builds)
     assert [build.returncode for build in builds] == [0, 0], said
     assert layers(bb, "one") == layers(bb, "two")
     assert len(re.findall("DONE", said)) == 1 and len(re.findall("CACHED", said)) == 1
-    assert "waiting for another build that makes the same step" in said
 
 
 def test_who_waits_for_a_build_that_is_killed_makes_the_step_itself(bb: Wherry, tmp_path: Path) -> None:
     context = tmp_path / "c"
     context.mkdir()
-    (context / "Dockerfile").write_text("FROM bb\nRUN echo begun; sleep 1; echo done > /done\n")
+    (context / "Dockerfile").write_text(f"FROM bb\n{HELD}echo done > /done\n")
     first = bb.start("build", "--progress", "plain", str(context))
     says(first, "begun")
     second = bb.start("build", "--progress", "plain", "-t", "second", str(context))
     says(second, "waiting for another build that makes the same step")
     first.kill()
+    first.communicate()
+    let_go(bb)
     assert "DONE" in second.communicate(timeout=60)[1]
     assert bb("run", "--rm", "second", "cat", "/done") == "done"
 

@@ -27,8 +27,11 @@ def inspect(
     *,
     platform: Platform | None = None,
     registries: Callable[[], Registries] | None = None,
+    sizes: bool = False,
 ) -> dict[str, Any]:
     """What a name stands for: of one of KINDS, or of the first that has it.
+
+    With `sizes` a container says how many bytes its files take.
 
     Of an image for several platforms it is the one for `platform`.  With `registries` an image may also be
     ``docker://NAME``, ``oci:DIR[:TAG]``, ``oci-archive:FILE[:TAG]`` or ``docker-archive:FILE[:NAME]``.
@@ -44,7 +47,7 @@ def inspect(
         if found is None and each == "image" and registries and name.partition(":")[0] in PLACES:
             found = _at(store, name, platform, registries)
         if found is not None:
-            return found
+            return _with_sizes(store, found) if sizes and each == "container" else found
     raise ambiguous or _absent(store, name, kind)
 
 
@@ -54,6 +57,16 @@ def _container(store: Store, name: str, _platform: Platform | None) -> dict[str,
 
     record = find(store, name)
     return container_json(store, record) if record is not None else None
+
+
+def _with_sizes(store: Store, found: dict[str, Any]) -> dict[str, Any]:
+    from wherry.containers.sizes import container_sizes
+
+    record = store.containers.get(found["Id"])
+    if record is None:
+        return found
+    sizes = container_sizes(store, record)
+    return {**found, "SizeRw": sizes.written, "SizeRootFs": sizes.total}
 
 
 def _image(store: Store, name: str, platform: Platform | None) -> dict[str, Any] | None:

@@ -7,8 +7,7 @@ pattern can make it slow: the time is at most the path's length times the patter
 
 from __future__ import annotations
 
-from wherry.errors import ContextError
-from wherry.typed import NamedTuple
+from wherry.dockerfile.charset import Set, bad_pattern, character_set
 
 # A block holds patterns until their positions fill this many bits.
 BLOCK = 8000
@@ -17,16 +16,6 @@ MOST_STATES = 1000
 # What Go's regular expressions, to which patternmatcher hands it on, mean by a backslash and a letter.
 CONTROLS = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 UNKNOWN = frozenset("ceghijklmoquyFGHIJKLMNORTUVXYZ89")
-
-
-class Set(NamedTuple):
-    """``[a-z]``: ranges of characters, or all but them.  A slash is a character like others."""
-
-    negated: bool
-    ranges: tuple[tuple[str, str], ...]
-
-    def has(self, char: str) -> bool:
-        return any(low <= char <= high for low, high in self.ranges) != self.negated
 
 
 _WORDS = (("0", "9"), ("A", "Z"), ("_", "_"), ("a", "z"))
@@ -57,7 +46,7 @@ def tokens(pattern: str) -> list[list[Token]]:
         elif char == "?":
             found.append(ONE)
         elif char == "[":
-            one, at = _set(pattern, at)
+            one, at = character_set(pattern, at)
             found.append(one)
         elif char == "\\":
             found.append(_escaped(pattern, at))
@@ -72,40 +61,10 @@ def tokens(pattern: str) -> list[list[Token]]:
 
 def _escaped(pattern: str, at: int) -> Token:
     if at == len(pattern) or pattern[at] in UNKNOWN:
-        raise _bad(pattern)
+        raise bad_pattern(pattern)
     char = pattern[at]
     ranges = _CLASSES.get(char.lower())
     return Set(char.isupper(), ranges) if ranges else CONTROLS.get(char, char)
-
-
-def _set(pattern: str, at: int) -> tuple[Set, int]:
-    """The set whose ``[`` lies before `at`, and where it ends."""
-    negated = pattern.startswith("^", at)
-    at += negated
-    ranges: list[tuple[str, str]] = []
-    while not (pattern.startswith("]", at) and ranges):
-        low, at = _character(pattern, at)
-        high = low
-        if pattern.startswith("-", at):
-            high, at = _character(pattern, at + 1)
-        ranges.append((low, high))
-    return Set(negated, tuple(ranges)), at + 1
-
-
-def _character(pattern: str, at: int) -> tuple[str, int]:
-    if pattern.startswith("\\", at):
-        at += 1
-    elif pattern[at : at + 1] in ("-", "]"):
-        raise _bad(pattern)
-    if at >= len(pattern):
-        raise _bad(pattern)
-    return pattern[at], at + 1
-
-
-def _bad(pattern: str) -> ContextError:
-    return ContextError(
-        f"syntax error in pattern: {pattern}", hint="put a backslash before a literal '[', '*', '?' or '\\'"
-    )
 
 
 class State(dict[str, "State"]):

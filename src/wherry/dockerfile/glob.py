@@ -9,23 +9,12 @@ from __future__ import annotations
 import functools
 import re
 
-from wherry.errors import ContextError
+from wherry.dockerfile.charset import Set, bad_pattern, character_set
 from wherry.pattern import pattern
-from wherry.typed import NamedTuple
 
 SPECIAL = frozenset("*?[\\")
 _PLAIN = pattern(r"(?:[^\\*?\[]|\\.)*\\?\Z", re.DOTALL)
 _ESCAPED = pattern(r"\\(.)", re.DOTALL)
-
-
-class _Set(NamedTuple):
-    """``[a-z]``: ranges of characters, or all but them."""
-
-    negated: bool
-    ranges: tuple[tuple[str, str], ...]
-
-    def has(self, char: str) -> bool:
-        return any(low <= char <= high for low, high in self.ranges) != self.negated
 
 
 # A token is a literal character, ANY ("?"), MANY ("*") or a set.
@@ -70,7 +59,7 @@ def shell_pattern(pattern: str) -> tuple[Token, ...]:
 def _accepts(token: Token, char: str) -> bool:
     if token is ANY:
         return True
-    if isinstance(token, _Set):
+    if isinstance(token, Set):
         return token.has(char)
     return token == char
 
@@ -88,43 +77,13 @@ def _compiled(pattern: str, sets: bool) -> tuple[Token, ...]:
         elif char == "?":
             tokens.append(ANY)
         elif char == "[" and sets:
-            found, at = _set(pattern, at)
+            found, at = character_set(pattern, at)
             tokens.append(found)
         elif char == "\\":
             if at == len(pattern):
-                raise _bad(pattern)
+                raise bad_pattern(pattern)
             tokens.append(pattern[at])
             at += 1
         else:
             tokens.append(char)
     return tuple(tokens)
-
-
-def _set(pattern: str, at: int) -> tuple[_Set, int]:
-    """The character class whose ``[`` lies before `at`, and where it ends."""
-    negated = pattern.startswith("^", at)
-    at += negated
-    ranges: list[tuple[str, str]] = []
-    while not (pattern.startswith("]", at) and ranges):
-        low, at = _character(pattern, at)
-        high = low
-        if pattern.startswith("-", at):
-            high, at = _character(pattern, at + 1)
-        ranges.append((low, high))
-    return _Set(negated, tuple(ranges)), at + 1
-
-
-def _character(pattern: str, at: int) -> tuple[str, int]:
-    if at < len(pattern) and pattern[at] == "\\":
-        at += 1
-    elif at < len(pattern) and pattern[at] in "-]":
-        raise _bad(pattern)
-    if at >= len(pattern):
-        raise _bad(pattern)
-    return pattern[at], at + 1
-
-
-def _bad(pattern: str) -> ContextError:
-    return ContextError(
-        f"syntax error in pattern: {pattern}", hint="put a backslash before a literal '[', '*', '?' or '\\'"
-    )

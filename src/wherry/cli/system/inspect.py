@@ -45,9 +45,10 @@ def show(options: Options, kind: str) -> int:
     store = Store.open(options.runtime)
     of_images = kind in ("", "image")
     platform = wanted_platform(options) if of_images else None
+    sizes = kind in ("", "container") and options.flag("size")
 
     def found(name: str) -> dict[str, object]:
         client = (lambda: registries(options)) if of_images else None
-        return inspect(store, name, kind, platform=platform, registries=client)
+        return inspect(store, name, kind, platform=platform, registries=client, sizes=sizes)
 
     return show_objects(options.args, found, options.string("format"))
