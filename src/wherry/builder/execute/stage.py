@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
-
 from wherry.builder.context.sources import ViewSource
 from wherry.builder.plan import keys
 from wherry.builder.plan.graph import expanded, expanded_words, needed_by
@@ -12,8 +10,8 @@ from wherry.builder.plan.state import State, proxies, shown_arg
 from wherry.builder.plan.values import StageResult
 from wherry.builder.progress import Silent
 from wherry.builder.steps.copy import copy_step
-from wherry.builder.steps.owners import owner_of
 from wherry.builder.steps.run import run_step
+from wherry.builder.steps.workdir import is_root, workdir_step
 from wherry.dockerfile.ast import (
     Arg,
     Copy,
@@ -33,6 +31,7 @@ from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from wherry.builder.context.folder import Context
     from wherry.builder.execute.session import Session
@@ -40,9 +39,12 @@ if TYPE_CHECKING:
     from wherry.builder.plan.graph import PlannedStage
     from wherry.builder.plan.keys import Key
     from wherry.builder.progress import Step
+    from wherry.builder.steps.stage import Stage
     from wherry.dockerfile.ast import Heredoc, Instruction, Location
     from wherry.store.cache import CacheRecord
 
+STEPS: Mapping[type, Callable[[Stage, Any], bool]] = {Copy: copy_step, Run: run_step, Workdir: workdir_step}
+"""What makes a layer of an instruction that is a step, and says whether that came from the cache."""
 LARGEST_BUILD = 1 << 28
 """Characters of the configurations and histories of all stages of a build."""
 
@@ -85,9 +87,11 @@ class StageBuilder:
         alone = len(self._session.dockerfile.stages) == 1
         place, total = 1, steps_of(self._stage)
         for number, instruction in enumerate(self._stage.instructions, 2):
-            place += is_step(instruction)
-            label = step_label(self._stage, place, total, alone=alone)
-            self._step(instruction, number, label)
+            if self._is_step(instruction):
+                place += 1
+                self._step(instruction, number, step_label(self._stage, place, total, alone=alone))
+            else:
+                self._configure(instruction)
             self._check_size(instruction.location)
         return StageResult(
             tuple(self.diff_ids),
@@ -100,23 +104,19 @@ class StageBuilder:
             self._origin,
         )
 
+    def _is_step(self, instruction: Instruction) -> bool:
+        return is_step(instruction) and not (
+            isinstance(instruction, Workdir) and is_root(self, instruction)
+        )
+
     def _step(self, instruction: Instruction, number: int, label: str) -> None:
-        if isinstance(instruction, Run):
-            step: Callable[[], bool] = lambda: run_step(self, instruction)  # noqa: E731
-        elif isinstance(instruction, Copy):
-            step = lambda: copy_step(self, instruction)  # noqa: E731
-        elif isinstance(instruction, Workdir):
-            step = lambda: self._workdir(instruction)  # noqa: E731
-        else:
-            self._configure(instruction)
-            return
         for needed in needed_by(self._session.bases.names, self._stage, instruction):
             self._session.schedule[needed]  # waits for it: a step that waits has not begun
         trigger = "ONBUILD " if number - 2 < self._triggers else ""
         self.step = self._session.progress.begin(f"[{label}] {trigger}{shown(instruction.source)}")
         try:
             with self._session.record.step(self, self._stage, number, label, instruction) as outcome:
-                outcome.cached = step()
+                outcome.cached = STEPS[type(instruction)](self, instruction)
         except BaseException as error:
             if self.stopping or isinstance(error, KeyboardInterrupt):
                 self.step.cancel()
@@ -298,39 +298,3 @@ class StageBuilder:
         """The stage has one more layer."""
         self.diff_ids.append(record.value)
         self.remember(created_by, record.created)
-
-    def _workdir(self, workdir: Workdir) -> bool:
-        """A layer of its own, which is empty where the image has the folder; none for the root."""
-        created_by = self.state.apply(self._expanded(workdir))
-        path = posixpath.normpath(self.state.workdir)
-        if path in ("/", "//"):
-            self.remember(created_by, None)
-            return True
-        unseen = self._unseen(path)
-        if unseen is not None and not self.is_here():
-            record = self.cache.get(unseen)
-            if record is not None:
-                self.add(record, created_by)
-                return True
-        view = self.view()
-        node = view.find(path)
-        if node is not None and not node.is_folder:
-            raise fail(workdir.location, f"{path} is not a directory")
-        owner = (0, 0) if node is not None else owner_of(self.state.user, view)
-
-        def make() -> str:
-            if node is not None:
-                return self.worker().tree(lambda tree: None, view)
-            return self.worker().folder(view.resolve(path), view, owner)
-
-        key = keys.workdir_key(self.chain, path, owner)
-        cached = self.layer(key, created_by, make)
-        if unseen is not None:
-            self.cache.alias(unseen, key, self.diff_ids[-1])
-        return cached
-
-    def _unseen(self, path: str) -> Key | None:
-        options = self.options
-        if not (options.shares or options.cache_from):
-            return None
-        return keys.unseen_workdir_key(self.chain, path, self.state.user)
