@@ -8,6 +8,7 @@ import time
 
 from wherry.containers.names import check_name, new_id, random_name
 from wherry.containers.volumes import clean
+from wherry.digits import whole
 from wherry.errors import ConflictError, NotFoundError, UnsupportedError, UsageError
 from wherry.images.lookup import lookup
 from wherry.images.view import layer_paths
@@ -340,13 +341,11 @@ def parse_publish(text: str) -> list[Port]:
     return [Port(address.strip("[]"), o, i, protocol) for o, i in zip(outside, inside, strict=True)]
 
 
-def _ports(text: str, whole: str) -> list[int]:
+def _ports(text: str, specification: str) -> list[int]:
     low, dash, high = text.partition("-")
-    bounds = [low, high if dash else low]
-    if not all(b.isascii() and b.isdigit() and 0 < int(b) < 65536 for b in bounds) or int(bounds[1]) < int(
-        low
-    ):
+    first, last = whole(low, 65535), whole(high if dash else low, 65535)
+    if not first or not last or last < first:
         raise UsageError(
-            f"invalid port specification: {whole!r}", hint="-p 8080:80, -p 127.0.0.1:8080:80/tcp"
+            f"invalid port specification: {specification!r}", hint="-p 8080:80, -p 127.0.0.1:8080:80/tcp"
         )
-    return list(range(int(low), int(bounds[1]) + 1))
+    return list(range(first, last + 1))

@@ -6,6 +6,7 @@ import hashlib
 import os
 
 from wherry.copying.layout import Layout
+from wherry.digits import whole
 from wherry.errors import NotFoundError
 from wherry.images.archive import Archive, DockerEntry, paired, plain_layer
 from wherry.images.layout import from_file
@@ -50,10 +51,11 @@ def to_layout(folder: str, name: str, layout: Layout, compression: str) -> None:
 
 
 def _chosen(entries: Iterator[DockerEntry], name: str) -> DockerEntry:
-    number = name.removeprefix("@")
-    if name.startswith("@") and number.isascii() and number.isdigit():
+    digits = name.removeprefix("@")
+    if name.startswith("@") and digits.isascii() and digits.isdigit():
+        number = whole(digits)
         for place, entry in enumerate(entries):
-            if place == int(number):
+            if place == number:
                 return entry
         raise NotFoundError(f"the archive has no image {name}")
     reference = parse(name) if name else None

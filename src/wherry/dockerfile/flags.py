@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from wherry.digits import LARGEST, scaled
 from wherry.dockerfile.ast import RunMount
 from wherry.dockerfile.lines import SPACES, fail
 from wherry.errors import nearest
@@ -246,7 +247,7 @@ def size_of(text: str) -> int:
     """``64m`` in bytes, as parse_mount() allows it."""
     match = _SIZE.match(text)
     assert match is not None  # noqa: S101
-    return int(float(match[1]) * 1024 ** " kmgtp".index((match[2] or " ").lower()))
+    return scaled(match[1], 1024 ** " kmgtp".index((match[2] or " ").lower()))
 
 
 def _true(key: str, value: str, place: Location) -> bool:
@@ -278,6 +279,8 @@ def duration(text: str, name: str, place: Location) -> int:
         position = match.end()
     if not text or (position < len(text) and text != "0"):
         raise fail(place, f'time: invalid duration "{text}" (--{name})', hint="write it as 30s or 1m30s")
+    if total > LARGEST:
+        raise fail(place, f'time: invalid duration "{text}" (--{name})', hint="it is longer than 292 years")
     if 0 < total < 10**6:
         raise fail(place, f"Interval {text!r} cannot be less than 1ms (--{name})")
     return int(total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wherry.digits import whole
 from wherry.dockerfile.ast import (
     Arg,
     Cmd,
@@ -333,9 +334,10 @@ def _healthcheck(line: _Line) -> Healthcheck:
         for name in ("interval", "timeout", "start-period", "start-interval")
         if (value := one(line.flags, name)) is not None
     }
-    retries = one(line.flags, "retries") or "0"
-    if not (retries.isascii() and retries.isdigit()):
-        raise line.fail(f"--retries must be a number, not {retries!r}")
+    word = one(line.flags, "retries") or "0"
+    retries = whole(word)
+    if retries is None:
+        raise line.fail(f"--retries must be a number, not {word!r}")
     return Healthcheck(
         line.location,
         line.source,
@@ -344,7 +346,7 @@ def _healthcheck(line: _Line) -> Healthcheck:
         times.get("timeout", 0),
         times.get("start-period", 0),
         times.get("start-interval", 0),
-        int(retries),
+        retries,
     )
 
 

@@ -8,6 +8,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from wherry.digits import whole
 from wherry.errors import ProxyError
 from wherry.kube.faults import printable
 
@@ -97,7 +98,7 @@ def _excludes(entry: str, host: str, port: int | None) -> bool:
         pass
     name, colon, number = entry.rpartition(":")
     if colon and number.isascii() and number.isdigit() and not entry.endswith("]"):
-        if int(number) != port:
+        if whole(number) != port:
             return False
         entry = name.strip("[]")
     entry = entry.removeprefix("*")

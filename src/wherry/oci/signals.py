@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+from wherry.digits import whole
 from wherry.errors import UsageError
 from wherry.pattern import pattern
 
@@ -14,8 +15,9 @@ REAL_TIME = pattern(r"SIGRT(?:MIN\+([0-9]{1,2})|MAX-([0-9]{1,2}))")
 
 def parse_signal(text: str) -> int:
     """``9``, ``KILL``, ``SIGKILL``, ``sigkill``, ``RTMIN+3``.  Raises UsageError."""
-    if text.isascii() and text.isdigit() and 0 < int(text) <= LAST:
-        return int(text)
+    number = whole(text, LAST)
+    if number:
+        return number
     name = text.upper()
     name = name if name.startswith("SIG") else "SIG" + name
     if name in signal.Signals.__members__:

@@ -6,6 +6,7 @@ the distribution's token specification.
 
 from __future__ import annotations
 
+from wherry.digits import whole
 from wherry.pattern import pattern
 from wherry.typed import NamedTuple
 
@@ -76,11 +77,12 @@ def retry_after(text: str, now: float) -> float | None:
 def first_of_range(text: str) -> int | None:
     """The first byte of a Content-Range (``bytes 7-9/10``)."""
     found = _RANGE.match(text)
-    return int(found[1]) if found is not None else None
+    return whole(found[1]) if found is not None else None
 
 
 def received(text: str) -> int:
     """How many bytes of an upload have arrived, by its Range header (``0-41`` is 42; none is 0)."""
     found = _RANGE.match(text)
     # Some registries say 0-0 where nothing has arrived, which one byte would be, too: it is sent again.
-    return int(found[2]) + 1 if found is not None and int(found[2]) > 0 else 0
+    last = whole(found[2]) if found is not None else 0
+    return last + 1 if last else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wherry.digits import whole
 from wherry.errors import SandboxError
 from wherry.sandbox.process import User
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -75,8 +76,8 @@ def resolve_owner(value: str, read: ReadFile) -> tuple[int, int]:
 
 def id_number(text: str) -> int:
     """The id that a decimal number is.  Raises SandboxError: it is none, or out of range."""
-    value = int(text) if _is_number(text) and len(text) < 20 else LARGEST_ID + 1
-    if value > LARGEST_ID:
+    value = whole(text, LARGEST_ID)
+    if value is None:
         raise SandboxError(f"{text} is not a user or group id: they are below {LARGEST_ID + 1}")
     return value
 
@@ -131,7 +132,7 @@ def _id(name: str) -> int:
 
 
 def _is_id(text: str) -> bool:
-    return _is_number(text) and len(text) < 20 and int(text) <= LARGEST_ID
+    return whole(text, LARGEST_ID) is not None
 
 
 def _is_number(text: str) -> bool:

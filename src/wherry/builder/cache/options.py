@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wherry.digits import whole
 from wherry.errors import InvalidReferenceError, UnsupportedError, UsageError, nearest
 from wherry.typed import NamedTuple
 
@@ -59,15 +60,12 @@ def parse_to(text: str) -> SharedCache:
     compression = values.get("compression", "gzip")
     if compression not in LEVELS:
         raise UsageError(f"unsupported compression type {compression} of --cache-to", hint="gzip or zstd")
-    level = values.get("compression-level")
-    if level is not None and not (
-        level.isascii() and level.isdigit() and int(level) in LEVELS[compression]
-    ):
-        raise UsageError(f"compression-level {level} is none of {compression}'s")
+    word = values.get("compression-level")
+    level = None if word is None else whole(word)
+    if word is not None and level not in LEVELS[compression]:
+        raise UsageError(f"compression-level {word} is none of {compression}'s")
     ignore = values.get("ignore-error", "") in TRUE
-    return SharedCache(
-        kind, place, mode == "max", ignore, compression, None if level is None else int(level)
-    )
+    return SharedCache(kind, place, mode == "max", ignore, compression, level)
 
 
 def parse_from(text: str) -> SharedCache:

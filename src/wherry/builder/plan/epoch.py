@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 
+from wherry.digits import whole
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -24,12 +25,13 @@ def parse(text: str) -> int | None:
     """Seconds since 1970; None for "", which is as if nothing had been said.  Raises UsageError."""
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or int(text) > LATEST:
+    seconds = whole(text, LATEST)
+    if seconds is None:
         raise UsageError(
             f"invalid {EPOCH}: {text!r} is not a time in whole seconds since 1970",
             hint=f"{EPOCH}=$(git log -1 --pretty=%ct) is the time of the last commit",
         )
-    return int(text)
+    return seconds
 
 
 def newest(times: Iterable[str], otherwise: int) -> int:

@@ -9,6 +9,7 @@ import json
 import posixpath
 
 from wherry.builder.plan.go_format import go_health, go_words
+from wherry.digits import whole
 from wherry.dockerfile.ast import (
     Cmd,
     Command,
@@ -260,11 +261,8 @@ def expand_ports(word: str) -> list[str]:
 def _bounds(numbers: str) -> tuple[int, int] | None:
     """The first and the last port of a range; None for what is none."""
     low, dash, high = numbers.partition("-")
-    both = [low, high if dash else low]
-    if not all(bound.isascii() and bound.isdigit() and len(bound) < 20 for bound in both):
-        return None
-    first, last = int(both[0]), int(both[1])
-    return (first, last) if first <= last <= 65535 else None
+    first, last = whole(low, 65535), whole(high if dash else low, 65535)
+    return (first, last) if first is not None and last is not None and first <= last else None
 
 
 def _is_address(text: str) -> bool:

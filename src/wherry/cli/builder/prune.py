@@ -7,6 +7,7 @@ import time
 
 from wherry.cli.core.confirm import sure
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
+from wherry.digits import scaled
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -77,9 +78,9 @@ def _shown(item: Item) -> str:
 def _size(text: str) -> int:
     import re
 
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.lower())
+    match = re.fullmatch(r"([0-9]+(?:[.][0-9]+)?)\s*([a-z]*)", text.lower())
     if not text:
         return 0
     if match is None or match[2] not in SIZES:
         raise UsageError(f"invalid size {text!r} for --keep-storage", hint="bytes, or 512MB, 10GB")
-    return int(float(match[1]) * SIZES[match[2]])
+    return scaled(match[1], SIZES[match[2]])

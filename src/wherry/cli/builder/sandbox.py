@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wherry.builder.options import Sandbox
+from wherry.digits import whole
 from wherry.errors import InvalidReferenceError, UsageError, nearest
 from wherry.typed import TYPE_CHECKING
 
@@ -79,9 +80,10 @@ def _bytes(text: str | None) -> int:
         return 0
     number = text.lower().removesuffix("ib").rstrip("bkmgt")
     unit = text.lower().removesuffix("ib")[len(number) :].removesuffix("b") or ""
-    if not (number.isascii() and number.isdigit()) or unit not in UNITS:
+    size = whole(number)
+    if size is None or unit not in UNITS:
         raise UsageError(f"invalid size {text!r} for --shm-size", hint="bytes, or with k, m or g: 128m")
-    return int(number) * UNITS[unit]
+    return size * UNITS[unit]
 
 
 def _ulimit(text: str) -> tuple[str, int, int]:

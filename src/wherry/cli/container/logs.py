@@ -6,6 +6,7 @@ import sys
 
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.cli.core.output import unescaped
+from wherry.digits import whole
 from wherry.errors import UsageError
 
 COMMAND = Command(
@@ -41,6 +42,7 @@ def run(options: Options) -> int:
 def _tail(text: str | None) -> int | None:
     if text is None or text == "all":
         return None
-    if not text.removeprefix("-").isdecimal():
+    lines = whole(text.removeprefix("-"))
+    if lines is None:
         raise UsageError(f"invalid value for --tail: {text}", hint="a number, or all")
-    return None if text.startswith("-") else int(text)
+    return None if text.startswith("-") else lines

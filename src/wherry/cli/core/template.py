@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 
+from wherry.digits import whole
 from wherry.errors import UsageError
 from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING
@@ -218,6 +219,13 @@ def _evaluate(pipeline: list[list[Any]], dot: Any, scope: Scope) -> Any:
     return value
 
 
+def _number(text: str) -> int:
+    number = whole(text.removeprefix("-"))
+    if number is None:
+        raise UsageError(f"template parsing error: integer overflow: {text[:40]}")
+    return -number if text.startswith("-") else number
+
+
 def _operand(word: Any, dot: Any, scope: Scope) -> Any:
     kind, text = word
     if kind == "paren":
@@ -225,7 +233,7 @@ def _operand(word: Any, dot: Any, scope: Scope) -> Any:
     if kind == "string":
         return text[1:-1] if text[0] == "`" else json.loads(text)
     if kind == "number":
-        return int(text)
+        return _number(text)
     if kind == "name":
         if text not in WORDS:
             raise UsageError(f'template parsing error: function "{text}" not defined')

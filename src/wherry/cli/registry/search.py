@@ -5,6 +5,7 @@ from __future__ import annotations
 from wherry.app.registry import FILTERS
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.cli.registry.client import TLS
+from wherry.digits import whole
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -96,6 +97,6 @@ def _filter(text: str) -> Filter:
     from wherry.cli.core.filters import parse_filter
 
     found = parse_filter(text, FILTERS, FILTERS_HINT, truths=FILTERS[1:])
-    if found.name == "stars" and not (found.value.isascii() and found.value.isdigit()):
+    if found.name == "stars" and whole(found.value) is None:
         raise UsageError(f"invalid filter '{text}'", hint=FILTERS_HINT)
     return found

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from wherry.digits import whole
 from wherry.errors import nearest
 from wherry.proxy import names
 from wherry.proxy.model import Settings
@@ -105,8 +106,9 @@ def _hosts(text: str) -> tuple[str, ...]:
 
 
 def _port(text: str) -> str:
-    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 65535:
-        return str(int(text))
+    port = whole(text, 65535)
+    if port:
+        return str(port)
     return names.label(text)
 
 

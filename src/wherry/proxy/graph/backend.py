@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wherry.digits import whole
 from wherry.proxy import names
 from wherry.proxy.graph.claim import Backend
 from wherry.proxy.names import Refused
@@ -50,8 +51,9 @@ def choose_port(service: Service, requested: str | None) -> Port:
         for port in ports:
             if requested in (port.name, str(port.port)):
                 return port
-        if service.type == "ExternalName" and requested.isdigit():
-            return Port("", int(requested), int(requested))
+        number = whole(requested, 65535)
+        if service.type == "ExternalName" and number:
+            return Port("", number, number)
         raise NoUpstream("no-port", f"there is no TCP port {names.shown(requested)}")
     if not ports:
         if service.type == "ExternalName":
