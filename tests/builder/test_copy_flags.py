@@ -60,7 +60,7 @@ def test_the_name_of_a_here_document_leads_nowhere_else(bb: Wherry, tmp_path: Pa
     outside = [path for path in tmp_path.rglob("evil") if "layers" not in path.parts]
     assert outside == []
     (tmp_path / "c/Dockerfile").write_text("FROM bb\nCOPY <<.. /x/\nevil\n..\n")
-    assert ".. is no name for a file in /x" in bb.fails("build", str(tmp_path / "c"), code=1)
+    assert ".. cannot be the name of a file in /x" in bb.fails("build", str(tmp_path / "c"), code=1)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_cached_build_stays_outside(plain: Wherry, context: Path) -> None:
 
 def test_who_is_asked_is_asked_once_and_inside(plain: Wherry, context: Path) -> None:
     plain.build(context)
-    assert "nobody is there to confirm" in plain.fails("prune")
+    assert "cannot ask for confirmation" in plain.fails("prune")
     assert "Total:" in plain("prune", "-f", "-a")
 
 

@@ -93,7 +93,7 @@ def test_prune_takes_the_nameless_ones_and_with_all_the_others(wherry: Wherry) -
         wherry("volume", "create", *(["--label", "k=v"] if name == "labelled" else []), name)
     (wherry.root / "volumes/keep").mkdir(parents=True)
     (wherry.root / "volumes/keep/file").write_bytes(b"x" * 100_000)
-    assert "nobody is there to confirm" in wherry.fails("volume", "prune", code=125)
+    assert "cannot ask for confirmation" in wherry.fails("volume", "prune", code=125)
     shown = wherry("volume", "prune", "-f")
     assert shown == f"Deleted Volumes:\n{nameless}\n\nTotal reclaimed space: 0B"
     assert wherry("volume", "prune", "-af", "--filter", "label!=k").startswith("Deleted Volumes:\nkeep\n\n")

@@ -302,7 +302,7 @@ LIES = [
     ("too short", instead(lambda data: data[:-9]), "were promised"),
     ("empty", instead(lambda data: b""), "were promised"),
     ("HTML", lie(answers("/blobs/", 200, HTML)), "came with bytes of"),
-    ("a page", lie(answers("/manifests/", 200, HTML)), "is no JSON"),
+    ("a page", lie(answers("/manifests/", 200, HTML)), "is not JSON"),
     ("no manifest", lie(answers("/manifests/", 200, b"{}")), "layers is not a list"),
     ("a wrong range", wrong_range, "asked for bytes from"),
     ("no blob", lambda fake, blob: fake.blobs.pop(blob), "not found: blob unknown"),
@@ -342,8 +342,8 @@ def test_a_config_that_promises_other_layers(other: Wherry, fake: FakeRegistry) 
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
-        (f"{OCI}.layer.nondistributable.v1.tar+gzip", "is a foreign one"),
-        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "is a foreign one"),
+        (f"{OCI}.layer.nondistributable.v1.tar+gzip", "is foreign"),
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "is foreign"),
         (f"{OCI}.layer.v1.tar+gzip+encrypted", "is encrypted"),
     ],
 )
@@ -359,7 +359,7 @@ def test_layers_that_cannot_be_had_are_named(
     value["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json"
     fake.put("a", "latest", value["mediaType"], json.dumps(value).encode())
     said = other.fails("pull", f"{fake.host}/a", code=1)
-    assert "is no image but an artifact (application/vnd.cncf.helm.config.v1+json)" in said
+    assert "is an artifact, not an image (application/vnd.cncf.helm.config.v1+json)" in said
     assert nothing_is_left(other)
 
 
@@ -657,7 +657,7 @@ def test_an_upload_that_never_moves_is_given_up(bb: Wherry, fake: FakeRegistry, 
     [
         ("uploads/$", 403, "beginning an upload: denied"),
         ("uploads/$", 404, "beginning an upload: not found"),
-        ("uploads/$", 202, "nobody said where it goes"),
+        ("uploads/$", 202, "without a Location"),
         (r"uploads/0\?digest", 400, "finishing blob"),
         ("/manifests/", 413, "the registry answered 413"),
         ("/blobs/sha256", 401, "not authorized"),

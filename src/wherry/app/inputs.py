@@ -56,7 +56,7 @@ def inputs(request: BuildRequest, store: Store, temporary: str) -> tuple[Dockerf
 
     place = resolve(root, file or "Dockerfile")
     if os.path.lexists(place) and not os.path.isfile(place):
-        raise NotFoundError(f"failed to read dockerfile: {file or 'Dockerfile'} is no regular file")
+        raise NotFoundError(f"failed to read dockerfile: {file or 'Dockerfile'} is not a regular file")
     return read_dockerfile(place, root), lambda: open_context(root, place, None)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 
 from wherry.app.outputs import keeps_image, rewrites
+from wherry.booleans import TRUE
 from wherry.builder.plan.epoch import CONTEXT, EPOCH
-from wherry.dockerfile.flags import TRUE
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:

@@ -74,5 +74,5 @@ def keep(
 
 def _asked(registries: Callable[[], Registries] | None) -> Callable[[], Registries]:
     if registries is None:
-        raise UsageError("nothing may be asked of a registry here", hint="give the build its registries")
+        raise UsageError("this build has no access to registries", hint="give the build its registries")
     return registries

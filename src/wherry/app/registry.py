@@ -115,7 +115,7 @@ def _let_in(settings: Settings, host: str, given: Credentials) -> bool:
         return session.was_let_in
     if answer.status == 404:
         answer.drop()
-        raise RegistryError(f"{host} is no registry: it answers 404 to /v2/", hint="is that its port?")
+        raise RegistryError(f"{host} does not answer as a registry: 404 for /v2/", hint="is that its port?")
     raise refusal(endpoint, "v2", "login", answer)
 
 

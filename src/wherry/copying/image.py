@@ -152,7 +152,7 @@ def _object(data: bytes, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise CorruptError(f"{name} is no JSON object")
+        raise CorruptError(f"{name} is not a JSON object")
     return value
 
 
@@ -161,7 +161,7 @@ def _descriptors(value: dict[str, Any], fields: tuple[str, ...], name: str) -> I
         found = value.get(field)
         listed = [found] if isinstance(found, dict) else found or ()
         if not isinstance(listed, (list, tuple)):
-            raise CorruptError(f"{name}: {field} is no list")
+            raise CorruptError(f"{name}: {field} is not a list")
         for entry in listed:
             yield oci.parse_descriptor(entry, f"{name}: {field}")
 

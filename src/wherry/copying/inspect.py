@@ -37,7 +37,7 @@ def inspect(
     manifest = oci.parse(found.data, f"manifest of {source.name}")
     if manifest.config.media_type not in (oci.CONFIG, oci.DOCKER_CONFIG):
         raise UnsupportedError(
-            f"{source.name} is no image but an artifact ({manifest.config.media_type})",
+            f"{source.name} is an artifact, not an image ({manifest.config.media_type})",
             hint="wherry manifest inspect shows it",
         )
     config = oci_config.parse(document(source, manifest.config), f"config of {source.name}")

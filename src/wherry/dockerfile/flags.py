@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from wherry.booleans import FALSE, TRUE
 from wherry.digits import LARGEST, scaled
 from wherry.dockerfile.ast import RunMount
 from wherry.dockerfile.lines import SPACES, fail
@@ -78,7 +79,6 @@ MOUNT_ALLOWED = {
     "uid": ("cache", "secret", "ssh"),
     "gid": ("cache", "secret", "ssh"),
 }
-TRUE, FALSE = ("1", "t", "T", "TRUE", "true", "True"), ("0", "f", "F", "FALSE", "false", "False")
 _SIZE = pattern(r"(\d+(?:\.\d+)?) ?([kmgtpKMGTP])?([iI])?[bB]?\Z", re.ASCII)
 Flags = dict[str, list[str]]
 
@@ -251,7 +251,7 @@ def size_of(text: str) -> int:
 
 
 def _true(key: str, value: str, place: Location) -> bool:
-    if value not in TRUE + FALSE:
+    if value not in TRUE | FALSE:
         raise fail(place, f"invalid value for {key}: {value} (--mount)")
     return value in TRUE
 

@@ -26,7 +26,7 @@ NAMELESS_REFUSED = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
 def new_file(path: str) -> Iterator[IO[bytes]]:
     """Write the file `path` anew; it has its name, in place of an older one, when the block ends well.
 
-    Missing folders are made.  Its mode follows the caller's umask.  What is no regular file (a pipe,
+    Missing folders are made.  Its mode follows the caller's umask.  What is not a regular file (a pipe,
     /dev/null) is written to as it is.
     """
     mode = _mode(path)  # of what it leads to: /dev/fd/N leads to a pipe that has no path

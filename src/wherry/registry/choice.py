@@ -26,7 +26,7 @@ def entries(data: bytes, name: str) -> list[Entry]:
     """What an image index, or a manifest list of Docker's, holds.  Raises CorruptError."""
     found = load_object(data, name).get("manifests")
     if not isinstance(found, list) or len(found) > MOST_ENTRIES:
-        raise CorruptError(f"{name}: manifests is no list of at most {MOST_ENTRIES}")
+        raise CorruptError(f"{name}: manifests is not a list of at most {MOST_ENTRIES}")
     return [_entry(value, f"{name}: manifests[{i}]") for i, value in enumerate(found)]
 
 

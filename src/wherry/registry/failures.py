@@ -67,7 +67,7 @@ def refusal(endpoint: Endpoint, path: str, what: str, answer: Answer) -> Registr
     if status == 403:
         return RegistryError(
             f"{where}: {what}: denied{words}",
-            hint=f"may this user do that? wherry login {endpoint.domain or endpoint.host} to be another",
+            hint=f"it may need another login: wherry login {endpoint.domain or endpoint.host}",
         )
     if status == 404:
         return RegistryError(f"{where}: {what}: not found{words}", hint="are the name and the tag right?")

@@ -182,7 +182,7 @@ class Incoming:
             os.unlink(self.path)
             raise CorruptError(
                 f"{self._sources[0].name}: blob {self.descriptor.digest} came with bytes of {found}",
-                hint="the registry, or somebody on the way, gave other bytes; nothing of them is kept",
+                hint="the registry, or a proxy on the way, sent other bytes; none of them is kept",
             )
 
     def keep(self) -> None:

@@ -149,7 +149,7 @@ def _not_distributed(layer: Descriptor) -> UnsupportedError | None:
     if not any(word in layer.media_type for word in ("foreign", "nondistributable")):
         return None
     return UnsupportedError(
-        f"layer {short(layer.digest)} is a foreign one, which the registry does not have",
+        f"layer {short(layer.digest)} is foreign: the registry does not have it",
         hint="push the image anew with docker's allow-nondistributable-artifacts",
     )
 
@@ -193,7 +193,7 @@ class _Pull:
         kind = manifest.config.media_type
         if kind not in (oci.CONFIG, oci.DOCKER_CONFIG):
             raise UnsupportedError(
-                f"{self._name} is no image but an artifact ({kind or 'of no kind'})",
+                f"{self._name} is an artifact, not an image ({kind or 'of no kind'})",
                 hint="wherry copy moves it as it is",
             )
         if manifest.config.size > LARGEST_CONFIG or len(manifest.layers) > MOST_LAYERS:

@@ -76,13 +76,13 @@ class Repository:
         expected = reference if is_digest(reference) else declared
         if kind.startswith(SCHEMA_1):
             raise UnsupportedError(
-                f"{self.name}:{reference} is an image of schema 1, which Docker gave up in 2020",
+                f"{self.name}:{reference} is an image of schema 1, which Docker dropped in 2020",
                 hint="push it again with a newer docker, skopeo or crane",
             )
         if is_digest(expected) and digest != expected:
             raise CorruptError(
                 f"{self.name}: manifest {reference} came with bytes of {digest}, not of {expected}",
-                hint="the registry, or somebody on the way, gave other bytes than those asked for",
+                hint="the registry, or a proxy on the way, sent other bytes than those asked for",
             )
         try:
             value = json.loads(data)
@@ -90,7 +90,7 @@ class Repository:
             value = None
         if not isinstance(value, dict):
             raise RegistryError(
-                f"{self.name}: manifest {reference} is no JSON ({kind or 'of no kind'})",
+                f"{self.name}: manifest {reference} is not JSON ({kind or 'of no kind'})",
                 hint="is that a registry?",
             )
         own = value.get("mediaType")
@@ -221,7 +221,7 @@ class Repository:
                 found += [str(tag) for tag in json.loads(answer.document(1 << 24)).get("tags") or ()]
             except (ValueError, AttributeError, TypeError, RecursionError):
                 raise RegistryError(
-                    f"{self.name}: its tags are no list", hint="is that a registry?"
+                    f"{self.name}: its tags are not a list", hint="is that a registry?"
                 ) from None
             following = next_page(answer.headers.get("Link", ""))
             url = urljoin(answer.url, following) if following else None
@@ -242,7 +242,7 @@ class Repository:
     def _location(self, answer: Answer, before: str = "") -> str:
         location = answer.headers.get("Location", "") or before
         if not location:
-            raise RegistryError(f"{self.name}: an upload was begun, and nobody said where it goes")
+            raise RegistryError(f"{self.name}: the registry accepted an upload without a Location")
         return urljoin(answer.url, location)
 
     def _ask(

@@ -49,7 +49,9 @@ def _results(data: bytes, host: str) -> list[Found]:
     try:
         return [_found(each) for each in json.loads(data)["results"]]
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise RegistryError(f"{host}: its answer to a search is none", hint="is that a registry?") from None
+        raise RegistryError(
+            f"{host}: its answer to a search cannot be read", hint="is that a registry?"
+        ) from None
 
 
 def _found(value: dict[str, Any]) -> Found:
@@ -83,4 +85,4 @@ def _names(data: bytes, host: str) -> list[str]:
     try:
         return [str(name) for name in json.loads(data)["repositories"] or ()]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise RegistryError(f"{host}: its catalog is none", hint="is that a registry?") from None
+        raise RegistryError(f"{host}: its catalog cannot be read", hint="is that a registry?") from None

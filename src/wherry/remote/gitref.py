@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, unquote
 
+from wherry.booleans import FALSE, TRUE
 from wherry.errors import ContextError
 from wherry.pattern import pattern
 from wherry.remote.urls import shown
@@ -17,7 +18,6 @@ SCHEMES = ("https://", "http://", "ssh://", "git://")
 SCP = pattern(r"[a-zA-Z0-9._-]+@[a-zA-Z0-9.-]+:(?!//)[^?#]+")
 COMMIT = pattern(r"[0-9a-f]{40}|[0-9a-f]{64}")
 CHECKSUM = pattern(r"[0-9a-f]{7,64}")
-TRUE, FALSE = ("1", "true", ""), ("0", "false")
 
 
 class GitRef(NamedTuple):
@@ -74,8 +74,8 @@ def _queried(found: GitRef, query: str, text: str) -> GitRef:
             found = found._replace(checksum=checked(value))
         elif name == "subdir":
             found = found._replace(folder=_inside(value, text))
-        elif name in ("keep-git-dir", "submodules") and value in TRUE + FALSE:
-            flag = value in TRUE
+        elif name in ("keep-git-dir", "submodules") and (not value or value in TRUE | FALSE):
+            flag = not value or value in TRUE
             found = found._replace(keep=flag) if name == "keep-git-dir" else found._replace(submodules=flag)
         else:
             raise _wrong(text, f"unexpected {name}")

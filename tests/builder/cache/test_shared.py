@@ -189,7 +189,7 @@ def test_a_cache_that_cannot_be_used_is_said_and_done_without(
     for number, (cache, says) in enumerate(
         (
             (f"{registry.host}/cache/absent", "not found"),
-            (f"{registry.host}/cache/image", "it is no cache of wherry's but an image"),
+            (f"{registry.host}/cache/image", "it is not a wherry cache but an image"),
             ("127.0.0.1:1/x", "connection refused"),
             (f"type=local,src={tmp_path}/nowhere", "holds no cache"),
         )
@@ -219,7 +219,7 @@ def test_buildkits_cache_is_recognised(second: Wherry, fake: FakeRegistry, tmp_p
     for name in "ab":
         changed = context(tmp_path / name, TEXT.replace("tool", name))
         found = steps(second, "--cache-from", f"{fake.host}/{name}", changed)
-        assert "it is no cache of wherry's but one that BuildKit wrote" in found["said"]
+        assert "it is not a wherry cache but one that BuildKit wrote" in found["said"]
 
 
 def test_a_cache_that_cannot_be_written_fails_unless_that_does_not_matter(

@@ -84,12 +84,12 @@ def parse(data: bytes, name: str) -> Document:
 def layer_of(value: object, name: str) -> CachedLayer:
     """Raises CorruptError."""
     if not isinstance(value, dict):
-        raise CorruptError(f"{name} is no object")
+        raise CorruptError(f"{name} is not a JSON object")
     diff_id, size, tar_size = (value.get(key) for key in CachedLayer._fields)
     if not isinstance(diff_id, str) or not is_digest(diff_id):
-        raise CorruptError(f"{name}: {diff_id!r} is no diff ID")
+        raise CorruptError(f"{name}: {diff_id!r} is not a diff ID")
     if not isinstance(size, int) or not isinstance(tar_size, int):
-        raise CorruptError(f"{name}: its sizes are no numbers")
+        raise CorruptError(f"{name}: its sizes are not numbers")
     if not 0 <= size < 1 << 60 or not 0 <= tar_size < 1 << 60:
         raise CorruptError(f"{name}: its sizes are out of range")
     return CachedLayer(diff_id, size, tar_size)
@@ -97,7 +97,7 @@ def layer_of(value: object, name: str) -> CachedLayer:
 
 def _record(value: object, layers: set[str], name: str) -> Record:
     if not isinstance(value, dict):
-        raise CorruptError(f"{name} is no object")
+        raise CorruptError(f"{name} is not a JSON object")
     key, layer, components, created = (value.get(field) for field in Record._fields)
     if not isinstance(layer, str) or layer not in layers:
         raise CorruptError(f"{name}: {layer!r} is none of its layers")
@@ -109,5 +109,5 @@ def _record(value: object, layers: set[str], name: str) -> Record:
 def key_of(value: object, name: str) -> str:
     """Raises CorruptError."""
     if not isinstance(value, str) or not _KEY.match(value):
-        raise CorruptError(f"{name}: {value!r} is no key")
+        raise CorruptError(f"{name}: {value!r} is not a key")
     return value

@@ -152,7 +152,7 @@ class Imported:
         elif manifest.config.media_type in (oci.CONFIG, oci.DOCKER_CONFIG):
             found, diff_ids = self._inline(manifest, sources, name)
         else:
-            raise UnsupportedError(f"it is no cache of wherry's but {_kind(manifest.config.media_type)}")
+            raise UnsupportedError(f"it is not a wherry cache but {_kind(manifest.config.media_type)}")
         if len(diff_ids) != len(manifest.layers):
             raise CorruptError(f"{name}: its layers are not those of its manifest")
         blobs = dict(zip(diff_ids, manifest.layers, strict=True))
@@ -179,7 +179,7 @@ class Imported:
         found = inline.parse(config, name, time.time())
         if found is None:
             raise UnsupportedError(
-                "it is no cache of wherry's but an image without one (--cache-to type=inline gives it one)"
+                "it is not a wherry cache but an image without one (--cache-to type=inline gives it one)"
             )
         return found, config.diff_ids
 
@@ -199,7 +199,7 @@ class Imported:
         if fetched.media_type in (oci.INDEX, oci.DOCKER_INDEX):
             kinds = {entry.media_type for entry in oci.parse_index(fetched.data)}
             if BUILDKIT in kinds:
-                raise UnsupportedError(f"it is no cache of wherry's but {_kind(BUILDKIT)}")
+                raise UnsupportedError(f"it is not a wherry cache but {_kind(BUILDKIT)}")
             fetched = image_of(fetched, sources[-1:], self._platform, name.familiar())
         return fetched.data, sources[-1:]
 

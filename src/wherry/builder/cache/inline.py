@@ -67,12 +67,12 @@ def parse(config: ImageConfig, name: str, now: float) -> Document | None:
 
 def _layer(member: object, diff_ids: Sequence[str], where: str) -> tuple[CachedLayer, list[object]]:
     if not isinstance(member, dict):
-        raise CorruptError(f"{where} is no object")
+        raise CorruptError(f"{where} is not a JSON object")
     number, keys = member.get("layer"), member.get("keys")
     if not isinstance(number, int) or not 0 <= number < len(diff_ids):
         raise CorruptError(f"{where}: {number!r} is none of the image's layers")
     if not isinstance(keys, list) or len(keys) > MOST_KEYS:
-        raise CorruptError(f"{where}: its keys are no list of at most {MOST_KEYS}")
+        raise CorruptError(f"{where}: its keys are not a list of at most {MOST_KEYS}")
     return layer_of({**member, "diff_id": diff_ids[number]}, where), keys
 
 

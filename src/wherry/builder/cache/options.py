@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wherry.booleans import TRUE
 from wherry.digits import whole
 from wherry.errors import InvalidReferenceError, UnsupportedError, UsageError, nearest
 from wherry.typed import NamedTuple
@@ -9,7 +10,6 @@ from wherry.typed import NamedTuple
 TYPES = ("registry", "local")
 ELSEWHERE = ("gha", "s3", "azblob")
 """Types of buildx that are understood, and refused by name."""
-TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 HOW = ("mode", "ignore-error", "compression", "compression-level", "oci-mediatypes")
 TO = {
     "registry": {"ref", "image-manifest", *HOW},

@@ -174,7 +174,7 @@ def open_context(root: str, dockerfile: str, store_root: str | None) -> Context:
 def _text(path: str, *, foreign: bool) -> str:
     """The rules in a file.  One that came from elsewhere may be a pipe that nobody ever writes to."""
     if foreign and os.path.lexists(path) and not os.path.isfile(path):
-        raise ContextError(f"{os.path.basename(path)} of the build context is no regular file")
+        raise ContextError(f"{os.path.basename(path)} of the build context is not a regular file")
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
         text = file.read(LARGEST + 1)
     if len(text) > LARGEST:

@@ -127,4 +127,4 @@ class Session:
 
 
 def _nobody() -> Registries:
-    raise UnsupportedError("this build speaks to no registry")
+    raise UnsupportedError("this build has no access to registries")

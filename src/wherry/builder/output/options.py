@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 
+from wherry.booleans import FALSE, TRUE
 from wherry.errors import InvalidReferenceError, UnsupportedError, UsageError, nearest
 from wherry.typed import NamedTuple
 
 STDOUT = "-"
-TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 IMAGE = frozenset(
     {"name", "compression", "compression-level", "force-compression", "oci-mediatypes", "rewrite-timestamp"}
@@ -235,4 +234,4 @@ def _fields(text: str) -> list[str]:
     try:
         return next(csv.reader([text]), [])
     except csv.Error as error:
-        raise UsageError(f"{text!r} for --output: {error}", hint="fields are parted by commas") from None
+        raise UsageError(f"{text!r} for --output: {error}", hint="fields are separated by commas") from None

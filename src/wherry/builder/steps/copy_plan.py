@@ -154,7 +154,7 @@ def _named(one: CopySource, place: _Place) -> int:
             for below, name in _below(one.source, file, place):
                 place.put(one.source, below, name)
         elif place.into and not file.named_as:
-            raise ContextError(f"{one.word} is no name for a file in /{place.dest}")
+            raise ContextError(f"{one.word} cannot be the name of a file in /{place.dest}")
         elif place.leaves_out(file.named_as):
             continue
         elif one.unpack and is_archive(one.source, file):

@@ -25,6 +25,8 @@ COMMAND = Command(
     needs=LAYERS,
 )
 
+ARGUMENTS = {"ls": (0, 0), "export": (2, 2), "import": (2, 2), "rm": (1, 1 << 16)}
+
 
 def run(options: Options) -> int:
     from wherry.app.caches import import_cache, remove_cache
@@ -32,11 +34,12 @@ def run(options: Options) -> int:
     from wherry.store import Store
 
     verb, *words = options.args
-    arity = {"ls": (0, 0), "export": (2, 2), "import": (2, 2), "rm": (1, 1 << 16)}.get(verb)
-    if arity is None or not arity[0] <= len(words) <= arity[1]:
-        raise UsageError(
-            f"wherry cache {verb}: what is meant?", hint=f"Usage: wherry cache {COMMAND.usage}"
-        )
+    hint = f"Usage: wherry cache {COMMAND.usage}"
+    if verb not in ARGUMENTS:
+        raise UsageError(f"'{verb}' is not a wherry cache command", hint=hint)
+    least, most = ARGUMENTS[verb]
+    if not least <= len(words) <= most:
+        raise UsageError(f"wherry cache {verb} does not take {len(words)} arguments", hint=hint)
     store = Store.open(options.runtime)
     if verb == "ls":
         _list(store, options)

@@ -78,4 +78,4 @@ def _fields(text: str) -> list[str]:
     try:
         return next(csv.reader([text]), [])
     except csv.Error as error:
-        raise UsageError(f"{text!r} for --secret: {error}", hint="fields are parted by commas") from None
+        raise UsageError(f"{text!r} for --secret: {error}", hint="fields are separated by commas") from None

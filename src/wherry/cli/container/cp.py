@@ -19,7 +19,7 @@ COMMAND = Command(
     (
         Flag("archive", "bool", "Archive mode (copy all uid/gid information)", short="a"),
         Flag("follow-link", "bool", "Always follow symbol link in SRC_PATH", short="L"),
-        Flag("quiet", "bool", "Accepted for docker's sake: nothing is printed", short="q"),
+        Flag("quiet", "bool", "Accepted for compatibility with docker: nothing is printed", short="q"),
     ),
     min_args=2,
     max_args=2,

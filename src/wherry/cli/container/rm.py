@@ -9,7 +9,12 @@ COMMAND = Command(
     "[OPTIONS] CONTAINER [CONTAINER...]",
     (
         Flag("force", "bool", "Force the removal of a running container (uses SIGKILL)", short="f"),
-        Flag("volumes", "bool", "Accepted for docker's sake: anonymous volumes always go", short="v"),
+        Flag(
+            "volumes",
+            "bool",
+            "Accepted for compatibility with docker: anonymous volumes always go",
+            short="v",
+        ),
     ),
     min_args=1,
     max_args=-1,

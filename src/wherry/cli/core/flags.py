@@ -7,6 +7,7 @@ cannot do what docker users' hands do (`run IMAGE -c x` leaves `-c` to the conta
 
 from __future__ import annotations
 
+from wherry.booleans import FALSE, TRUE
 from wherry.errors import UsageError, nearest
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from wherry.runtime import Runtime
 
 LAYERS = "layers"
-
-TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
 class Flag(NamedTuple):

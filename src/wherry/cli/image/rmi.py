@@ -9,7 +9,9 @@ COMMAND = Command(
     "[OPTIONS] IMAGE [IMAGE...]",
     (
         Flag("force", "bool", "Force removal of the image", short="f"),
-        Flag("no-prune", "bool", "Accepted for docker's sake: wherry keeps no untagged parents"),
+        Flag(
+            "no-prune", "bool", "Accepted for compatibility with docker: wherry keeps no untagged parents"
+        ),
     ),
     min_args=1,
     max_args=-1,

@@ -37,7 +37,7 @@ def run(options: Options) -> int:
     found = settings(verify=options.flag(TLS.name))
     done = login(found, host, _given(options, found, host))
     if not done.asks:
-        print(f"note: {host} asks nobody who they are", file=sys.stderr)
+        print(f"note: {host} needs no login", file=sys.stderr)
     if not done.encrypted:
         print(
             f"WARNING! Your credentials are stored unencrypted in '{done.place}'.\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from wherry.booleans import FALSE, TRUE
 from wherry.dockerfile.lint.rules import RULES
 from wherry.errors import DockerfileError
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 ALL = "all"
 _CHECK = re.compile(r"\s*check\s*=\s*(.+?)\s*\Z", re.IGNORECASE)
-TRUE, FALSE = ("1", "t", "true"), ("0", "f", "false")
 
 
 class CheckOptions(NamedTuple):
@@ -68,8 +68,8 @@ def parse_check(text: str, name: str = "Dockerfile") -> CheckOptions:
             options = options._replace(skip=rules)
         elif key == "experimental":
             options = options._replace(experimental=rules)
-        elif value.lower() in TRUE + FALSE:
-            options = options._replace(error=value.lower() in TRUE)
+        elif value in TRUE | FALSE:
+            options = options._replace(error=value in TRUE)
         else:
             raise DockerfileError(f'failed to parse check option "{part}"', name=name, hint="true or false")
     return options
