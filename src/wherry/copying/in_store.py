@@ -93,4 +93,5 @@ def copy_to_store(
     called = parse(name)
     top = source.manifest(reference)
     found = image_of(top, [source], platform, source.name)
-    return fetch(store, Resolved(called, top.digest, found, [source]), progress).digest
+    index = b"" if found is top else top.data
+    return fetch(store, Resolved(called, top.digest, found, [source], index), progress).digest

@@ -50,8 +50,15 @@ def outgoing(
 def _came_from_registry(image: Image) -> bool:
     """Whether a registry has the image by this very manifest.  One of an archive whose layers are plain is
     known to nobody: it leaves compressed."""
-    names = image.store.names.digests_of(image.id)
-    return any(name.endswith(f"@{image.record.manifest}") for name in names)
+    from wherry.images.index import readable_members
+
+    manifest = image.record.manifest
+    digests = {name.rpartition("@")[2] for name in image.store.names.digests_of(image.id)}
+    return manifest in digests or any(
+        member.manifest == manifest
+        for digest in digests
+        for member in readable_members(image.store, digest)
+    )
 
 
 def outgoing_index(

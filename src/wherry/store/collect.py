@@ -95,8 +95,11 @@ def _referred(store: Contents) -> Referred:
 
 def referred_by_images(store: Contents) -> Referred:
     """What images and containers refer to."""
-    found = Referred(set(), set(store.names.all().values()), [])  # image indexes, beside images
-    for target in set(found.blobs):
+    # Image indexes, beside images: those that have a name, and those that registries have images by.
+    targets = set(store.names.all().values())
+    at_registries = {name.rpartition("@")[2] for name in store.names.digests()}
+    found = Referred(set(), targets | at_registries, [])
+    for target in targets:
         found.blobs.update(_attested(store, target))
     for image in store.images.all():
         found.blobs.update((image.id, image.manifest))
