@@ -148,3 +148,68 @@ def await_file(wherry: Wherry, name: str) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"{name} did not appear")
+
+
+def test_volumes_of_a_stopped_container_are_copied_by_a_plain_user_too(plain: Wherry, folder: Path) -> None:
+    (folder / "home/bound").mkdir()
+    subprocess.run(["chown", "-R", f"{PLAIN}:{PLAIN}", str(folder / "home/bound")], check=True)
+    volumes = ("-v", "named:/data", "-v", f"{folder}/home/bound:/tmp", "-v", "/own")
+    plain("run", "--name", "done", *volumes, "bb", "sh", "-c", "echo x > /data/f; echo y > /own/f")
+    plain("cp", "done:/data/f", str(folder / "home/f"))
+    plain("cp", "done:/own/f", str(folder / "home/g"))
+    assert (folder / "home/f").read_text() + (folder / "home/g").read_text() == "x\ny\n"
+    for place in ("/data/new", "/tmp/new", "/own/new"):
+        plain("cp", str(folder / "home/f"), f"done:{place}")
+    assert (folder / "home/bound/new").read_text() == "x\n"
+    said = plain("run", "--rm", "-v", "named:/d", "bb", "cat", "/d/new")
+    assert said == "x"
+    plain("rm", "done")
+
+
+def test_what_is_read_only_stays_so_while_the_container_does_not_run(bb: Wherry, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("x")
+    (tmp_path / "ro").mkdir()
+    volumes = ("-v", f"{tmp_path}/ro:/ro:ro", "-v", "named:/data")
+    bb("create", "--name", "box", "--read-only", *volumes, "bb", "true")
+    assert "container rootfs is marked read-only" in bb.fails("cp", str(file), "box:/etc/x", code=1)
+    assert "mounted volume is marked read-only" in bb.fails("cp", str(file), "box:/ro/x", code=1)
+    assert not list((tmp_path / "ro").iterdir())
+    bb("cp", str(file), "box:/data/x")
+    bb("cp", "box:/data/x", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_text() == "x"
+
+
+def test_what_was_copied_into_a_volume_of_a_container_that_never_ran_is_there_when_it_does(
+    bb: Wherry,
+) -> None:
+    bb(
+        "create",
+        "--name",
+        "box",
+        "-v",
+        "named:/etc",
+        "-v",
+        "/deep/er",
+        "bb",
+        "cat",
+        "/etc/x",
+        "/etc/passwd",
+    )
+    bb("cp", __file__, "box:/etc/x")
+    bb("cp", "box:/etc/passwd", "-")
+    bb("cp", "box:/deep/er", "-", timeout=10)
+    assert "before_the_first_start" in bb("start", "-a", "box")
+
+
+def test_no_folder_gives_way_to_a_file(bb: Wherry, tmp_path: Path) -> None:
+    """It was removed, with all that was in it."""
+    (tmp_path / "out/passwd").mkdir(parents=True)
+    (tmp_path / "out/passwd/precious").write_text("x")
+    bb("create", "--name", "box", "bb", "true")
+    assert "cannot overwrite directory" in bb.fails("cp", "box:/etc/passwd", str(tmp_path / "out"), code=1)
+    assert (tmp_path / "out/passwd/precious").read_text() == "x"
+    bb("cp", str(tmp_path / "out/passwd"), "box:/dir")
+    (tmp_path / "dir").write_text("file")
+    assert "cannot overwrite directory" in bb.fails("cp", str(tmp_path / "dir"), "box:/", code=1)
+    bb("cp", "box:/dir/precious", "-")

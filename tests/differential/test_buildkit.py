@@ -182,7 +182,7 @@ def file_differences(theirs: dict[str, File], ours: dict[str, File]) -> dict[str
 
 def layer_differences(theirs: Saved, ours: Saved) -> dict[str, str]:
     """Layer by layer, what its tar says.  What is deleted in a folder may be told name by name or all at
-    once (what is left then is compared by `file_differences`)."""
+    once (what is left then is compared by `file_differences`), and what is there already once more."""
     if len(theirs.layers) != len(ours.layers):
         return {"layers": f"BuildKit {len(theirs.layers)}, wherry {len(ours.layers)}"}
     found = {}
@@ -190,6 +190,10 @@ def layer_differences(theirs: Saved, ours: Saved) -> dict[str, str]:
         emptied = {posixpath.dirname(p) for p in {*one, *other} if posixpath.basename(p) == OPAQUE}
         for path in {*one, *other} - {"", *MOUNTED_ON}:
             a, b = one.get(path), other.get(path)
+            if (b is None and _repeats(a, path, theirs.layers[:number])) or (
+                a is None and _repeats(b, path, ours.layers[:number])
+            ):
+                continue
             if _is_deletion(path):
                 differs = (a is None) != (b is None) and posixpath.dirname(path) not in emptied
             else:
@@ -197,6 +201,19 @@ def layer_differences(theirs: Saved, ours: Saved) -> dict[str, str]:
             if differs:
                 found[f"layer {number}: {path}"] = f"BuildKit {a}, wherry {b}"
     return found
+
+
+def _repeats(file: File | None, path: str, below: list[dict[str, File]]) -> bool:
+    """Whether the layers below have the same already.  BuildKit leaves that out of what COPY makes, and
+    keeps it in what RUN makes where its time is another by less than a tar tells; wherry the other way
+    round."""
+    folder, name = posixpath.split(path)
+    for layer in reversed(below):
+        if path in layer:
+            return file is not None and _shown(layer[path]) == _shown(file)
+        if posixpath.join(folder, WHITEOUT + name) in layer or posixpath.join(folder, OPAQUE) in layer:
+            return False
+    return False
 
 
 def _is_deletion(path: str) -> bool:

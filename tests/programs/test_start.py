@@ -100,6 +100,55 @@ def test_a_library_of_a_library_is_missed(tree: Path) -> None:
     assert rules(tree, "/opt/bin/bare") == []
 
 
+def by_the_loader(tree: Path, program: str) -> bool:
+    """Whether the real loader, which asks /proc for $ORIGIN, starts it: the check's own judge."""
+    (tree / "proc").mkdir(exist_ok=True)
+    script = 'mount -t proc proc "$1/proc" && exec chroot "$1" "$2"'
+    words = ["unshare", "--mount", "sh", "-c", script, "sh", str(tree), program]
+    return subprocess.run(words, check=False, capture_output=True).returncode == 1
+
+
+@pytest.mark.root
+def test_origin_is_the_folder_of_the_program_s_file_and_of_a_library_s_link(tree: Path) -> None:
+    """As the loader has it: every Debian JRE is /usr/bin/java, a link to a link, with $ORIGIN/../lib."""
+    jre, near = tree / "opt/jre", "int near_(void); int main(void){return near_();}"
+    compile_(jre / "lib/libdeep.so", "int deep(void){return 1;}", "-shared", "-fPIC")
+    compile_(
+        jre / "lib/libnear.so", "int deep(void); int near_(void){return deep();}", "-shared", "-fPIC",
+        f"-L{jre}/lib", "-ldeep", "-Wl,-rpath,$ORIGIN",
+    )  # fmt: skip
+    flags = (f"-L{jre}/lib", "-lnear", f"-Wl,-rpath-link,{jre}/lib")
+    compile_(jre / "bin/java", near, *flags, "-Wl,-rpath,$ORIGIN/../lib")
+    (tree / "usr/bin").mkdir(parents=True)
+    (tree / "etc/alternatives").mkdir(parents=True)
+    (tree / "etc/alternatives/java").symlink_to("/opt/jre/bin/java")
+    (tree / "usr/bin/java").symlink_to("/etc/alternatives/java")
+    assert by_the_loader(tree, "/usr/bin/java")
+    assert rules(tree, "java") == rules(tree, "/usr/bin/java") == []
+
+    (tree / "apart").mkdir()
+    (tree / "apart/libnear.so").symlink_to("/opt/jre/lib/libnear.so")
+    compile_(tree / "usr/bin/apart", near, *flags, "-Wl,-rpath,/apart")
+    assert not by_the_loader(tree, "/usr/bin/apart")
+    assert rules(tree, "apart") == [("LibraryNotFound", "libdeep.so (for /opt/jre/lib/libnear.so)")]
+
+
+@pytest.mark.root
+def test_a_program_s_rpath_stays_its_own_for_the_libraries_of_its_libraries(tree: Path) -> None:
+    """$ORIGIN in an inherited DT_RPATH is the program's."""
+    compile_(tree / "opt/deep/libdeep.so", "int deep(void){return 1;}", "-shared", "-fPIC")
+    compile_(
+        tree / "opt/lib/libnear.so", "int deep(void); int near_(void){return deep();}", "-shared", "-fPIC",
+        f"-L{tree}/opt/deep", "-ldeep",
+    )  # fmt: skip
+    compile_(
+        tree / "opt/app", "int near_(void); int main(void){return near_();}", f"-L{tree}/opt/lib", "-lnear",
+        f"-Wl,-rpath-link,{tree}/opt/deep", "-Wl,--disable-new-dtags,-rpath,$ORIGIN/lib:$ORIGIN/deep",
+    )  # fmt: skip
+    assert by_the_loader(tree, "/opt/app")
+    assert rules(tree, "/opt/app") == []
+
+
 def test_absent_no_file_and_not_executable(tree: Path) -> None:
     compile_(tree / "bin/app", MAIN)
     os.chmod(tree / "bin/app", 0o750)

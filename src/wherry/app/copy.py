@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 
-from wherry.containers.copy import copy_in, copy_out, status_inside, unpack_into
+from wherry.containers.copy import PathInside, copy_in, copy_out, status_inside, unpack_into
 from wherry.containers.state import lookup
 from wherry.errors import ContextError, NotFoundError
 from wherry.layers.viewtar import gives_contents
@@ -14,7 +14,7 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from typing import IO
 
-    from wherry.store import ContainerRecord, Store
+    from wherry.store import Store
 
 
 class CopySpec(NamedTuple):
@@ -45,28 +45,15 @@ def stream_in(store: Store, spec: CopySpec, source: IO[bytes]) -> None:
 def copy_from(store: Store, spec: CopySpec) -> None:
     """From a container to the host."""
     record = lookup(store, spec.container)
-    path, dest, shown = spec.inside, spec.outside, spec.shown or spec.outside
-    folder, name = os.path.split(dest.rstrip("/"))
-    if os.path.isdir(dest):
-        folder, name = dest, ""
-    elif dest.endswith("/") and status_inside(store, record, path) != "folder":
-        raise NotFoundError(f"destination directory {shown} does not exist", hint=f"mkdir {shown}")
-    elif not os.path.isdir(folder or "/"):
-        above = os.path.dirname(shown.rstrip("/"))
-        raise NotFoundError(f"destination directory {above} does not exist", hint=f"mkdir -p {above}")
+    source = status_inside(store, record, spec.inside, follow_last=_follows(spec.inside, spec.follow))
+    if source.kind == "absent":
+        raise NotFoundError(f"Could not find the file {spec.inside} in container {record.name}")
+    folder, name = _target(_local(spec), spec.outside, spec.shown or spec.outside, source.kind == "folder")
     with _spool() as spool:
-        copy_out(store, record, path, spool, follow=spec.follow)
+        copy_out(store, record, spec.inside, spool, follow=spec.follow, name=name or None)
         spool.seek(0)
-        if name and gives_contents(path):
-            if os.path.lexists(dest):
-                raise ContextError(f"cannot copy a directory over the file {shown}")
-            os.mkdir(dest)
-            folder, name = dest, ""
-        if name and os.path.lexists(dest) and status_inside(store, record, path) == "folder":
-            raise ContextError(f"cannot copy a directory over the file {shown}")
-        rename = (posixpath.basename(path.rstrip("/")), name) if name else None
         owner = None if spec.archive else (os.getuid(), os.getgid())
-        unpack_into(spool, folder or "/", rename=rename, owner=owner)
+        unpack_into(spool, folder, owner=owner)
 
 
 def copy_into(store: Store, spec: CopySpec) -> None:
@@ -75,48 +62,64 @@ def copy_into(store: Store, spec: CopySpec) -> None:
     from wherry.layers.viewtar import write_tar
 
     record = lookup(store, spec.container)
-    if not os.path.lexists(spec.outside):
+    source = View(["/"]).find(spec.outside, follow_last=_follows(spec.outside, spec.follow))
+    if source is None:
         raise NotFoundError(f"lstat {spec.shown or spec.outside}: no such file or directory")
-    folder, name = _target(store, record, spec)
+    status = status_inside(store, record, spec.inside)
+    folder, name = _target(status, spec.inside, spec.inside, source.is_folder)
     with _spool() as first, _spool() as spool:
         # The names that the container gets are those of a tar made here; so are the owners.
-        base = name or posixpath.basename(os.path.normpath(spec.outside))
-        write_tar(View(["/"]), spec.outside, first, follow=spec.follow, name=base)
+        write_tar(View(["/"]), spec.outside, first, follow=spec.follow, name=name or None)
         first.seek(0)
-        prefix = name if gives_contents(spec.outside) and name else ""
-        _owned(first, spool, prefix=prefix, keep=spec.archive)
+        _owned(first, spool, keep=spec.archive)
         spool.seek(0)
-        copy_in(store, record, lambda sink: _pour(spool, sink), folder or "/")
+        copy_in(store, record, lambda sink: _pour(spool, sink), folder)
 
 
-def _target(store: Store, record: ContainerRecord, spec: CopySpec) -> tuple[str, str]:
-    """The folder inside, and the name that the source gets there; "" for its own."""
-    dest, is_folder = spec.inside, os.path.isdir(spec.outside)
-    kind = status_inside(store, record, dest)
-    if kind == "file" and is_folder:
-        raise ContextError(f"cannot copy a directory over the file {dest}")
-    if kind == "folder":
-        return dest, ""
-    if kind == "absent" and dest.endswith("/") and not is_folder:
-        raise NotFoundError(f"destination directory {dest} does not exist in container {record.name}")
-    return posixpath.split(dest.rstrip("/"))
+def _follows(path: str, follow: bool) -> bool:
+    """Whether a link at the end of a source's path is followed."""
+    return follow or path.endswith("/") or gives_contents(path)
 
 
-def _owned(source: IO[bytes], out: IO[bytes], *, prefix: str, keep: bool) -> None:
-    """The same tar with root as the owner, below a folder `prefix` if there is one."""
-    from wherry.layers.entry import FOLDER, Entry
+def _target(found: PathInside, dest: str, shown: str, is_folder: bool) -> tuple[str, str]:
+    """The folder into which a source goes, and the name that it gets there; "" for its own.
+
+    As docker's PrepareArchiveCopy: links of the destination are followed, also where they lead to nothing.
+    """
+    if found.kind == "folder":
+        return found.path, ""
+    if found.kind != "absent" and is_folder:
+        raise ContextError(f"cannot copy a directory over the file {shown}")
+    if dest.endswith(("/", "/.")) and not is_folder:
+        raise NotFoundError(
+            f"destination directory {shown} does not exist", hint="leave the slash at its end out"
+        )
+    folder, name = posixpath.split(found.path)
+    return folder, name
+
+
+def _local(spec: CopySpec) -> PathInside:
+    """What the destination on the host is.  Raises NotFoundError where no folder is there to hold it."""
+    path, shown = os.path.realpath(spec.outside), spec.shown or spec.outside
+    if os.path.isdir(path):
+        return PathInside("folder", path)
+    if os.path.lexists(path):
+        return PathInside("file", path)
+    above = os.path.dirname(path)
+    if not os.path.isdir(above):
+        raise NotFoundError(f"destination directory of {shown} does not exist", hint=f"mkdir -p {above}")
+    return PathInside("absent", path)
+
+
+def _owned(source: IO[bytes], out: IO[bytes], *, keep: bool) -> None:
+    """The same tar with root as the owner."""
     from wherry.layers.tarread import TarReader
     from wherry.layers.tarwrite import END, header, padding
 
-    if prefix:
-        out.write(header(Entry(os.fsencode(prefix), FOLDER, 0o755)))
     reader = TarReader(source)
     for member in reader:
         entry = member.entry if keep else member.entry._replace(uid=0, gid=0)
-        name = entry.name.rstrip(b"/")
-        if prefix:
-            name = os.fsencode(prefix) + b"/" + name
-        out.write(header(entry._replace(name=name)))
+        out.write(header(entry))
         for piece in reader.data():
             out.write(piece)
         out.write(padding(entry.size))

@@ -13,31 +13,50 @@ import shutil
 
 from wherry import linux
 from wherry.containers.state import held_still
+from wherry.containers.volumes import container_mounts, view_with_mounts
 from wherry.errors import ConflictError, ContextError, NotFoundError, in_words
 from wherry.images.view import layer_paths
-from wherry.layers.entry import Entry
 from wherry.layers.tarread import TarReader
 from wherry.layers.unpack import Unpacker
 from wherry.layers.view import View
 from wherry.layers.viewtar import write_tar
 from wherry.sandbox.choose import choose
-from wherry.typed import TYPE_CHECKING
+from wherry.sandbox.chrootmounts import mount_bind
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import IO
 
+    from wherry.sandbox.process import Mount
     from wherry.store import ContainerRecord, Store
 
 GONE = 3
 NOT_FOLDER = 4
 
 
-def copy_out(store: Store, record: ContainerRecord, path: str, out: IO[bytes], *, follow: bool) -> None:
-    """Write a file or folder of the container to `out` as a tar whose names begin with its base name."""
+class PathInside(NamedTuple):
+    """What a path of a container is: "folder", "file", "link" or "absent"; `path` is absolute, without the
+    symlinks that were followed."""
+
+    kind: str
+    path: str
+
+
+def copy_out(
+    store: Store,
+    record: ContainerRecord,
+    path: str,
+    out: IO[bytes],
+    *,
+    follow: bool,
+    name: str | None = None,
+) -> None:
+    """Write a file or folder of the container to `out` as a tar whose names begin with `name`, or with its
+    base name."""
 
     def act(view: View, sink: IO[bytes]) -> None:
-        write_tar(view, path, sink, follow=follow)
+        write_tar(view, path, sink, follow=follow, name=name)
 
     _reading(store, record, act, out, path)
 
@@ -58,49 +77,51 @@ def copy_in(store: Store, record: ContainerRecord, source: Callable[[IO[bytes]],
     _writing(store, record, act, pump, path)
 
 
-def status_inside(store: Store, record: ContainerRecord, path: str) -> str:
-    """What `path` is in the container: "folder", "file" or "absent"; symlinks are followed inside."""
+def status_inside(
+    store: Store, record: ContainerRecord, path: str, *, follow_last: bool = True
+) -> PathInside:
+    """What `path` is in the container.  Symlinks are followed inside, the last one with `follow_last`."""
 
     def act(view: View, sink: IO[bytes]) -> None:
-        node = view.find(path)
-        sink.write(b"absent" if node is None else b"folder" if node.is_folder else b"file")
+        node = view.find(path, follow_last=follow_last)
+        if node is None:
+            kind, real = "absent", view.resolve(path)
+        else:
+            kind = "folder" if node.is_folder else "link" if node.is_symlink else "file"
+            real = node.name
+        sink.write(os.fsencode(f"{kind} /{real}"))
 
     answer = io.BytesIO()
     _reading(store, record, act, answer, path)
-    return answer.getvalue().decode()
+    kind, _, real = os.fsdecode(answer.getvalue()).partition(" ")
+    return PathInside(kind, real)
 
 
 def unpack_into(
     stream: IO[bytes],
     folder: str,
     *,
-    rename: tuple[str, str] | None = None,
     owner: tuple[int, int] | None = None,
     follow: bool = False,
 ) -> None:
     """Unpack a tar into a folder that may have files already.
 
-    `rename` (old, new) gives the first part of each name another name; `owner` replaces all owners.  With
-    `follow` symlinks in the folder are followed, as the caller's root has them; else they are refused.
+    `owner` replaces all owners.  With `follow` symlinks in the folder are followed, as the caller's root
+    has them; else they are refused.  Raises ContextError where a folder would have to give way to a
+    file, or a file to a folder.
     """
 
     def real(path: str) -> str:
         return os.path.relpath("/" + View(["/"]).followed(os.path.join(folder, path)), folder)
 
     reader = TarReader(stream)
-    unpacker = Unpacker(folder, "archive", markers=False, follow=real if follow else None)
+    unpacker = Unpacker(folder, "archive", markers=False, follow=real if follow else None, keep_kinds=True)
     for member in reader:
         entry = member.entry
-        if rename is not None:
-            entry = entry._replace(name=_renamed(entry.name, rename), target=_link(entry, rename))
         if owner is not None:
             entry = entry._replace(uid=owner[0], gid=owner[1])
         unpacker.add(member._replace(entry=entry), reader.data())
     unpacker.finish()
-
-
-def _link(entry: Entry, rename: tuple[str, str]) -> bytes:
-    return _renamed(entry.target, rename) if entry.type == b"1" else entry.target
 
 
 def export(store: Store, record: ContainerRecord, out: IO[bytes]) -> None:
@@ -114,11 +135,6 @@ def export(store: Store, record: ContainerRecord, out: IO[bytes]) -> None:
     _must_be_there(store, record)
 
 
-def _renamed(name: bytes, rename: tuple[str, str]) -> bytes:
-    first, slash, rest = name.partition(b"/")
-    return os.fsencode(rename[1]) + slash + rest if first == os.fsencode(rename[0]) else name
-
-
 def _reading(
     store: Store, record: ContainerRecord, act: Callable[[View, IO[bytes]], None], out: IO[bytes], path: str
 ) -> None:
@@ -126,7 +142,8 @@ def _reading(
     if not _runs(record):
         choice = choose(store.runtime)
         try:
-            act(choice.snapshots.view(_layers(store, record), store.containers.dir(record.id)), out)
+            view = choice.snapshots.view(_layers(store, record), store.containers.dir(record.id))
+            act(view_with_mounts(store, record.id, record.config, view), out)
         except FileNotFoundError:
             raise _absent(store, record, path) from None
         _must_be_there(store, record)  # else what was read may be the image's
@@ -159,7 +176,11 @@ def _writing(
         _must_be_there(store, record)
         snapshot = choice.snapshots.open(_layers(store, record), store.containers.dir(record.id))
         try:
-            _child(store, lambda: os.chroot(snapshot.root), act, pump, path, record, reading=False)
+            mounts = container_mounts(store, record.id, record.config, snapshot.root)
+            _must_be_writable(record, View([snapshot.root]), path)
+            _child(
+                store, lambda: _enter_stopped(snapshot.root, mounts), act, pump, path, record, reading=False
+            )
         finally:
             snapshot.close()
 
@@ -181,6 +202,29 @@ def _must_be_there(store: Store, record: ContainerRecord) -> None:
 def _absent(store: Store, record: ContainerRecord, path: str) -> NotFoundError:
     _must_be_there(store, record)
     return NotFoundError(f"Could not find the file {path} in container {record.name}")
+
+
+def _must_be_writable(record: ContainerRecord, root: View, path: str) -> None:
+    """Raises ConflictError for a place in a volume, or a root file system, that is read-only."""
+    readonly, what = record.config.read_only, "container rootfs"
+    place = f"/{root.resolve(path)}/"
+    for mount in sorted(record.config.volumes, key=lambda volume: volume.target.count("/")):
+        if place.startswith(f"/{root.resolve(mount.target)}/"):
+            readonly, what = mount.readonly, "mounted volume"
+    if readonly:
+        raise ConflictError(f"{what} is marked read-only")
+
+
+def _enter_stopped(root: str, mounts: Sequence[Mount]) -> None:
+    """The root of a container that does not run, with what is mounted in it."""
+    if mounts:
+        try:
+            linux.unshare(linux.CLONE_NEWNS)
+            for mount in mounts:
+                mount_bind(root, mount)
+        except PermissionError as error:
+            raise ConflictError("its volumes cannot be mounted here; copy while it runs") from error
+    os.chroot(root)
 
 
 def _enter_running(record: ContainerRecord) -> None:

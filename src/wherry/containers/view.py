@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wherry.containers.log import log_path
 from wherry.containers.state import find
+from wherry.containers.volumes import planned_mounts
 from wherry.oci.times import rfc3339
 from wherry.typed import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from wherry.containers.volumes import PlannedMount
     from wherry.store import ContainerRecord, Store
     from wherry.store.containerconfig import Port, VolumeMount
 
@@ -64,21 +66,28 @@ def container_json(store: Store, record: ContainerRecord) -> dict[str, Any]:
                 "WorkDir": f"{folder}/work",
             },
         },
-        "Mounts": [
-            {
-                "Type": "bind" if v.source.startswith("/") else "volume",
-                "Source": v.source,
-                "Destination": v.target,
-                "RW": not v.readonly,
-            }
-            for v in config.volumes
-        ],
+        "Mounts": [_mount(mount) for mount in planned_mounts(store, record.id, config)],
         "Config": config.process.to_docker(),
         "NetworkSettings": {
             "Ports": _ports(config.published if running else ()),
             "IPAddress": "",
             "Networks": {},
         },
+    }
+
+
+def _mount(mount: PlannedMount) -> dict[str, Any]:
+    """With all of Docker's fields, so that a template finds them.  A folder of the container's own has no
+    name, since no volume has it."""
+    return {
+        "Type": "bind" if mount.bound else "volume",
+        "Name": mount.name,
+        "Source": mount.source,
+        "Destination": mount.target,
+        "Driver": "" if mount.bound else "local",
+        "Mode": "ro" if mount.volume.readonly else "z" if mount.name else "",
+        "RW": not mount.volume.readonly,
+        "Propagation": "rprivate" if mount.bound else "",
     }
 
 

@@ -10,9 +10,10 @@ from wherry.errors import SandboxError, UsageError
 from wherry.layers.rootpath import resolve
 from wherry.sandbox.process import Mount
 from wherry.store.containerconfig import VolumeMount
-from wherry.typed import TYPE_CHECKING
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from wherry.layers.view import View
     from wherry.store import Store
     from wherry.store.containerconfig import ContainerConfig
 
@@ -24,24 +25,51 @@ def clean(target: str) -> str:
     return "/" + posixpath.normpath(f"/{target}").lstrip("/")
 
 
+class PlannedMount(NamedTuple):
+    """What a container has mounted, or will have: `target` clean, `source` a path of the host, `name` that
+    of a named volume or ""; `bound` where the source is the user's own.  `volume` is what was asked for."""
+
+    target: str
+    source: str
+    name: str
+    bound: bool
+    volume: VolumeMount
+
+
+def planned_mounts(store: Store, container: str, config: ContainerConfig) -> list[PlannedMount]:
+    """The mounts of a container, what lies above another one first.  Nothing is made."""
+    image = [VolumeMount("", target) for target in config.image_volumes]
+    # -v has what VOLUME names, too.
+    mounted = {clean(volume.target): volume for volume in (*image, *config.volumes)}
+    found = []
+    for target, volume in sorted(mounted.items(), key=lambda item: item[0].count("/")):
+        source = volume.source or _anonymous(store, container, volume.target, set(mounted))
+        bound = volume.source.startswith("/")
+        name = "" if source.startswith("/") else source
+        found.append(PlannedMount(target, _named(store, name) if name else source, name, bound, volume))
+    return found
+
+
+def view_with_mounts(store: Store, container: str, config: ContainerConfig, view: View) -> View:
+    """The files of a container that does not run, with what is mounted in it.  Nothing is made: a volume
+    that is not there yet will begin as what the image has in its place."""
+    for mount in planned_mounts(store, container, config):
+        if os.path.exists(mount.source):
+            view = view.mounted(view.resolve(mount.target), os.path.realpath(mount.source))
+    return view
+
+
 def container_mounts(store: Store, container: str, config: ContainerConfig, root: str) -> tuple[Mount, ...]:
     """The mounts of a container; volumes that are new get what the image has in their place.
 
     What lies above another one comes first.  Raises SandboxError for a place that is the root, or a file.
     """
-    image = [VolumeMount("", target) for target in config.image_volumes]
-    # -v has what VOLUME names, too.
-    mounted = {clean(volume.target): volume for volume in (*image, *config.volumes)}
     mounts = []
-    for target, volume in sorted(mounted.items(), key=lambda item: item[0].count("/")):
+    for target, source, name, bound, volume in planned_mounts(store, container, config):
         place = resolve(root, target)
         if place == root.rstrip("/"):
             raise SandboxError(f"no volume can be mounted on {target}: it is the root")
-        source = volume.source or _anonymous(store, container, volume.target, set(mounted))
-        name = "" if source.startswith("/") else source
-        if name:
-            source = _named(store, name)
-        elif volume.source and not os.path.exists(source):
+        if bound and not os.path.exists(source):
             # As docker -v: a folder that is not there is made.
             os.makedirs(source)
         made = not os.path.exists(source) and _fill(store, source, place, target)

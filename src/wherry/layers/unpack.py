@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 
-from wherry.errors import CorruptError, HostileArchiveError
+from wherry.errors import ContextError, CorruptError, HostileArchiveError
 from wherry.layers.ahead import Ahead
 from wherry.layers.entry import BLOCK, CHARACTER, FILE, FOLDER, LINK, OPAQUE, WHITEOUT, Entry, kept_xattr
 from wherry.layers.pack import Packed, disk_size
@@ -60,15 +60,23 @@ class Unpacker:
     """Puts members into a folder, one after the other; finish() sets what has to be set last.
 
     `follow` gives a folder's path, relative to `dest`, without symlinks.  Without it they are refused.
+    With `keep_kinds` no folder gives way to something else, and nothing else to a folder.
     """
 
     def __init__(
-        self, dest: str, name: str, *, markers: bool = True, follow: Callable[[str], str] | None = None
+        self,
+        dest: str,
+        name: str,
+        *,
+        markers: bool = True,
+        follow: Callable[[str], str] | None = None,
+        keep_kinds: bool = False,
     ) -> None:
         self._dest = os.fsencode(dest)
         self._name = name
         self._markers = markers
         self._follow = follow
+        self._keep_kinds = keep_kinds
         # Folders that this archive made, and their metadata: set last, since filling them changes it.
         self._folders: dict[bytes, Entry | None] = {b"": None}
         self._attributes = 0
@@ -191,6 +199,9 @@ class Unpacker:
         if entry.type == FOLDER and is_folder(host):
             self._keep(entry)
             return
+        if self._keep_kinds and os.path.lexists(host) and is_folder(host) != (entry.type == FOLDER):
+            kinds = ("directory", "non-directory") if is_folder(host) else ("non-directory", "directory")
+            raise ContextError(f"cannot overwrite {kinds[0]} {os.fsdecode(host)} with {kinds[1]}")
         self.size += disk_size(entry)
         if entry.type == FILE:
             if member.segments is not None:

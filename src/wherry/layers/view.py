@@ -15,7 +15,7 @@ from wherry.layers.whiteout import is_opaque, is_whiteout
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 MOST_SYMLINKS = 255
 
@@ -44,8 +44,10 @@ class Node(NamedTuple):
 class View:
     """A read-only view of trees in overlay form, given lowest first."""
 
-    def __init__(self, trees: Sequence[str]) -> None:
+    def __init__(self, trees: Sequence[str], mounts: Mapping[str, str] | None = None) -> None:
+        """`mounts` are files of the host by the names that they hide, which have no symlinks."""
         self._trees = tuple(reversed(trees))
+        self._mounts = mounts or {}
 
     def root(self) -> Node | None:
         """The root folder, or None where there are no layers."""
@@ -122,12 +124,31 @@ class View:
         """`path` without symlinks, for what is to be written there.  Raises ContextError as `resolve`."""
         return self.resolve(path, dangling=False)
 
+    def mounted(self, name: str, path: str) -> View:
+        """The same with a file or folder of the host, itself no symlink, in the place of `name`, which may
+        be absent."""
+        return View(self._trees[::-1], {**self._mounts, name: path})
+
     def under(self, tree: str) -> View:
         """The same with one more tree on top."""
-        return View([*reversed(self._trees), tree])
+        return View([*reversed(self._trees), tree], self._mounts)
 
     def child(self, folder: Node, name: str) -> Node | None:
         """The entry `name` of a folder, or None."""
+        full = _below(folder, name)
+        if not self._mounts:
+            return self._child(folder, name, full)
+        if full in self._mounts:
+            path = self._mounts[full]
+            status = os.stat(path)
+            return Node(full, path, status, (path,) if stat.S_ISDIR(status.st_mode) else ())
+        node = self._child(folder, name, full)
+        if node is None and any(mount.startswith(full + "/") for mount in self._mounts):
+            # As a runtime makes the folders above a mount.
+            return Node(full, self._trees[0], os.stat(self._trees[0]), ())
+        return node
+
+    def _child(self, folder: Node, name: str, full: str) -> Node | None:
         upper: tuple[str, os.stat_result] | None = None
         folders: list[str] = []
         for host in folder.folders:
@@ -153,12 +174,12 @@ class View:
                 break
         if upper is None:
             return None
-        full = f"{folder.name}/{name}" if folder.name else name
         return Node(full, upper[0], upper[1], tuple(folders))
 
     def list(self, folder: Node) -> list[str]:
         """The names in a folder, in byte order."""
-        seen: set[str] = set()
+        above = _below(folder, "")
+        seen = {name[len(above) :].split("/")[0] for name in self._mounts if name.startswith(above)}
         hidden: set[str] = set()
         for host in folder.folders:
             whiteouts = set()
@@ -192,6 +213,10 @@ class View:
             if node.is_folder:
                 stack.append(iter(self.list(node)))
                 trail.append(node)
+
+
+def _below(folder: Node, name: str) -> str:
+    return f"{folder.name}/{name}" if folder.name else name
 
 
 def _parts(path: str) -> list[str]:

@@ -26,14 +26,14 @@ def gives_contents(path: str) -> bool:
 def write_tar(view: View, path: str, out: IO[bytes], *, follow: bool, name: str | None = None) -> None:
     """Write `path` as a tar whose names begin with its base name, or with `name`.
 
-    Symlinks above the last part are always followed, the last one with `follow`.  Raises
-    FileNotFoundError where nothing is there.
+    Symlinks above the last part are always followed, the last one with `follow`, and where the path ends
+    with a slash or ``/.``.  Raises FileNotFoundError where nothing is there, and for ``file/``.
     """
     whole = gives_contents(path)
-    top = view.find(path, follow_last=follow or whole)
-    if top is None:
+    top = view.find(path, follow_last=follow or whole or path.endswith("/"))
+    if top is None or ((whole or path.endswith("/")) and not top.is_folder):
         raise FileNotFoundError(path)
-    base = "" if whole else name or posixpath.basename(path.rstrip("/"))
+    base = name or ("" if whole else posixpath.basename(path.rstrip("/")))
     write_members(view, top, base, out)
     out.write(END)
 

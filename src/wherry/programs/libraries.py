@@ -8,7 +8,7 @@ import stat
 
 from wherry.errors import ContextError
 from wherry.programs.elf import Elf, read_elf
-from wherry.typed import TYPE_CHECKING
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +32,20 @@ MOST = 2000
 """Libraries of one program, and files of the loader's configuration."""
 
 
+class _Needing(NamedTuple):
+    """A program or library that needs others: `shown` is its file, `place` the path by which it was found,
+    `inherited` the folders of the DT_RPATH of those that need it."""
+
+    shown: str
+    place: str
+    elf: Elf
+    inherited: Sequence[str] = ()
+
+    def rpath(self, program: Elf) -> Sequence[str]:
+        """The folders of its own DT_RPATH, and those above."""
+        return [*_expanded(self.elf.rpath, self.place, program), *self.inherited]
+
+
 class Libraries:
     """Finds what programs of one image need.  `env` is its environment's LD_LIBRARY_PATH."""
 
@@ -41,23 +55,29 @@ class Libraries:
         self._configured: list[str] | None = None
 
     def missing(self, path: str, elf: Elf) -> Iterator[tuple[str, str]]:
-        """(who needs it, its name) of every library that is not in the image, nearest first."""
-        waiting = [(path, elf, elf.rpath)]
+        """(who needs it, its name) of every library that is not in the image, nearest first.
+
+        As in ld.so, $ORIGIN of a program is the folder of the file that the kernel started, links followed;
+        of a library it is the folder in which it was found, which may be that of a link.
+        """
+        program = self.file(path)
+        waiting = [_Needing(path, f"/{program.name}" if program else path, elf)]
         seen: set[str] = set()
         while waiting and len(seen) < MOST:
-            origin, one, rpath = waiting.pop(0)
-            for name in one.needed:
+            one = waiting.pop(0)
+            for name in one.elf.needed:
                 if name in seen:
                     continue
                 seen.add(name)
-                found = self._find(name, origin, one, rpath, elf)
+                found = self._find(name, one, elf)
                 if found is None:
-                    yield origin, name
+                    yield one.shown, name
                     continue
-                below = self.read(found)
+                place, node = found
+                below = self.read(node)
                 if below is not None:
                     # DT_RPATH of a program is for the libraries of its libraries, too.
-                    waiting.append((f"/{found.name}", below, ":".join(filter(None, (below.rpath, rpath)))))
+                    waiting.append(_Needing(f"/{node.name}", place, below, one.rpath(elf)))
 
     def read(self, node: Node) -> Elf | None:
         try:
@@ -66,19 +86,23 @@ class Libraries:
         except OSError:
             return None
 
-    def _find(self, name: str, origin: str, one: Elf, rpath: str, program: Elf) -> Node | None:
+    def _find(self, name: str, one: _Needing, program: Elf) -> tuple[str, Node] | None:
+        """Where a library is looked for and found, and its file."""
         if "/" in name:
-            return self.file(name)
-        own = one.runpath or rpath
-        folders = [*self._env, *_expanded(own, origin, program)] if one.runpath else [
-            *_expanded(own, origin, program), *self._env,
-        ]  # fmt: skip
+            node = self.file(name)
+            return (name, node) if node is not None else None
+        folders = (
+            [*self._env, *_expanded(one.elf.runpath, one.place, program)]
+            if one.elf.runpath
+            else [*one.rpath(program), *self._env]
+        )
         for folder in (*folders, *self._defaults(program)):
-            node = self.file(posixpath.join(folder, name))
+            place = posixpath.join(folder, name)
+            node = self.file(place)
             if node is not None:
                 found = self.read(node)
                 if found is None or found.architecture == program.architecture:
-                    return node
+                    return place, node
         return None
 
     def file(self, path: str) -> Node | None:

@@ -115,19 +115,27 @@ def _mask(root: str) -> None:
 
 
 def _mount_own(root: str, mount: Mount, process: Process) -> None:
+    if mount.kind == "tmpfs":
+        target = _folder(root, mount.target)
+        options = ",".join(mount.options)
+        linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
+    else:
+        target = mount_bind(root, mount)
+    if mount.readonly or not process.privileged:
+        _set_flags(target, readonly=mount.readonly, privileged=process.privileged, recursive=True)
+
+
+def mount_bind(root: str, mount: Mount) -> str:
+    """Bind a mount's source to its target below `root`, which is made where it is absent; the host's name
+    of that.  The mount can be written to."""
     target = resolve(root, mount.target)
-    if mount.kind == "tmpfs" or os.path.isdir(mount.source):
+    if os.path.isdir(mount.source):
         os.makedirs(target, exist_ok=True)
     elif not os.path.lexists(target):
         os.makedirs(os.path.dirname(target), exist_ok=True)
         _touch(target)
-    if mount.kind == "tmpfs":
-        options = ",".join(mount.options)
-        linux.mount("tmpfs", target, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
-    else:
-        linux.mount(mount.source, target, None, BIND)
-    if mount.readonly or not process.privileged:
-        _set_flags(target, readonly=mount.readonly, privileged=process.privileged, recursive=True)
+    linux.mount(mount.source, target, None, BIND)
+    return target
 
 
 def _touch(path: str) -> None:

@@ -100,6 +100,8 @@ def test_a_bases_cmd_goes_with_its_entry_point(text: str, cmd: list[str] | None)
         ("/a", "/b/", "/b/"),
         ("", ".", "/"),
         ("//a", "b", "/a/b"),
+        ("//a//b/", "", "//a//b/"),
+        ("/", "", "/"),
     ],
 )
 def test_workdirs(workdir: str, path: str, found: str) -> None:

@@ -230,9 +230,10 @@ class State:
 
 
 def moved(workdir: str, path: str) -> str:
-    """What WORKDIR makes of a path: an absolute one stays as it is written, another one is cleaned."""
-    if path.startswith("/"):
-        return path
+    """What WORKDIR makes of a path: an absolute one stays as it is written, another one is cleaned.  An
+    empty one, as a variable without a value is, leaves the working directory as it is."""
+    if path.startswith("/") or not path:
+        return path or workdir
     return "/" + posixpath.normpath(posixpath.join("/", workdir, path)).lstrip("/")
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 
 from wherry.cli.core.flags import Command, Flag, Options
-from wherry.errors import NeedsNamespace, UsageError
+from wherry.errors import ContextError, NeedsNamespace, UsageError
 from wherry.runtime import PLAIN
 from wherry.typed import TYPE_CHECKING
 
@@ -38,6 +38,9 @@ def run(options: Options) -> int:
         )
     out = source[0] is not None
     spec = _spec(source if out else target, (target if out else source)[1], options)
+    if not spec.inside:
+        hint = f"wherry cp {spec.container}:/ means all of it"
+        raise ContextError("the path in the container cannot be empty", hint=hint)
     _enter(spec.container, options)
     store = Store.open(options.runtime)
     if spec.shown == "-":
@@ -83,4 +86,4 @@ def _split(word: str) -> tuple[str | None, str]:
     name, colon, path = word.partition(":")
     if word == "-" or word.startswith((".", "/")) or not colon:
         return None, word
-    return name, path if path.startswith("/") else "/" + path
+    return name, path if path.startswith("/") or not path else "/" + path
