@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from wherry.packages import apk, dpkg, golang, npm, osrelease, python, rpm
+from wherry.packages import apk, dpkg, gem, golang, java, npm, osrelease, python, rpm
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -73,6 +73,13 @@ def _of(node: Node, system: OsRelease) -> Iterator[Package]:
         package = npm.package(_read(node), path)
         if package is not None:
             yield package
+    elif name.endswith(".gemspec") and gem.PLACE.match(name):
+        package = gem.package(_read(node), path)
+        if package is not None:
+            yield package
+    elif name.lower().endswith(java.ENDS):
+        with _open(node) as file:
+            yield from java.packages(file, path)
     elif node.status.st_mode & 0o111:
         with _open(node) as file:
             if file.read(4) == b"\x7fELF":

@@ -33,22 +33,27 @@ MOST_STEPS = 100_000
 def packages(database: str, path: str, system: OsRelease) -> Iterator[Package]:
     """Of a file that nobody writes; nothing is written beside it."""
     for header in _headers(database):
-        tags = _tags(header)
-        name, version, release = (str(tags.get(tag, "")) for tag in (NAME, VERSION, RELEASE))
-        if not name or not version or name == "gpg-pubkey":
-            continue
-        yield Package(
-            "rpm",
-            name,
-            f"{version}-{release}" if release else version,
-            system.id,
-            str(tags.get(ARCH, "")),
-            epoch=str(tags.get(EPOCH, "")),
-            distribution=system.distribution,
-            source=str(tags.get(SOURCE, "")),
-            license=str(tags.get(LICENSE, "")),
-            path=path,
-        )
+        yield from of_header(header, path, system)
+
+
+def of_header(header: bytes, path: str, system: OsRelease) -> Iterator[Package]:
+    """PURE: the package of a header; nothing for a damaged one, and for a key that rpm trusts."""
+    tags = _tags(header)
+    name, version, release = (str(tags.get(tag, "")) for tag in (NAME, VERSION, RELEASE))
+    if not name or not version or name == "gpg-pubkey":
+        return
+    yield Package(
+        "rpm",
+        name,
+        f"{version}-{release}" if release else version,
+        system.id,
+        str(tags.get(ARCH, "")),
+        epoch=str(tags.get(EPOCH, "")),
+        distribution=system.distribution,
+        source=str(tags.get(SOURCE, "")),
+        license=str(tags.get(LICENSE, "")),
+        path=path,
+    )
 
 
 def _headers(database: str) -> Iterator[bytes]:
