@@ -5,6 +5,8 @@ Source: deb-control(5).
 
 from __future__ import annotations
 
+import os
+
 from wherry.packages.package import Package
 from wherry.packages.paragraphs import paragraphs
 from wherry.typed import TYPE_CHECKING
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 STATUS = "var/lib/dpkg/status"
 FOLDER = "var/lib/dpkg/status.d/"
+LISTS = "var/lib/dpkg/info/"
 
 
 def is_record(name: str) -> bool:
@@ -40,3 +43,18 @@ def packages(data: bytes, path: str, system: OsRelease) -> Iterator[Package]:
             source_version=source_version.strip("()") or version,
             path=path,
         )
+
+
+def listed(data: bytes) -> Iterator[str]:
+    """The files and folders of a package's list, without a leading slash."""
+    for line in os.fsdecode(data).split("\n"):
+        if line.startswith("/") and line != "/.":
+            yield line[1:]
+
+
+def checksummed(data: bytes) -> Iterator[str]:
+    """The files of which a package says checksums (Distroless keeps no lists)."""
+    for line in os.fsdecode(data).split("\n"):
+        _, separator, name = line.partition("  ")
+        if separator:
+            yield name.removeprefix("./")

@@ -53,28 +53,28 @@ def _system(view: View) -> OsRelease:
     for place in osrelease.PLACES:
         node = view.find(place)
         if node is not None and stat.S_ISREG(node.status.st_mode):
-            return osrelease.parse(_read(node))
+            return osrelease.parse(read_record(node))
     return osrelease.OsRelease()
 
 
 def _of(node: Node, system: OsRelease) -> Iterator[Package]:
     name, path = node.name, "/" + os.fsencode(node.name).decode("utf-8", "replace")
     if dpkg.is_record(name):
-        yield from dpkg.packages(_read(node), path, system)
+        yield from dpkg.packages(read_record(node), path, system)
     elif name in apk.INSTALLED:
-        yield from apk.packages(_read(node), path, system)
+        yield from apk.packages(read_record(node), path, system)
     elif name in rpm.DATABASES:
         yield from rpm.packages(node.path, path, system)
     elif name.endswith(python.ENDS):
-        package = python.package(_read(node), path)
+        package = python.package(read_record(node), path)
         if package is not None:
             yield package
     elif name.endswith("/package.json") and npm.PLACE.match(name):
-        package = npm.package(_read(node), path)
+        package = npm.package(read_record(node), path)
         if package is not None:
             yield package
     elif name.endswith(".gemspec") and gem.PLACE.match(name):
-        package = gem.package(_read(node), path)
+        package = gem.package(read_record(node), path)
         if package is not None:
             yield package
     elif name.lower().endswith(java.ENDS):
@@ -90,6 +90,7 @@ def _open(node: Node) -> IO[bytes]:
     return open(os.open(node.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
 
 
-def _read(node: Node) -> bytes:
+def read_record(node: Node) -> bytes:
+    """A file of a view, as far as one is read."""
     with _open(node) as file:
         return file.read(LARGEST)
