@@ -1,6 +1,6 @@
 """PURE: Debian's packages: ``status``, or a file each in ``status.d`` (Distroless).
 
-Source: deb-control(5).
+Source: deb-control(5); for licenses, DEP-5 (Debian's machine-readable copyright files).
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 STATUS = "var/lib/dpkg/status"
 FOLDER = "var/lib/dpkg/status.d/"
 LISTS = "var/lib/dpkg/info/"
+COPYRIGHT = "usr/share/doc/{}/copyright"
+FORMAT = "Format:"
+LARGEST_COPYRIGHT, MOST_LICENSES = 1 << 20, 100
 
 
 def is_record(name: str) -> bool:
@@ -43,6 +46,15 @@ def packages(data: bytes, path: str, system: OsRelease) -> Iterator[Package]:
             source_version=source_version.strip("()") or version,
             path=path,
         )
+
+
+def licenses(data: bytes) -> str:
+    """The names of licenses in a copyright file, Debian's and not SPDX's; "" where it is only prose."""
+    text = data.decode("utf-8", "replace").lstrip("\ufeff\n ")
+    if not text.startswith(FORMAT):
+        return ""
+    named = dict.fromkeys(fields.get("License", "") for fields in paragraphs(text))
+    return ", ".join([name for name in named if name][:MOST_LICENSES])
 
 
 def listed(data: bytes) -> Iterator[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import islice
 
+from wherry.errors import ContextError
 from wherry.packages import apk, dpkg, gem, golang, java, npm, osrelease, python, rpm
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -42,11 +44,23 @@ def find_packages(view: View) -> Found:
             continue
         if node.name in rpm.UNREAD:
             unread.append(f"/{node.name}")
-        for package in _of(node, system):
-            found[package] = None
-            if len(found) >= MOST:
-                return Found(system, tuple(sorted(found)), tuple(unread))
-    return Found(system, tuple(sorted(found)), tuple(unread))
+        found.update(dict.fromkeys(islice(_of(node, system), MOST - len(found))))
+        if len(found) >= MOST:
+            break
+    return Found(system, tuple(sorted(_with_license(view, each) for each in found)), tuple(unread))
+
+
+def _with_license(view: View, package: Package) -> Package:
+    """A Debian package's license stands among its documentation, which may be that of another package."""
+    if package.kind != "deb":
+        return package
+    try:
+        node = view.find(dpkg.COPYRIGHT.format(package.name))
+    except ContextError:
+        return package
+    if node is None or not stat.S_ISREG(node.status.st_mode):
+        return package
+    return package._replace(license=dpkg.licenses(read_record(node, dpkg.LARGEST_COPYRIGHT)))
 
 
 def _system(view: View) -> OsRelease:
@@ -90,7 +104,7 @@ def _open(node: Node) -> IO[bytes]:
     return open(os.open(node.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
 
 
-def read_record(node: Node) -> bytes:
+def read_record(node: Node, most: int = LARGEST) -> bytes:
     """A file of a view, as far as one is read."""
     with _open(node) as file:
-        return file.read(LARGEST)
+        return file.read(most)
