@@ -106,3 +106,54 @@ def test_a_length_without_an_end_and_one_beyond_the_file() -> None:
         at = data.index(golang.MAGIC)
         data[at : at + 32] = block
         assert list(golang.packages(io.BytesIO(bytes(data[: at + 32]) + tail), "/app")) in ([], [])
+
+
+# -- hostile headers -----------------------------------------------------------------------------------
+
+
+class Counted(io.BytesIO):
+    """Counts the bytes that are read of it."""
+
+    total = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.total += len(data)
+        return data
+
+
+def header(segments: tuple[int, int, int], sections: tuple[int, int, int], names: int = 0) -> bytes:
+    """An ELF header; each table is (offset, bytes of a row, rows)."""
+    ident = b"\x7fELF" + bytes([2, 1, 1]) + bytes(9)
+    (first, row, rows), (begin, size, count) = segments, sections
+    fields = (2, 62, 1, 0, first, begin, 0, 64, row, rows, size, count, names)
+    return ident + struct.pack("<HHIQQQIHHHHHH", *fields)
+
+
+SEGMENT = struct.pack("<IIQQQQQQ", 1, 6, 0, 0, 0, 1 << 21, 1 << 21, 0)
+ROWS = 0xFFFE
+SECTION = struct.pack("<IIQQQQIIQQ", 0, 3, 0, 0, 64, 1 << 40, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        header((64, 56, ROWS), (0, 64, 0)) + SEGMENT * ROWS,
+        header((64, 0, ROWS), (0, 64, 0)) + SEGMENT * 40_000,
+        header((0, 56, 0), (64, 64, ROWS)) + SECTION * ROWS,
+        header((0, 56, 0), (64, 0, 0)) + SECTION * 40_000,
+        header(((1 << 64) - 1, 56, 9), ((1 << 64) - 1, 64, 9)),
+    ],
+    ids=["segments", "segments of no size", "sections", "sections without a number", "far away"],
+)
+def test_a_header_that_leads_to_the_same_bytes_again_and_again(data: bytes) -> None:
+    file = Counted(data)
+    assert list(golang.packages(file, "/app")) == []
+    assert file.total < 8 << 20, "however many rows a table has"
+
+
+def test_a_mark_without_a_version_of_go_behind_it() -> None:
+    data = old(b"", b"")
+    at = data.index(golang.MAGIC)
+    block = golang.MAGIC + bytes([8, 2]) + bytes(16) + b"\x05hello\0"
+    assert list(golang.packages(io.BytesIO(data[:at] + block), "/app")) == []

@@ -80,6 +80,7 @@ def test_apk() -> None:
         ("License-Expression: BSD-3-Clause\n", "BSD-3-Clause", True),
         ("License: MIT License\n", "MIT License", False),
         ("License: UNKNOWN\n", "", False),
+        ("License-Expression: MIT License, or so\n", "MIT License, or so", False),
         ("", "", False),
     ],
 )
@@ -112,6 +113,12 @@ def test_npm(text: str, purl: str, license_: str) -> None:
 @pytest.mark.parametrize("text", ["", "[]", '{"name": 7, "version": "1"}', '{"name": "a"}', "[" * 100_000])
 def test_what_is_no_package_of_npm(text: str) -> None:
     assert npm.package(text.encode(), "/node_modules/a/package.json") is None
+
+
+def test_half_a_character_of_npm_is_no_error() -> None:
+    data = b'{"name": "@\\ud800/\\udfff", "version": "1\\udc80", "license": "\\ud83d"}'
+    package = npm.package(data, "/node_modules/a/package.json")
+    assert package is not None and (package.purl, package.license) == ("pkg:npm/%40%3F/%3F@1%3F", "?")
 
 
 @pytest.mark.parametrize(

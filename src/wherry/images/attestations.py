@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from wherry.oci.attestation import Attached
+    from wherry.oci.manifest import Descriptor
     from wherry.store import Store
 
 LARGEST = 1 << 26
@@ -64,8 +65,8 @@ def of_image(store: Store, manifest: str) -> dict[str, bytes]:
     return found
 
 
-def moved(store: Store, manifest: str, image: str) -> Attached:
-    """An attestation of the store for an image that leaves under another manifest."""
+def moved(store: Store, manifest: str, image: Descriptor) -> Attached:
+    """An attestation of the store for an image that leaves under another manifest, `image`."""
     return attestation.moved(statements(store, manifest), image)
 
 

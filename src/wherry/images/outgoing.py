@@ -8,7 +8,7 @@ from wherry.errors import NotFoundError
 from wherry.images.attestations import as_attached, moved, of_index
 from wherry.images.packing import manifest_of, pack_layers
 from wherry.oci.digest import digest_of
-from wherry.oci.manifest import INDEX
+from wherry.oci.manifest import INDEX, Descriptor
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from wherry.images.packing import Packing, Part
     from wherry.images.view import Image
     from wherry.oci.attestation import Attached
-    from wherry.oci.manifest import Descriptor
     from wherry.store import Store
 
 
@@ -81,7 +80,7 @@ def outgoing_index(
     value: dict[str, Any] = json.loads(data)
     here = {image.record.manifest: image for image in images(store, digest)}
     attested = {attached: image for image, attached in of_index(store, digest)}
-    left: dict[str, str] = {}
+    left: dict[str, Descriptor] = {}
     changed = False
     for entry in value["manifests"]:
         image = here.get(entry["digest"])
@@ -96,8 +95,9 @@ def outgoing_index(
             continue
         media_type, manifest = leave(image)
         if digest_of(manifest) != entry["digest"]:
-            left[entry["digest"]] = digest_of(manifest)
-            entry.update(digest=digest_of(manifest), size=len(manifest), mediaType=media_type)
+            new = Descriptor(media_type, digest_of(manifest), len(manifest))
+            left[entry["digest"]] = new
+            entry.update(digest=new.digest, size=new.size, mediaType=new.media_type)
             changed = True
     for number, entry in enumerate(value["manifests"]):
         subject = attested.get(entry["digest"])
@@ -105,7 +105,7 @@ def outgoing_index(
             continue
         if subject in left:
             attached = moved(store, entry["digest"], left[subject])
-            value["manifests"][number] = attached.entry(left[subject])
+            value["manifests"][number] = attached.entry(left[subject].digest)
         else:
             attached = as_attached(store, entry["digest"])
         attach(attached)

@@ -1,24 +1,26 @@
 """PURE: what is attested of an image, and how an image index carries it.
 
 Source: BuildKit's documentation, "Image attestation storage": beside each image an index has a manifest for
-the platform unknown/unknown, whose layers are in-toto statements about that image.
+the platform unknown/unknown, whose layers are in-toto statements about that image.  It is an artifact with
+that image as its subject (image-spec 1.1), as BuildKit 0.34 writes it; older ones had a configuration.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 
 from wherry.errors import CorruptError
 from wherry.oci.config import load_object
 from wherry.oci.digest import digest_of, is_digest
-from wherry.oci.manifest import CONFIG, MANIFEST, Descriptor
+from wherry.oci.manifest import MANIFEST, Descriptor
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-STATEMENT = "https://in-toto.io/Statement/v0.1"
+STATEMENT = "https://in-toto.io/Statement/v1"
 IN_TOTO = "application/vnd.in-toto+json"
 SPDX = "https://spdx.dev/Document"
 SLSA_ANY = "https://slsa.dev/provenance/"
@@ -26,6 +28,9 @@ SLSA = SLSA_ANY + "v1"
 PREDICATE = "in-toto.io/predicate-type"
 KIND, SUBJECT = "vnd.docker.reference.type", "vnd.docker.reference.digest"
 ATTESTATION = "attestation-manifest"
+ARTIFACT = "application/vnd.docker.attestation.manifest.v1+json"
+EMPTY = "application/vnd.oci.empty.v1+json"
+NO_CONFIG = b"{}"
 MOST = 64
 """Statements about one image."""
 
@@ -59,23 +64,23 @@ class Attached(NamedTuple):
         return {**value, "platform": {"architecture": "unknown", "os": "unknown"}}
 
 
-def attach(attestations: Sequence[Attestation], subjects: Sequence[str], image: str) -> Attached:
-    """`subjects` are what the image is called (purls); `image` is the digest of its manifest."""
-    return _packed([_statement(each, subjects, image) for each in attestations])
+def attach(attestations: Sequence[Attestation], subjects: Sequence[str], image: Descriptor) -> Attached:
+    """`subjects` are what the image is called (purls); `image` is its manifest's descriptor."""
+    return _packed([_statement(each, subjects, image.digest) for each in attestations], image)
 
 
-def moved(statements: Sequence[bytes], image: str) -> Attached:
+def moved(statements: Sequence[bytes], image: Descriptor) -> Attached:
     """The same statements of the same image under another manifest: its layers were packed anew.
 
     Raises CorruptError.
     """
     values = [load_object(data, "an attestation") for data in statements]
-    algorithm, _, value = image.partition(":")
+    algorithm, _, value = image.digest.partition(":")
     for each in values:
         for subject in each.get("subject") or ():
             if isinstance(subject, dict):
                 subject["digest"] = {algorithm: value}
-    return _packed(values)
+    return _packed(values, image)
 
 
 def _statement(attestation: Attestation, subjects: Sequence[str], image: str) -> dict[str, Any]:
@@ -88,30 +93,25 @@ def _statement(attestation: Attestation, subjects: Sequence[str], image: str) ->
     }
 
 
-def _packed(statements: Sequence[Mapping[str, Any]]) -> Attached:
+def _packed(statements: Sequence[Mapping[str, Any]], image: Descriptor) -> Attached:
     found = {digest_of(data): data for data in map(_json, statements)}
     layers = [
         Descriptor(IN_TOTO, digest, len(data), {PREDICATE: str(statement["predicateType"])})
         for statement, (digest, data) in zip(statements, found.items(), strict=True)
     ]
-    config = _json(
-        {
-            "architecture": "unknown",
-            "os": "unknown",
-            "config": {},
-            "rootfs": {"type": "layers", "diff_ids": list(found)},
-        }
-    )
+    config = Descriptor(EMPTY, digest_of(NO_CONFIG), len(NO_CONFIG))
     manifest = _json(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "config": Descriptor(CONFIG, digest_of(config), len(config)).to_json(),
+            "artifactType": ARTIFACT,
+            "config": {**config.to_json(), "data": base64.b64encode(NO_CONFIG).decode()},
             "layers": [layer.to_json() for layer in layers],
+            "subject": image._replace(annotations={}).to_json(),
         }
     )
     descriptor = Descriptor(MANIFEST, digest_of(manifest), len(manifest))
-    return Attached(descriptor, manifest, {digest_of(config): config, **found})
+    return Attached(descriptor, manifest, {config.digest: NO_CONFIG, **found})
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

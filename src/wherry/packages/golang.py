@@ -7,7 +7,9 @@ there were two pointers to strings.
 from __future__ import annotations
 
 import struct
+from itertools import islice
 
+from wherry.packages.elf import DAMAGED, Elf
 from wherry.packages.package import Package
 from wherry.typed import TYPE_CHECKING
 
@@ -15,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import IO
 
-    from elftools.elf.elffile import ELFFile
-
 MAGIC = b"\xff Go buildinf:"
 ALIGNED, SIZE = 16, 32
 REACH = 1 << 20
 """Bytes of the data that are looked through."""
+MOST_WRITABLE = 4
 LARGEST = 1 << 22
+VERSIONS = ("go", "devel ")
 SENTINEL = 16
 """Bytes before and behind the module lines, by which Go itself finds them."""
 MOST_MODULES = 10_000
@@ -47,34 +49,19 @@ def packages(file: IO[bytes], path: str) -> Iterator[Package]:
 
 def build_info(file: IO[bytes]) -> tuple[str, str]:
     """The version of Go, and the lines that tell of modules; "" for what is not there."""
-    from elftools.common.exceptions import ELFError
-    from elftools.construct.core import ConstructError
-    from elftools.elf.elffile import ELFFile
-
-    damaged = (
-        ELFError,
-        ConstructError,
-        ArithmeticError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        OSError,
-        struct.error,
-    )
     try:
-        elf = ELFFile(file)
-        found = _block(elf, file)
-        return ("", "") if found is None else _read(elf, file, *found)
-    except damaged:
+        elf = Elf(file)
+        found = _block(elf)
+        version, lines = _read(elf, *found) if found is not None else ("", "")
+    except DAMAGED:
         return "", ""
+    return (version, lines) if version.startswith(VERSIONS) else ("", "")
 
 
-def _block(elf: ELFFile, file: IO[bytes]) -> tuple[int, bytes] | None:
+def _block(elf: Elf) -> tuple[int, bytes] | None:
     """Where the block begins in the file, and its first bytes."""
     for begin, size in _data(elf):
-        file.seek(begin)
-        data = file.read(min(size, REACH))
+        data = elf.read(begin, min(size, REACH))
         at = data.find(MAGIC)
         while at >= 0:
             if at % ALIGNED == 0 and len(data) >= at + SIZE:
@@ -83,25 +70,25 @@ def _block(elf: ELFFile, file: IO[bytes]) -> tuple[int, bytes] | None:
     return None
 
 
-def _data(elf: ELFFile) -> Iterator[tuple[int, int]]:
-    section = elf.get_section_by_name(".go.buildinfo")
+def _data(elf: Elf) -> Iterator[tuple[int, int]]:
+    section = elf.section(b".go.buildinfo")
     if section is not None:
-        yield section["sh_offset"], section["sh_size"] + SIZE
-    for segment in elf.iter_segments("PT_LOAD"):
-        if segment["p_flags"] & 2:  # writable
-            yield segment["p_offset"], segment["p_filesz"]
+        yield section.offset, section.size + SIZE
+        return
+    writable = (segment for segment in elf.segments() if segment.is_writable)
+    for segment in islice(writable, MOST_WRITABLE):
+        yield segment.offset, segment.size
 
 
-def _read(elf: ELFFile, file: IO[bytes], begin: int, head: bytes) -> tuple[str, str]:
+def _read(elf: Elf, begin: int, head: bytes) -> tuple[str, str]:
     pointer, flags = head[14], head[15]
     if flags & 2:
-        file.seek(begin + SIZE)
-        data = file.read(LARGEST)
+        data = elf.read(begin + SIZE, LARGEST)
         version, place = _inline(data, 0)
         lines, _ = _inline(data, place)
     else:
         order = ">" if flags & 1 else "<"
-        read = _pointers(elf, file, order, pointer)
+        read = _pointers(elf, order, pointer)
         version, lines = (read(16 + pointer * index, head) for index in (0, 1))
     return version.decode("utf-8", "replace"), _modules(lines)
 
@@ -125,16 +112,15 @@ def _inline(data: bytes, place: int) -> tuple[bytes, int]:
     raise ValueError("a length without an end")
 
 
-def _pointers(elf: ELFFile, file: IO[bytes], order: str, size: int) -> Callable[[int, bytes], bytes]:
+def _pointers(elf: Elf, order: str, size: int) -> Callable[[int, bytes], bytes]:
     """Reads the string whose header a pointer of the block leads to."""
     form = {4: "I", 8: "Q"}[size]
 
     def at(address: int, count: int) -> bytes:
-        for segment in elf.iter_segments("PT_LOAD"):
-            inside = address - segment["p_vaddr"]
-            if 0 <= inside < segment["p_filesz"]:
-                file.seek(segment["p_offset"] + inside)
-                return file.read(min(count, LARGEST))
+        for segment in elf.segments():
+            inside = address - segment.address
+            if 0 <= inside < segment.size:
+                return elf.read(segment.offset + inside, min(count, LARGEST))
         return b""
 
     def read(place: int, head: bytes) -> bytes:

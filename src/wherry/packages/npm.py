@@ -21,8 +21,13 @@ def package(data: bytes, path: str) -> Package | None:
     whole, version = value.get("name"), value.get("version")
     if not isinstance(whole, str) or not isinstance(version, str) or not whole or not version:
         return None
-    scope, _, name = whole.rpartition("/")
-    return Package("npm", name, version, scope, license=_license(value), path=path)
+    scope, _, name = _whole(whole).rpartition("/")
+    return Package("npm", name, _whole(version), scope, license=_whole(_license(value)), path=path)
+
+
+def _whole(text: str) -> str:
+    """JSON can name halves of characters (``\\ud800``), which no encoding has."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _license(value: dict[str, object]) -> str:

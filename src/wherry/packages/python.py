@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wherry.packages.expression import is_expression
 from wherry.packages.package import Package
 from wherry.packages.paragraphs import paragraphs
 
@@ -17,4 +18,4 @@ def package(data: bytes, path: str) -> Package | None:
     expression = fields.get("License-Expression", "")
     license_ = expression or fields.get("License", "")
     known = "" if license_ == "UNKNOWN" else license_
-    return Package("pypi", name, version, license=known, is_spdx=bool(expression), path=path)
+    return Package("pypi", name, version, license=known, is_spdx=is_expression(expression), path=path)

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from wherry.packages.osrelease import OsRelease
 
 DATABASES = ("var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/rpmdb.sqlite")
-UNREAD = ("var/lib/rpm/Packages", "var/lib/rpm/Packages.db", "usr/lib/sysimage/rpm/Packages.db")
+UNREAD = tuple(
+    f"{folder}/{name}"
+    for folder in ("var/lib/rpm", "usr/lib/sysimage/rpm")
+    for name in ("Packages", "Packages.db")
+)
 NAME, VERSION, RELEASE, EPOCH, LICENSE, ARCH, SOURCE = 1000, 1001, 1002, 1003, 1014, 1022, 1044
 INT32, STRING, I18N = 4, 6, 9
 MOST_ENTRIES, LARGEST = 4096, 1 << 26

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from support.registry import Registry
+from support.web import running_web
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
@@ -95,7 +96,6 @@ def test_provenance_tells_how_and_never_a_secret(bb: Wherry, context: Path, tmp_
     }
     source = details["metadata"]["buildkit_metadata"]["source"]["infos"][0]
     assert base64.b64decode(source["data"]).decode() == DOCKERFILE
-    assert details["metadata"]["buildkit_hermetic"] is True
     assert details["metadata"]["startedOn"] < details["metadata"]["finishedOn"]
     for path in (bb.root / "blobs/sha256").iterdir():
         assert b"geheim-1234" not in path.read_bytes()
@@ -110,10 +110,21 @@ def test_mode_min_tells_no_argument(bb: Wherry, context: Path) -> None:
     assert request["args"] == {"target": "tool"} and "secrets" not in request
 
 
-def test_a_step_with_a_network_is_not_hermetic(bb: Wherry, tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile").write_text("FROM bb\nRUN true\n")
-    build(bb, tmp_path, "-t", "app:1")
-    assert attested(bb, "app:1")[SLSA]["runDetails"]["metadata"]["buildkit_hermetic"] is False
+@pytest.mark.parametrize(("words", "hermetic"), [("", False), ("--network=none", True)])
+def test_a_build_is_hermetic_without_a_network_and_from_what_others_have(
+    bb: Wherry, tmp_path: Path, words: str, hermetic: bool
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM bb\nRUN {words} true\n")
+    data = (tmp_path / "Dockerfile").read_bytes()
+
+    def metadata(context: str) -> dict[str, Any]:
+        bb("build", "-q", "--provenance=true", "-t", "app:1", context)
+        return dict(attested(bb, "app:1")[SLSA]["runDetails"]["metadata"])
+
+    with running_web() as web:
+        web.pages["/Dockerfile"] = lambda request: request.answer(200, data)
+        assert metadata(f"{web.url}/Dockerfile").get("buildkit_hermetic", False) is hermetic
+    assert "buildkit_hermetic" not in metadata(str(tmp_path)), "a folder of this machine"
 
 
 def test_a_reproducible_image_has_reproducible_attestations(bb: Wherry, context: Path) -> None:

@@ -41,13 +41,15 @@ class Request(NamedTuple):
 
 
 class Run(NamedTuple):
-    """How it went: times in RFC 3339, "" where they are not to be told; `hermetic` that no step had a
-    network."""
+    """How it went: times in RFC 3339, "" where they are not to be told; `platform` is the builder's,
+    `target` the image's; `hermetic` that no step had a network: with a context that
+    nobody else has, a build is not called so."""
 
     invocation: str
     started: str
     finished: str
     platform: str
+    target: str
     version: str
     hermetic: bool
     reproducible: bool
@@ -60,10 +62,10 @@ def provenance(
     """With `everything` (mode=max) arguments, secrets' names and the Dockerfile are told, too."""
     dependencies = [*([request.source] if request.source else []), *materials]
     metadata: dict[str, Any] = {
-        "invocationID": run.invocation,
+        "invocationId": run.invocation,
         "startedOn": run.started,
         "finishedOn": run.finished,
-        "buildkit_hermetic": run.hermetic,
+        "buildkit_hermetic": run.hermetic and request.source is not None,
         "buildkit_completeness": {
             "request": everything,
             "resolvedDependencies": request.source is not None,
@@ -79,12 +81,12 @@ def provenance(
                 "configSource": _config_source(request),
                 "request": _request(request, everything=everything),
             },
-            "internalParameters": {"builderPlatform": run.platform},
+            "internalParameters": {"builderPlatform": run.platform, "targetPlatform": run.target},
             "resolvedDependencies": [_dependency(each) for each in dict.fromkeys(dependencies)],
         },
         "runDetails": {
             "builder": {"id": run.builder, "version": {"wherry": run.version}},
-            "metadata": {name: value for name, value in metadata.items() if value != ""},
+            "metadata": {name: value for name, value in metadata.items() if value not in ("", False)},
         },
     }
 

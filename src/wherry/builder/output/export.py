@@ -100,7 +100,7 @@ def _statements(one: Built, view: View) -> dict[str, bytes]:
     from wherry.oci.attestation import FILE_NAMES, attach
 
     found = {}
-    image = one.image.record.manifest
+    image = described(one.image.store, one.image)
     for each in one.attestations:
         ((_, data),) = attach([each], (), image).statements()
         found[FILE_NAMES[each.predicate_type]] = data
@@ -260,7 +260,7 @@ def _attached(
     for one, part in zip(built, parts, strict=True):
         if one.attestations:
             subjects = [image_uri(parse_reference(name), one.platform) for name in names]
-            found[part.digest] = attach(one.attestations, subjects, part.digest)
+            found[part.digest] = attach(one.attestations, subjects, part)
     return found
 
 
