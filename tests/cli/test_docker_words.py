@@ -129,3 +129,14 @@ def test_a_text_that_is_no_template_exits_with_64_and_a_field_that_is_absent_wit
         assert "Nonesuch" in bb.fails(*words, "{{.Nonesuch}}", *name, code=1)
     assert "wrong number of args for .Label" in bb.fails("ps", "-a", "--format", "{{.Label}}", code=1)
     assert "wrong number of args for upper" in bb.fails("ps", "-a", "--format", "{{upper}}", code=1)
+
+
+def test_an_image_is_found_by_its_name_and_its_id(bb: Wherry) -> None:
+    image = bb("inspect", "-f", "{{.Id}}", "bb")
+    for name in (f"bb@{image}", f"bb:any@{image}", f"docker.io/library/bb@{image}"):
+        assert bb("inspect", "-f", "{{.Id}}", name) == image
+        bb("tag", name, "other")
+        assert bb("run", "--rm", name, "echo", "ran") == "ran"
+    assert bb("images", "-q", "--no-trunc", "other") == image
+    assert "No such" in bb.fails("inspect", f"unlike@{image}", code=1)
+    assert "no such" in bb.fails("tag", f"bb@sha256:{'0' * 64}", "x", code=1).lower()
