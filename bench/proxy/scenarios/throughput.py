@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -78,7 +79,7 @@ class _Server:
 
     def __init__(self, state: Path, size: int, render: Callable[[Sequence[Route], str], str]) -> None:
         options = MainOptions(str(state), workers="1", connections=8192, descriptors=16_384)
-        self._managed = Managed(Nginx.find(), options)
+        self._managed = Managed(Nginx.find("nginx", os.environ), options)
         self._size = size
         self._text = render(routes([0] * size), "{}:{}".format(*LISTEN))
 
