@@ -2,6 +2,8 @@
 
     WherryError                    exit code 1
     ├── UsageError                 125  the command line is wrong (as the docker CLI)
+    │   └── TemplateError          64   the text of --format is no template
+    ├── RenderError                1    a template asks a value for what it does not have
     ├── DockerfileError            1    a Dockerfile is wrong: file, lines, column, the line itself
     ├── ContextError               1    the build context is wrong, or a path leads out of it
     ├── NotFoundError              1    no such image, container, file
@@ -64,6 +66,14 @@ class NeedsNamespace(BaseException):
 
 class UsageError(WherryError):
     exit_code = 125
+
+
+class TemplateError(UsageError):
+    exit_code = 64
+
+
+class RenderError(WherryError):
+    pass
 
 
 class DockerfileError(WherryError):

@@ -98,6 +98,43 @@ def test_a_base_that_moved_and_one_that_changed(bb: Wherry, context: Path) -> No
     assert reasons(bb, 0) == ["the base changed: base -> bb"]
 
 
+def test_a_base_that_moved_below_stages_that_begin_with_stages(bb: Wherry, context: Path) -> None:
+    bb.build(context.parent / "b", "FROM bb\nRUN echo 1 > /base\n", "-t", "base1")
+    child = "FROM base1 AS base\nFROM base AS middle\nLABEL a=b\nFROM middle\nRUN echo child > /child\n"
+    bb.build(context, child)
+    bb.build(context.parent / "b", "FROM bb\nRUN echo 2 > /base\n", "-t", "base1")
+    bb.build(context, None)
+    (text,) = reasons(bb, 0)
+    assert text.startswith("base moved: base1 is another image (sha256:")
+    bb.build(context, child.replace("LABEL a=b", "RUN echo new > /new"))
+    assert reasons(bb, 1) == ["the step before it gave other bytes (middle 2/2 RUN echo new > /new)"]
+
+
+def test_a_first_build_is_not_compared_with_that_of_another_image(bb: Wherry, context: Path) -> None:
+    bb.build(context, DOCKERFILE, "-t", "one")
+    other = context.parent / "other"
+    other.mkdir()
+    (other / "unlike").write_text("x")
+    bb.build(other, DOCKERFILE.replace("ARG", "ENV A=1\nARG"), "-t", "two")
+    assert [reasons(bb, number) for number in range(3)] == [["it was never built before"]] * 3
+
+
+def test_builds_of_one_name_are_of_the_same_thing_wherever_their_folder_is(
+    bb: Wherry, context: Path
+) -> None:
+    bb.build(context, DOCKERFILE, "-t", "one")
+    moved = context.rename(context.parent / "checkout2")
+    (moved / "src/app.py").write_text("two")
+    bb.build(moved, None, "-t", "one")
+    assert reasons(bb, 1) == ["src/app.py changed; ignoring it would have kept it"]
+
+
+def test_what_no_dockerignore_could_have_left_out(bb: Wherry, context: Path) -> None:
+    bb.build(context, "FROM bb\nCOPY <<EOF /f\none\nEOF\n")
+    bb.build(context, "FROM bb\nCOPY <<EOF /f\ntwo\nEOF\n")
+    assert not any("ignoring" in text for text in reasons(bb, 0)), reasons(bb, 0)
+
+
 def test_a_stage_that_is_copied_from_and_a_mount(bb: Wherry, context: Path) -> None:
     dockerfile = (
         "FROM bb AS s\nCOPY src/app.py /made\nFROM bb\nCOPY --from=s /made /made\n"
@@ -107,7 +144,7 @@ def test_a_stage_that_is_copied_from_and_a_mount(bb: Wherry, context: Path) -> N
     (context / "src/app.py").write_text("two")
     bb.build(context, None)
     assert reasons(bb, 0) == ["src/app.py changed; ignoring it would have kept it"]
-    assert reasons(bb, 1) == ["made changed; ignoring it would have kept it"]
+    assert reasons(bb, 1) == ["made changed"], ".dockerignore has no say in a COPY --from"
     assert "app.py changed of the mount at /m" in " ".join(reasons(bb, 2)).replace("src/", "")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from support.wherry import Wherry
 
 DOCKERFILE = """\
@@ -119,3 +121,37 @@ def test_an_outline(wherry: Wherry, tmp_path: Path) -> None:
 def test_a_method_that_is_none(wherry: Wherry, tmp_path: Path) -> None:
     said = wherry.fails("build", "--call=targts", context(tmp_path, "FROM scratch\n"), code=125)
     assert "did you mean targets?" in said
+
+
+def test_a_verdict_is_one_platform_s(bb: Wherry, tmp_path: Path) -> None:
+    """A warning came again with the next platform's build, or never."""
+    place = context(tmp_path, "FROM bb\nLABEL a=b\n")
+    rule = "InvalidBaseImagePlatform"
+    for _ in range(2):
+        assert rule in bb.run("build", "--platform", "linux/arm64", place).stderr
+        assert rule not in bb.run("build", place).stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("EXPOSE foo", "foo"),
+        ("STOPSIGNAL NONESUCH", "NONESUCH"),
+        ("LABEL a=${B:?not set}", "not set"),
+        ('VOLUME [""]', "empty string"),
+        ("ARG T=bogus\nRUN --mount=type=$T true", "unsupported mount type 'bogus'"),
+    ],
+)
+def test_a_check_tells_what_no_build_gets_past(
+    wherry: Wherry, tmp_path: Path, line: str, said: str
+) -> None:
+    """As BuildKit does, which dispatches all instructions for it; the build says the same."""
+    place = context(tmp_path, f"FROM scratch AS one\n{line}\nFROM scratch\nCOPY --from=one / /\n")
+    found = wherry.fails("build", "--check", place, code=1)
+    assert said in found and "Dockerfile:" in found
+    assert said in wherry.fails("build", place, code=1)
+
+
+def test_a_check_does_not_ask_what_only_the_base_can_tell(wherry: Wherry, tmp_path: Path) -> None:
+    place = context(tmp_path, "FROM nosuch.example/absent\nLABEL a=${PATH:?unset}\n")
+    assert "unset" not in wherry.run("build", "--check", place).stderr

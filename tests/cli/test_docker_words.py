@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,38 @@ def test_forcing_the_removal_of_what_is_not_there_is_no_failure(bb: Wherry) -> N
     assert done.returncode == 0 and "No such image: nosuch:latest" in done.stderr
     assert bb("images", "-q") == ""
     assert "No such image" in bb.fails("rmi", "nosuch", code=1)
+
+
+def test_templates_of_ps_know_labels_and_sizes(bb: Wherry) -> None:
+    bb("run", "--name", "box", "--label", "com.example.some-key=v", "bb", "sh", "-c", "echo 12345 > /x")
+    assert bb("ps", "-a", "--format", '{{.Label "com.example.some-key"}}|{{.Label "none"}}') == "v|"
+    table = bb("ps", "-a", "--format", 'table {{.Names}}\\t{{.Label "com.example.some-key"}}')
+    assert [line.split() for line in table.splitlines()] == [["NAMES", "some", "key"], ["box", "v"]]
+    size = bb("ps", "-a", "--format", "{{.Size}}")
+    assert size.startswith("6B (virtual ") and size.endswith("MB)")
+    assert "SIZE" in bb("ps", "-a", "-s").splitlines()[0]
+    assert "Label" not in json.loads(bb("ps", "-a", "--format", "json"))
+    bb("volume", "create", "--label", "a=b", "data")
+    assert bb("volume", "ls", "--format", '{{.Label "a"}}') == "b"
+    assert bb("info", "--format", "{{.Driver}}") == "overlay2"
+
+
+def test_a_text_that_is_no_template_exits_with_64_and_a_field_that_is_absent_with_1(bb: Wherry) -> None:
+    bb("create", "--name", "box", "bb", "true")
+    for words in (("inspect", "-f"), ("ps", "-a", "--format"), ("images", "--format")):
+        name = ("box",) if words[0] == "inspect" else ()
+        assert "template parsing error" in bb.fails(*words, "{{.ID", *name, code=64)
+        assert "Nonesuch" in bb.fails(*words, "{{.Nonesuch}}", *name, code=1)
+    assert "wrong number of args for .Label" in bb.fails("ps", "-a", "--format", "{{.Label}}", code=1)
+    assert "wrong number of args for upper" in bb.fails("ps", "-a", "--format", "{{upper}}", code=1)
+
+
+def test_an_image_is_found_by_its_name_and_its_id(bb: Wherry) -> None:
+    image = bb("inspect", "-f", "{{.Id}}", "bb")
+    for name in (f"bb@{image}", f"bb:any@{image}", f"docker.io/library/bb@{image}"):
+        assert bb("inspect", "-f", "{{.Id}}", name) == image
+        bb("tag", name, "other")
+        assert bb("run", "--rm", name, "echo", "ran") == "ran"
+    assert bb("images", "-q", "--no-trunc", "other") == image
+    assert "No such" in bb.fails("inspect", f"unlike@{image}", code=1)
+    assert "no such" in bb.fails("tag", f"bb@sha256:{'0' * 64}", "x", code=1).lower()

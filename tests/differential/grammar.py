@@ -44,6 +44,15 @@ FILES = (
     "./dir/../file",
     "with\\ space",
 )
+FLAGS = (
+    "", "", "", "--chown=7:8 ", "--chmod=640 ", "--link ", "--chown=app ", "--chown=:8 ",
+    "--chmod=u+x,g-r ", "--link --chown=7 ", "--parents ", "--exclude=*b ",
+)  # fmt: skip
+ARCHIVES = tuple(
+    f"ADD {flag}tars/{name}.tar {place}"
+    for name in ("through", "own-link", "absolute", "replaced", "dot", "folder")
+    for flag, place in (("", "/"), ("", "/l/"), ("--chown=7:8 ", "/x/$A/"))
+)
 PLACES = ("/x/", "/y/z/", "/x/$A/", "rel/", "/l/", "/x//y/./")
 LINES = ("a\\b", "\\\\", "$A", "${B:-z}", "'q' \"r\"", "\\$C", "\ttab", "", "x\\\\y", "#no comment", "EOFx")
 IGNORES = (
@@ -115,7 +124,9 @@ def _label(rng: random.Random, _: int) -> str:
 def _copy(rng: random.Random, stage: int) -> str:
     if stage and rng.random() < 0.3:
         return f"COPY --from=s{rng.randrange(stage)} /told* /etc/group {rng.choice(PLACES)}"
-    flags = rng.choice(("", "", "", "--chown=7:8 ", "--chmod=640 "))
+    if rng.random() < 0.15:
+        return rng.choice(ARCHIVES)
+    flags = rng.choice(FLAGS)
     return f"{rng.choice(('COPY', 'COPY', 'ADD'))} {flags}{rng.choice(FILES[:-1])} {rng.choice(PLACES)}"
 
 
@@ -140,6 +151,14 @@ def _run(rng: random.Random, _: int) -> str:
             'RUN ["true"] || echo x > /no-json',
             "RUN --mount=type=bind,source=dir,target=/m cat /m/a > /mounted",
             "RUN --mount=type=tmpfs,target=/m/$A true",
+            "RUN --mount=type=cache,target=/c,id=$A echo x >> /c/n; ls /c > /cached",
+            "RUN --mount=type=bind,from=bb,target=/m,source=/etc cat /m/passwd > /bound",
+            "RUN mkdir -p /x && chgrp 7 /x && chmod 2775 /x",
+            "RUN mkdir -p /x && ln -sfn /x /y; ls -ld /y > /ls; true",
+            "RUN rm -rf /x /l; mkdir -p /x; chmod 700 /x",
+            "RUN mkdir -p /way-real && ln -sfn /way-real /way; touch /a; chmod 4755 /a",
+            "RUN cd /tmp && ln /etc/passwd p 2>/dev/null; rm -f /tmp/p; true",
+            "RUN mv /x /moved 2>/dev/null; true",
             "RUN echo a \\\n  # said\n\n  && echo b > /b",
         )
     )

@@ -112,45 +112,33 @@ def _targets(dockerfile: Dockerfile) -> list[dict[str, Any]]:
 
 
 def _outline(build: Build) -> dict[str, Any]:
-    """What the target takes: arguments, secrets and agents of it and of all stages that it needs."""
+    from wherry.builder.plan.dispatch import Given
     from wherry.builder.plan.graph import make_plan, meta_scope
-    from wherry.dockerfile.ast import Arg, Run
+    from wherry.builder.plan.outline import outline
+    from wherry.builder.plan.platforms import platform_args
     from wherry.dockerfile.lint.text import comments, described
+    from wherry.sandbox.machine import machine
 
     dockerfile, options = build.dockerfile, build.options
-    comments_above = comments(dockerfile)
-    plan = make_plan(
-        dockerfile, options.target, meta_scope(dockerfile, options.args), elsewhere=options.contexts
+    meta = meta_scope(dockerfile, options.args, platform_args(machine(), options.platform, options.target))
+    found = outline(
+        dockerfile,
+        make_plan(dockerfile, options.target, meta, elsewhere=options.contexts),
+        Given(meta, options.args, build.bases.variables),
     )
-    stages = [plan.stages[number].stage for number in plan.order]
-    args: dict[str, dict[str, str]] = {}
-    secrets: dict[str, bool] = {}
-    agents: dict[str, bool] = {}
-    for instruction in (*dockerfile.meta_args, *(i for stage in stages for i in stage.instructions)):
-        if isinstance(instruction, Arg):
-            for name, default in instruction.names:
-                value = options.args.get(name, default if default is not None else "")
-                description = described(comments_above.get(instruction.location.line, ()), name)
-                known = args.get(name, {})
-                args[name] = {
-                    "name": name,
-                    "value": shown(value or known.get("value", "")),
-                    "description": description or known.get("description", ""),
-                }
-        elif isinstance(instruction, Run):
-            for mount in instruction.mounts:
-                if mount.type == "secret":
-                    key = mount.id or (mount.target or mount.source or "").rpartition("/")[2]
-                    secrets[key] = secrets.get(key, False) or mount.required
-                elif mount.type == "ssh":
-                    agents[mount.id or "default"] = (
-                        agents.get(mount.id or "default", False) or mount.required
-                    )
-    target = stages[-1]
+    above = comments(dockerfile)
+
+    def description(name: str, line: int) -> str:
+        return described(above.get(line, ()), name)
+
+    target, name = found.target, found.target.name or ""
     return {
-        "name": target.name or "",
-        "description": described(comments_above[target.origin.location.line], target.name or ""),
-        "args": list(args.values()),
-        "secrets": [{"name": name, "required": required} for name, required in secrets.items()],
-        "ssh": [{"name": name, "required": required} for name, required in agents.items()],
+        "name": name,
+        "description": description(name, target.origin.location.line),
+        "args": [
+            {"name": one.name, "value": shown(one.value), "description": description(one.name, one.line)}
+            for one in found.arguments
+        ],
+        "secrets": [{"name": name, "required": required} for name, required in found.secrets.items()],
+        "ssh": [{"name": name, "required": required} for name, required in found.agents.items()],
     }

@@ -1,6 +1,7 @@
 """PURE: why a step ran again, in words: its key against that of the nearest step before it.
 
 A key is made of components (`builder.plan.keys`); where two keys differ in one of them, that is the reason.
+Builds are compared with builds of the same thing: of the same folder, Dockerfile and target, or name.
 """
 
 from __future__ import annotations
@@ -64,17 +65,17 @@ def _reasons(build: BuildRecord, step: StepRecord, history: BuildHistory) -> Ite
     if step.why:
         yield Reason(step.why, f"the cache was not asked: --{step.why}")
         return
+    if _was_built(step, history):
+        yield Reason(
+            "gone", "it was built before, and what it gave has been removed since (prune, or --no-cache)"
+        )
+        return
     before = _nearest(build, step, history)
     if before is None:
         yield Reason("new", "it was never built before")
         return
     old_build, old = before
     own, other = _components(step, history), _components(old, history)
-    if {key.digest for key in step.keys} & {key.digest for key in old.keys}:
-        yield Reason(
-            "gone", "it was built before, and what it gave has been removed since (prune, or --no-cache)"
-        )
-        return
     if not own or not other:
         yield Reason("unknown", "nothing is known any more of what it was made of before")
         return
@@ -84,16 +85,26 @@ def _reasons(build: BuildRecord, step: StepRecord, history: BuildHistory) -> Ite
 def _nearest(
     build: BuildRecord, step: StepRecord, history: BuildHistory
 ) -> tuple[BuildRecord, StepRecord] | None:
-    """The same step of the newest build of the same thing; else one that reads so; else in its place."""
+    """A step that reads so in the newest build of the same thing that has one; else one in its place."""
+    names = set(build.names)
     same = [b for b in history.builds if b.lineage == build.lineage]
+    named = [b for b in history.builds if b.lineage != build.lineage and names.intersection(b.names)]
     for test in (_same_text, _same_place):
-        for older in (*same, *(b for b in history.builds if b.lineage != build.lineage)):
-            if test is _same_place and older.lineage != build.lineage:
-                continue
+        for older in (*same, *named):
             for candidate in older.steps:
                 if candidate.kind == step.kind and candidate.keys and test(candidate, step):
                     return older, candidate
     return None
+
+
+def _was_built(step: StepRecord, history: BuildHistory) -> bool:
+    """Whether any build had this very step, of whatever image."""
+    keys = {key.digest for key in step.keys}
+    return any(
+        keys.intersection(key.digest for key in old.keys) and old.outcome in ("ran", "hit")
+        for build in history.builds
+        for old in build.steps
+    )
 
 
 def _same_text(candidate: StepRecord, step: StepRecord) -> bool:
@@ -138,7 +149,8 @@ def _differences(pair: _Pair, history: BuildHistory) -> Iterator[Reason]:
     if pair.differs("env"):
         yield from _environment(pair)
     if pair.differs("content"):
-        yield _files(own.get("content"), other.get("content"), history, "")
+        advice = _IGNORING if _of_context(pair.step) else ("", "")
+        yield _files(own.get("content"), other.get("content"), history, "", advice)
     if pair.differs("mounts"):
         yield from _mounts(own.get("mounts") or [], other.get("mounts") or [], history)
     if pair.differs("scripts"):
@@ -186,7 +198,18 @@ def _environment(pair: _Pair) -> Iterator[Reason]:
             yield Reason(kind, f"{what} {name} {_cut(other[name])} -> {_cut(own[name])}")
 
 
-def _files(own: object, other: object, history: BuildHistory, where: str) -> Reason:
+_IGNORING = ("; ignoring it would have kept it", "; ignoring them would have kept it")
+
+
+def _of_context(step: StepRecord) -> bool:
+    """Whether .dockerignore has a say in what a COPY or ADD reads."""
+    words = step.source.split()
+    return not any(word.startswith(("--from=", "<<", "git@")) or "://" in word for word in words)
+
+
+def _files(
+    own: object, other: object, history: BuildHistory, where: str, advice: tuple[str, str] = ("", "")
+) -> Reason:
     new, old = history.files(str(own)), history.files(str(other))
     if new is None or old is None:
         return Reason("files", f"the files{where} changed (which of them is not known any more)")
@@ -201,8 +224,7 @@ def _files(own: object, other: object, history: BuildHistory, where: str) -> Rea
         elif names:
             shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
             counted.append(f"{len(names)} files {how} ({shown})")
-    kept = "; ignoring them would have kept it" if len(changes) > 1 else "; ignoring it would have kept it"
-    return Reason("files", "; ".join(counted) + (where or kept), tuple(changes))
+    return Reason("files", "; ".join(counted) + where + advice[len(changes) > 1], tuple(changes))
 
 
 def _changes(new: dict[str, ManifestEntry], old: dict[str, ManifestEntry]) -> Iterator[FileChange]:
@@ -235,12 +257,8 @@ def _mounts(
 
 def _below(pair: _Pair) -> Reason:
     """What lies below the step differs: another base, or another result of a step before it."""
-    earlier = [s for s in pair.build.steps if s.stage == pair.step.stage and s.number < pair.step.number]
-    base = next((s for s in earlier if s.outcome == "base"), None)
-    old_base = next(
-        (s for s in pair.old_build.steps if s.stage == pair.old.stage and s.outcome == "base"), None
-    )
-    missed = next((s for s in reversed(earlier) if s.missed), None)
+    missed, base = _origin(pair.build, pair.step.stage, pair.step.number)
+    _, old_base = _origin(pair.old_build, pair.old.stage, pair.old.number)
     if base is not None and old_base is not None and missed is None:
         new, old = (s.keys[-1].components or {} for s in (base, old_base))
         if new.get("name") != old.get("name"):
@@ -253,6 +271,20 @@ def _below(pair: _Pair) -> Reason:
             "before", f"the step before it gave other bytes ({missed.label} {_cut(missed.source)})"
         )
     return Reason("before", "the steps before it are not those that it was built on")
+
+
+def _origin(build: BuildRecord, stage: int, number: int) -> tuple[StepRecord | None, StepRecord | None]:
+    """The last step before `number` of a stage that was not cached, and the FROM that names an image: of
+    the stage, or of the stage that it begins with."""
+    for _ in build.steps:
+        earlier = [s for s in build.steps if s.stage == stage and s.number < number]
+        missed = next((s for s in reversed(earlier) if s.missed), None)
+        base = next((s for s in earlier if s.outcome == "base"), None)
+        parent = (base.keys[-1].components or {}).get("stage") if base is not None and base.keys else None
+        if missed is not None or not isinstance(parent, int):
+            return missed, base
+        stage, number = parent, 1 + max((s.number for s in build.steps), default=0)
+    return None, None
 
 
 def _id(image: object) -> str:

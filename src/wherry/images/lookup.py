@@ -30,6 +30,10 @@ def find(store: Store, text: str, platform: Platform | None = None) -> Image | N
         # A digest says it all: what the tag before it stands for by now does not matter.
         record = store.images.of_manifest(name.digest)
         image = record.id if record is not None else store.names.get(name._replace(tag="").canonical())
+        if image is None and any(
+            from_canonical(other)[:2] == name[:2] for other in store.names.of(name.digest)
+        ):
+            image = name.digest  # the ID of an image that has a name of this repository
     elif name is not None:
         image = store.names.get(name.canonical())
     if image is not None:

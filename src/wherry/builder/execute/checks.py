@@ -46,7 +46,8 @@ def _key(build: Session) -> str:
     ignore = build.ignore_patterns()
     results = [build.schedule[number] for number in build.plan.order]
     made = [(r.diff_ids[-1:], r.origin, str(r.platform), r.config) for r in results]
-    value = [VERSION, shown(build.dockerfile.text), build.options.args, ignore, made]
+    bases = sorted((*map(str, details), place.line) for details, place in build.bases.mismatches.items())
+    value = [VERSION, shown(build.dockerfile.text), build.options.args, ignore, made, bases]
     return hex_of(json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass"))
 
 
@@ -68,6 +69,7 @@ def known(build: Session) -> Known:
 
 def foreseen(build: Session) -> tuple[list[Finding], WherryError | None]:
     """What is found of base images before anything is built, and why the build would not begin."""
+    from wherry.builder.plan.dispatch import Given, dispatch
     from wherry.builder.plan.graph import make_plan, meta_scope
     from wherry.builder.plan.platforms import platform_args
     from wherry.dockerfile.lint.check import options_of
@@ -90,6 +92,8 @@ def foreseen(build: Session) -> tuple[list[Finding], WherryError | None]:
             planned.update(plan.order)
             for number in plan.order:
                 build.bases.check(plan.stages[number])
+            for _ in dispatch(dockerfile, plan, Given(meta, options.args, build.bases.variables)):
+                pass  # it is enough that nothing is refused
     except WherryError as error:
         problem = error
     return options_of(dockerfile, known(build)).chosen(_mismatches(build)), problem

@@ -8,7 +8,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Any
 
-    from wherry.store import ContainerRecord
+    from wherry.store import ContainerRecord, Store
 
 COMMAND = Command(
     "ps",
@@ -21,6 +21,7 @@ COMMAND = Command(
         Flag("latest", "bool", "Show the latest created container (includes all states)", short="l"),
         Flag("no-trunc", "bool", "Don't truncate output"),
         Flag("quiet", "bool", "Only display container IDs", short="q"),
+        Flag("size", "bool", "Display total file sizes", short="s"),
     ),
 )
 FIELDS = [
@@ -41,8 +42,9 @@ def run(options: Options) -> int:
     from wherry.cli.core.table import show
     from wherry.store import Store
 
+    store = Store.open(options.runtime)
     records = containers(
-        Store.open(options.runtime),
+        store,
         everything=options.flag("all"),
         filters=[parse_filter(text, FILTERS) for text in options.strings("filter")],
         last=1 if options.flag("latest") else options.integer("last"),
@@ -52,7 +54,12 @@ def run(options: Options) -> int:
         for shown in rows:
             print(shown["ID"])
         return 0
-    text = show(rows, FIELDS, options.string("format"))
+    fields, form = FIELDS, options.string("format")
+    if options.flag("size") or (form is not None and ".Size" in form):
+        fields = [*FIELDS, ("SIZE", "Size")]
+        for shown, record in zip(rows, records, strict=True):
+            shown["Size"] = _size(store, record)
+    text = show(rows, fields, form)
     if text:
         print(text)
     return 0
@@ -63,7 +70,7 @@ def row(record: ContainerRecord, *, full: bool = False) -> dict[str, Any]:
     import time
 
     from wherry.cli.core.printable import go_quoted
-    from wherry.cli.core.table import shortened
+    from wherry.cli.core.table import label, shortened
     from wherry.cli.core.units import ago, docker_time
     from wherry.containers.view import command_of, ports_of
 
@@ -82,9 +89,19 @@ def row(record: ContainerRecord, *, full: bool = False) -> dict[str, Any]:
         "Ports": ports_of(record),
         "Names": record.name,
         "Labels": ",".join(f"{k}={v}" for k, v in config.process.labels),
+        "Label": label(dict(config.process.labels)),
         "Networks": config.network,
+        "Size": "",
         "Mounts": ",".join(volume.source for volume in config.volumes),
     }
+
+
+def _size(store: Store, record: ContainerRecord) -> str:
+    from wherry.cli.core.units import human_size
+    from wherry.containers.sizes import container_sizes
+
+    sizes = container_sizes(store, record)
+    return f"{human_size(sizes.written)} (virtual {human_size(sizes.total)})"
 
 
 def _status(record: ContainerRecord) -> str:

@@ -1,311 +1,170 @@
-"""PURE: the part of Go's text/template that people use with ``--format``.
+"""PURE: Go's text/template, as far as people use it with ``--format``, with the docker CLI's functions.
 
-Fields and indexes (``{{.Config.Env}}``, ``{{index .Labels "x"}}``), ``range``/``if``/``with``/``else``,
-variables of range, pipes, trimming dashes, and Docker's functions: json, join, upper, lower, title, len,
-println, print, printf, split, eq, ne, and, or, not, slice.
+Fields, indexes, variables, pipes, ``range``, ``if``, ``with``, ``else``, ``break``, ``continue``, comments
+and trimming dashes; a field may be a function, as ``.Label "key"`` is.
 """
 
 from __future__ import annotations
 
-import json
-import re
-
-from wherry.digits import whole
-from wherry.errors import UsageError
-from wherry.pattern import pattern
-from wherry.typed import TYPE_CHECKING
+from wherry.cli.core import template_parse as ast
+from wherry.cli.core.template_functions import FUNCTIONS, LAZY, text
+from wherry.errors import RenderError, nearest
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
-    Scope = dict[str, Any]
-
-_WORD = pattern(
-    r"""\s*(?:
-        (?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)
-      | (?P<number>-?\d+)
-      | (?P<variable>\$\w*(?:\.\w+)*)
-      | (?P<field>\.(?:\w+(?:\.\w+)*)?)
-      | (?P<name>[A-Za-z_]\w*)
-      | (?P<mark>:=|[|(),])
-    )""",
-    re.VERBOSE,
-)
-
-
-WORDS = {"true": True, "false": False, "nil": None}
 # What a template of the user's can do wrong with a value.
-FAULTS = (TypeError, ValueError, LookupError, ArithmeticError, RecursionError, MemoryError)
+FAULTS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError, MemoryError)
 
 
 class Template:
-    """A parsed template.  Raises UsageError where the text is none."""
+    """A parsed template.  Raises TemplateError where the text is none."""
 
-    def __init__(self, text: str) -> None:
-        self._tokens = _split(text)
-        self._at = 0
-        try:
-            self._nodes, stopped = self._block(())
-        except RecursionError:
-            raise UsageError("template parsing error: nested too deep") from None
-        if stopped:
-            raise UsageError(f"template parsing error: unexpected {{{{{stopped}}}}}")
+    def __init__(self, form: str) -> None:
+        self._nodes = ast.parse(form, {*FUNCTIONS, *LAZY})
 
     def render(self, value: Any) -> str:
-        """The text for one value.  Raises UsageError for a field that it does not have."""
-        out: list[str] = []
+        """The text for one value.  Raises RenderError for a field that it does not have."""
+        run = _Run(value)
         try:
-            _render(self._nodes, value, {"$": value}, out)
+            run.render(self._nodes, value)
         except FAULTS as error:
-            raise UsageError(f"template: {error}") from None
-        return "".join(out)
-
-    def _block(self, stops: tuple[str, ...]) -> tuple[list[Any], str]:
-        """Nodes up to one of `stops` (``else``, ``end``), and which it was."""
-        nodes: list[Any] = []
-        while self._at < len(self._tokens):
-            is_action, text = self._tokens[self._at]
-            self._at += 1
-            if not is_action:
-                nodes.append(text)
-                continue
-            keyword = text.split(None, 1)[0] if text else ""
-            if keyword in ("else", "end"):
-                if keyword not in stops:
-                    return nodes, keyword
-                return nodes, text
-            if keyword in ("if", "range", "with"):
-                nodes.append(self._control(keyword, text[len(keyword) :]))
-            elif not text.startswith("/*"):
-                nodes.append(("pipe", _pipeline(text)))
-        if stops:
-            raise UsageError("template parsing error: unexpected EOF: {{end}} is missing")
-        return nodes, ""
-
-    def _control(self, keyword: str, rest: str) -> Any:
-        names: list[str] = []
-        if ":=" in rest:
-            left, _, rest = rest.partition(":=")
-            names = [name.strip() for name in left.split(",")]
-        condition = _pipeline(rest)
-        body, stopped = self._block(("else", "end"))
-        other: list[Any] = []
-        if stopped.startswith("else if"):
-            other = [self._control("if", stopped.removeprefix("else if"))]
-        elif stopped == "else":
-            other, _ = self._block(("end",))
-        return (keyword, names, condition, body, other)
+            raise RenderError(f"template: {error}") from None
+        return "".join(run.out)
 
 
-def _split(text: str) -> list[tuple[bool, str]]:
-    """Literal texts and actions, with the white space that ``{{-`` and ``-}}`` eat removed."""
-    tokens: list[tuple[bool, str]] = []
-    at = 0
-    trim = False
-    while True:
-        start = text.find("{{", at)
-        literal = text[at:] if start < 0 else text[at:start]
-        if trim:
-            literal = literal.lstrip()
-        if start < 0:
-            tokens.append((False, literal))
-            return tokens
-        end = text.find("}}", start)
-        if end < 0:
-            raise UsageError(f"template parsing error: unclosed action: {text[start : start + 40]}")
-        action = text[start + 2 : end]
-        if action.startswith("- "):
-            literal, action = literal.rstrip(), action[2:]
-        trim = action.endswith(" -")
-        if trim:
-            action = action[:-2]
-        tokens += [(False, literal), (True, action.strip())]
-        at = end + 2
+class _Set(NamedTuple):
+    name: str
+    value: Any
 
 
-def _pipeline(text: str) -> list[list[Any]]:
-    words = _words(text)
-    pipeline, rest = _commands(words)
-    if rest:
-        raise UsageError(f'template parsing error: unexpected ")" in {{{{{text}}}}}')
-    if not all(pipeline):
-        raise UsageError(f"template parsing error: missing value for command in {{{{{text}}}}}")
-    return pipeline
+class _Run:
+    """One rendering: what it gives so far, and the variables, the innermost last."""
 
+    def __init__(self, value: Any) -> None:
+        self.out: list[str] = []
+        self._variables = [_Set("$", value)]
 
-def _words(text: str) -> list[tuple[str, str]]:
-    found = []
-    at = 0
-    text = text.strip()
-    while at < len(text):
-        match = _WORD.match(text, at)
-        if match is None:
-            raise UsageError(f"template parsing error: unexpected {text[at : at + 20]!r}")
-        kind = str(match.lastgroup)
-        found.append((kind, match[kind]))
-        at = match.end()
-    return found
+    def render(self, nodes: Sequence[ast.Node], dot: Any) -> str:
+        """Which of ``break`` and ``continue`` ended it, or ""."""
+        for node in nodes:
+            jump = ""
+            if isinstance(node, str):
+                self.out.append(node)
+            elif isinstance(node, ast.Action):
+                value = self._evaluate(node.pipeline, dot)
+                if not node.pipeline.names:
+                    self.out.append(text(value))
+            elif isinstance(node, ast.Jump):
+                return node.keyword
+            else:
+                known = len(self._variables)
+                jump = self._loop(node, dot) if isinstance(node, ast.Loop) else self._branch(node, dot)
+                del self._variables[known:]
+            if jump:
+                return jump
+        return ""
 
-
-def _commands(words: list[tuple[str, str]]) -> tuple[list[list[Any]], bool]:
-    """A pipeline; parentheses hold pipelines of their own.  `words` is consumed."""
-    pipeline: list[list[Any]] = [[]]
-    while words:
-        kind, text = words.pop(0)
-        if (kind, text) == ("mark", "("):
-            inner, closed = _commands(words)
-            if not closed:
-                raise UsageError("template parsing error: unclosed left paren")
-            pipeline[-1].append(("paren", inner))
-        elif (kind, text) == ("mark", ")"):
-            return pipeline, True
-        elif (kind, text) == ("mark", "|"):
-            pipeline.append([])
-        elif kind == "mark":
-            raise UsageError(f"template parsing error: unexpected {text!r}")
-        else:
-            pipeline[-1].append((kind, text))
-    return pipeline, False
-
-
-def _render(nodes: list[Any], dot: Any, scope: Scope, out: list[str]) -> None:
-    for node in nodes:
-        if isinstance(node, str):
-            out.append(node)
-        elif node[0] == "pipe":
-            out.append(_text(_evaluate(node[1], dot, scope)))
-        else:
-            _control(node, dot, scope, out)
-
-
-def _control(node: Any, dot: Any, scope: Scope, out: list[str]) -> None:
-    keyword, names, condition, body, other = node
-    value = _evaluate(condition, dot, scope)
-    if keyword != "range":
+    def _branch(self, node: ast.Branch, dot: Any) -> str:
+        value = self._evaluate(node.pipeline, dot)
         if value:
-            _render(body, value if keyword == "with" else dot, scope, out)
-        else:
-            _render(other, dot, scope, out)
-        return
-    items = sorted(value.items()) if isinstance(value, dict) else list(enumerate(value or ()))
-    for key, item in items:
-        inner = dict(scope)
-        if len(names) == 2:
-            inner[names[0]], inner[names[1]] = key, item
-        elif names:
-            inner[names[0]] = item
-        _render(body, item, inner, out)
-    if not items:
-        _render(other, dot, scope, out)
+            return self.render(node.body, value if node.sets_dot else dot)
+        return self.render(node.other, dot)
+
+    def _loop(self, node: ast.Loop, dot: Any) -> str:
+        names = node.pipeline.names
+        items = list(_items(self._evaluate(node.pipeline._replace(names=()), dot)))
+        known = len(self._variables)
+        for key, item in items:
+            values = (key, item) if len(names) == 2 else (item,)
+            for name, value in zip(names, values, strict=False):
+                self._assign(name, value, new=node.pipeline.declares)
+            jump = self.render(node.body, item)
+            del self._variables[known:]
+            if jump == "break":
+                return ""
+        return "" if items else self.render(node.other, dot)
+
+    def _assign(self, name: str, value: Any, *, new: bool) -> None:
+        if new:
+            self._variables.append(_Set(name, value))
+            return
+        place = max(i for i, known in enumerate(self._variables) if known.name == name)
+        self._variables[place] = _Set(name, value)
+
+    def _evaluate(self, pipeline: ast.Pipeline, dot: Any) -> Any:
+        piped: tuple[Any, ...] = ()
+        for command in pipeline.commands:
+            piped = (self._command(command, dot, piped),)
+        for name in pipeline.names:
+            self._assign(name, piped[0], new=pipeline.declares)
+        return piped[0]
+
+    def _command(self, command: Sequence[ast.Operand], dot: Any, piped: tuple[Any, ...]) -> Any:
+        first, *rest = command
+        if isinstance(first, ast.Function):
+            return self._call(first.name, rest, dot, piped)
+        value = self._operand(first, dot)
+        if callable(value):
+            return _called(value, _shown(first), (*(self._operand(each, dot) for each in rest), *piped))
+        if rest or piped:
+            raise RenderError(f"template: can't give argument to non-function {_shown(first)}")
+        return value
+
+    def _call(self, name: str, operands: Iterable[ast.Operand], dot: Any, piped: tuple[Any, ...]) -> Any:
+        if name in LAZY:
+            value: Any = None
+            for value in (*(self._operand(operand, dot) for operand in operands), *piped):
+                if bool(value) == LAZY[name]:
+                    break
+            return value
+        return _called(FUNCTIONS[name], name, (*(self._operand(each, dot) for each in operands), *piped))
+
+    def _operand(self, operand: ast.Operand, dot: Any) -> Any:
+        if isinstance(operand, ast.Literal):
+            return operand.value
+        if isinstance(operand, ast.Field):
+            return _field(dot, operand.path)
+        if isinstance(operand, ast.Variable):
+            known = next(known for known in reversed(self._variables) if known.name == operand.name)
+            return _field(known.value, operand.path)
+        if isinstance(operand, ast.Group):
+            return _field(self._evaluate(operand.pipeline, dot), operand.path)
+        return self._call(operand.name, (), dot, ())
 
 
-def _evaluate(pipeline: list[list[Any]], dot: Any, scope: Scope) -> Any:
-    value: Any = None
-    for index, command in enumerate(pipeline):
-        piped = [value] if index else []
-        kind, text = command[0]
-        if kind == "name" and text not in WORDS:
-            function = FUNCTIONS.get(text)
-            if function is None:
-                raise UsageError(f'template parsing error: function "{text}" not defined')
-            arguments = [_operand(word, dot, scope) for word in command[1:]] + piped
-            try:
-                value = function(*arguments)
-            except FAULTS as error:
-                raise UsageError(f"template: {text}: {error}") from None
-        else:
-            value = _operand(command[0], dot, scope)
-    return value
+def _called(function: Callable[..., Any], name: str, arguments: Sequence[Any]) -> Any:
+    try:
+        return function(*arguments)
+    except FAULTS as error:
+        if isinstance(error, TypeError) and "positional argument" in str(error):
+            raise RenderError(f"template: wrong number of args for {name}: {len(arguments)}") from None
+        raise RenderError(f"template: error calling {name}: {error}") from None
 
 
-def _number(text: str) -> int:
-    number = whole(text.removeprefix("-"))
-    if number is None:
-        raise UsageError(f"template parsing error: integer overflow: {text[:40]}")
-    return -number if text.startswith("-") else number
+def _items(value: Any) -> Iterable[tuple[Any, Any]]:
+    if isinstance(value, dict):
+        return sorted(value.items())
+    if value is not None and not isinstance(value, (list, tuple)):
+        raise RenderError(f"template: range can't iterate over {text(value)}")
+    return enumerate(value or ())
 
 
-def _operand(word: Any, dot: Any, scope: Scope) -> Any:
-    kind, text = word
-    if kind == "paren":
-        return _evaluate(text, dot, scope)
-    if kind == "string":
-        return text[1:-1] if text[0] == "`" else json.loads(text)
-    if kind == "number":
-        return _number(text)
-    if kind == "name":
-        if text not in WORDS:
-            raise UsageError(f'template parsing error: function "{text}" not defined')
-        return WORDS[text]
-    if kind == "variable":
-        name, *path = text.split(".")
-        if name not in scope:
-            raise UsageError(f'template parsing error: undefined variable "{name}"')
-        return _field(scope[name], path)
-    return _field(dot, [part for part in text.split(".") if part])
+def _shown(operand: ast.Operand) -> str:
+    return "." + ".".join(operand.path) if isinstance(operand, ast.Field) else text(operand[0])
 
 
-def _field(value: Any, path: list[str]) -> Any:
+def _field(value: Any, path: Sequence[str]) -> Any:
     for name in path:
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise UsageError(f"template: can't evaluate field {name} in type {type(value).__name__}")
+            raise RenderError(f"template: can't evaluate field {name} in type {type(value).__name__}")
         if name not in value:
-            from wherry.errors import nearest
-
             near = nearest(name, [str(key) for key in value])
-            raise UsageError(
-                f"template: can't evaluate field {name}",
-                hint=f"did you mean .{near}?" if near else f"fields are {', '.join(map(str, value))}",
-            )
+            hint = f"did you mean .{near}?" if near else f"fields are {', '.join(map(str, value))}"
+            raise RenderError(f"template: can't evaluate field {name}", hint=hint)
         value = value[name]
     return value
-
-
-def _text(value: Any) -> str:
-    """As Go prints values: ``map[a:1]``, ``[x y]``, ``true``, ``<nil>``."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None:
-        return "<nil>"
-    if isinstance(value, dict):
-        return "map[" + " ".join(f"{k}:{_text(v)}" for k, v in sorted(value.items())) + "]"
-    if isinstance(value, (list, tuple)):
-        return "[" + " ".join(_text(item) for item in value) + "]"
-    return str(value)
-
-
-def _printf(form: str, *values: Any) -> str:
-    if re.search(r"%[-+ #0]*[0-9.]{5}", form):
-        raise ValueError(f"a width in {form!r}")
-    form = re.sub(r"%([-0-9.]*)[vsq]", lambda m: f"%{m[1]}s" if m[0][-1] != "q" else '"%s"', form)
-    return form % tuple(v if isinstance(v, (int, float)) and "%d" in form else _text(v) for v in values)
-
-
-def _index(value: Any, *keys: Any) -> Any:
-    for key in keys:
-        value = value.get(key, "") if isinstance(value, dict) else value[key]
-    return value
-
-
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "json": lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False),
-    "join": lambda values, separator: separator.join(map(_text, values or ())),
-    "split": lambda text, separator: text.split(separator),
-    "upper": lambda text: _text(text).upper(),
-    "lower": lambda text: _text(text).lower(),
-    "title": lambda text: _text(text).title(),
-    "len": lambda value: len(value or ()),
-    "print": lambda *values: "".join(map(_text, values)),
-    "println": lambda *values: " ".join(map(_text, values)) + "\n",
-    "printf": _printf,
-    "index": _index,
-    "slice": lambda value, start=0, stop=None: value[start:stop],
-    "eq": lambda value, *others: any(value == other for other in others),
-    "ne": lambda value, other: value != other,
-    "and": lambda *values: next((v for v in values if not v), values[-1]),
-    "or": lambda *values: next((v for v in values if v), values[-1]),
-    "not": lambda value: not value,
-}

@@ -13,6 +13,10 @@ COMMAND = Command(
 )
 
 
+# Docker's storage drivers that do the same.
+DRIVERS = {"overlay": "overlay2", "copy": "vfs"}
+
+
 def run(options: Options) -> int:
     import os
     import platform
@@ -31,6 +35,7 @@ def run(options: Options) -> int:
         "ServerVersion": __version__,
         "Root": store.root,
         "Isolation": choice.isolation.name,
+        "Driver": DRIVERS[choice.snapshots.name],
         "Snapshots": choice.snapshots.name,
         "Reason": choice.reason,
         "Runtime": getattr(choice.isolation, "runtime", ""),

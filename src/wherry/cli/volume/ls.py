@@ -48,12 +48,15 @@ def run(options: Options) -> int:
 
 
 def _row(volume: Volume) -> dict[str, Any]:
+    from wherry.cli.core.table import label
+
     return {
         "Driver": "local",
         "Name": volume.record.name,
         "Scope": "local",
         "Mountpoint": volume.path,
         "Labels": ",".join(f"{name}={value}" for name, value in volume.record.labels),
+        "Label": label(dict(volume.record.labels)),
         "Links": "N/A",
         "Size": "N/A",
     }
