@@ -93,10 +93,10 @@ def build_images(
     from wherry.builder.progress import Silent
 
     reporter = progress or Silent()
-    check(request.outputs)
+    check(request)
     epoch = _epoch(request.options.args)
     caches = [cache for cache in request.cache_to if not cache.is_inline]
-    if caches or needs_layers(request.outputs) or (request.attest is not None and request.attest.anything):
+    if caches or needs_layers(request.outputs) or request.attests:
         store.runtime.need_layers()  # whose files belong to a plain user's subordinate ids
     with opened(store, request, epoch) as found:
         images: list[ImageRecord] = []
@@ -114,7 +114,7 @@ def build_images(
                 fail_on_findings(one)
             began = time.time()
             images.append(one.run())
-            if request.attest is not None and request.attest.anything:
+            if request.attests:
                 from wherry.app.attestations import attestations
 
                 attested.append(attestations(one, images[-1], request, found, began, reporter))

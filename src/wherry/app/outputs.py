@@ -35,10 +35,11 @@ def needs_layers(outputs: Sequence[Output]) -> bool:
     return any(not output.to_store or output.says_how or output.push for output in outputs)
 
 
-def check(outputs: Sequence[Output]) -> None:
+def check(request: BuildRequest) -> None:
     """Raises InvalidReferenceError, UsageError and ContextError for what cannot be, before it is built."""
     from wherry.oci.reference import parse
 
+    outputs = request.outputs
     for output in outputs:
         for name in output.names:
             parse(name)
@@ -48,6 +49,11 @@ def check(outputs: Sequence[Output]) -> None:
         raise UsageError("one build cannot have outputs with and without rewrite-timestamp")
     if sum(output.dest == STDOUT for output in outputs) > 1:
         raise UsageError("multiple outputs configured to write to stdout")
+    if request.attests and any(output.oci_types is False for output in outputs):
+        raise UsageError(
+            'cannot export attestations with "oci-mediatypes=false"',
+            hint="leave oci-mediatypes out: Docker's media types have none for an attestation",
+        )
     for output in outputs:
         _check_dest(output)
 

@@ -39,3 +39,8 @@ class BuildRequest(NamedTuple):
     lint: bool = False
     describe: bool = False
     attest: Attest | None = None
+
+    @property
+    def attests(self) -> bool:
+        """Whether anything is said of the image."""
+        return self.attest is not None and self.attest.anything

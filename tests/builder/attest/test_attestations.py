@@ -233,6 +233,14 @@ def test_a_docker_archive_cannot_hold_them(bb: Wherry, context: Path, tmp_path: 
     assert not (tmp_path / "a.tar").exists()
 
 
+def test_media_types_of_docker_s_have_none_for_them(bb: Wherry, context: Path, tmp_path: Path) -> None:
+    words = ("-o", f"type=oci,oci-mediatypes=false,dest={tmp_path / 'a.tar'}", str(context))
+    said = bb.fails("build", "--sbom=true", *words, code=125)
+    assert 'cannot export attestations with "oci-mediatypes=false"' in said and "COPY" not in said
+    assert not (tmp_path / "a.tar").exists()
+    bb("build", "-q", "--sbom=false", *words)
+
+
 # -- registries ------------------------------------------------------------------------------------------
 
 

@@ -113,7 +113,7 @@ def run(options: Options) -> int:
     method, as_json = asked_call(options)
     if method != "build":
         return call(Store.open(options.runtime), request, method, as_json=as_json)
-    check(request.outputs)
+    check(request)
     remove_answers(options)
     built = _build(Store.open(options.runtime), request, options)
     _tell(options, request, built)
