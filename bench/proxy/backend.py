@@ -22,7 +22,8 @@ daemon off;
 pid {folder}/backend.pid;
 error_log stderr error;
 worker_processes 1;
-events {{ worker_connections 4096; }}
+worker_rlimit_nofile 65536;
+events {{ worker_connections 30000; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/temp;
