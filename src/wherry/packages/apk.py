@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from wherry.packages.package import Package
 from wherry.packages.paragraphs import paragraphs
 from wherry.typed import TYPE_CHECKING
@@ -29,3 +31,20 @@ def packages(data: bytes, path: str, system: OsRelease) -> Iterator[Package]:
                 license=fields.get("L", ""),
                 path=path,
             )
+
+
+def files(data: bytes) -> Iterator[tuple[tuple[str, str], str]]:
+    """((package, architecture), file without a leading slash)."""
+    name = architecture = folder = ""
+    for line in os.fsdecode(data).split("\n"):
+        key, value = line[:2], line[2:]
+        if not line:
+            name = architecture = folder = ""
+        elif key == "P:":
+            name = value
+        elif key == "A:":
+            architecture = value
+        elif key == "F:":
+            folder = value
+        elif key == "R:" and name:
+            yield (name, architecture), f"{folder}/{value}" if folder else value
