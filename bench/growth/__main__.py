@@ -29,7 +29,8 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     """The exponent of a cost over a size, both above 0, by least squares."""
     logs = [(math.log(size), math.log(cost)) for size, cost in points]
     x, y = (sum(each) / len(logs) for each in zip(*logs, strict=True))
-    return sum((a - x) * (b - y) for a, b in logs) / sum((a - x) ** 2 for a, _ in logs)
+    spread = sum((a - x) * (a - x) for a, _ in logs)
+    return float(sum((a - x) * (b - y) for a, b in logs) / spread)
 
 
 def spent(words: Sequence[str], root: Path) -> float:

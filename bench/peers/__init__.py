@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Peer(ABC):
     """A builder.  `key` names its column; an `optional` one that is absent has none.
 
-    `builds`, `runs` and `moves` (images) say which scenarios it takes part in.
+    `builds`, `runs`, `moves` (images) and `copies` (from registry to registry) say which scenarios it takes
+    part in.
     """
 
     key: str
@@ -27,6 +28,7 @@ class Peer(ABC):
     builds = True
     runs = True
     moves = False
+    copies = False
 
     @abstractmethod
     def require(self) -> None:
@@ -64,6 +66,10 @@ class Peer(ABC):
     def save(self, image: str, archive: Path) -> Command:
         raise NotImplementedError(f"{self.key} moves nothing")
 
+    def copy(self, source: str, target: str) -> Command:
+        """The command that copies an image from one registry to another; names with their hosts."""
+        raise NotImplementedError(f"{self.key} copies nothing")
+
     def load_archive(self, archive: Path) -> None:
         """Have the image of a docker-archive."""
         raise NotImplementedError(f"{self.key} moves nothing")
@@ -98,11 +104,12 @@ def expect_work(peer: Peer, output: str) -> None:
 def all_peers(home: Path) -> tuple[Peer, ...]:
     """Every peer, wherry first: the order of the columns."""
     from bench.peers.buildkit import BuildKit
+    from bench.peers.copiers import Crane, Skopeo
     from bench.peers.docker import Docker
     from bench.peers.podman import Podman
     from bench.peers.wherry import Wherry
 
-    return Wherry(home), Docker(home), BuildKit(home), Podman(home)
+    return Wherry(home), Docker(home), BuildKit(home), Podman(home), Skopeo(home), Crane(home)
 
 
 __all__ = ["NotHere", "Peer", "all_peers", "expect_cached", "expect_work"]

@@ -21,6 +21,7 @@ class Wherry(Peer):
     key = "wherry"
     title = "wherry"
     moves = True
+    copies = True
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -60,6 +61,9 @@ class Wherry(Peer):
 
     def save(self, image: str, archive: Path) -> Command:
         return self.command("save", "-o", str(archive), image)
+
+    def copy(self, source: str, target: str) -> Command:
+        return self.command("copy", "-q", f"docker://{source}", f"docker://{target}")
 
     def load_archive(self, archive: Path) -> None:
         output(self.program, "load", "-q", "-i", str(archive), env=self._env)

@@ -46,7 +46,7 @@ server {{
 OTHER_ROUTE = """\
 upstream {host} {{
     server {address};
-    keepalive 2;
+    keepalive {kept};
 }}
 server {{
     server_name {host};
@@ -69,11 +69,14 @@ def ours(wanted: Sequence[Route], listen: str) -> str:
     return render(wanted, RenderOptions(listen=(listen,), access_log=""))
 
 
-def theirs(wanted: Sequence[Route], listen: str) -> str:
-    """An upstream block and a server block for each host (nginx-proxy's template, HTTP only).
+def theirs(wanted: Sequence[Route], listen: str, kept: int = 2) -> str:
+    """An upstream block and a server block for each host (nginx-proxy's template, HTTP only), with `kept`
+    idle connections of a worker to each.
 
     The hash of names is as large as they need: nginx-proxy leaves that to its user.
     """
     head = OTHER_HEAD.format(listen=listen, names=max(1024, 2 * len(wanted)))
-    blocks = (OTHER_ROUTE.format(host=r.host, address=r.addresses[0], listen=listen) for r in wanted)
+    blocks = (
+        OTHER_ROUTE.format(host=r.host, address=r.addresses[0], listen=listen, kept=kept) for r in wanted
+    )
     return head + "".join(blocks)

@@ -30,9 +30,9 @@ class Explained(Unchanged):
         for peer in peers:
             if isinstance(peer, Wherry):
                 for turn in range(TIMES):
-                    self._build(first=not number and not turn, peer=peer, clock=clock)
+                    self._both_ways(first=not number and not turn, peer=peer, clock=clock)
 
-    def _build(self, *, first: bool, peer: Wherry, clock: Clock) -> None:
+    def _both_ways(self, *, first: bool, peer: Wherry, clock: Clock) -> None:
         def check(output: str) -> None:
             if not first:
                 expect_cached(peer, STEPS, output)

@@ -26,23 +26,20 @@ class Transfers(Scenario):
     FIRST = Row("push-first", "push of 500 MB in 2,000 files", MOVES)
     AGAIN = Row("push-again", "push of the same again", MOVES)
     SAVE = Row("save", "save of the same", MOVES)
-    rows = (FEW, MANY, FIRST, AGAIN, SAVE)
+    COPY = Row("copy", "copy of the 3 layers from one registry to another", MOVES)
+    rows = (FEW, MANY, FIRST, AGAIN, SAVE, COPY)
 
     def prepare(self, work: Path) -> None:
         if shutil.which("docker-registry") is None:
             raise NotHere("docker-registry (apt-get install docker-registry)")
         self._work = work
-        self._host = f"localhost:{_free_port()}"
         self._archives = {
             "few": make_layers(work / "few.tar", "bench-few", layers=3, files=5000, size=150 * MIB),
             "many": make_layers(work / "many.tar", "bench-many", layers=60, files=50, size=MIB),
             "push": make_layers(work / "push.tar", "bench-push", layers=1, files=2000, size=500 * MIB),
         }
-        config = work / "registry.yml"
-        storage = f"{{filesystem: {{rootdirectory: {work / 'registry'}}}}}"
-        config.write_text(f"version: 0.1\nstorage: {storage}\nhttp: {{addr: '{self._host}'}}\n")
-        words = ["docker-registry", "serve", str(config)]
-        self._registry = Daemon(words, environment(work), work / "registry.log")
+        self._host, self._registry = _registry(work, "registry")
+        self._other, self._second = _registry(work, "second")
         self._ready: set[str] = set()
 
     def round(self, number: int, peers: Sequence[Peer], clock: Clock) -> None:
@@ -57,6 +54,11 @@ class Transfers(Scenario):
                 clock(row, peer.key, peer.pull(name))
         for peer in movers:
             self._push(peer, f"{self._host}/pushed/{peer.key}{number}", clock)
+        for peer in peers:
+            if peer.copies:
+                shutil.rmtree(self._work / "second/docker", ignore_errors=True)
+                names = f"{self._host}/pulled/few:latest", f"{self._other}/copied/{peer.key}{number}:latest"
+                clock(self.COPY, peer.key, peer.copy(*names))
 
     def _load(self, peer: Peer) -> None:
         """Every peer has the images; what is pulled was pushed by the first one."""
@@ -84,6 +86,16 @@ class Transfers(Scenario):
         saved.unlink(missing_ok=True)
         with contextlib.suppress(CommandFailed):
             peer.forget(name)
+
+
+def _registry(work: Path, name: str) -> tuple[str, Daemon]:
+    """Its host, and its process, which ends with ours."""
+    host = f"localhost:{_free_port()}"
+    config = work / f"{name}.yml"
+    storage = f"{{filesystem: {{rootdirectory: {work / name}}}}}"
+    config.write_text(f"version: 0.1\nstorage: {storage}\nhttp: {{addr: '{host}'}}\n")
+    words = ["docker-registry", "serve", str(config)]
+    return host, Daemon(words, environment(work), work / f"{name}.log")
 
 
 def _free_port() -> int:

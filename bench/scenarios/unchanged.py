@@ -30,7 +30,7 @@ STEPS = 4  # the COPYs and the RUNs
 
 class Unchanged(Scenario):
     ROW = Row("unchanged", "httpd in two stages, `cp` for the compiler, nothing changed")
-    rows = (ROW,)
+    rows: tuple[Row, ...] = (ROW,)
 
     def prepare(self, work: Path) -> None:
         self._context = work / "context"

@@ -126,7 +126,7 @@ def test_what_cannot_be_is_said_before_anything_is_built(tmp_path: Path) -> None
 def test_without_registries_a_push_is_refused_and_the_image_is_there(tmp_path: Path) -> None:
     store = Store.open(Runtime(str(tmp_path / "s")))
     output = Output("image", names=("one",), push=True)
-    with pytest.raises(UsageError, match="registry"):
+    with pytest.raises(UsageError, match="registries"):
         build_images(store, BuildRequest(folder(tmp_path), default_options(), outputs=(output,)))
     assert [row.repository for row in images(store)] == ["one"]
 

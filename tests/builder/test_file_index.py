@@ -151,6 +151,7 @@ def test_a_file_that_another_one_replaces_is_noticed(tmp_path: Path, hashed: Has
     assert look(folder, tmp_path / "s", "f") != before
 
 
+@pytest.mark.mounts
 @pytest.mark.parametrize("kind", MOUNTS)
 def test_a_change_that_keeps_the_time_is_noticed_on_a(kind: str, tmp_path: Path) -> None:
     for name in ("low", "on", "s"):

@@ -121,6 +121,27 @@ def test_layers_that_came_plain_leave_plain_and_those_of_an_archive_compressed(
         assert {layer["mediaType"].rpartition("+")[2] for layer in found} == {"gzip"}  # type: ignore[attr-defined]
 
 
+def test_layers_that_came_plain_through_an_index_leave_plain(
+    bb: Wherry, other: Wherry, registry: Registry, tmp_path: Path
+) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    layout, there = tmp_path / "layout", f"{registry.host}/plain/index:1"
+    output = f"type=oci,tar=false,dest={layout},compression=uncompressed"
+    platforms = ("--platform", "linux/amd64,linux/arm64")
+    bb("build", *platforms, "-t", "x:1", "-o", output, str(tmp_path / "c"))
+    bb("copy", f"oci:{layout}", f"docker://{there}")
+    came = manifest(registry.host, "plain/index", "1")["manifests"]
+    other("pull", "-q", "--platform", "linux/amd64", there)
+    other("system", "prune", "-f")  # what tells of it stays
+    other("tag", there, f"{registry.host}/plain/single:1")
+    other("push", "-q", f"{registry.host}/plain/single:1")
+    pushed = other("manifest", "inspect", "-v", f"{registry.host}/plain/single:1")
+    (amd64,) = (e["digest"] for e in came if e["platform"]["architecture"] == "amd64")  # type: ignore[attr-defined]
+    assert amd64 in pushed
+    assert "nothing is wrong" in other("system", "check")
+
+
 def test_names_by_digest(bb: Wherry, other: Wherry, registry: Registry, tmp_path: Path) -> None:
     name = f"{registry.host}/by/digest"
     built(bb, tmp_path / "c", f"{name}:1")

@@ -160,7 +160,7 @@ def test_a_new_store_is_no_lost_one_whoever_of_many_makes_it(tmp_path: Path) -> 
     assert [process.communicate()[1] for process in started] == [b""] * 8
 
 
-@pytest.mark.parametrize("code", ["READONLY_RECOVERY", "IOERR_SHMMAP", "CANTOPEN", "PROTOCOL"])
+@pytest.mark.parametrize("code", ["READONLY_RECOVERY", "IOERR_SHMMAP", "CANTOPEN", "PROTOCOL", "BUSY"])
 def test_what_a_crowd_gives_each_other_for_an_instant_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:

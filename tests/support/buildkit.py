@@ -54,8 +54,9 @@ class BuildKit:
         *args: str,
         archive: Path | None = None,
         opts: Sequence[str] = (),
+        kind: str = "docker",
     ) -> subprocess.CompletedProcess[str]:
-        """Build with `docker build`'s arguments; what it gives goes into a docker archive."""
+        """Build with `docker build`'s arguments; what it gives goes into an archive of `kind`."""
         words = ["build", "--progress=plain", "--frontend=dockerfile.v0", "--local", f"context={context}"]
         words += ["--local", f"dockerfile={dockerfile.parent}", "--opt", f"filename={dockerfile.name}"]
         for option, value in zip(args[::2], args[1::2], strict=True):
@@ -66,7 +67,7 @@ class BuildKit:
         for opt in opts:
             words += ["--opt", opt]
         if archive is not None:
-            words += ["--output", f"type=docker,name=x,dest={archive}"]
+            words += ["--output", f"type={kind},name=x,dest={archive}"]
         return subprocess.run(
             [*self._buildctl, *words, *self._images],
             env=self._env,

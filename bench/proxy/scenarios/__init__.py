@@ -48,5 +48,6 @@ def all_proxy_scenarios() -> tuple[ProxyScenario, ...]:
     from bench.proxy.scenarios.cluster import FollowedCluster
     from bench.proxy.scenarios.laptop import FollowedFolder
     from bench.proxy.scenarios.reloads import ReloadsUnderLoad
+    from bench.proxy.scenarios.throughput import Throughput
 
-    return FollowedCluster(), FollowedFolder(), ReloadsUnderLoad(), BlockForEach()
+    return FollowedCluster(), FollowedFolder(), ReloadsUnderLoad(), BlockForEach(), Throughput()

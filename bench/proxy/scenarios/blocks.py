@@ -51,7 +51,7 @@ class _Shape:
     """One nginx with one shape of configuration; the clock and the proof are the same for all."""
 
     def __init__(self, state: object, size: int, render: Callable[[Sequence[Route], str], str]) -> None:
-        self._managed = Managed(Nginx.find(), MainOptions(str(state)))
+        self._managed = Managed(Nginx.find("nginx", os.environ), MainOptions(str(state)))
         self._size = size
         self._render = render
         self._turn = 0

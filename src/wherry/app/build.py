@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from wherry.app.opened import opened
 from wherry.app.outputs import check, deliver, needs_layers
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from wherry.builder.progress import Progress
     from wherry.dockerfile.lint.rules import Finding
     from wherry.images.view import Image
+    from wherry.oci.attestation import Attestation
     from wherry.oci.manifest import Descriptor
     from wherry.registry.client import Registries
     from wherry.store import ImageRecord, Store
@@ -94,10 +96,11 @@ def build_images(
     check(request.outputs)
     epoch = _epoch(request.options.args)
     caches = [cache for cache in request.cache_to if not cache.is_inline]
-    if caches or needs_layers(request.outputs):
+    if caches or needs_layers(request.outputs) or (request.attest is not None and request.attest.anything):
         store.runtime.need_layers()  # whose files belong to a plain user's subordinate ids
     with opened(store, request, epoch) as found:
         images: list[ImageRecord] = []
+        attested: list[Sequence[Attestation]] = []
         for number, platform in enumerate(request.platforms or (request.options.platform,)):
             folder = os.path.join(found.temporary, f"platform{number}")
             os.makedirs(folder, exist_ok=True)
@@ -109,8 +112,13 @@ def build_images(
                 from wherry.app.checks import fail_on_findings
 
                 fail_on_findings(one)
+            began = time.time()
             images.append(one.run())
-        image, names, descriptor = deliver(store, request, images, reporter, registries)
+            if request.attest is not None and request.attest.anything:
+                from wherry.app.attestations import attestations
+
+                attested.append(attestations(one, images[-1], request, found, began, reporter))
+        image, names, descriptor = deliver(store, request, images, attested, reporter, registries)
         _keep_caches(one, caches, reporter, registries)
         return Built(
             image,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from wherry.errors import UsageError
+from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ def fetch(
     temporary: str,
     given: BuildSecrets | None,
     stdin: Callable[[], IO[bytes]] | None = None,
+    found: Callable[[str, str], object] = lambda uri, digest: None,
 ) -> tuple[str, bytes | None]:
     """The context's folder; or an empty one, and the Dockerfile that was all there is.
 
-    `path` is a URL, or "-" for what `stdin` gives.  Raises ContextError.
+    `path` is a URL, or "-" for what `stdin` gives; `found` is called with a URL and the digest of what it
+    stood for.  Raises ContextError.
     """
     from wherry.remote.gitref import parse_gitref
 
@@ -57,11 +60,14 @@ def fetch(
         from wherry.remote.git import Repository
 
         repository = Repository(ref, access(given), store.runtime.env)
-        return repository.checkout(repository.commit(), folder, keep=bool(ref.keep)), None
+        commit = repository.commit()
+        found(shown(path), f"sha1:{commit}")
+        return repository.checkout(commit, folder, keep=bool(ref.keep)), None
     from wherry.remote.http import Downloads
 
     file = os.path.join(temporary, "download", "file")
-    Downloads(store).fetch(path, file)
+    known = Downloads(store).fetch(path, file)
+    found(shown(path), f"sha256:{known.digest}")
     with open(file, "rb") as stream:
         return _unpacked(stream, folder)
 

@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     from wherry.store import Store
 
 
-def inputs(request: BuildRequest, store: Store, temporary: str) -> tuple[Dockerfile, Callable[[], Context]]:
-    """The Dockerfile, and a way to open the context when a COPY first needs it."""
+def inputs(
+    request: BuildRequest,
+    store: Store,
+    temporary: str,
+    found: Callable[[str, str], object] = lambda uri, digest: None,
+) -> tuple[Dockerfile, Callable[[], Context]]:
+    """The Dockerfile, and a way to open the context when a COPY first needs it.
+
+    `found` is called with what a remote context's URL stood for and its digest.
+    """
     from wherry.builder.context.folder import open_context
     from wherry.dockerfile import parse
     from wherry.dockerfile.lines import LARGEST
@@ -47,7 +55,7 @@ def inputs(request: BuildRequest, store: Store, temporary: str) -> tuple[Dockerf
             "invalid argument: can't use stdin for both build context and dockerfile",
             hint="name the Dockerfile in the tar with -f, or give a folder",
         )
-    root, inline = fetch(path, store, temporary, request.options.given, request.stdin)
+    root, inline = fetch(path, store, temporary, request.options.given, request.stdin, found)
     if inline is not None:
         return parse(inline), lambda: open_context(root, "", None)
     if file == "-":

@@ -28,10 +28,12 @@ def inspect(
     platform: Platform | None = None,
     registries: Callable[[], Registries] | None = None,
     sizes: bool = False,
+    attestations: bool = False,
 ) -> dict[str, Any]:
     """What a name stands for: of one of KINDS, or of the first that has it.
 
-    With `sizes` a container says how many bytes its files take.
+    With `sizes` a container says how many bytes its files take, with `attestations` an image what is
+    attested of it (``SBOM``, ``Provenance``).
 
     Of an image for several platforms it is the one for `platform`.  With `registries` an image may also be
     ``docker://NAME``, ``oci:DIR[:TAG]``, ``oci-archive:FILE[:TAG]`` or ``docker-archive:FILE[:NAME]``.
@@ -40,18 +42,26 @@ def inspect(
     ambiguous: NotFoundError | None = None
     for each in (kind,) if kind else KINDS:
         try:
-            found = _LOOKUPS[each](store, name, platform)
+            found = _lookup(store, name, each, platform, attestations)
         except NotFoundError as error:
             # What may be the beginning of several containers' IDs, as ``bb`` may, can be an image's name.
             ambiguous, found = ambiguous or error, None
         if found is None and each == "image" and registries and name.partition(":")[0] in PLACES:
-            found = _at(store, name, platform, registries)
+            found = _at(store, name, platform, registries, attestations)
         if found is not None:
             return _with_sizes(store, found) if sizes and each == "container" else found
     raise ambiguous or _absent(store, name, kind)
 
 
-def _container(store: Store, name: str, _platform: Platform | None) -> dict[str, Any] | None:
+def _lookup(
+    store: Store, name: str, kind: str, platform: Platform | None, attestations: bool
+) -> dict[str, Any] | None:
+    if kind == "image":
+        return _image(store, name, platform, attestations)
+    return _container(store, name) if kind == "container" else _volume(store, name)
+
+
+def _container(store: Store, name: str) -> dict[str, Any] | None:
     from wherry.containers.state import find
     from wherry.containers.view import container_json
 
@@ -69,21 +79,22 @@ def _with_sizes(store: Store, found: dict[str, Any]) -> dict[str, Any]:
     return {**found, "SizeRw": sizes.written, "SizeRootFs": sizes.total}
 
 
-def _image(store: Store, name: str, platform: Platform | None) -> dict[str, Any] | None:
+def _image(store: Store, name: str, platform: Platform | None, attestations: bool) -> dict[str, Any] | None:
+    from wherry.images.attestations import of_image
     from wherry.images.inspect import image_json
     from wherry.images.lookup import find
+    from wherry.oci.attestation import shown
 
     image = find(store, name, platform)
-    return image_json(image) if image is not None else None
+    if image is None:
+        return None
+    return {**image_json(image), **shown(of_image(store, image.record.manifest), predicates=attestations)}
 
 
-def _volume(store: Store, name: str, _platform: Platform | None) -> dict[str, Any] | None:
+def _volume(store: Store, name: str) -> dict[str, Any] | None:
     from wherry.app.volumes import volumes
 
     return next((volume_json(each) for each in volumes(store) if each.record.name == name), None)
-
-
-_LOOKUPS = {"container": _container, "image": _image, "volume": _volume}
 
 
 def volume_json(volume: Volume) -> dict[str, Any]:
@@ -114,7 +125,11 @@ def _absent(store: Store, name: str, kind: str) -> NotFoundError:
 
 
 def _at(
-    store: Store, text: str, platform: Platform | None, registries: Callable[[], Registries]
+    store: Store,
+    text: str,
+    platform: Platform | None,
+    registries: Callable[[], Registries],
+    attestations: bool,
 ) -> dict[str, Any]:
     """An image somewhere else."""
     from wherry.copying.inspect import inspect as describe
@@ -128,6 +143,6 @@ def _at(
         with store.temp() as temporary:
             opened = Opened(client, store, temporary)
             with source(place, opened, compress=False) as (here, reference):
-                return describe(here, reference, name, platform)
+                return describe(here, reference, name, platform, attestations=attestations)
     finally:
         client.close()

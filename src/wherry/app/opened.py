@@ -23,12 +23,16 @@ INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
 
 
 class Opened(NamedTuple):
-    """A request whose Dockerfile has been read."""
+    """A request whose Dockerfile has been read.
+
+    `source` is the URL and the digest of a remote context.
+    """
 
     dockerfile: Dockerfile
     context: Callable[[], Context]
     options: BuildOptions
     temporary: str
+    source: tuple[str, str] | None = None
 
 
 @contextlib.contextmanager
@@ -40,7 +44,10 @@ def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Ite
     from wherry.app.inputs import inputs
 
     with store.using(), store.temp() as temporary:
-        dockerfile, context = inputs(request, store, temporary)
+        sources: list[tuple[str, str]] = []
+        dockerfile, context = inputs(
+            request, store, temporary, lambda uri, digest: sources.append((uri, digest))
+        )
         options = request.options
         args = options.args
         if args.get(EPOCH) == CONTEXT:
@@ -61,7 +68,7 @@ def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Ite
 
             named = contexts(request.contexts, store, temporary, options.given)
             options = options._replace(contexts=named)
-        yield Opened(dockerfile, context, options, temporary)
+        yield Opened(dockerfile, context, options, temporary, sources[0] if sources else None)
 
 
 def _has_inline_cache(request: BuildRequest) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wherry.app.request import BuildRequest
     from wherry.builder.output.options import Output
     from wherry.builder.progress import Progress
+    from wherry.oci.attestation import Attestation
     from wherry.oci.manifest import Descriptor
     from wherry.registry.client import Registries
     from wherry.store import ImageRecord, Store
@@ -65,28 +66,33 @@ def deliver(
     store: Store,
     request: BuildRequest,
     records: Sequence[ImageRecord],
+    attested: Sequence[Sequence[Attestation]],
     progress: Progress,
     registries: Callable[[], Registries] | None,
 ) -> tuple[str, tuple[str, ...], Descriptor | None]:
-    """Write all outputs of a build for one platform or several: Built's image, names and descriptor."""
+    """Write all outputs of a build for one platform or several: Built's image, names and descriptor.
+
+    `attested` is what is said of each of the images, or empty.
+    """
     outputs = request.outputs
-    if len(records) == 1 and not needs_layers(outputs) and not request.describe:
+    if len(records) == 1 and not needs_layers(outputs) and not request.describe and not attested:
         # Only the image in the store, as it is: nothing more needs to be loaded.
         return records[0].id, _named(store, outputs, records[0].id, records), None
-    from wherry.builder.output.export import Built, export
+    from wherry.builder.output.export import Built, export, is_index
     from wherry.images.view import Image
 
     images = [Image(store, record) for record in records]
-    built = [Built(image.config.platform, image) for image in images]
+    said = attested or [()] * len(images)
+    built = [Built(i.config.platform, i, each) for i, each in zip(images, said, strict=True)]
     found: Descriptor | None = None
     target = ""
     for output in outputs:
         descriptor = export(store, built, output, progress)
         if output.to_store:
-            target = descriptor.digest if len(built) > 1 else images[0].id
+            target = descriptor.digest if is_index(built) else images[0].id
         if not output.is_files:
             found = found or descriptor
-    image = images[0].id if len(built) == 1 else found.digest if found else ""
+    image = images[0].id if not is_index(built) else found.digest if found else ""
     names = _named(store, outputs, target, records)
     for output in outputs:
         if output.push:

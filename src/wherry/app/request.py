@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
+    from wherry.builder.attest.options import Attest
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.options import BuildOptions
     from wherry.builder.output.options import Output
@@ -24,6 +25,7 @@ class BuildRequest(NamedTuple):
     name SOURCE_DATE_EPOCH, which gives `options` its epoch.
 
     `lint` says whether findings are wanted of what was built, and `describe` whether a descriptor is.
+    `attest` is what is said of the image beside it.
     """
 
     context: str
@@ -36,3 +38,4 @@ class BuildRequest(NamedTuple):
     stdin: Callable[[], IO[bytes]] | None = None
     lint: bool = False
     describe: bool = False
+    attest: Attest | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from wherry.copying.layout import OpenFile
 from wherry.images.lookup import named
 from wherry.images.outgoing import outgoing, outgoing_index
@@ -12,7 +14,10 @@ from wherry.registry.repository import Fetched
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import IO
+
     from wherry.copying.image import From
+    from wherry.oci.attestation import Attached
     from wherry.oci.platform import Platform
     from wherry.registry.progress import Progress
     from wherry.store import Store
@@ -29,7 +34,7 @@ class InStore:
         self._store = store
         self._packing = packing
         self._made: dict[str, Fetched] = {}
-        self._plain: set[str] = set()
+        self._blobs: dict[str, bytes] = {}
 
     def manifest(self, reference: str) -> Fetched:
         """By what people call an image, or by a digest that another manifest names."""
@@ -44,7 +49,11 @@ class InStore:
             found = self._keep(*self._image(image))
             return found.media_type, found.data
 
-        return self._keep(*outgoing_index(self._store, target, leave, lambda digest: False))
+        return self._keep(*outgoing_index(self._store, target, leave, self._attach, lambda digest: False))
+
+    def _attach(self, attached: Attached) -> None:
+        self._blobs.update(attached.blobs)
+        self._keep(attached.descriptor.media_type, attached.manifest)
 
     def _image(self, image: Image) -> tuple[str, bytes]:
         out = outgoing(self._store, image, self._packing, lambda blob: False)
@@ -56,7 +65,10 @@ class InStore:
         return found
 
     def blob(self, digest: str, start: int = 0, end: int | None = None) -> tuple[OpenFile, int]:
-        file = open(self._store.blobs.path(digest), "rb")  # noqa: SIM115
+        if digest in self._blobs:
+            file: IO[bytes] = io.BytesIO(self._blobs[digest])
+        else:
+            file = open(self._store.blobs.path(digest), "rb")  # noqa: SIM115
         file.seek(start)
         return OpenFile(file), start
 
@@ -81,4 +93,5 @@ def copy_to_store(
     called = parse(name)
     top = source.manifest(reference)
     found = image_of(top, [source], platform, source.name)
-    return fetch(store, Resolved(called, top.digest, found, [source]), progress).digest
+    index = b"" if found is top else top.data
+    return fetch(store, Resolved(called, top.digest, found, [source], index), progress).digest

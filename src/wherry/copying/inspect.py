@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from wherry.errors import CorruptError, UnsupportedError
+from wherry.images.attestations import LARGEST
 from wherry.images.inspect import described
+from wherry.oci import attestation
 from wherry.oci import config as oci_config
 from wherry.oci import manifest as oci
 from wherry.oci.config import LARGEST_CONFIG
@@ -25,11 +29,12 @@ TRIES = 3
 
 
 def inspect(
-    source: From, reference: str, name: Reference | None, platform: Platform | None
+    source: From, reference: str, name: Reference | None, platform: Platform | None, *, attestations: bool
 ) -> dict[str, Any]:
     """Of an index the image for `platform` (this machine's where none is given); ``Platforms`` are all.
 
-    `name` is what a registry's image is called.  ``Size`` are the bytes of its blobs, as they would come.
+    `name` is what a registry's image is called.  With
+    `attestations` what is attested of it is read, too.  ``Size`` are the bytes of its blobs, as they come.
     Raises RegistryError, NotFoundError, CorruptError, UnsupportedError.
     """
     top = source.manifest(reference)
@@ -50,12 +55,21 @@ def inspect(
     if top is not found:
         listed = [entry.platform for entry in entries(top.data, source.name)]
         value["Platforms"] = [str(each) for each in listed if each is not None and each.os != "unknown"]
+    if top is not found and attestations:
+        value |= attestation.shown(_statements(source, top.data, found.digest), predicates=True)
     return value
 
 
-def document(source: From, blob: Descriptor) -> bytes:
+def _statements(source: From, index: bytes, image: str) -> dict[str, bytes]:
+    """What an index attests of an image, by digests."""
+    about = [e for e in json.loads(index)["manifests"] if attestation.subject_of(e) == image]
+    parts = [part for e in about for part in attestation.parts(source.manifest(str(e["digest"])).data)]
+    return {part.digest: document(source, part, LARGEST) for part in parts}
+
+
+def document(source: From, blob: Descriptor, most: int = LARGEST_CONFIG) -> bytes:
     """A blob that is a document, verified.  Raises CorruptError, RegistryError."""
-    if blob.size > LARGEST_CONFIG:
+    if blob.size > most:
         raise CorruptError(f"{source.name}: {blob.digest} has {blob.size} bytes")
     import urllib3
 

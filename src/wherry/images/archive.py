@@ -51,18 +51,18 @@ class Archive:
             raise CorruptError(f"the archive has no {path}", hint="it is incomplete")
         return host
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, most: int = LARGEST_CONFIG) -> bytes:
         """A document of the archive."""
         file = self.file(path)
         size = os.path.getsize(file)
-        if size > LARGEST_CONFIG:
-            raise CorruptError(f"{path} has {size} bytes; at most {LARGEST_CONFIG} are read")
+        if size > most:
+            raise CorruptError(f"{path} has {size} bytes; at most {most} are read")
         with open(file, "rb") as data:
             return data.read()
 
-    def blob(self, digest: str) -> bytes:
+    def blob(self, digest: str, most: int = LARGEST_CONFIG) -> bytes:
         """A document of the OCI layout that the archive is, verified."""
-        data = self.read(blob_path(digest))
+        data = self.read(blob_path(digest), most)
         if digest_of(data) != digest:
             raise CorruptError(
                 f"blob {digest} has other bytes than its name says", hint="the archive is damaged"

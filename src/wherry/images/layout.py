@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from wherry.images.packing import Packing, Part
     from wherry.images.view import Image
+    from wherry.oci.attestation import Attached
     from wherry.store import Store
 
     Write = Callable[[Callable[[bytes], object]], object]
@@ -160,6 +161,11 @@ class Layout:
         _add(self._sink, blob_path(descriptor.digest), data)
         self._list(created, names, descriptor)
         return descriptor
+
+    def attach(self, attached: Attached) -> None:
+        """Write what is attested of an image, for an index that leads to it."""
+        for data in (*attached.blobs.values(), attached.manifest):
+            _add(self._sink, blob_path(digest_of(data)), data)
 
     def close(self, *, docker: bool) -> None:
         """Finish; with `docker` as an archive that docker loads, too."""

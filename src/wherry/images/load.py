@@ -11,6 +11,7 @@ import os
 
 from wherry.errors import CorruptError
 from wherry.images.archive import CHUNK, Archive, check_number, other_layer, paired, plain_layer
+from wherry.images.attestations import LARGEST as LARGEST_STATEMENT
 from wherry.images.index import index_json
 from wherry.images.write import create_image
 from wherry.layers.compress import decompressed, kind_of
@@ -18,6 +19,7 @@ from wherry.layers.tree import ROOT_MODE
 from wherry.layers.unpack import unpack
 from wherry.oci import config as oci_config
 from wherry.oci import manifest as oci_manifest
+from wherry.oci.attestation import MOST, subject_of
 from wherry.oci.layout import IMAGE_NAME, REF_NAME, blob_path
 from wherry.oci.manifest import Descriptor
 from wherry.oci.platform import runs_natively
@@ -126,15 +128,32 @@ class _Loading:
     def index(self, descriptor: Descriptor, names: tuple[Reference, ...] = ()) -> Loaded:
         """All its images that the archive has, those of indexes inside it, too."""
         data = self._flat(descriptor)
-        there = [d for d in oci_manifest.parse_index(data) if self._has(d, MANIFESTS)]
+        entries = json.loads(data)["manifests"]
+        attested = {entry["digest"] for entry in entries if subject_of(entry) is not None}
+        listed = [d for d in oci_manifest.parse_index(data) if self._has(d, MANIFESTS)]
+        there = [d for d in listed if d.digest not in attested]
         if not there:
             raise CorruptError(f"the archive has none of the images of index {descriptor.digest[:19]}")
         for each in there:
             self.manifest(each)
+        for each in listed:
+            if each.digest in attested:
+                self._attestation(each)
         digest = self._store.blobs.put(data)
         for name in names:
             self._store.names.set(name.canonical(), digest)
         return Loaded(digest, names)
+
+    def _attestation(self, descriptor: Descriptor) -> None:
+        """What is attested of an image, kept as it is; of one that is not whole, nothing."""
+        data = self._archive.blob(descriptor.digest)
+        manifest = oci_manifest.parse(data, "attestation manifest")
+        parts = [manifest.config, *manifest.layers]
+        if len(parts) > MOST or not all(self._archive.has(blob_path(part.digest)) for part in parts):
+            return
+        for part in parts:
+            self._store.blobs.put(self._archive.blob(part.digest, LARGEST_STATEMENT))
+        self._store.blobs.put(data)
 
     def _flat(self, descriptor: Descriptor, depth: int = 0) -> bytes:
         """An index without indexes inside it: itself, its only one, or one with the images of all."""

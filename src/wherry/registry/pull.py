@@ -74,19 +74,22 @@ def pull(
 class Resolved(NamedTuple):
     """What a name stands for at the moment: the image's manifest, and where its parts are.
 
-    `digest` is that of the name itself: of the manifest, or of an index that holds it.
+    `digest` is that of the name itself: of the manifest, or of an index that holds it, whose bytes are
+    `top`.
     """
 
     name: Reference
     digest: str
     manifest: Fetched
     sources: Sequence[Place]
+    top: bytes = b""
 
 
 def resolve(registries: Registries, name: Reference, platform: Platform | None) -> Resolved:
     """Ask for a name's manifest, and nothing more.  Raises as pull() does."""
     top, sources = _find(registries, name)
-    return Resolved(name, top.digest, image_of(top, sources, platform, name.familiar()), sources)
+    found = image_of(top, sources, platform, name.familiar())
+    return Resolved(name, top.digest, found, sources, b"" if found is top else top.data)
 
 
 def fetch_config(store: Store, resolved: Resolved) -> ImageConfig:
@@ -101,6 +104,8 @@ def fetch(store: Store, resolved: Resolved, progress: Progress) -> Pulled:
         before = store.names.get(name.canonical())
         known = store.images.get(before) if before is not None else None
         record = _Pull(store, resolved, progress).record()
+        if resolved.top:
+            store.blobs.put(resolved.top)  # by which the image's manifest is known to be the registry's
         _name(store, name, resolved.digest, record)
     is_new = known is None or (known.id, known.manifest) != (record.id, record.manifest)
     return Pulled(record, resolved.digest, is_new)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wherry.images.packing import Part
+    from wherry.oci.attestation import Attached
     from wherry.oci.manifest import Descriptor
     from wherry.oci.reference import Reference
     from wherry.registry.progress import Progress
@@ -155,9 +156,23 @@ class _Push:
             self._repository.put_manifest(digest_of(data), media_type, data, self.again)
             return media_type, data
 
+        def attach(attached: Attached) -> None:
+            def send() -> None:
+                for blob, data in attached.blobs.items():
+                    self._bytes(attached.descriptor._replace(digest=blob, size=len(data)), data)
+
+            send()
+            self._repository.put_manifest(
+                attached.descriptor.digest, attached.descriptor.media_type, attached.manifest, send
+            )
+
         return outgoing_index(
-            self._store, digest, leave, lambda other: self._repository.digest(other) is not None
+            self._store, digest, leave, attach, lambda other: self._repository.digest(other) is not None
         )
+
+    def _bytes(self, blob: Descriptor, data: bytes) -> None:
+        if not self._repository.has_blob(blob.digest, push=True):
+            send_blob(self._repository, blob, lambda place: iter((data[place:],)))
 
     def _layer(self, part: Part) -> None:
         label, blob = short(part.diff_id), part.blob

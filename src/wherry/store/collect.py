@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 
 from wherry.errors import CorruptError, NotFoundError
+from wherry.oci.attestation import subject_of
+from wherry.oci.manifest import parse as parse_manifest
 from wherry.store.temporary import discard
 from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from wherry.store.blobs import Blobs
@@ -91,7 +95,12 @@ def _referred(store: Contents) -> Referred:
 
 def referred_by_images(store: Contents) -> Referred:
     """What images and containers refer to."""
-    found = Referred(set(), set(store.names.all().values()), [])  # image indexes, beside images
+    # Image indexes, beside images: those that have a name, and those that registries have images by.
+    targets = set(store.names.all().values())
+    at_registries = {name.rpartition("@")[2] for name in store.names.digests()}
+    found = Referred(set(), targets | at_registries, [])
+    for target in targets:
+        found.blobs.update(_attested(store, target))
     for image in store.images.all():
         found.blobs.update((image.id, image.manifest))
         config, manifest = read_json(store, image.id), read_json(store, image.manifest)
@@ -107,6 +116,20 @@ def referred_by_images(store: Contents) -> Referred:
     for container in store.containers.all():
         found.layers.update(container.config.layers)
     return found
+
+
+def _attested(store: Contents, index: str) -> Iterator[str]:
+    """The blobs of what an index attests of its images; nothing for an image."""
+    value = read_json(store, index) if store.images.get(index) is None else None
+    entries = value.get("manifests") if isinstance(value, dict) else None
+    for entry in entries if isinstance(entries, list) else ():
+        if subject_of(entry) is None:
+            continue
+        digest = str(entry.get("digest"))
+        yield digest
+        with contextlib.suppress(CorruptError, NotFoundError):
+            manifest = parse_manifest(store.blobs.read(digest))
+            yield from (manifest.config.digest, *(layer.digest for layer in manifest.layers))
 
 
 def read_json(store: Contents, digest: str) -> Any:

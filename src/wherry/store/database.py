@@ -29,6 +29,8 @@ SLACK = 4
 # where the disk went read-only while the log's index was written, which nobody can make again there.
 UNWRITABLE = (8, 10, 13, 14, 15)
 FULL = 13
+# Where one makes the database while another does: SQLite does not wait for its turn to change the journal.
+BUSY = 5
 PAUSES = (0.02, 0.04, 0.08, 0.16)
 
 # What only a store that is in use has something in.
@@ -145,18 +147,25 @@ class Database:
         self._refusal = None
         pauses = iter(PAUSES)
         while True:
+            began = time.monotonic()
             try:
                 self._refuse_strange_files()
                 return self._ready(self._opened())
             except sqlite3.OperationalError as error:
                 pause = next(pauses, None)
-                if pause is None or not self._passes(error):
+                at_once = time.monotonic() - began < 1
+                if pause is None or not self._passes(error, at_once=at_once):
                     return self._only_read(error)
             time.sleep(pause)
 
-    def _passes(self, error: sqlite3.OperationalError) -> bool:
-        """Whether it may be the doing of others who make, open or leave the database at this moment."""
+    def _passes(self, error: sqlite3.OperationalError, *, at_once: bool) -> bool:
+        """Whether it may be the doing of others who make, open or leave the database at this moment.
+
+        `at_once` says that nothing was waited for.
+        """
         code = error.sqlite_errorcode & 0xFF
+        if code == BUSY:
+            return at_once
         return code in UNWRITABLE and code != FULL and os.access(os.path.dirname(self.path), os.W_OK)
 
     def _opened(self) -> sqlite3.Connection:

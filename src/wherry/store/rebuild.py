@@ -11,6 +11,7 @@ import json
 import os
 
 from wherry.layers.remove import remove_tree
+from wherry.oci.attestation import IN_TOTO
 from wherry.store.check_layers import HEX
 from wherry.store.collect import read_json
 from wherry.store.database import FILES, Database
@@ -141,19 +142,31 @@ def _images(store: Store, database: Database) -> int:
 
     images = Images(database)
     count = 0
-    for digest in _digests(store):
-        if store.blobs.size(digest) > LARGEST_JSON:
-            continue
+    small = [digest for digest in _digests(store) if store.blobs.size(digest) <= LARGEST_JSON]
+    # An image may have several manifests: an index leads to one of them, which comes last and is kept.
+    named = {member for digest in small for member in _members(read_json(store, digest))}
+    for digest in sorted(small, key=lambda digest: digest in named):
         manifest = read_json(store, digest)
         config = manifest.get("config") if isinstance(manifest, dict) else None
         if not isinstance(config, dict) or not isinstance(manifest.get("layers"), list):
             continue
+        layers = [each.get("mediaType") for each in manifest["layers"] if isinstance(each, dict)]
+        if IN_TOTO in layers:
+            continue  # what an index attests of an image
         image = str(config.get("digest"))
         if store.blobs.has(image) and isinstance(read_json(store, image), dict):
             added = os.stat(store.blobs.path(digest)).st_mtime
             images.add(ImageRecord(image, digest, added))
             count += 1
     return count
+
+
+def _members(value: object) -> list[str]:
+    """The manifests that an index leads to; none where it is no index."""
+    entries = value.get("manifests") if isinstance(value, dict) else None
+    if not isinstance(entries, list):
+        return []
+    return [str(entry.get("digest")) for entry in entries if isinstance(entry, dict)]
 
 
 def _names(store: Store, database: Database) -> int:

@@ -121,7 +121,7 @@ def slices(draw: st.DrawFn) -> dict[str, Any]:
 # What wherry writes, by the block it stands in: nothing else may ever appear, and nothing anywhere else.
 ALLOWED = {
     "": {"upstream", "map", "map_hash_bucket_size", "map_hash_max_size", "geo", "log_format", "server"},
-    "upstream": {"server", "keepalive", "keepalive_time"},
+    "upstream": {"hash", "server", "keepalive", "keepalive_time"},
     "server": {
         "listen",
         "server_name",
@@ -242,17 +242,17 @@ def test_a_port_of_another_protocol_shares_no_upstream() -> None:
     )
     text = render(made.routes, OPTIONS)
     names = re.findall(r"upstream [0-9a-f]{8}_(\S+)", text)
-    assert sorted(names) == ["http_default.a.x", "https_default.b.x_b.default.cluster.local"]
+    assert names == ["https_default.b.x_b.default.cluster.local"] and "upstream 0_pool" in text
 
 
-def test_beyond_the_upstream_blocks_a_route_is_one_line_of_the_map() -> None:
+def test_services_with_one_address_share_a_block() -> None:
     made = table(*(service(f"s{i}", clusterIP=f"10.0.1.{i}") for i in range(20)))
     text = render(made.routes, OPTIONS._replace(upstreams=5))
-    assert text.count("\nupstream ") + text.startswith("upstream ") == 5
-    assert sum("10.0.1." in line for line in text.splitlines()) == 20 + 5
+    assert text.startswith("upstream 0_pool {\n    hash $wherry_key;\n") and "\nupstream " not in text
+    assert sum(line.strip().startswith("server 10.0.1.") for line in text.splitlines()) == 20
 
 
-def test_the_upstream_blocks_are_for_tls_first_and_then_for_the_oldest() -> None:
+def test_what_speaks_tls_has_a_block_of_its_own() -> None:
     made = table(
         *(
             service(f"s{i}", clusterIP=f"10.0.1.{i}", created=f"2026-01-0{i}T00:00:00Z")
@@ -261,8 +261,8 @@ def test_the_upstream_blocks_are_for_tls_first_and_then_for_the_oldest() -> None
         service("late", clusterIP="10.0.2.1", annotations={"protocol": "https"}),
     )
     text = render(made.routes, OPTIONS._replace(upstreams=3))
-    assert re.findall(r"upstream [0-9a-f]{8}_https?_default\.([a-z0-9]+)", text) == ["late", "s1", "s2"]
-    assert "10.0.1.3:80 default/s3" in text
+    assert re.findall(r"upstream [0-9a-f]{8}_https?_default\.([a-z0-9]+)", text) == ["late"]
+    assert text.count("\nupstream ") == 1, "and the pool of the others"
 
 
 @pytest.mark.nginx

@@ -82,8 +82,9 @@ def test_thirty_two_clients_at_once_find_their_connections_kept(serve: Open, pod
 def test_each_host_of_a_tls_service_has_a_block_of_its_own_and_the_first_come_first() -> None:
     plain = route("10.0.0.9:80", "plain.example")
     tls = [route("10.0.0.1:443", f"h{n}.example", protocol="https") for n in range(4)]
-    made = upstreams([plain, *tls], limit=3, keepalive=16)
-    assert [place.first.count("_") > 0 for place in made.places] == [True, True, True, False, False]
+    made = upstreams([plain, *tls], limit=2, keepalive=16)
+    assert made.places[0].first == "0_pool"
+    assert [place.first.count("_") > 0 for place in made.places[1:]] == [True, True, False, False]
     assert {place.again for place in made.places[1:]} == {"10.0.0.1:443"}
 
 
@@ -92,8 +93,9 @@ def test_no_more_blocks_than_asked_for_are_made_and_tries_again_have_theirs() ->
         route(ADDRESSES[:1] + (f"10.0.1.{n}:80",), f"h{n}.example", spare="10.9.0.1:80") for n in range(9)
     ]
     made = upstreams(many, limit=6, keepalive=16)
-    assert len(made.blocks) == 6
-    assert [place.first == "10.9.0.1:80" for place in made.places] == [False] * 3 + [True] * 6
+    assert len(made.blocks) == 6 + 1
+    assert [place.first == "0_pool" for place in made.places] == [False] * 3 + [True] * 6
+    assert {place.again for place in made.places[3:]} == {"10.9.0.1:80"}, "the Service's own address"
     for place in made.places[:3]:
         assert place.first != place.again and "-again_" in place.again
     kept = {block.args[0]: "keepalive" in block.text for block in made.blocks}

@@ -57,7 +57,8 @@ class Url:
     """The file at one URL.  It is fetched when its bytes are needed: not where the server says that nothing
     changed and the layer is known, and with a checksum not even asked for.
 
-    `before_body` is called before bytes come.  A file's time is what the server says.
+    `before_body` is called before bytes come, `found` with their digest (SHA-256, hexadecimal).
+     A file's time is what the server says.
     """
 
     is_dateless = False
@@ -70,6 +71,7 @@ class Url:
         downloads: Downloads,
         folder: str,
         before_body: Callable[[], object],
+        found: Callable[[str], object] = lambda digest: None,
     ) -> None:
         from wherry.remote.http import file_name
 
@@ -79,10 +81,12 @@ class Url:
         self.name = file_name(url) or UNNAMED
         self._path = os.path.join(folder, self.name)
         self._before_body = before_body
+        self._found = found
         self._known: Known | None = None
 
     def find(self, pattern: str) -> list[Found]:
         self._known = self._current()
+        self._found(self._known.digest)
         size, modified = self._known.size, self._known.modified
         mode = stat.S_IFREG | URL_MODE
         return [

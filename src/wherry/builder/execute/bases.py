@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from wherry.images.view import Image
     from wherry.oci.config import ImageConfig
     from wherry.oci.platform import Platform
-    from wherry.store import Store
+    from wherry.store import ImageRecord, Store
 
     T = TypeVar("T")
 
@@ -39,7 +39,8 @@ BASE = "base image {} does not exist here"
 class Bases:
     """Finds the file systems that the stages of one Dockerfile name.
 
-    `platform` is that of the build; `mismatches` are the images that are for another one: (name, what it is
+    `platform` is that of the build; `used` are the images that it took, by their names;
+    `mismatches` are the images that are for another one: (name, what it is
     for, what was wanted) and where they are named.
     """
 
@@ -56,6 +57,7 @@ class Bases:
         self._contexts = contexts
         self._platform = platform
         self.mismatches: dict[tuple[str, str, str], Location] = {}
+        self.used: dict[tuple[str, Platform], ImageRecord] = {}
         self._turn = RLock()
         self._folders: dict[str, Context] = {}
         self.names = Names(dockerfile, contexts)
@@ -161,6 +163,7 @@ class Bases:
         if image is None:
             raise self._absent(name, place, absent)
         self._check(name, image.config.platform, platform, place)
+        self.used[name, platform] = image.record
         return image
 
     def _config(self, name: str, platform: Platform, place: Location) -> ImageConfig | None:

@@ -66,6 +66,7 @@ class Session:
         self.plan: Plan
         self.schedule: Schedule
         self.used_args: set[str] = set()
+        self.materials: list[tuple[str, str]] = []
         self.written = 0
         self._open_context = context
         self._context: Context | None = None

@@ -232,6 +232,9 @@ class StageBuilder:
     def is_here(self) -> bool:
         return self._session.shared.is_here(self.diff_ids)
 
+    def used(self, uri: str, digest: str) -> None:
+        self._session.materials.append((uri, digest))
+
     @property
     def stopping(self) -> bool:
         """Whether steps end because another one failed."""

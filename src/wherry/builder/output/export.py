@@ -7,6 +7,7 @@ import os
 import sys
 
 from wherry.errors import ContextError, UsageError
+from wherry.images.attestations import keep
 from wherry.images.packing import Packing, manifest_of, pack_layers
 from wherry.images.view import Image
 from wherry.layers.newfile import new_file
@@ -23,15 +24,17 @@ if TYPE_CHECKING:
     from wherry.builder.output.options import Output
     from wherry.builder.progress import Progress
     from wherry.images.layout import Layout, Notes
+    from wherry.oci.attestation import Attached, Attestation
     from wherry.oci.platform import Platform
     from wherry.store import Store
 
 
 class Built(NamedTuple):
-    """The image of one platform."""
+    """The image of one platform, and what is attested of it."""
 
     platform: Platform
     image: Image
+    attestations: Sequence[Attestation] = ()
 
 
 LABELS = {
@@ -48,7 +51,7 @@ def export(store: Store, built: Sequence[Built], output: Output, progress: Progr
 
     A file is there whole or not at all, whatever happens meanwhile.
     """
-    if output.to_store and not output.says_how and len(built) == 1:
+    if output.to_store and not output.says_how and len(built) == 1 and not built[0].attestations:
         return described(store, built[0].image)
     step = progress.begin(LABELS[output.type])
     try:
@@ -81,15 +84,30 @@ def described(store: Store, image: Image) -> Descriptor:
 # -- files -----------------------------------------------------------------------------------------
 
 
-def _split(built: Sequence[Built], output: Output) -> Iterator[tuple[str, View]]:
-    """Each file system and the folder that it goes to: "" where there is only one."""
+def _split(built: Sequence[Built], output: Output) -> Iterator[tuple[str, View, dict[str, bytes]]]:
+    """Each file system, the folder that it goes to ("" where there is only one), and what is attested."""
     split = len(built) > 1 if output.split is None else output.split
     seen: dict[str, str] = {}
-    for platform, image in built:
-        view = View(image.layer_paths())
+    for one in built:
+        view = View(one.image.layer_paths())
         if not split and len(built) > 1:
-            _check_apart(view, str(platform), seen)
-        yield (str(platform).replace("/", "_") if split else ""), view
+            _check_apart(view, str(one.platform), seen)
+        yield (str(one.platform).replace("/", "_") if split else ""), view, _statements(one, view)
+
+
+def _statements(one: Built, view: View) -> dict[str, bytes]:
+    """What is attested of an image, as files beside its own: BuildKit's names."""
+    from wherry.oci.attestation import FILE_NAMES, attach
+
+    found = {}
+    image = described(one.image.store, one.image)
+    for each in one.attestations:
+        ((_, data),) = attach([each], (), image).statements()
+        found[FILE_NAMES[each.predicate_type]] = data
+    for name in found:
+        if view.find(name, follow_last=False) is not None:
+            raise ContextError(f"the image has a file /{name}, which an attestation would replace")
+    return found
 
 
 def _check_apart(view: View, platform: str, seen: dict[str, str]) -> None:
@@ -105,9 +123,10 @@ def _check_apart(view: View, platform: str, seen: dict[str, str]) -> None:
 
 def _local(built: Sequence[Built], output: Output, note: Callable[[str], None], *, owners: bool) -> None:
     from wherry.layers.extract import OPEN_FOLDER, extract
+    from wherry.layers.newfile import NewFile
 
     os.makedirs(output.dest, mode=0o700, exist_ok=True)
-    for name, view in _split(built, output):
+    for name, view, statements in _split(built, output):
         folder = os.open(output.dest, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             if name:
@@ -116,6 +135,11 @@ def _local(built: Sequence[Built], output: Output, note: Callable[[str], None], 
                 folder, above = os.open(name, OPEN_FOLDER, dir_fd=folder), folder
                 os.close(above)
             left_out = extract(view, folder, owners=owners)
+            for each, data in statements.items():
+                with NewFile(folder, 0o600) as file, open(file.number, "wb", closefd=False) as out:
+                    out.write(data)
+                    out.flush()
+                    file.commit(each)
         finally:
             os.close(folder)
         if left_out:
@@ -123,17 +147,20 @@ def _local(built: Sequence[Built], output: Output, note: Callable[[str], None], 
 
 
 def _tar(built: Sequence[Built], output: Output) -> None:
-    from wherry.layers.entry import FOLDER, Entry
-    from wherry.layers.tarwrite import END, header
+    from wherry.layers.entry import FILE, FOLDER, Entry
+    from wherry.layers.tarwrite import END, header, padding
     from wherry.layers.viewtar import write_members
 
     with _file(output.dest) as out:
-        for name, view in _split(built, output):
+        for name, view, statements in _split(built, output):
             if name:
                 out.write(header(Entry(name.encode(), FOLDER, 0o755)))
             top = view.root()
             if top is not None:
                 write_members(view, top, name, out, itself=False)
+            for each, data in statements.items():
+                out.write(header(Entry(os.path.join(name, each).encode(), FILE, 0o600, size=len(data))))
+                out.write(data + padding(len(data)))
         out.write(END)
 
 
@@ -150,21 +177,26 @@ def _file(dest: str) -> Iterator[IO[bytes]]:
 # -- images ----------------------------------------------------------------------------------------
 
 
+def is_index(built: Sequence[Built]) -> bool:
+    """Whether an image index is needed: for several platforms, or for what is attested."""
+    return len(built) > 1 or any(one.attestations for one in built)
+
+
 def _archive(store: Store, built: Sequence[Built], output: Output) -> Descriptor:
     from wherry.images.layout import Folder, Layout, Tar
 
-    if len(built) == 1:
+    if not is_index(built):
         _check_single(output)
     elif output.type == "docker":
         raise UsageError(
             "docker exporter does not currently support exporting manifest lists",
-            hint="say type=oci, or one --platform",
+            hint="use type=oci, or one --platform without attestations",
         )
     names = [parse_reference(name).canonical() for name in output.names]
     with contextlib.ExitStack() as stack:
         sink = Folder(output.dest) if output.folder else Tar(stack.enter_context(_file(output.dest)))
         layout = Layout(store, sink, packing_of(output))
-        if len(built) == 1:
+        if not is_index(built):
             descriptor = layout.add(built[0].image, names, _notes(output, built[0].platform))
         else:
             descriptor = _add_index(layout, built, names, output)
@@ -173,40 +205,68 @@ def _archive(store: Store, built: Sequence[Built], output: Output) -> Descriptor
 
 
 def _add_index(layout: Layout, built: Sequence[Built], names: Sequence[str], output: Output) -> Descriptor:
-    parts = [layout.add(image, (), _notes(output, platform), listed=False) for platform, image in built]
+    parts = [layout.add(one.image, (), _notes(output, one.platform), listed=False) for one in built]
+    attached = _attached(built, parts, names)
+    for one in attached.values():
+        layout.attach(one)
     return layout.add_index(
-        _index(built, parts, _annotations(output, "index")),
+        _index(built, parts, attached, _annotations(output, "index")),
         names,
         _annotations(output, "index-descriptor"),
-        max(image.config.created for _, image in built),
+        max(one.image.config.created for one in built),
     )
 
 
 def _store(store: Store, built: Sequence[Built], output: Output) -> Descriptor:
     """The image, or an index of the images, in the store."""
-    if len(built) == 1:
+    if not is_index(built):
         _check_single(output)
         return _as_asked(store, built[0], output)
-    parts = [
-        _as_asked(store, one, output) if output.says_how else described(store, one.image) for one in built
-    ]
-    data = _index(built, parts, _annotations(output, "index"))
+    # What is attested is attested of the manifest that leaves the machine.
+    final = output.says_how or any(one.attestations for one in built)
+    parts = [_as_asked(store, one, output) if final else described(store, one.image) for one in built]
+    attached = _attached(built, parts, output.names)
+    for one in attached.values():
+        keep(store, one)
+    data = _index(built, parts, attached, _annotations(output, "index"))
     return Descriptor(INDEX, store.blobs.put(data), len(data), _annotations(output, "index-descriptor"))
 
 
-def _index(built: Sequence[Built], parts: Sequence[Descriptor], annotations: Mapping[str, str]) -> bytes:
+def _index(
+    built: Sequence[Built],
+    parts: Sequence[Descriptor],
+    attached: Mapping[str, Attached],
+    annotations: Mapping[str, str],
+) -> bytes:
+    """Attestations come after the images that they are about."""
     from wherry.images.index import index_json, platform_json
 
     entries = [
-        {**part.to_json(), "platform": platform_json(platform)}
-        for (platform, _), part in zip(built, parts, strict=True)
+        {**part.to_json(), "platform": platform_json(one.platform)}
+        for one, part in zip(built, parts, strict=True)
     ]
+    entries += [each.entry(image) for image, each in attached.items()]
     return index_json(entries, annotations)
+
+
+def _attached(
+    built: Sequence[Built], parts: Sequence[Descriptor], names: Sequence[str]
+) -> dict[str, Attached]:
+    """What is attested of each image, by the digest of its manifest."""
+    from wherry.oci.attestation import attach
+    from wherry.oci.purl import image_uri
+
+    found = {}
+    for one, part in zip(built, parts, strict=True):
+        if one.attestations:
+            subjects = [image_uri(parse_reference(name), one.platform) for name in names]
+            found[part.digest] = attach(one.attestations, subjects, part)
+    return found
 
 
 def _as_asked(store: Store, one: Built, output: Output) -> Descriptor:
     """Another manifest for an image in the store, with its layers' blobs as asked for."""
-    platform, image = one
+    platform, image = one.platform, one.image
     packing = packing_of(output)
     parts = pack_layers(store, image, packing)
     manifest = manifest_of(store, image, parts, packing, _notes(output, platform).manifest)

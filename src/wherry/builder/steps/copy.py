@@ -86,9 +86,17 @@ def _git(word: str) -> GitRef | None:
 def _url(stage: Stage, spec: CopySpec, url: str) -> CopySource:
     from wherry.builder.context.fetched import UNNAMED, Url
     from wherry.remote.http import Downloads
+    from wherry.remote.urls import shown
 
     folder = stage.scratch_folder()
-    source = Url(url, spec.checksum, Downloads(stage.store), folder, stage.worker)
+    source = Url(
+        url,
+        spec.checksum,
+        Downloads(stage.store),
+        folder,
+        stage.worker,
+        lambda digest: stage.used(shown(url), f"sha256:{digest}"),
+    )
     if source.name == UNNAMED and spec.dest.endswith("/"):
         raise ContextError(
             f"cannot determine a filename from {url}", hint=f"name the file: {spec.dest}NAME"

@@ -10,6 +10,7 @@ from wherry.errors import ContextError
 from wherry.layers.view import View
 from wherry.remote.git import Access, Repository
 from wherry.remote.gitref import checked
+from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def _checkout(stage: Stage, spec: CopySpec, ref: GitRef, number: int) -> tuple[C
         ref = ref._replace(checksum=checked(spec.checksum))
     repository = Repository(ref, access(stage.options.given), stage.store.runtime.env)
     commit = repository.commit()
+    stage.used(shown(f"{ref.url}#{ref.ref or 'HEAD'}"), f"sha1:{commit}")
 
     def fetch() -> str:
         # For a plain user everything begins again in a user namespace: not with what was fetched before.

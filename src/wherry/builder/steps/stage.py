@@ -121,6 +121,9 @@ class Sources(Protocol):
     def view_source(self, view: View, label: str) -> ViewSource:
         """Another file system to copy from."""
 
+    def used(self, uri: str, digest: str) -> None:
+        """Note what the step was made of that came from elsewhere: ``sha256:…``, ``sha1:…`` of a commit."""
+
     def scratch_folder(self) -> str:
         """A new folder for files that are needed while a step is made."""
 

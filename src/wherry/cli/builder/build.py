@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from wherry.app.build import Built
     from wherry.app.request import BuildRequest
+    from wherry.builder.attest.options import Attest
     from wherry.builder.cache.options import SharedCache
     from wherry.registry.client import Registries
     from wherry.store import Store
@@ -64,6 +65,11 @@ COMMAND = Command(
         Flag("squash", "bool", "Squash newly built layers into a single new layer"),
         Flag("pull", "bool", "Always attempt to pull all referenced images"),
         Flag("annotation", "list", "Add annotation to the image", metavar="[TYPE:]KEY=VALUE"),
+        Flag("attest", "list", "Attestation parameters", metavar="type=sbom|provenance[,KEY=VALUE]"),
+        Flag("sbom", "string", 'Shorthand for "--attest=type=sbom"', metavar="true|false"),
+        Flag(
+            "provenance", "string", 'Shorthand for "--attest=type=provenance"', metavar="true|mode=min|max"
+        ),
         Flag("secret", "list", "Secret to expose to the build", metavar="id=ID[,src=FILE|,env=NAME]"),
         Flag("ssh", "list", "SSH agent socket to expose to the build", metavar="default|ID[=SOCKET]"),
         Flag(
@@ -153,7 +159,22 @@ def _request(options: Options) -> BuildRequest:
         stdin=lambda: open(0, "rb", closefd=False),
         lint=not _is_quiet(options),
         describe=options.string("metadata-file") is not None,
+        attest=_attest(options),
     )
+
+
+def _attest(options: Options) -> Attest | None:
+    """Most builds ask for nothing, and start without the code of it."""
+    words, sbom, provenance = (
+        options.strings("attest"),
+        options.string("sbom"),
+        options.string("provenance"),
+    )
+    if not words and sbom is None and provenance is None:
+        return None
+    from wherry.builder.attest.options import parse_attest
+
+    return parse_attest(words, sbom, provenance)
 
 
 def _tags(options: Options) -> list[str]:

@@ -45,10 +45,20 @@ def show(options: Options, kind: str) -> int:
     store = Store.open(options.runtime)
     of_images = kind in ("", "image")
     platform = wanted_platform(options) if of_images else None
+    template = options.string("format") or ""
+    attestations = ".SBOM" in template or ".Provenance" in template
     sizes = kind in ("", "container") and options.flag("size")
 
     def found(name: str) -> dict[str, object]:
         client = (lambda: registries(options)) if of_images else None
-        return inspect(store, name, kind, platform=platform, registries=client, sizes=sizes)
+        return inspect(
+            store,
+            name,
+            kind,
+            platform=platform,
+            registries=client,
+            sizes=sizes,
+            attestations=attestations,
+        )
 
     return show_objects(options.args, found, options.string("format"))

@@ -40,9 +40,10 @@ UTF_8 = (
 class RenderOptions(NamedTuple):
     """What the configuration says beside the routes.
 
-    `listen`: "address:port" each.  `upstreams`: how many upstream blocks at most, `keepalive` idle
-    connections a worker and block.  `access_log`: a path, or "" for none.  `resolver`: DNS servers for
-    ExternalName.  `trusted`: networks whose X-Forwarded-For and -Proto are believed.
+    `listen`: "address:port" each.  `upstreams`: how many upstream blocks are not shared at most (0: no
+    block at all), `keepalive` idle connections a worker and address.  `access_log`: a path, or "" for
+    none.  `resolver`: DNS servers for ExternalName.  `trusted`: networks whose X-Forwarded-For and -Proto
+    are believed.
     """
 
     listen: tuple[str, ...] = ("0.0.0.0:8080",)
@@ -67,8 +68,9 @@ def tree(routes: Sequence[Route], options: RenderOptions) -> list[Directive]:
         name = "503" if place is NOWHERE else profiles.get(profile)
         if name is None:
             name = profiles[profile] = f"p{len(profiles)}"
-        again = "" if place.again == place.first else " " + place.again
-        values.append(f"{name} {place.first} {route.name}{again}")
+        again = "" if place.again == place.first else f" {place.again}"
+        key = f" {place.key}" if place.key else ""
+        values.append(f"{name} {place.first} {route.name}{again}{key}")
     return [
         *chosen.blocks,
         *tables(routes, values),
@@ -186,12 +188,12 @@ def _loggable() -> Iterator[Directive]:
 
 
 def _dispatch() -> Iterator[Directive]:
-    """A route's value is "<location> <target> <name>[ <again>]": one lookup in the big maps gives all.
+    """A route's value is "<location> <target> <name>[ <again>[ <key>]]": one look into the big maps.
 
-    Without the last word it is the target that is tried again.
+    Without <again> it is the target that is tried again; <key> chooses the address in a pool.
     """
     again = r"(?=(?:[^ ]+ [^ ]+ )?(?<wherry_again>[^ ]+)(?: [^ ]+)?\z)"
-    fields = r"(?<wherry_target>[^ ]+) (?<wherry_name>[^ ]+)(?: [^ ]+)?\z"
+    fields = r"(?<wherry_target>[^ ]+) (?<wherry_name>[^ ]+)(?: [^ ]+(?: (?<wherry_key>[^ ]+))?)?\z"
     pattern = rf"^(?<wherry_place>[^ ]+) {again}{fields}"
     yield where("$wherry_route", "~", pattern, [_rewrite("/$wherry_place")])
     yield _rewrite("/404")

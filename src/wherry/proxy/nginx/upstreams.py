@@ -1,14 +1,17 @@
-"""PURE: which routes get an ``upstream`` block.
+"""PURE: which ``upstream`` block a route's requests go to.
 
 A block keeps connections open to its addresses; without one (a bare address in a map) each request
 connects anew.  Blocks are what makes a configuration slow to load: each holds the settings of all of
 nginx's modules.  Measured on nginx 1.22, 1,000 routes with 0, 100, 200 and 500 blocks: ``nginx -t`` 12, 13,
 15 and 21 ms, a reload 11, 14, 18 and 25 ms; 10,000 blocks add a second, for nginx compares every new name
-with all before.  nginx 1.30 keeps no connections without a block either.  So there are `limit` blocks, for
-upstreams that speak TLS before all others and then for the oldest Services; the rest go through the map,
-those with several addresses by their Service's own ClusterIP.  Several without one always get blocks.
+with all before.  nginx 1.30 keeps no connections without a block either.
 
-A block keeps 32 idle connections a worker: 100 blocks then take at most 3,200 of a worker's 4,096.
+So routes with one address, which are nearly all, share blocks (`pools`).  A block of its own has what
+speaks TLS, and what has several addresses to balance between: there are `limit` of those, for TLS before
+all others and then for the oldest Services.  Beyond them several addresses become their Service's own
+ClusterIP, in a pool (without one they get blocks all the same), and TLS connects anew.
+
+A block keeps 32 idle connections a worker, all together at most 3,200 of a worker's 4,096.
 
 A request that failed goes to a place of its own (Place.again), where no connection is kept: nginx does
 not count a failure on a kept connection, and would deliver one request once for each that it holds.  For
@@ -26,6 +29,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.proxy.names import is_name
 from wherry.proxy.nginx.config import REMEMBERED, Directive, block, simple
+from wherry.proxy.nginx.pools import pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 Key = tuple[str, str, tuple[str, ...]]
 """Protocol, server name where that matters, and addresses."""
 
+MOST_KEPT = 3200
 LIFE = "5s"
 """A kept connection is replaced after that, so that new pods behind a ClusterIP get their share."""
 
@@ -42,12 +47,14 @@ LIFE = "5s"
 class Place(NamedTuple):
     """Where a route's requests go: a block's name or an address; `again` is for one that failed.
 
-    `fresh` says that nothing must be kept there, although nginx could.
+    `fresh` says that nothing must be kept there, although nginx could.  `key` chooses the address in a
+    pool.
     """
 
     first: str
     again: str
     fresh: bool = False
+    key: str = ""
 
 
 NOWHERE = Place("-", "-")
@@ -62,28 +69,39 @@ class Upstreams(NamedTuple):
 
 
 def upstreams(routes: Sequence[Route], limit: int, keepalive: int) -> Upstreams:
-    """Decide for each route; equal addresses and protocol share a block.
+    """Decide for each route; equal addresses and protocol share a block.  Without a `limit` there is none.
 
     `keepalive` is the number of idle connections that one worker keeps to one block's addresses.
     """
     blocks: dict[str, Directive] = {}
     places = [NOWHERE] * len(routes)
-    known: dict[str | tuple[Key, str], Place] = {}
+    pooled: dict[int, str] = {}
+    known: dict[tuple[Key, str], Place] = {}
     for index in _by_need(routes):
         route = routes[index]
         addresses = route.addresses
         if not addresses:
             continue
-        alone = len(addresses) == 1 and route.settings.protocol == "http"
-        key = addresses[0] if alone else (_key(route), route.spare)
+        plain = route.settings.protocol == "http" and limit > 0
+        if plain and len(addresses) == 1 and not is_name(addresses[0]):
+            pooled[index] = addresses[0]
+            continue
+        key = _key(route), route.spare
         place = known.get(key)
         if place is None:
             bare = _bare(route, full=len(blocks) >= limit)
             place = known[key] = (
                 Place(bare, bare) if bare else _in_blocks(route, _key(route), keepalive, blocks)
             )
+        if plain and place.first == route.spare:
+            pooled[index] = route.spare
         places[index] = place
-    return Upstreams(tuple(places), tuple(blocks.values()))
+    kept = sum("keepalive" in made.text for made in blocks.values())
+    found, shared = pools(pooled.values(), keepalive, MOST_KEPT - kept * keepalive, LIFE)
+    for index, address in pooled.items():
+        pool, key_ = found[address]
+        places[index] = Place(pool, address, key=key_)
+    return Upstreams(tuple(places), (*blocks.values(), *shared))
 
 
 def _key(route: Route) -> Key:

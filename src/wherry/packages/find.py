@@ -1,0 +1,88 @@
+"""All packages of an image, in one walk over its files."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from wherry.packages import apk, dpkg, golang, npm, osrelease, python, rpm
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import IO
+
+    from wherry.layers.view import Node, View
+    from wherry.packages.osrelease import OsRelease
+    from wherry.packages.package import Package
+
+LARGEST = 1 << 26
+"""Bytes of a record that are read: Debian's of a whole desktop has 5 MiB."""
+MOST = 200_000
+
+
+class Found(NamedTuple):
+    """`unread` are records of package managers that are there and cannot be read."""
+
+    system: OsRelease
+    packages: tuple[Package, ...]
+    unread: tuple[str, ...] = ()
+
+
+def find_packages(view: View) -> Found:
+    """In the order of their kinds and names.  A record that is damaged tells nothing."""
+    root = view.root()
+    if root is None:
+        return Found(osrelease.OsRelease(), ())
+    system = _system(view)
+    found: dict[Package, None] = {}
+    unread: list[str] = []
+    for node in view.walk(root):
+        if not stat.S_ISREG(node.status.st_mode):
+            continue
+        if node.name in rpm.UNREAD:
+            unread.append(f"/{node.name}")
+        for package in _of(node, system):
+            found[package] = None
+            if len(found) >= MOST:
+                return Found(system, tuple(sorted(found)), tuple(unread))
+    return Found(system, tuple(sorted(found)), tuple(unread))
+
+
+def _system(view: View) -> OsRelease:
+    for place in osrelease.PLACES:
+        node = view.find(place)
+        if node is not None and stat.S_ISREG(node.status.st_mode):
+            return osrelease.parse(_read(node))
+    return osrelease.OsRelease()
+
+
+def _of(node: Node, system: OsRelease) -> Iterator[Package]:
+    name, path = node.name, "/" + os.fsencode(node.name).decode("utf-8", "replace")
+    if dpkg.is_record(name):
+        yield from dpkg.packages(_read(node), path, system)
+    elif name in apk.INSTALLED:
+        yield from apk.packages(_read(node), path, system)
+    elif name in rpm.DATABASES:
+        yield from rpm.packages(node.path, path, system)
+    elif name.endswith(python.ENDS):
+        package = python.package(_read(node), path)
+        if package is not None:
+            yield package
+    elif name.endswith("/package.json") and npm.PLACE.match(name):
+        package = npm.package(_read(node), path)
+        if package is not None:
+            yield package
+    elif node.status.st_mode & 0o111:
+        with _open(node) as file:
+            if file.read(4) == b"\x7fELF":
+                yield from golang.packages(file, path)
+
+
+def _open(node: Node) -> IO[bytes]:
+    return open(os.open(node.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+
+
+def _read(node: Node) -> bytes:
+    with _open(node) as file:
+        return file.read(LARGEST)

@@ -1,0 +1,86 @@
+"""PURE: upstream blocks that many routes share, each of which goes to its own address there.
+
+A block keeps connections to all its addresses, and finds a kept one by the address that was chosen.  Which
+one that is nginx's ``hash`` decides, and a request that brings the right key gets the one it wants: the
+address of number ((crc32(key) >> 16) & 0x7fff) modulo the number of addresses
+(ngx_http_upstream_hash_module, the same since nginx 1.7.2).  No other is ever tried: `locations` tries a
+request once there, and nothing takes an address out (``max_fails=0``).
+
+So ten thousand Services have kept connections at the price of a few dozen blocks.  nginx walks through a
+block's addresses for each request, and looks blocks up by name one after the other: hence many of both.
+"""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from wherry.proxy.nginx.config import REMEMBERED, Directive, block, simple
+from wherry.proxy.nginx.quote import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FULL, MOST_POOLS = 128, 64
+"""Addresses of a pool on average at most, until there are so many pools."""
+LEAST_KEPT = 8
+"""Idle connections of a worker and pool, whatever the budget says."""
+REACH = 1 << 15
+"""What the hash can tell apart."""
+
+
+class Pooled(NamedTuple):
+    """The pool that an address is in, and the key that chooses it there."""
+
+    pool: str
+    key: str
+
+
+def pools(
+    addresses: Iterable[str], keepalive: int, budget: int, life: str
+) -> tuple[dict[str, Pooled], list[Directive]]:
+    """Put addresses into pools.  Which one is decided by the address alone while their number stays.
+
+    `keepalive` idle connections of a worker are kept for each address, for all together at most `budget`.
+    """
+    known = sorted(set(addresses))
+    number = 1
+    while number < MOST_POOLS and len(known) > number * FULL:
+        number *= 2
+    members: dict[int, list[str]] = {}
+    for address in known:
+        members.setdefault(zlib.crc32(address.encode()) % number, []).append(address)
+    found: dict[str, Pooled] = {}
+    blocks = []
+    for place, inside in sorted(members.items()):
+        name = f"{place}_pool"
+        kept = max(LEAST_KEPT, min(keepalive * len(inside), budget // len(members)))
+        blocks.append(_block(name, tuple(inside), kept, life))
+        for address, key in zip(inside, keys(len(inside)), strict=True):
+            found[address] = Pooled(name, key)
+    return found, blocks
+
+
+@functools.lru_cache(256)
+def keys(count: int) -> tuple[str, ...]:
+    """A key for each of the numbers below `count`, which is at most REACH."""
+    found: dict[int, str] = {}
+    number = 0
+    while len(found) < count:
+        text = f"{number:x}"
+        found.setdefault(chosen(text, count), text)
+        number += 1
+    return tuple(found[each] for each in range(count))
+
+
+def chosen(key: str, count: int) -> int:
+    """The number of the address that nginx takes for a key."""
+    return (zlib.crc32(key.encode()) >> 16 & (REACH - 1)) % count
+
+
+@functools.lru_cache(REMEMBERED)
+def _block(name: str, addresses: tuple[str, ...], kept: int, life: str) -> Directive:
+    servers = [simple("server", address, "max_fails=0") for address in addresses]
+    end = [simple("keepalive", kept), simple("keepalive_time", life)]
+    return block("upstream", (name,), [simple("hash", Code("$wherry_key")), *servers, *end])

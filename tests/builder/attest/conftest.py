@@ -1,0 +1,3 @@
+from registry.conftest import fake, home, other, registry, registry_kind
+
+__all__ = ["fake", "home", "other", "registry", "registry_kind"]
