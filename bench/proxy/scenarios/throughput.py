@@ -78,7 +78,7 @@ class _Server:
     """An nginx with one worker, for as long as the block takes."""
 
     def __init__(self, state: Path, size: int, render: Callable[[Sequence[Route], str], str]) -> None:
-        options = MainOptions(str(state), workers="1", connections=30_000, descriptors=65_536)
+        options = MainOptions(str(state), workers="1", connections=16_000, descriptors=20_000)
         self._managed = Managed(Nginx.find("nginx", os.environ), options)
         self._size = size
         self._text = render(routes([0] * size), "{}:{}".format(*LISTEN))
