@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from wherry.packages.package import Package
 from wherry.packages.paragraphs import paragraphs
 from wherry.typed import TYPE_CHECKING
@@ -36,7 +34,7 @@ def packages(data: bytes, path: str, system: OsRelease) -> Iterator[Package]:
 def files(data: bytes) -> Iterator[tuple[tuple[str, str], str]]:
     """((package, architecture), file without a leading slash)."""
     name = architecture = folder = ""
-    for line in os.fsdecode(data).split("\n"):
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
         key, value = line[:2], line[2:]
         if not line:
             name = architecture = folder = ""

@@ -5,8 +5,6 @@ Source: deb-control(5); for licenses, DEP-5 (Debian's machine-readable copyright
 
 from __future__ import annotations
 
-import os
-
 from wherry.packages.package import Package
 from wherry.packages.paragraphs import paragraphs
 from wherry.typed import TYPE_CHECKING
@@ -59,14 +57,14 @@ def licenses(data: bytes) -> str:
 
 def listed(data: bytes) -> Iterator[str]:
     """The files and folders of a package's list, without a leading slash."""
-    for line in os.fsdecode(data).split("\n"):
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
         if line.startswith("/") and line != "/.":
             yield line[1:]
 
 
 def checksummed(data: bytes) -> Iterator[str]:
     """The files of which a package says checksums (Distroless keeps no lists)."""
-    for line in os.fsdecode(data).split("\n"):
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
         _, separator, name = line.partition("  ")
         if separator:
             yield name.removeprefix("./")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from wherry.packages.expression import is_expression
 from wherry.packages.package import Package
 from wherry.packages.paragraphs import paragraphs
@@ -32,7 +30,7 @@ def recorded(data: bytes) -> Iterator[str]:
     import csv
 
     try:
-        for row in csv.reader(os.fsdecode(data).split("\n")):
+        for row in csv.reader(data.decode("utf-8", "surrogateescape").split("\n")):
             if row and row[0]:
                 yield row[0]
     except csv.Error:

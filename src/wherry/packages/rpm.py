@@ -7,7 +7,6 @@ Source: the rpm documentation, "RPM header format"; tags by their numbers in rpm
 from __future__ import annotations
 
 import contextlib
-import os
 import struct
 
 from wherry.packages.package import Package
@@ -107,7 +106,9 @@ def _tags(header: bytes) -> dict[int, object]:
             end = header.find(b"\0", begin, store + size)
             found[tag] = header[begin : end if end >= 0 else store + size].decode("utf-8", "replace")
         elif kind == STRINGS:
-            found[tag] = os.fsdecode(header[begin : store + size]).split("\0", count)[:count]
+            found[tag] = (
+                header[begin : store + size].decode("utf-8", "surrogateescape").split("\0", count)[:count]
+            )
         elif kind == INT32 and tag == DIRINDEXES and begin + 4 * count <= store + size:
             found[tag] = list(struct.unpack_from(f">{count}I", header, begin))
         elif kind == INT32 and begin + 4 <= len(header):
