@@ -2,6 +2,7 @@
 
     WherryError                    exit code 1
     ├── UsageError                 125  the command line is wrong (as the docker CLI)
+    │   ├── CommandLineError       1    no such command, or not so many arguments (as the docker CLI)
     │   └── TemplateError          64   the text of --format is no template
     ├── RenderError                1    a template asks a value for what it does not have
     ├── DockerfileError            1    a Dockerfile is wrong: file, lines, column, the line itself
@@ -66,6 +67,10 @@ class NeedsNamespace(BaseException):
 
 class UsageError(WherryError):
     exit_code = 125
+
+
+class CommandLineError(UsageError):
+    exit_code = 1
 
 
 class TemplateError(UsageError):
@@ -176,6 +181,10 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     """The entry of `known` that `word` most likely meant (case ignored), or None."""
     import difflib
 
+    letters = sorted(word.lower())
+    for candidate in known:
+        if sorted(candidate.lower()) == letters:
+            return candidate  # letters that changed places are what hands do most often
     found = difflib.get_close_matches(word.lower(), [k.lower() for k in known], n=1, cutoff=0.6)
     if not found:
         return None

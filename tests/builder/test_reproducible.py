@@ -377,3 +377,20 @@ def _outcome(wherry: Wherry, context: Path, dockerfile: str, out: Path, *words: 
     except Failed as error:
         assert "Traceback" not in str(error)
         return "failed"
+
+
+def test_a_dockerfile_may_say_the_epoch_itself(bb: Wherry, tmp_path: Path) -> None:
+    """As in BuildKit: an ARG before the first FROM; the caller's word goes before it."""
+    stage = "FROM bb\nARG SOURCE_DATE_EPOCH\nRUN echo =$SOURCE_DATE_EPOCH > /e\n"
+    dockerfile = "ARG T=1000\nARG SOURCE_DATE_EPOCH=${T}000000\n" + stage
+    bb.build(tmp_path / "c", dockerfile, "-t", "x")
+    assert bb("inspect", "-f", "{{.Created}}", "x").startswith("2001-09-09T01:46:40")
+    assert bb("run", "--rm", "x", "cat", "/e") == "=1000000000"
+    bb.build(tmp_path / "c", None, "-t", "x", env={"SOURCE_DATE_EPOCH": "2000000000"})
+    assert bb("inspect", "-f", "{{.Created}}", "x").startswith("2033-05-18T03:33:20")
+    now = bb.build(tmp_path / "c", None, "-t", "x", "--build-arg", "SOURCE_DATE_EPOCH=")
+    assert not bb("inspect", "-f", "{{.Created}}", now).startswith("2001")
+    bb.build(tmp_path / "d", "ARG SOURCE_DATE_EPOCH=context\n" + stage, "-t", "y")
+    assert bb("run", "--rm", "y", "cat", "/e") == "=", "a local context has no time"
+    (tmp_path / "c/Dockerfile").write_text(dockerfile.replace("${T}", "soon"))
+    assert "invalid SOURCE_DATE_EPOCH" in bb.fails("build", str(tmp_path / "c"))

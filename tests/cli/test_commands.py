@@ -43,8 +43,8 @@ def test_help_and_the_name_of_a_command_is_its_help(wherry: Wherry, words: tuple
 
 
 @pytest.mark.parametrize("word", ["nonesuch", "--nonesuch", "imagse"])
-def test_a_wrong_word_is_a_usage_error_with_a_hint(wherry: Wherry, word: str) -> None:
-    said = wherry.fails(word, code=125)
+def test_a_wrong_word_is_an_error_with_docker_s_exit_code_and_a_hint(wherry: Wherry, word: str) -> None:
+    said = wherry.fails(word, code=125 if word.startswith("-") else 1)
     assert word in said
     if word == "imagse":
         assert "images" in said
@@ -147,4 +147,41 @@ def test_dockers_management_words_are_the_same_commands(wherry: Wherry) -> None:
     assert wherry("container", "ls", "-a", "-q") == wherry("ps", "-aq")
     assert "Usage:  wherry build" in wherry("buildx", "build", "--help")
     assert "container rm" in wherry("container", "--help")
-    assert "did you mean 'wherry image ls'?" in wherry.fails("image", "lss", code=125)
+    assert "did you mean 'wherry image ls'?" in wherry.fails("image", "lss", code=1)
+    assert wherry("image") == wherry("image", "--help")
+    assert wherry("proxy").startswith("Usage:  wherry proxy COMMAND")
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [("containr ls", "container"), ("imgae ls", "image"), ("biuld .", "build"), ("proxxy run", "proxy"),
+     ("volume rmm", "volume rm"), ("psuh x", "push")],
+)  # fmt: skip
+def test_near_words(wherry: Wherry, words: str, near: str) -> None:
+    assert f"did you mean 'wherry {near}'?" in wherry.fails(*words.split(), code=1)
+
+
+@pytest.mark.parametrize(
+    "words", ["rename a b", "network ls", "top x", "stats", "compose up", "container top x"]
+)
+def test_docker_s_commands_that_there_are_not_are_said_to_be_docker_s(wherry: Wherry, words: str) -> None:
+    said = wherry.fails(*words.split(), code=1)
+    assert "docker has the command" in said and "did you mean" not in said
+
+
+@pytest.mark.parametrize("words", ["run", "tag a", "rm", "logs", "build", "ps extra", "inspect", "create"])
+def test_a_wrong_number_of_arguments_exits_with_1(wherry: Wherry, words: str) -> None:
+    assert "requires" in wherry.fails(*words.split(), code=1)
+
+
+def test_the_store_may_be_named_after_the_command(bb: Wherry, tmp_path: Path) -> None:
+    python = bb.prefix[:-2]
+    for words in (["images", "--root", str(bb.root)], ["images", f"--root={bb.root}", "-q"]):
+        found = subprocess.run(
+            [*python, *words], capture_output=True, text=True, check=True, env=bb.env
+        ).stdout
+        assert "bb" in found or len(found.strip()) == 12
+    words = [*python, "run", "--root", str(bb.root), "--rm", "bb", "echo", "--root", "x"]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, env=bb.env).stdout
+    assert said == "--root x\n", "what stands after the image is the container's"
+    assert "chroot" in bb("info", "--isolation", "chroot", "--format", "{{.Isolation}}")

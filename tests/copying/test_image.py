@@ -161,7 +161,7 @@ def test_a_blob_that_was_cut_off_in_a_folder_is_said_at_once(
 @pytest.mark.parametrize(
     ("words", "says", "code"),
     [
-        (("docker://a",), "requires exactly 2 arguments", 125),
+        (("docker://a",), "requires exactly 2 arguments", 1),
         (("a", "oci:x"), "'a' is no place of an image", 125),
         (("docker:a", "oci:x"), "docker://a", 125),
         (("dokcer://a", "oci:x"), "did you mean docker:?", 125),

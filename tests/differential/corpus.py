@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 # What both refuse.
 REFUSED = (
+    "FROM bb\nRUN touch /a\nWORKDIR /a/b/c",
+    "FROM bb\nRUN touch /r; ln -s /r /a\nWORKDIR /a/b",
     "FROM bb\nENV a=b # not a comment",
     "FROM bb\nRUN ln -s /etc /inner\nCOPY dir /",
     "FROM bb\nRUN mkdir -p /x/a\nCOPY dir /x",

@@ -46,7 +46,7 @@ FILES = (
 )
 FLAGS = (
     "", "", "", "--chown=7:8 ", "--chmod=640 ", "--link ", "--chown=app ", "--chown=:8 ",
-    "--chmod=u+x,g-r ", "--link --chown=7 ", "--parents ", "--exclude=*b ",
+    "--chmod=u+x,g-r ", "--link --chown=7 ", "--parents ",
 )  # fmt: skip
 ARCHIVES = tuple(
     f"ADD {flag}tars/{name}.tar {place}"

@@ -45,6 +45,12 @@ STRICTER = ()
 
 CASES = [
     *cases(
+        "workdir-of-nothing",
+        "WORKDIR //a//b/\nWORKDIR $NONE\nRUN pwd > /o",
+        "WORKDIR $NONE\nRUN pwd > /o",
+        "WORKDIR /w/../v\nWORKDIR ${NONE}\nWORKDIR x\nRUN pwd > /o",
+    ),
+    *cases(
         "later",
         "ENV V=env\nARG V=arg\nRUN echo $V > /o\nLABEL l=$V\nENV W=$V\nCOPY file /$V",
         ("ENV V=env\nARG V=arg\nRUN echo $V > /o\nLABEL l=$V\nENV W=$V", "--build-arg", "V=given"),

@@ -18,5 +18,10 @@ def test_a_mirrors_password_is_in_no_file_and_no_history(wherry: Wherry) -> None
     )
     found = wherry.run("run", "--rm", "base", "grep", "-rl", "geheim", "/etc", "/var", "/root", "/tmp")
     assert found.stdout == ""
+    for said in ("downloading packages", "extracting archives", "cleaning"):
+        assert f"\n  {said}" in done.stderr, "what takes minutes is shown"
+    links = "ln -s java.1.gz /usr/share/man/man1/link.1.gz && ls /usr/share/man"
+    kept = wherry("run", "--rm", "base", "sh", "-c", links)
+    assert kept.split() == [f"man{section}" for section in range(1, 10)], "openjdk links into it"
     shown = done.stdout + done.stderr + wherry("history", "--no-trunc", "base") + wherry("inspect", "base")
     assert "geheim" not in shown

@@ -110,6 +110,33 @@ ALIASES: dict[str, str] = {
     "volume remove": "volume rm",
 }
 
+# Commands of docker's that have no counterpart here: a near word would be another thing.
+FOREIGN = {
+    name
+    for name in (
+        *(
+            "attach",
+            "compose",
+            "config",
+            "diff",
+            "events",
+            "exec",
+            "network",
+            "node",
+            "pause",
+            "plugin",
+            "port",
+        ),
+        *("rename", "restart", "secret", "service", "stack", "stats", "swarm", "top", "trust", "unpause"),
+        *("update", "wait"),
+        *(f"container {word}" for word in ("attach", "diff", "exec", "pause", "port", "rename", "restart")),
+        *(f"container {word}" for word in ("stats", "top", "unpause", "update", "wait")),
+        *(f"manifest {word}" for word in ("annotate", "create", "push", "rm")),
+        *("system dial-stdio", "system events", "volume update"),
+    )
+    if name not in COMMANDS and name not in ALIASES
+}
+
 
 def find(words: Sequence[str]) -> tuple[str, int] | None:
     """The command that the first words name, and how many they are; None where they name none."""

@@ -1,7 +1,7 @@
 """The entry point: global flags, one command, errors in two lines.
 
-Global flags stand before the command (``wherry --root DIR build .``): ``--root``, ``--isolation``,
-``--debug``, ``--version``, ``--help``.
+Global flags stand before the command (``wherry --root DIR build .``): ``--debug``, ``--version``,
+``--help``; ``--root`` and ``--isolation`` may stand after its name, too.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import gc
 import os
 import sys
 
-from wherry.cli.commands import ALIASES, COMMANDS, below, find, groups
+from wherry.cli.commands import ALIASES, COMMANDS, FOREIGN, below, find, groups
 from wherry.cli.core.flags import LAYERS, Command, Flag, help_text, parse
 from wherry.cli.core.output import OutputError, settle, shown_streams
 from wherry.cli.core.printable import printable, width
 from wherry.cli.core.surroundings import fix_surroundings, runtime
 from wherry.errors import (
+    CommandLineError,
     DockerfileError,
     NeedsNamespace,
     StepError,
-    UsageError,
     WherryError,
     from_os,
     nearest,
@@ -52,6 +52,8 @@ GLOBAL = Command(
     description="From a Dockerfile to served traffic, without a daemon",
 )
 
+ANYWHERE = {"root", "isolation"}
+"""Global flags that may stand after the command's name, too, as docker's may."""
 LONGEST_LINE = 2000
 """Characters of a line of an error."""
 
@@ -112,10 +114,15 @@ def _main(words: list[str]) -> int:
 def _run(name: str, words: Sequence[str], who: Runtime) -> int:
     module = load(name)
     command: Command = module.COMMAND
-    options = parse(command, words)
+    taken = {flag.name for flag in command.flags}
+    general = tuple(f._replace(short="") for f in GLOBAL.flags if f.name in ANYWHERE - taken)
+    options = parse(command._replace(flags=(*command.flags, *general)), words)
     if options is None:
         print(help_text(command))
         return 0
+    root, isolation = (options.string(flag.name) for flag in GLOBAL.flags[:2])
+    if root is not None or isolation is not None:
+        who = runtime(root or who.store, isolation or who.isolation)
     if command.needs == LAYERS:
         who.need_layers()
     options.runtime = who
@@ -136,33 +143,39 @@ def _command(words: list[str]) -> tuple[str, list[str]]:
     found = find(words)
     if found is not None:
         return found[0], words[found[1] :]
-    known = below(words[0])
+    group, known = words[0], below(words[0])
+    if known and (len(words) == 1 or words[1] in ("--help", "-h")):
+        print(_overview([f"{group} {name}" for name in known], group))
+        raise SystemExit(0)
     if known:
-        if len(words) == 1 or words[1] in ("--help", "-h"):
-            print(_overview([f"{words[0]} {name}" for name in known]))
-            raise SystemExit(0 if len(words) > 1 else 125)
-        shown, prefix = words[1], f"wherry {words[0]}"
+        shown, prefix, foreign = words[1], f"wherry {group}", f"{group} {words[1]}" in FOREIGN
     else:
-        shown, known, prefix = words[0], list(COMMANDS), "wherry"
-    near = nearest(shown, known) or (nearest(shown, groups()) if prefix == "wherry" else None)
-    raise UsageError(
+        shown, prefix, foreign = group, "wherry", group in FOREIGN
+        known = [*groups(), *(name for name in COMMANDS if " " not in name)]
+    if foreign:
+        raise CommandLineError(
+            f"docker has the command '{shown}', wherry has not", hint=f"See '{prefix} --help'."
+        )
+    near = nearest(shown, known)
+    raise CommandLineError(
         f"'{shown}' is not a {prefix} command.",
         hint=f"did you mean '{prefix} {near}'?" if near else f"See '{prefix} --help'.",
     )
 
 
-def _overview(names: Sequence[str] = ()) -> str:
+def _overview(names: Sequence[str] = (), group: str = "") -> str:
+    """Of all commands, or of those of a group, by their full names."""
     chosen = names or list(COMMANDS)
     width = max(len(n) for n in chosen) + 3
     rows = [f"  {n:<{width}}{COMMANDS[ALIASES.get(n, n)][1]}" for n in chosen]
     return "\n".join(
         [
-            help_text(GLOBAL),
+            f"Usage:  wherry {group} COMMAND" if group else help_text(GLOBAL),
             "",
             "Commands:",
             *rows,
             "",
-            "Run 'wherry COMMAND --help' for more information on a command.",
+            f"Run 'wherry {group}{' ' if group else ''}COMMAND --help' for more information on a command.",
         ]
     )
 

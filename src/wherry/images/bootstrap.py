@@ -6,22 +6,29 @@ import contextlib
 import os
 import shutil
 import subprocess
+import threading
 
 from wherry.errors import NotFoundError, WherryError
 from wherry.images.import_ import import_tar
 from wherry.layers.rootpath import resolve
 from wherry.oci.config import DEFAULT_PATH
-from wherry.remote.urls import without_users
+from wherry.remote.urls import shown, without_users
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import IO
 
     from wherry.store import ImageRecord, Store
 
 # What package management leaves behind and an image does not need.
 LEFTOVERS = ("var/lib/apt/lists", "var/cache/apt", "var/log", "tmp", "var/tmp", "run")
+# What minimal Debian images have, though they leave manual pages out: packages link into these folders.
+KEPT = tuple(f"usr/share/man/man{section}" for section in range(1, 10))
 USERS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
+PROGRESS = b"I: "
+PATIENCE = 5
+"""Seconds for what mmdebstrap started to end when it is ended."""
 GROUPS = "root:x:0:\nnogroup:x:65534:\n"
 
 
@@ -36,22 +43,33 @@ class Recipe(NamedTuple):
     apt: tuple[str, ...] = ()
 
 
-def bootstrap(store: Store, recipe: Recipe) -> ImageRecord:
-    """Make the image.  mmdebstrap's progress goes to stderr.  Raises WherryError with its last lines."""
+def bootstrap(
+    store: Store, recipe: Recipe, told: Callable[[str], object] = lambda line: None
+) -> ImageRecord:
+    """Make the image.  `told` gets what mmdebstrap says that it does, a line each, in a thread of its own.
+
+    Raises WherryError with mmdebstrap's last lines.
+    """
     tool = shutil.which("mmdebstrap", path=store.runtime.path)
     if tool is None:
         raise NotFoundError("mmdebstrap is not on PATH", hint="apt-get install mmdebstrap")
     small = recipe.variant == "busybox"
     with store.temp() as temporary:
         log = os.path.join(temporary, "log")
-        with open(log, "wb") as errors:
-            process = subprocess.Popen(
-                [tool, *_arguments(recipe)],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                env=_environment(store.runtime.env, temporary),
-            )
-        assert process.stdout is not None  # noqa: S101
+        process = subprocess.Popen(
+            [tool, *_arguments(recipe)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=_environment(store.runtime.env, temporary),
+        )
+        assert process.stdout is not None and process.stderr is not None  # noqa: S101
+        listener = threading.Thread(target=_listen, args=(process.stderr, log, told), daemon=True)
+        listener.start()
+
+        def ended(tree: str) -> None:
+            _check(process, listener, log)
+            _finish(tree, small=small)
+
         try:
             return import_tar(
                 store,
@@ -59,17 +77,29 @@ def bootstrap(store: Store, recipe: Recipe) -> ImageRecord:
                 {"Env": [f"PATH={DEFAULT_PATH}"], "Cmd": ["sh"] if small else ["bash"]},
                 "wherry",
                 created_by=_shown(recipe),
-                finish=lambda tree: _finish(process, log, tree, small=small),
+                finish=ended,
             )
         except WherryError:
             # A tar that was cut short is mmdebstrap's failure, and its own words say why.
             process.stdout.close()
-            _check(process, log)
+            _check(process, listener, log)
             raise
         finally:
             if process.poll() is None:
                 process.terminate()
                 process.wait()
+            listener.join(PATIENCE)
+            if not listener.is_alive():
+                process.stderr.close()
+
+
+def _listen(said: IO[bytes], log: str, told: Callable[[str], object]) -> None:
+    """Write down what mmdebstrap says, and pass on what is about its progress."""
+    with open(log, "wb", buffering=0) as file:
+        for line in said:
+            file.write(line)
+            if line.startswith(PROGRESS) and b"tempdir" not in line:
+                told(shown(line.removeprefix(PROGRESS).decode("utf-8", "replace").strip()))
 
 
 def _shown(recipe: Recipe) -> str:
@@ -112,8 +142,7 @@ def _environment(env: Mapping[str, str], temporary: str) -> dict[str, str]:
     return {**{name: env[name] for name in keep if name in env}, "TMPDIR": temporary}
 
 
-def _finish(process: subprocess.Popen[bytes], log: str, tree: str, *, small: bool) -> None:
-    _check(process, log)
+def _finish(tree: str, *, small: bool) -> None:
     for folder in LEFTOVERS:
         path = os.path.join(tree, folder)
         if os.path.isdir(path) and not os.path.islink(path):
@@ -121,6 +150,9 @@ def _finish(process: subprocess.Popen[bytes], log: str, tree: str, *, small: boo
     _forget_users(resolve(tree, "/etc/apt/sources.list"))
     if small:
         _complete(tree)
+        return
+    for folder in KEPT:
+        os.makedirs(resolve(tree, folder), mode=0o755, exist_ok=True)
 
 
 def _forget_users(sources: str) -> None:
@@ -132,8 +164,9 @@ def _forget_users(sources: str) -> None:
             file.write(without_users(text))
 
 
-def _check(process: subprocess.Popen[bytes], log: str) -> None:
+def _check(process: subprocess.Popen[bytes], listener: threading.Thread, log: str) -> None:
     code = process.wait()
+    listener.join()
     if code == 0:
         return
     with open(log, encoding="utf-8", errors="replace") as file:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wherry.builder.plan.keys import Key
     from wherry.builder.steps.stage import Stage
     from wherry.dockerfile.ast import Workdir
+    from wherry.layers.view import View
 
 ROOT = ("/", "//")
 
@@ -37,8 +38,9 @@ def workdir_step(stage: Stage, workdir: Workdir) -> bool:
             return True
     view = stage.view()
     node = view.find(path)
-    if node is not None and not node.is_folder:
-        raise fail(workdir.location, f"{path} is not a directory")
+    in_the_way = _no_folder(view, path)
+    if in_the_way:
+        raise fail(workdir.location, f"{in_the_way} is not a directory")
     owner = (0, 0) if node is not None else owner_of(stage.state.user, view)
 
     def make() -> str:
@@ -51,6 +53,17 @@ def workdir_step(stage: Stage, workdir: Workdir) -> bool:
     if unseen is not None:
         stage.cache.alias(unseen, key, stage.diff_ids[-1])
     return cached
+
+
+def _no_folder(view: View, path: str) -> str:
+    """The path, or one above it, that is something else than a folder; "" where there is none."""
+    parts = path.strip("/").split("/")
+    for count in range(1, len(parts) + 1):
+        above = "/" + "/".join(parts[:count])
+        node = view.find(above)
+        if node is not None and not node.is_folder:
+            return above
+    return ""
 
 
 def _unseen_key(stage: Stage, path: str) -> Key | None:

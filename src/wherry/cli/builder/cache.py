@@ -7,7 +7,7 @@ import sys
 import time
 
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.errors import UsageError
+from wherry.errors import CommandLineError, UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def run(options: Options) -> int:
     verb, *words = options.args
     hint = f"Usage: wherry cache {COMMAND.usage}"
     if verb not in ARGUMENTS:
-        raise UsageError(f"'{verb}' is not a wherry cache command", hint=hint)
+        raise CommandLineError(f"'{verb}' is not a wherry cache command", hint=hint)
     least, most = ARGUMENTS[verb]
     if not least <= len(words) <= most:
-        raise UsageError(f"wherry cache {verb} does not take {len(words)} arguments", hint=hint)
+        raise CommandLineError(f"wherry cache {verb} does not take {len(words)} arguments", hint=hint)
     store = Store.open(options.runtime)
     if verb == "ls":
         _list(store, options)

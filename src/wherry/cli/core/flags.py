@@ -8,7 +8,7 @@ cannot do what docker users' hands do (`run IMAGE -c x` leaves `-c` to the conta
 from __future__ import annotations
 
 from wherry.booleans import FALSE, TRUE
-from wherry.errors import UsageError, nearest
+from wherry.errors import CommandLineError, UsageError, nearest
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def _count(command: Command, args: list[str]) -> None:
         expected = f"at least {low} argument{'s' * (low > 1)}"
     else:
         expected = f"at most {high} argument{'s' * (high > 1)}"
-    raise UsageError(
+    raise CommandLineError(
         f'"wherry {command.name}" requires {expected}, got {len(args)}.',
         hint=f"Usage: wherry {command.name} {command.usage}. See 'wherry {command.name} --help'.",
     )

@@ -53,7 +53,7 @@ def run(options: Options) -> int:
     store = Store.open(options.runtime)
     print(f"making {reference.familiar()} from Debian {recipe.suite} packages", file=sys.stderr)
     with store.using():
-        record = bootstrap(store, recipe)
+        record = bootstrap(store, recipe, lambda line: print(f"  {line}", file=sys.stderr, flush=True))
         store.name(reference.canonical(), record)
     print(record.id)
     return 0
