@@ -22,7 +22,8 @@ daemon off;
 pid {folder}/backend.pid;
 error_log stderr error;
 worker_processes 1;
-events {{ worker_connections 4096; }}
+worker_rlimit_nofile 20000;
+events {{ worker_connections 16000; }}
 http {{
     access_log off;
     client_body_temp_path {folder}/temp;

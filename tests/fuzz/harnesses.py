@@ -351,12 +351,41 @@ def urls(data: bytes) -> None:
     assert all(each in ("git@", "xxxxx:xxxxx@") for each in re.findall(USERINFO, found))
 
 
+def packages(data: bytes) -> None:
+    """Every record of package managers and compilers, and the document that is made of what they say."""
+    from wherry.builder.attest.spdx import document
+    from wherry.packages import apk, dpkg, gem, golang, java, npm, osrelease, python, rpm
+    from wherry.packages.find import Found
+
+    system = osrelease.parse(data)
+    found = [*dpkg.packages(data, "/p", system), *apk.packages(data, "/p", system)]
+    found += [one for read in (npm, python, gem) if (one := read.package(data, "/p")) is not None]
+    found += [*golang.packages(io.BytesIO(data), "/p"), *java.packages(io.BytesIO(data), "/p")]
+    found += rpm.of_header(data, "/p", system)
+    value = document(
+        Found(system, tuple(found)), "a", "sha256:" + "0" * 64, "2026-01-01T00:00:00Z", "wherry"
+    )
+    json.dumps(value).encode()
+
+
+def statement(data: bytes) -> None:
+    """What is attested of an image, as other builders' indexes bring it along."""
+    from wherry.oci.attestation import moved, parts, shown
+    from wherry.oci.manifest import Descriptor
+
+    image = Descriptor("", "sha256:" + "1" * 64, 1)
+    json.dumps(shown({"sha256:" + "0" * 64: data}, predicates=True))
+    attached = moved([data, data], image)  # of which one blob is made
+    assert (len(parts(attached.manifest)), len(attached.statements())) == (2, 1)
+
+
 HARNESSES: dict[str, Callable[[bytes], object]] = {
     each.__name__: each
     for each in (
         tar, members, compressed, dockerfile, plan, expansion, ignore, wildcards, config, manifest, archive,
         elf, libraries, reference, platform, gitref, users, manifests, routes, template, flags, mount,
-        response, lines, buildrecord, visible, urls,
+        response, lines, buildrecord, visible, urls, packages,
+        statement,
     )
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ import io
 import json
 import lzma
 import tarfile
+import zipfile
 from pathlib import Path
 
 import zstandard
@@ -36,6 +37,13 @@ def seeds(name: str) -> list[bytes]:
         "elf": lambda: [Path("/bin/true").read_bytes()[:1 << 15]],
         "libraries": lambda: [b"include /etc/ld.so.conf.d/*.conf\n/lib\n\xff\xff" + Path("/bin/true").read_bytes()[:1 << 14],
                               b"\xff\xff#!/p -x\n"],
+        "packages": lambda: [b"Package: a\nStatus: install ok installed\nVersion: 1\nSource: b (2)\n\nP:c\nV:1\nL:MIT\n",
+                             b"Name: a\nVersion: 1\nLicense-Expression: MIT OR (BSD AND X)\n", b"ID=debian\nVERSION_ID='12'\n",
+                             b'{"name": "@a/b", "version": "1", "license": {"type": "MIT"}}',
+                             b's.name = "a".freeze\ns.version = "1"\ns.licenses = ["MIT".freeze]\n', _jar(),
+                             (ROOT / "tests/packages/hello.header").read_bytes()],
+        "statement": lambda: [json.dumps({"predicateType": "https://slsa.dev/provenance/v1", "predicate": {"x": 1},
+                                          "subject": [{"name": "a", "digest": {"sha256": "0"}}]}).encode()],
         "expansion": lambda: [b"${v//*a?b/x}${v%%.*}${w:-a$v}\na.b.c", b"'a'\"$v\\$\"${v:+x}\nv", b"${v#*\\}}${v:?no}\nx"],
         "ignore": lambda: [b"*\n!a/**/b\n#x\n[a-c]?\\*\n\na/b/c"],
         "wildcards": lambda: [b"[^a-c]*\\*?\nabc*d"],
@@ -97,3 +105,10 @@ def _dockerfiles() -> list[bytes]:
 
 def _manifests() -> list[bytes]:
     return [path.read_bytes() for path in sorted(ROOT.glob("examples/proxy/services/*.y*ml"))]
+
+
+def _jar() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("META-INF/maven/g/a/pom.properties", "groupId=g\nartifactId=a\nversion=1\n")
+    return out.getvalue()

@@ -50,6 +50,38 @@ def test_the_uppermost_file_counts_and_links_and_pipes_do_not(tmp_path: Path) ->
     assert found.system.distribution == "debian-12" and found.unread == ()
 
 
+COPYRIGHT = """\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+Files: *
+Copyright: somebody
+License: GPL-2+
+
+Files: x
+License: MIT
+ Permission is hereby granted
+ License: no
+
+License: GPL-2+
+ of any kind
+"""
+
+
+def test_debian_s_licenses_stand_among_the_documentation(tmp_path: Path) -> None:
+    top = tree(
+        tmp_path / "a",
+        {
+            "var/lib/dpkg/status": "".join(map(DPKG.format, ("base", "lib", "prose", "loop", "none"))),
+            "usr/share/doc/base/copyright": COPYRIGHT,
+            "usr/share/doc/prose/copyright": "It is free.\nLicense: MIT\n",
+        },
+    )
+    os.symlink("base", tmp_path / "a/usr/share/doc/lib")
+    os.symlink("loop", tmp_path / "a/usr/share/doc/loop")
+    licenses = {each.name: each.license for each in find_packages(View([top])).packages}
+    assert licenses == {"base": "GPL-2+, MIT", "lib": "GPL-2+, MIT", "prose": "", "loop": "", "none": ""}
+
+
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     found = find_packages(View([tree(tmp_path / "a", {"var/lib/rpm/Packages": "\0" * 9000})]))
     assert found.packages == () and found.unread == ("/var/lib/rpm/Packages",)

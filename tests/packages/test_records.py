@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
-from wherry.packages import apk, dpkg, npm, osrelease, python, rpm
+from wherry.packages import apk, dpkg, gem, npm, osrelease, python, rpm
 from wherry.packages.osrelease import OsRelease
 from wherry.packages.package import Package
 
@@ -151,6 +152,59 @@ def test_os_release(text: str, system: OsRelease) -> None:
 def test_a_purl_keeps_no_character_that_means_something_in_it() -> None:
     package = Package("rpm", "a b/c@?#", "1:2%", "fedora", epoch="1")
     assert package.purl == "pkg:rpm/fedora/a%20b%2Fc%40%3F%23@1:2%25?epoch=1"
+
+
+GEM = b"""# -*- encoding: utf-8 -*-
+# stub: nokogiri 1.16.0 x86_64-linux lib
+
+Gem::Specification.new do |s|
+  s.name = "nokogiri".freeze
+  s.version = "1.16.0"
+  s.licenses = ["MIT".freeze, "Ruby"]
+  s.add_runtime_dependency(%q<racc>, ["~> 1.4"])
+end
+"""
+
+
+def test_gems() -> None:
+    package = gem.package(GEM, "/usr/lib/ruby/gems/specifications/nokogiri-1.16.0.gemspec")
+    assert package is not None and package.license == "MIT OR Ruby"
+    assert package.purl == "pkg:gem/nokogiri@1.16.0"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b's.version = "1"',
+        b's.name = "a"\ns.version = A::VERSION\n',
+        b's.name = "a#{b}"\ns.version = "1"\n',
+        b"s.name = " * 100_000,
+        b"\n" * 1_000_000,
+        b" " * 1_000_000,
+    ],
+)
+def test_a_specification_that_computes_is_not_read(text: bytes) -> None:
+    assert gem.package(text, "/x.gemspec") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("usr/lib/ruby/gems/3.1.0/specifications/rake-13.0.6.gemspec", True),
+        ("usr/lib/ruby/gems/3.1.0/specifications/default/json-2.6.1.gemspec", True),
+        ("app/rake.gemspec", False),
+        ("gems/x/specifications/lib/x.gemspec", False),
+    ],
+)
+def test_where_gems_have_specifications(name: str, found: bool) -> None:
+    assert bool(gem.PLACE.match(name)) == found
+
+
+def test_an_os_release_of_one_word_of_megabytes_keeps_nobody_busy() -> None:
+    began = time.process_time()
+    found = osrelease.parse(b"ID=debian\nNAME=" + b"x" * (1 << 23))
+    assert found.id == "debian" and time.process_time() - began < 5
 
 
 # -- rpm ---------------------------------------------------------------------------------------------

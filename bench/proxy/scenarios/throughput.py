@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from bench.programs import CommandFailed, NotHere
 from bench.proxy.asking import ask
 from bench.proxy.backend import backend
-from bench.proxy.commands import wait
 from bench.proxy.manifests import answer, host
 from bench.proxy.rendering import ours, routes, theirs
 from bench.proxy.scenarios import PROXY, Bench, ProxyScenario
@@ -33,6 +32,7 @@ CLIENTS = (8, 32, 256)
 ROUNDS, SECONDS = 5, 4
 KEPT = 32
 LEAST = 0.95
+PATIENCE = 60.0
 LISTEN = ("127.0.0.1", 8081)
 # Every request asks for another Service, in an order that no cache could know.
 LUA = """\
@@ -78,7 +78,7 @@ class _Server:
     """An nginx with one worker, for as long as the block takes."""
 
     def __init__(self, state: Path, size: int, render: Callable[[Sequence[Route], str], str]) -> None:
-        options = MainOptions(str(state), workers="1", connections=8192, descriptors=16_384)
+        options = MainOptions(str(state), workers="1", connections=16_000, descriptors=20_000)
         self._managed = Managed(Nginx.find("nginx", os.environ), options)
         self._size = size
         self._text = render(routes([0] * size), "{}:{}".format(*LISTEN))
@@ -90,8 +90,11 @@ class _Server:
             raise CommandFailed(complaint)
         self._managed.swap()
         self._managed.signal()  # the first time it starts nginx
+        if self._managed.proof(1, PATIENCE) is None:
+            raise CommandFailed(f"{self._size} routes: no worker answered within {PATIENCE:.0f} s")
         last = self._size - 1
-        wait(lambda: ask(LISTEN, host(last)) == (200, answer(last)), f"{self._size} routes", 30.0)
+        if ask(LISTEN, host(last)) != (200, answer(last)):
+            raise CommandFailed(f"{self._size} routes: the last one is not answered")
 
     def __exit__(self, *_: object) -> None:
         if self._managed.process is not None:

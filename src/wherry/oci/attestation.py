@@ -77,7 +77,10 @@ def moved(statements: Sequence[bytes], image: Descriptor) -> Attached:
     values = [load_object(data, "an attestation") for data in statements]
     algorithm, _, value = image.digest.partition(":")
     for each in values:
-        for subject in each.get("subject") or ():
+        if not isinstance(each.get("predicateType"), str):
+            raise CorruptError("an attestation says nothing of its predicate's type")
+        subjects = each.get("subject")
+        for subject in subjects if isinstance(subjects, list) else ():
             if isinstance(subject, dict):
                 subject["digest"] = {algorithm: value}
     return _packed(values, image)
@@ -94,11 +97,13 @@ def _statement(attestation: Attestation, subjects: Sequence[str], image: str) ->
 
 
 def _packed(statements: Sequence[Mapping[str, Any]], image: Descriptor) -> Attached:
-    found = {digest_of(data): data for data in map(_json, statements)}
-    layers = [
-        Descriptor(IN_TOTO, digest, len(data), {PREDICATE: str(statement["predicateType"])})
-        for statement, (digest, data) in zip(statements, found.items(), strict=True)
-    ]
+    found = {}
+    layers = []
+    for statement in statements:
+        data = _json(statement)
+        found[digest_of(data)] = data
+        note = {PREDICATE: str(statement["predicateType"])}
+        layers.append(Descriptor(IN_TOTO, digest_of(data), len(data), note))
     config = Descriptor(EMPTY, digest_of(NO_CONFIG), len(NO_CONFIG))
     manifest = _json(
         {

@@ -29,3 +29,20 @@ def packages(data: bytes, path: str, system: OsRelease) -> Iterator[Package]:
                 license=fields.get("L", ""),
                 path=path,
             )
+
+
+def files(data: bytes) -> Iterator[tuple[tuple[str, str], str]]:
+    """((package, architecture), file without a leading slash)."""
+    name = architecture = folder = ""
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
+        key, value = line[:2], line[2:]
+        if not line:
+            name = architecture = folder = ""
+        elif key == "P:":
+            name = value
+        elif key == "A:":
+            architecture = value
+        elif key == "F:":
+            folder = value
+        elif key == "R:" and name:
+            yield (name, architecture), f"{folder}/{value}" if folder else value

@@ -1,6 +1,6 @@
 """PURE: Debian's packages: ``status``, or a file each in ``status.d`` (Distroless).
 
-Source: deb-control(5).
+Source: deb-control(5); for licenses, DEP-5 (Debian's machine-readable copyright files).
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 STATUS = "var/lib/dpkg/status"
 FOLDER = "var/lib/dpkg/status.d/"
+LISTS = "var/lib/dpkg/info/"
+COPYRIGHT = "usr/share/doc/{}/copyright"
+FORMAT = "Format:"
+LARGEST_COPYRIGHT, MOST_LICENSES = 1 << 20, 100
 
 
 def is_record(name: str) -> bool:
@@ -40,3 +44,27 @@ def packages(data: bytes, path: str, system: OsRelease) -> Iterator[Package]:
             source_version=source_version.strip("()") or version,
             path=path,
         )
+
+
+def licenses(data: bytes) -> str:
+    """The names of licenses in a copyright file, Debian's and not SPDX's; "" where it is only prose."""
+    text = data.decode("utf-8", "replace").lstrip("\ufeff\n ")
+    if not text.startswith(FORMAT):
+        return ""
+    named = dict.fromkeys(fields.get("License", "") for fields in paragraphs(text))
+    return ", ".join([name for name in named if name][:MOST_LICENSES])
+
+
+def listed(data: bytes) -> Iterator[str]:
+    """The files and folders of a package's list, without a leading slash."""
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
+        if line.startswith("/") and line != "/.":
+            yield line[1:]
+
+
+def checksummed(data: bytes) -> Iterator[str]:
+    """The files of which a package says checksums (Distroless keeps no lists)."""
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
+        _, separator, name = line.partition("  ")
+        if separator:
+            yield name.removeprefix("./")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from itertools import islice
 
-from wherry.packages import apk, dpkg, golang, npm, osrelease, python, rpm
+from wherry.errors import ContextError
+from wherry.packages import apk, dpkg, gem, golang, java, npm, osrelease, python, rpm
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -42,37 +44,56 @@ def find_packages(view: View) -> Found:
             continue
         if node.name in rpm.UNREAD:
             unread.append(f"/{node.name}")
-        for package in _of(node, system):
-            found[package] = None
-            if len(found) >= MOST:
-                return Found(system, tuple(sorted(found)), tuple(unread))
-    return Found(system, tuple(sorted(found)), tuple(unread))
+        found.update(dict.fromkeys(islice(_of(node, system), MOST - len(found))))
+        if len(found) >= MOST:
+            break
+    return Found(system, tuple(sorted(_with_license(view, each) for each in found)), tuple(unread))
+
+
+def _with_license(view: View, package: Package) -> Package:
+    """A Debian package's license stands among its documentation, which may be that of another package."""
+    if package.kind != "deb":
+        return package
+    try:
+        node = view.find(dpkg.COPYRIGHT.format(package.name))
+    except ContextError:
+        return package
+    if node is None or not stat.S_ISREG(node.status.st_mode):
+        return package
+    return package._replace(license=dpkg.licenses(read_record(node, dpkg.LARGEST_COPYRIGHT)))
 
 
 def _system(view: View) -> OsRelease:
     for place in osrelease.PLACES:
         node = view.find(place)
         if node is not None and stat.S_ISREG(node.status.st_mode):
-            return osrelease.parse(_read(node))
+            return osrelease.parse(read_record(node))
     return osrelease.OsRelease()
 
 
 def _of(node: Node, system: OsRelease) -> Iterator[Package]:
     name, path = node.name, "/" + os.fsencode(node.name).decode("utf-8", "replace")
     if dpkg.is_record(name):
-        yield from dpkg.packages(_read(node), path, system)
+        yield from dpkg.packages(read_record(node), path, system)
     elif name in apk.INSTALLED:
-        yield from apk.packages(_read(node), path, system)
+        yield from apk.packages(read_record(node), path, system)
     elif name in rpm.DATABASES:
         yield from rpm.packages(node.path, path, system)
     elif name.endswith(python.ENDS):
-        package = python.package(_read(node), path)
+        package = python.package(read_record(node), path)
         if package is not None:
             yield package
     elif name.endswith("/package.json") and npm.PLACE.match(name):
-        package = npm.package(_read(node), path)
+        package = npm.package(read_record(node), path)
         if package is not None:
             yield package
+    elif name.endswith(".gemspec") and gem.PLACE.match(name):
+        package = gem.package(read_record(node), path)
+        if package is not None:
+            yield package
+    elif name.lower().endswith(java.ENDS):
+        with _open(node) as file:
+            yield from java.packages(file, path)
     elif node.status.st_mode & 0o111:
         with _open(node) as file:
             if file.read(4) == b"\x7fELF":
@@ -83,6 +104,7 @@ def _open(node: Node) -> IO[bytes]:
     return open(os.open(node.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
 
 
-def _read(node: Node) -> bytes:
+def read_record(node: Node, most: int = LARGEST) -> bytes:
+    """A file of a view, as far as one is read."""
     with _open(node) as file:
-        return file.read(LARGEST)
+        return file.read(most)

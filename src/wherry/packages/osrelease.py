@@ -7,6 +7,8 @@ import shlex
 from wherry.typed import NamedTuple
 
 PLACES = ("etc/os-release", "usr/lib/os-release")
+LARGEST = 1 << 14
+"""Bytes that are read: `shlex` takes a time that grows with the square of a word."""
 
 
 class OsRelease(NamedTuple):
@@ -23,7 +25,7 @@ class OsRelease(NamedTuple):
 
 def parse(data: bytes) -> OsRelease:
     values: dict[str, str] = {}
-    for line in data.decode("utf-8", "replace").splitlines():
+    for line in data[:LARGEST].decode("utf-8", "replace").splitlines():
         key, equals, value = line.strip().partition("=")
         if equals and not key.startswith("#"):
             try:

@@ -10,10 +10,11 @@ PATH_SAFE = ".-_~"
 
 
 class Package(NamedTuple):
-    """`kind` is a purl type: deb, apk, rpm, pypi, npm or golang.
+    """`kind` is a purl type: deb, apk, rpm, pypi, npm, gem, maven or golang.
 
-    `namespace` is what names the package's origin where its kind has that (a distribution, a scope, the
-    path of a Go module).  `source` and `source_version` are those of the package that it was built from.
+    `namespace` is what names the package's origin where its kind has that (a distribution, a scope, a
+    group, the path of a Go module).  `source` and `source_version` are those of the package that it was
+    built from.
     `license` is as the record says it; `is_spdx` that it is an SPDX expression by the record's own rules.
     `path` is the file that tells of it.
     """

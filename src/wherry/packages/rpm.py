@@ -24,7 +24,9 @@ UNREAD = tuple(
     for name in ("Packages", "Packages.db")
 )
 NAME, VERSION, RELEASE, EPOCH, LICENSE, ARCH, SOURCE = 1000, 1001, 1002, 1003, 1014, 1022, 1044
-INT32, STRING, I18N = 4, 6, 9
+DIRINDEXES, BASENAMES, DIRNAMES = 1116, 1117, 1118
+TAGS = (NAME, VERSION, RELEASE, EPOCH, LICENSE, ARCH, SOURCE, DIRINDEXES, BASENAMES, DIRNAMES)
+INT32, STRING, STRINGS, I18N = 4, 6, 8, 9
 MOST_ENTRIES, LARGEST = 4096, 1 << 26
 MOST_STEPS = 100_000
 """Of SQLite's machine, in thousands: a hostile database cannot keep it busy."""
@@ -33,22 +35,39 @@ MOST_STEPS = 100_000
 def packages(database: str, path: str, system: OsRelease) -> Iterator[Package]:
     """Of a file that nobody writes; nothing is written beside it."""
     for header in _headers(database):
+        yield from of_header(header, path, system)
+
+
+def of_header(header: bytes, path: str, system: OsRelease) -> Iterator[Package]:
+    """PURE: the package of a header; nothing for a damaged one, and for a key that rpm trusts."""
+    tags = _tags(header)
+    name, version, release = (str(tags.get(tag, "")) for tag in (NAME, VERSION, RELEASE))
+    if not name or not version or name == "gpg-pubkey":
+        return
+    yield Package(
+        "rpm",
+        name,
+        f"{version}-{release}" if release else version,
+        system.id,
+        str(tags.get(ARCH, "")),
+        epoch=str(tags.get(EPOCH, "")),
+        distribution=system.distribution,
+        source=str(tags.get(SOURCE, "")),
+        license=str(tags.get(LICENSE, "")),
+        path=path,
+    )
+
+
+def files(database: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """((package, architecture), file or folder without a leading slash)."""
+    for header in _headers(database):
         tags = _tags(header)
-        name, version, release = (str(tags.get(tag, "")) for tag in (NAME, VERSION, RELEASE))
-        if not name or not version or name == "gpg-pubkey":
-            continue
-        yield Package(
-            "rpm",
-            name,
-            f"{version}-{release}" if release else version,
-            system.id,
-            str(tags.get(ARCH, "")),
-            epoch=str(tags.get(EPOCH, "")),
-            distribution=system.distribution,
-            source=str(tags.get(SOURCE, "")),
-            license=str(tags.get(LICENSE, "")),
-            path=path,
-        )
+        key = str(tags.get(NAME, "")), str(tags.get(ARCH, ""))
+        folders, numbers, names = (tags.get(tag) for tag in (DIRNAMES, DIRINDEXES, BASENAMES))
+        if isinstance(folders, list) and isinstance(numbers, list) and isinstance(names, list):
+            for number, name in zip(numbers, names, strict=False):
+                if number < len(folders):
+                    yield key, f"{folders[number]}{name}".lstrip("/")
 
 
 def _headers(database: str) -> Iterator[bytes]:
@@ -80,12 +99,18 @@ def _tags(header: bytes) -> dict[int, object]:
         return found
     for index in range(entries):
         tag, kind, offset, count = struct.unpack_from(">IIII", header, 8 + index * 16)
-        if tag not in (NAME, VERSION, RELEASE, EPOCH, LICENSE, ARCH, SOURCE) or offset >= size or not count:
+        if tag not in TAGS or tag in found or offset >= size or not count:
             continue
         begin = store + offset
         if kind in (STRING, I18N):
             end = header.find(b"\0", begin, store + size)
             found[tag] = header[begin : end if end >= 0 else store + size].decode("utf-8", "replace")
+        elif kind == STRINGS:
+            found[tag] = (
+                header[begin : store + size].decode("utf-8", "surrogateescape").split("\0", count)[:count]
+            )
+        elif kind == INT32 and tag == DIRINDEXES and begin + 4 * count <= store + size:
+            found[tag] = list(struct.unpack_from(f">{count}I", header, begin))
         elif kind == INT32 and begin + 4 <= len(header):
             found[tag] = struct.unpack_from(">I", header, begin)[0]
     return found
