@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from support.machine import require
 from support.plain import PLAIN
 from support.ways import by_plain_user
 from support.wherry import Wherry
@@ -213,3 +214,19 @@ def test_no_folder_gives_way_to_a_file(bb: Wherry, tmp_path: Path) -> None:
     (tmp_path / "dir").write_text("file")
     assert "cannot overwrite directory" in bb.fails("cp", str(tmp_path / "dir"), "box:/", code=1)
     bb("cp", "box:/dir/precious", "-")
+
+
+@pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz", "zstd"])
+def test_a_compressed_archive_is_taken_as_docker_takes_it(bb: Wherry, tmp_path: Path, kind: str) -> None:
+    require(shutil.which(kind) is not None, f"needs {kind}")
+    with tarfile.open(tmp_path / "t.tar", "w") as tar:
+        tar.add(__file__, "file")
+    data = subprocess.run([kind, "-c", tmp_path / "t.tar"], capture_output=True, check=True).stdout
+    bb("create", "--name", "box", "bb", "true")
+    words = [*bb.prefix, "cp", "-", "box:/tmp"]
+    subprocess.run(words, input=data, check=True, env=bb.env)
+    bb("cp", "box:/tmp/file", str(tmp_path / "back"))
+    assert (tmp_path / "back").read_bytes() == Path(__file__).read_bytes()
+    half = data[: len(data) // 2]
+    cut = subprocess.run(words, input=half, check=False, env=bb.env, capture_output=True)
+    assert cut.returncode == 1 and cut.stderr.startswith(b"error: ") and b"Traceback" not in cut.stderr

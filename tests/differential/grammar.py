@@ -154,7 +154,7 @@ def _run(rng: random.Random, _: int) -> str:
             "RUN --mount=type=cache,target=/c,id=$A echo x >> /c/n; ls /c > /cached",
             "RUN --mount=type=bind,from=bb,target=/m,source=/etc cat /m/passwd > /bound",
             "RUN mkdir -p /x && chgrp 7 /x && chmod 2775 /x",
-            "RUN mkdir -p /x && ln -sfn /x /y; ls -ld /y > /ls; true",
+            "RUN mkdir -p /x && ln -sfn /x /y; readlink /y > /ls; true",
             "RUN rm -rf /x /l; mkdir -p /x; chmod 700 /x",
             "RUN mkdir -p /way-real && ln -sfn /way-real /way; touch /a; chmod 4755 /a",
             "RUN cd /tmp && ln /etc/passwd p 2>/dev/null; rm -f /tmp/p; true",

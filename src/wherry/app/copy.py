@@ -14,6 +14,7 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from typing import IO
 
+    from wherry.layers.tarread import Reader
     from wherry.store import Store
 
 
@@ -38,8 +39,11 @@ def stream_out(store: Store, spec: CopySpec, out: IO[bytes]) -> None:
 
 
 def stream_in(store: Store, spec: CopySpec, source: IO[bytes]) -> None:
-    """Unpack a tar into the folder `inside`."""
-    copy_in(store, lookup(store, spec.container), lambda sink: _pour(source, sink), spec.inside)
+    """Unpack a tar, compressed or not, into the folder `inside`."""
+    from wherry.layers.compress import decompressed
+
+    record = lookup(store, spec.container)
+    copy_in(store, record, lambda sink: _pour(decompressed(source), sink), spec.inside)
 
 
 def copy_from(store: Store, spec: CopySpec) -> None:
@@ -126,7 +130,7 @@ def _owned(source: IO[bytes], out: IO[bytes], *, keep: bool) -> None:
     out.write(END)
 
 
-def _pour(source: IO[bytes], sink: IO[bytes]) -> None:
+def _pour(source: Reader, sink: IO[bytes]) -> None:
     while data := source.read(1 << 18):
         sink.write(data)
 

@@ -14,7 +14,7 @@ import shutil
 from wherry import linux
 from wherry.containers.state import held_still
 from wherry.containers.volumes import container_mounts, view_with_mounts
-from wherry.errors import ConflictError, ContextError, NotFoundError, in_words
+from wherry.errors import ConflictError, ContextError, NotFoundError, WherryError, in_words
 from wherry.images.view import layer_paths
 from wherry.layers.tarread import TarReader
 from wherry.layers.unpack import Unpacker
@@ -283,13 +283,18 @@ def _child(
             os._exit(code)
     os.close(child_end)
     os.close(complain)
+    failure: WherryError | None = None
     try:
         pump(own_end)
     except BrokenPipeError:
         pass
+    except WherryError as error:
+        failure = error  # the child is waited for all the same
     with open(errors, "rb") as file:
         message = file.read().decode("utf-8", "replace")
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if failure is not None:
+        raise failure
     if code == GONE:
         raise _absent(store, record, path)
     if code == NOT_FOLDER:
