@@ -66,7 +66,7 @@ def routes(turns: Iterable[int]) -> tuple[Route, ...]:
 
 
 def ours(wanted: Sequence[Route], listen: str) -> str:
-    return render(wanted, RenderOptions(listen=(listen,), access_log=""))
+    return render(wanted, RenderOptions(listen=(listen,), access_log="", idle=12_288))
 
 
 def theirs(wanted: Sequence[Route], listen: str, kept: int = 2) -> str:

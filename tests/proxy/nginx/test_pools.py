@@ -126,7 +126,7 @@ def test_the_connections_of_all_pools_and_blocks_fit_into_a_worker() -> None:
     plain = [route(f"10.1.{n // 250}.{n % 250 + 1}:80", f"p{n}.example") for n in range(10_000)]
     tls = [route(f"10.2.0.{n + 1}:443", f"t{n}.example", protocol="https") for n in range(200)]
     for routes in (plain, tls, [*plain, *tls], plain[:1], plain[:99]):
-        made = upstreams(routes, limit=100, keepalive=32)
+        made = upstreams(routes, limit=100, keepalive=32, idle=3200)
         kept = [
             int(line.split()[1].rstrip(";"))
             for block in made.blocks
@@ -138,10 +138,12 @@ def test_the_connections_of_all_pools_and_blocks_fit_into_a_worker() -> None:
 
 
 def test_without_blocks_there_are_no_pools() -> None:
-    made = upstreams([route("10.0.0.1:80")], limit=0, keepalive=32)
+    made = upstreams([route("10.0.0.1:80")], limit=0, keepalive=32, idle=3200)
     assert made.blocks == () and made.places[0].first == "10.0.0.1:80"
 
 
 def test_names_are_looked_up_at_run_time_and_not_in_a_pool() -> None:
-    made = upstreams([route("db.example:80"), route("10.0.0.1:80", "b.example")], limit=100, keepalive=32)
+    made = upstreams(
+        [route("db.example:80"), route("10.0.0.1:80", "b.example")], limit=100, keepalive=32, idle=3200
+    )
     assert made.places[0].first == "db.example:80" and made.places[1].key

@@ -82,7 +82,7 @@ def test_thirty_two_clients_at_once_find_their_connections_kept(serve: Open, pod
 def test_each_host_of_a_tls_service_has_a_block_of_its_own_and_the_first_come_first() -> None:
     plain = route("10.0.0.9:80", "plain.example")
     tls = [route("10.0.0.1:443", f"h{n}.example", protocol="https") for n in range(4)]
-    made = upstreams([plain, *tls], limit=2, keepalive=16)
+    made = upstreams([plain, *tls], limit=2, keepalive=16, idle=3200)
     assert made.places[0].first == "0_pool"
     assert [place.first.count("_") > 0 for place in made.places[1:]] == [True, True, False, False]
     assert {place.again for place in made.places[1:]} == {"10.0.0.1:443"}
@@ -92,7 +92,7 @@ def test_no_more_blocks_than_asked_for_are_made_and_tries_again_have_theirs() ->
     many = [
         route(ADDRESSES[:1] + (f"10.0.1.{n}:80",), f"h{n}.example", spare="10.9.0.1:80") for n in range(9)
     ]
-    made = upstreams(many, limit=6, keepalive=16)
+    made = upstreams(many, limit=6, keepalive=16, idle=3200)
     assert len(made.blocks) == 6 + 1
     assert [place.first == "0_pool" for place in made.places] == [False] * 3 + [True] * 6
     assert {place.again for place in made.places[3:]} == {"10.9.0.1:80"}, "the Service's own address"
@@ -103,11 +103,11 @@ def test_no_more_blocks_than_asked_for_are_made_and_tries_again_have_theirs() ->
 
 
 def test_a_route_without_addresses_goes_nowhere() -> None:
-    assert upstreams([route(())], limit=1, keepalive=16).places == (NOWHERE,)
+    assert upstreams([route(())], limit=1, keepalive=16, idle=3200).places == (NOWHERE,)
 
 
 def test_a_wildcard_with_tls_keeps_nothing() -> None:
-    made = upstreams([route(ADDRESSES, "*.a.example", protocol="https")], limit=9, keepalive=16)
+    made = upstreams([route(ADDRESSES, "*.a.example", protocol="https")], limit=9, keepalive=16, idle=3200)
     (place,) = made.places
     assert place.fresh and place.first == place.again
     assert all("keepalive" not in block.text for block in made.blocks)

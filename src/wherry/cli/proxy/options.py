@@ -108,6 +108,7 @@ def render_options(options: Options, listen: str) -> RenderOptions:
             for host, port in addresses(text)
         ),
         upstreams=max(0, options.integer("upstreams") or 0),
+        idle=_connections()[0] * 3 // 4,
         access_log=_log_path(log),
         resolver=resolvers(options),
         trusted=tuple(map(network, options.strings("trusted-proxy"))),
@@ -207,18 +208,28 @@ def find_nginx(options: Options) -> Nginx:
     return Nginx.find(os.path.abspath(name) if "/" in name else name, options.runtime.env)
 
 
-CONNECTIONS = 4096
-"""Connections of one worker, to clients and to pods."""
+CONNECTIONS, FEW = 16_384, 4096
+"""Connections of one worker, to clients and to pods; below FEW it is said that they are few."""
+
+
+def _connections() -> tuple[int, int]:
+    """How many a worker may have, and the descriptors for them.
+
+    A generator has the same limit as the nginx that it writes for: both are containers of one pod.
+    """
+    from wherry.proxy.reload.limits import SPARE, descriptors
+
+    allowed = descriptors(2 * CONNECTIONS)
+    return min(CONNECTIONS, max(SPARE, allowed - SPARE)), allowed
 
 
 def main_options(options: Options, state: str) -> MainOptions:
     """How nginx itself runs in `state`, within what this process may use; says where that is little."""
     from wherry.proxy.nginx.main import MainOptions
-    from wherry.proxy.reload.limits import SPARE, cpus, descriptors
+    from wherry.proxy.reload.limits import cpus
 
-    allowed = descriptors(2 * CONNECTIONS)
-    connections = min(CONNECTIONS, max(SPARE, allowed - SPARE))
-    if connections < CONNECTIONS:
+    connections, allowed = _connections()
+    if connections < FEW:
         say(
             f"only {allowed} files may be open (ulimit -Hn): a worker serves about "
             f"{connections // 2} clients at a time"

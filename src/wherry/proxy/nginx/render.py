@@ -41,14 +41,15 @@ class RenderOptions(NamedTuple):
     """What the configuration says beside the routes.
 
     `listen`: "address:port" each.  `upstreams`: how many upstream blocks are not shared at most (0: no
-    block at all), `keepalive` idle connections a worker and address.  `access_log`: a path, or "" for
-    none.  `resolver`: DNS servers for ExternalName.  `trusted`: networks whose X-Forwarded-For and -Proto
-    are believed.
+    block at all), `keepalive` idle connections a worker and address, `idle` for all addresses.
+    `access_log`: a path, or "" for none.  `resolver`: DNS servers for ExternalName.  `trusted`: networks
+    whose X-Forwarded-For and -Proto are believed.
     """
 
     listen: tuple[str, ...] = ("0.0.0.0:8080",)
     upstreams: int = 100
     keepalive: int = 32
+    idle: int = 3200
     access_log: str = "/dev/stdout"
     resolver: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
@@ -60,7 +61,7 @@ def render(routes: Sequence[Route], options: RenderOptions) -> str:
 
 
 def tree(routes: Sequence[Route], options: RenderOptions) -> list[Directive]:
-    chosen = upstreams(routes, options.upstreams, options.keepalive)
+    chosen = upstreams(routes, options.upstreams, options.keepalive, options.idle)
     profiles: dict[tuple[Settings, bool], str] = {}
     values = []
     for route, place in zip(routes, chosen.places, strict=True):

@@ -11,7 +11,7 @@ speaks TLS, and what has several addresses to balance between: there are `limit`
 all others and then for the oldest Services.  Beyond them several addresses become their Service's own
 ClusterIP, in a pool (without one they get blocks all the same), and TLS connects anew.
 
-A block keeps 32 idle connections a worker, all together at most 3,200 of a worker's 4,096.
+A block keeps 32 idle connections a worker for each address, all together at most `idle`.
 
 A request that failed goes to a place of its own (Place.again), where no connection is kept: nginx does
 not count a failure on a kept connection, and would deliver one request once for each that it holds.  For
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 Key = tuple[str, str, tuple[str, ...]]
 """Protocol, server name where that matters, and addresses."""
 
-MOST_KEPT = 3200
 LIFE = "5s"
 """A kept connection is replaced after that, so that new pods behind a ClusterIP get their share."""
 
@@ -68,10 +67,11 @@ class Upstreams(NamedTuple):
     blocks: tuple[Directive, ...]
 
 
-def upstreams(routes: Sequence[Route], limit: int, keepalive: int) -> Upstreams:
+def upstreams(routes: Sequence[Route], limit: int, keepalive: int, idle: int) -> Upstreams:
     """Decide for each route; equal addresses and protocol share a block.  Without a `limit` there is none.
 
-    `keepalive` is the number of idle connections that one worker keeps to one block's addresses.
+    `keepalive` is the number of idle connections that one worker keeps to one block's addresses, `idle`
+    that of all of them.
     """
     blocks: dict[str, Directive] = {}
     places = [NOWHERE] * len(routes)
@@ -97,7 +97,7 @@ def upstreams(routes: Sequence[Route], limit: int, keepalive: int) -> Upstreams:
             pooled[index] = route.spare
         places[index] = place
     kept = sum("keepalive" in made.text for made in blocks.values())
-    found, shared = pools(pooled.values(), keepalive, MOST_KEPT - kept * keepalive, LIFE)
+    found, shared = pools(pooled.values(), keepalive, idle - kept * keepalive, LIFE)
     for index, address in pooled.items():
         pool, key_ = found[address]
         places[index] = Place(pool, address, key=key_)
