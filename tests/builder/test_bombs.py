@@ -107,7 +107,7 @@ def test_a_pipe_in_a_context_from_elsewhere_is_not_waited_for(wherry: Wherry, na
         [*wherry.prefix, "build", "-"], input=data.getvalue(), capture_output=True, check=False, timeout=60
     )
     assert done.returncode == 1
-    assert f"{name} " in done.stderr.decode() and "no regular file" in done.stderr.decode()
+    assert f"{name} " in done.stderr.decode() and "not a regular file" in done.stderr.decode()
 
 
 def archive(wherry: Wherry, path: Path, files: dict[str, bytes]) -> str:

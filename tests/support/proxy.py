@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -143,7 +144,8 @@ class Proxy:
             self.process.kill()
             self.process.wait()
         for pid in self.nginx():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # its master has just ended
+                os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.runtime)
 
 
