@@ -98,7 +98,7 @@ def referred_by_images(store: Contents) -> Referred:
     # Image indexes, beside images: those that have a name, and those that registries have images by.
     targets = set(store.names.all().values())
     at_registries = {name.rpartition("@")[2] for name in store.names.digests()}
-    found = Referred(set(), targets | at_registries, [])
+    found = Referred(set(), targets | {each for each in at_registries if _is_index(store, each)}, [])
     for target in targets:
         found.blobs.update(_attested(store, target))
     for image in store.images.all():
@@ -116,6 +116,12 @@ def referred_by_images(store: Contents) -> Referred:
     for container in store.containers.all():
         found.layers.update(container.config.layers)
     return found
+
+
+def _is_index(store: Contents, digest: str) -> bool:
+    """An image's own manifest counts only while the image names it."""
+    value = read_json(store, digest) if store.blobs.has(digest) else None
+    return isinstance(value, dict) and isinstance(value.get("manifests"), list)
 
 
 def _attested(store: Contents, index: str) -> Iterator[str]:
