@@ -8,6 +8,7 @@ to lower layers only.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 
@@ -54,6 +55,10 @@ def unpack(stream: Reader, dest: str, *, name: str = "archive", markers: bool = 
         tree.finish()
         reader.drain()
     return Packed("sha256:" + source.hash.hexdigest(), source.size, tree.size, tree.count)
+
+
+CROWD = 20
+"""Tries at a name that others take at the same time."""
 
 
 class Unpacker:
@@ -110,7 +115,7 @@ class Unpacker:
         elif base.startswith(WHITEOUT):
             raise HostileArchiveError(f"{self._name}: {os.fsdecode(path)}: names of deletions mean a layer")
         else:
-            self._make(entry, member, data)
+            self._made(entry, member, data)
 
     def given(self) -> set[str]:
         """The folders, relative to `dest`, whose metadata the archive gives."""
@@ -194,7 +199,20 @@ class Unpacker:
         if not os.path.lexists(host):
             make_whiteout(os.fsdecode(host))
 
+    def _made(self, entry: Entry, member: Member, data: Iterator[bytes]) -> None:
+        """Make a member, also where somebody else makes files of its name at the same time."""
+        if entry.type != FOLDER:
+            self.size += disk_size(entry)
+        if entry.type == FILE and member.segments is not None:
+            self._check_holes(entry, member.stored)
+        for _ in range(CROWD):
+            with contextlib.suppress(FileExistsError):
+                self._make(entry, member, data)
+                return
+        self._make(entry, member, data)
+
     def _make(self, entry: Entry, member: Member, data: Iterator[bytes]) -> None:
+        """Raises FileExistsError, before any data is read, for a name that is taken anew meanwhile."""
         host = self._host(entry.name)
         if entry.type == FOLDER and is_folder(host):
             self._keep(entry)
@@ -202,10 +220,7 @@ class Unpacker:
         if self._keep_kinds and os.path.lexists(host) and is_folder(host) != (entry.type == FOLDER):
             kinds = ("directory", "non-directory") if is_folder(host) else ("non-directory", "directory")
             raise ContextError(f"cannot overwrite {kinds[0]} {os.fsdecode(host)} with {kinds[1]}")
-        self.size += disk_size(entry)
         if entry.type == FILE:
-            if member.segments is not None:
-                self._check_holes(entry, member.stored)
             try:
                 self._write(host, member, entry, data)
             except FileExistsError:
@@ -253,7 +268,8 @@ class Unpacker:
                 self._folders.pop(name + path[len(host) :], None)
             remove_tree(os.fsdecode(host))
         else:
-            os.unlink(host)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(host)
 
     def _link(self, entry: Entry, host: bytes) -> None:
         target = self._reached(self._checked(entry.target))
