@@ -34,13 +34,12 @@ KEPT = 32
 LEAST = 0.95
 PATIENCE = 60.0
 LISTEN = ("127.0.0.1", 8081)
-# Every request asks for another Service, in an order that no cache could know.
+# A prime step: every Service is asked for once before any is asked for again.
 LUA = """\
 local at = 0
 request = function()
-  at = (at * 1103515245 + 12345) % 2147483648
-  local number = math.floor(at / 7) % {size}
-  return wrk.format("GET", "/", {{["Host"] = string.format("{pattern}", number)}})
+  at = (at + 7919) % {size}
+  return wrk.format("GET", "/", {{["Host"] = string.format("{pattern}", at)}})
 end
 """
 
