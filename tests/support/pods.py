@@ -21,7 +21,33 @@ from wherry.proxy.nginx.render import RenderOptions, render
 from wherry.proxy.reload.binary import Nginx
 
 
-class Pod:
+class Listener:
+    """A server whose connections are served by a thread each, and counted."""
+
+    def __init__(self, address: str) -> None:
+        self.connections = 0
+        self._socket = socket.create_server((address, 0), backlog=1024)
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def serve(self, link: socket.socket) -> None:
+        """One connection, until it ends."""
+        raise NotImplementedError
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                link, _ = self._socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self.serve, args=(link,), daemon=True).start()
+
+
+class Pod(Listener):
     """An HTTP/1.1 server that keeps connections and counts what is delivered to it.
 
     ``/drop`` ends the connection without an answer, ``/slow`` takes a moment.  With TLS it answers 421
@@ -31,29 +57,14 @@ class Pod:
     def __init__(self, name: str = "pod", tls: ssl.SSLContext | None = None) -> None:
         self.name = name
         self.delivered: Counter[str] = Counter()
-        self.connections = 0
         self._names: dict[int, str | None] = {}
         self._tls = tls
         if tls is not None:
             tls.sni_callback = lambda link, name, _context: self._names.update({id(link): name})
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
+        super().__init__("127.0.0.1")
         self.address = f"127.0.0.1:{self.port}"
-        threading.Thread(target=self._accept, daemon=True).start()
 
-    def close(self) -> None:
-        self._socket.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                link, _ = self._socket.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(link,), daemon=True).start()
-
-    def _serve(self, link: socket.socket) -> None:
+    def serve(self, link: socket.socket) -> None:
         with contextlib.suppress(OSError), link:
             if self._tls is None:
                 self._talk(link)

@@ -6,6 +6,7 @@ import os
 import time
 
 from wherry.builder.attest.options import NOTHING
+from wherry.builder.progress import underway
 from wherry.oci.attestation import SLSA, SPDX, Attestation
 from wherry.oci.times import rfc3339, rfc3339_seconds
 from wherry.typed import TYPE_CHECKING
@@ -35,10 +36,8 @@ def attestations(
     attest = request.attest or NOTHING
     found = []
     if attest.sbom:
-        step = progress.begin("generating sbom")
-        step.working()
-        found.append(Attestation(SPDX, _sbom(build, record, request)))
-        step.end(cached=False)
+        with underway(progress, "generating sbom"):
+            found.append(Attestation(SPDX, _sbom(build, record, request)))
     if attest.provenance:
         found.append(Attestation(SLSA, _provenance(build, request, opened, began, attest)))
     return found

@@ -22,6 +22,7 @@ def push_names(
 ) -> Descriptor | None:
     """Push every name of an output, one after the other.  What the last one stands for there."""
     from wherry.builder.output.export import packing_of
+    from wherry.builder.progress import underway
     from wherry.builder.transfers import Told
     from wherry.oci.manifest import Descriptor
     from wherry.oci.reference import parse
@@ -31,15 +32,9 @@ def push_names(
     try:
         for text in output.names:
             name = parse(text)
-            step = progress.begin(f"pushing {name.canonical()}")
-            step.working()
-            try:
+            with underway(progress, f"pushing {name.canonical()}") as step:
                 pushed = push(store, client.target(name), name, Told(step), packing_of(output))
-            except BaseException:
-                step.fail()
-                raise
-            step.output(f"manifest {pushed.digest}\n".encode())
-            step.end(cached=False)
+                step.output(f"manifest {pushed.digest}\n".encode())
             found = Descriptor(pushed.media_type, pushed.digest, pushed.size)
     finally:
         client.close()

@@ -5,7 +5,12 @@ Several steps may run at once, each told by a thread of its own.
 
 from __future__ import annotations
 
-from wherry.typed import Protocol
+import contextlib
+
+from wherry.typed import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Step(Protocol):
@@ -36,6 +41,19 @@ class Progress(Protocol):
 
     def close(self) -> None:
         """Nothing more will be told."""
+
+
+@contextlib.contextmanager
+def underway(progress: Progress, label: str) -> Iterator[Step]:
+    """A step that is made within the block: it fails where that raises, else it ends."""
+    step = progress.begin(label)
+    step.working()
+    try:
+        yield step
+    except BaseException:
+        step.fail()
+        raise
+    step.end(cached=False)
 
 
 class Silent:

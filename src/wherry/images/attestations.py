@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 from wherry.errors import CorruptError, NotFoundError
 from wherry.oci import attestation
 from wherry.oci.config import load_object
 from wherry.oci.digest import digest_of
+from wherry.oci.manifest import Descriptor, parse
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
 
     from wherry.oci.attestation import Attached
-    from wherry.oci.manifest import Descriptor
     from wherry.store import Store
 
 LARGEST = 1 << 26
@@ -73,9 +70,7 @@ def moved(store: Store, manifest: str, image: Descriptor) -> Attached:
 def as_attached(store: Store, manifest: str) -> Attached:
     """An attestation of the store as it is, byte for byte.  Raises NotFoundError, CorruptError."""
     data = store.blobs.read(manifest)
-    value: dict[str, Any] = json.loads(data)
-    digests = [value["config"]["digest"], *(part.digest for part in attestation.parts(data))]
-    from wherry.oci.manifest import MANIFEST, Descriptor
-
-    descriptor = Descriptor(str(value.get("mediaType") or MANIFEST), manifest, len(data))
+    value = parse(data, "attestation manifest")
+    digests = [value.config.digest, *(part.digest for part in attestation.parts(data))]
+    descriptor = Descriptor(value.media_type, manifest, len(data))
     return attestation.Attached(descriptor, data, {digest: store.blobs.read(digest) for digest in digests})

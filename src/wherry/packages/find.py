@@ -11,7 +11,7 @@ from wherry.packages import apk, dpkg, gem, golang, java, npm, osrelease, python
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import IO
 
     from wherry.layers.view import Node, View
@@ -79,16 +79,8 @@ def _of(node: Node, system: OsRelease) -> Iterator[Package]:
         yield from apk.packages(read_record(node), path, system)
     elif name in rpm.DATABASES:
         yield from rpm.packages(node.path, path, system)
-    elif name.endswith(python.ENDS):
-        package = python.package(read_record(node), path)
-        if package is not None:
-            yield package
-    elif name.endswith("/package.json") and npm.PLACE.match(name):
-        package = npm.package(read_record(node), path)
-        if package is not None:
-            yield package
-    elif name.endswith(".gemspec") and gem.PLACE.match(name):
-        package = gem.package(read_record(node), path)
+    elif (reader := _reader(name)) is not None:
+        package = reader(read_record(node), path)
         if package is not None:
             yield package
     elif name.lower().endswith(java.ENDS):
@@ -98,6 +90,17 @@ def _of(node: Node, system: OsRelease) -> Iterator[Package]:
         with _open(node) as file:
             if file.read(4) == b"\x7fELF":
                 yield from golang.packages(file, path)
+
+
+def _reader(name: str) -> Callable[[bytes, str], Package | None] | None:
+    """Of a file that tells of one package; None for another."""
+    if name.endswith(python.ENDS):
+        return python.package
+    if name.endswith("/package.json") and npm.PLACE.match(name):
+        return npm.package
+    if name.endswith(".gemspec") and gem.PLACE.match(name):
+        return gem.package
+    return None
 
 
 def _open(node: Node) -> IO[bytes]:

@@ -98,7 +98,8 @@ def referred_by_images(store: Contents) -> Referred:
     # Image indexes, beside images: those that have a name, and those that registries have images by.
     targets = set(store.names.all().values())
     at_registries = {name.rpartition("@")[2] for name in store.names.digests()}
-    found = Referred(set(), targets | {each for each in at_registries if _is_index(store, each)}, [])
+    others = at_registries - {image.manifest for image in store.images.all()}  # which are looked at below
+    found = Referred(set(), targets | {each for each in others if _is_index(store, each)}, [])
     for target in targets:
         found.blobs.update(_attested(store, target))
     for image in store.images.all():

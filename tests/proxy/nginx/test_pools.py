@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from proxy.nginx.conftest import Open, Pods
-from support.pods import route
+from support.pods import Listener, route
 from support.proxy import ask
 from wherry.proxy.nginx.pools import FULL, LEAST_KEPT, MOST_POOLS, chosen, keys, pools
 from wherry.proxy.nginx.upstreams import upstreams
 
 
-class Everywhere:
+class Everywhere(Listener):
     """An HTTP/1.1 server on every address of 127.0.0.0/8, which answers with the one that was asked."""
 
     def __init__(self) -> None:
-        self.connections: Counter[str] = Counter()
-        self._socket = socket.create_server(("0.0.0.0", 0), backlog=1024)
-        self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.asked: Counter[str] = Counter()
+        super().__init__("0.0.0.0")
 
-    def close(self) -> None:
-        self._socket.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                link, _ = self._socket.accept()
-            except OSError:
-                return
-            address = link.getsockname()[0]
-            self.connections[address] += 1
-            threading.Thread(target=self._talk, args=(link, address), daemon=True).start()
-
-    @staticmethod
-    def _talk(link: socket.socket, address: str) -> None:
+    def serve(self, link: socket.socket) -> None:
+        address = link.getsockname()[0]
+        self.asked[address] += 1
         with link:
             data = b""
             while piece := link.recv(65536):
@@ -70,9 +55,7 @@ def test_every_route_reaches_its_own_address(serve: Open, everywhere: Everywhere
         for number in range(count):
             answer = ask(door.port, f"h{number}.example")
             assert (answer.status, answer.body) == (200, address(number))
-    assert max(everywhere.connections.values()) == 1, (
-        "the second request came on the connection of the first"
-    )
+    assert max(everywhere.asked.values()) == 1, "the second request came on the connection of the first"
 
 
 @pytest.mark.nginx
@@ -113,10 +96,10 @@ def test_each_key_chooses_its_own_number(count: int) -> None:
 
 def test_addresses_are_spread_and_stay_where_they_are() -> None:
     many = [f"10.0.{n // 250}.{n % 250 + 1}:80" for n in range(10_000)]
-    found, blocks = pools(many, 32, 3200, "5s")
+    found, blocks = pools(many, 32, 3200)
     sizes = Counter(pooled.pool for pooled in found.values())
     assert len(blocks) == len(sizes) == MOST_POOLS and max(sizes.values()) < 2 * 10_000 / MOST_POOLS
-    again, _ = pools(reversed(many[:-1]), 32, 3200, "5s")
+    again, _ = pools(reversed(many[:-1]), 32, 3200)
     moved = [each for each in again if again[each].pool != found[each].pool]
     assert moved == [], "one less changes only its own pool"
     assert sum(again[each] != found[each] for each in again) < max(sizes.values())

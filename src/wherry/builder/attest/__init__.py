@@ -3,5 +3,4 @@
 options     PURE: what --attest, --sbom and --provenance ask for
 spdx        PURE: packages as an SPDX document
 provenance  PURE: a build as SLSA provenance
-make        both, of an image that was built
 """

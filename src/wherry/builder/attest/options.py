@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wherry.booleans import FALSE, TRUE
+from wherry.commas import separated
 from wherry.errors import UnsupportedError, UsageError, nearest
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -36,7 +37,7 @@ def parse_attest(attest: Sequence[str], sbom: str | None, provenance: str | None
     """Nothing is attested unless it is asked for.  Raises UsageError, UnsupportedError."""
     found: dict[str, dict[str, str]] = {}
     for text in attest:
-        values = _fields(text)
+        values = _values(text, "--attest")
         kind = values.pop("type", "")
         if kind not in ATTRIBUTES:
             near = nearest(kind, list(ATTRIBUTES))
@@ -47,7 +48,7 @@ def parse_attest(attest: Sequence[str], sbom: str | None, provenance: str | None
         found[kind] = values
     for kind, word in (("sbom", sbom), ("provenance", provenance)):
         if word is not None:
-            found[kind] = _shorthand(word)
+            found[kind] = _shorthand(word, f"--{kind}")
     for kind, values in found.items():
         for key in values:
             if key not in ATTRIBUTES[kind]:
@@ -62,20 +63,18 @@ def parse_attest(attest: Sequence[str], sbom: str | None, provenance: str | None
     )
 
 
-def _shorthand(word: str) -> dict[str, str]:
-    """``true``, ``false``, or attributes; a word alone is a mode or a generator's image."""
+def _shorthand(word: str, flag: str) -> dict[str, str]:
+    """``true``, ``false``, or attributes."""
     if word in TRUE:
         return {}
     if word in FALSE:
         return {"disabled": "true"}
-    return _fields(word)
+    return _values(word, flag)
 
 
-def _fields(text: str) -> dict[str, str]:
-    import csv
-
+def _values(text: str, flag: str) -> dict[str, str]:
     values = {}
-    for field in next(csv.reader([text]), []):
+    for field in separated(text, flag):
         key, equals, value = field.partition("=")
         if not equals:
             raise UsageError(f"invalid value {field}", hint="write it as type=sbom, or mode=max")

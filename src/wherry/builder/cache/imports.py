@@ -86,21 +86,16 @@ class Imported:
         if not missing:
             return
         self._begin()
+        from wherry.builder.progress import underway
         from wherry.builder.transfers import Told
         from wherry.registry.pull import fetch_layers
 
-        step = self._progress.begin(f"[cache] {len(missing)} layers of {missing[0].whose}")
-        step.working()
-        try:
+        with underway(self._progress, f"[cache] {len(missing)} layers of {missing[0].whose}") as step:
             for sources in {id(layer.sources): layer.sources for layer in missing}.values():
                 pairs = [(layer.blob, layer.info.diff_id) for layer in missing if layer.sources is sources]
                 fetch_layers(self._store, sources, pairs, Told(step))
             for layer in missing:
                 self._remember(layer.info.diff_id)
-        except BaseException:
-            step.fail()
-            raise
-        step.end(cached=False)
 
     def elsewhere(self, diff_id: str) -> tuple[CachedLayer, Descriptor] | None:
         found = self._missing([diff_id])

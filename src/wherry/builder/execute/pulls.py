@@ -88,6 +88,7 @@ class Pulls:
 
     def image(self, name: str, platform: Platform, label: str) -> Image:
         """Pull an image.  Raises as registry.pull."""
+        from wherry.builder.progress import underway
         from wherry.builder.transfers import Told
         from wherry.images.view import Image
         from wherry.registry.pull import fetch
@@ -98,14 +99,9 @@ class Pulls:
             if known is not None:
                 return known
             resolved = self._resolve(name, platform)
-            step = self._progress.begin(f"{label} {resolved.name.canonical()}@{resolved.digest}")
-            step.working()
-            try:
+            shown = f"{label} {resolved.name.canonical()}@{resolved.digest}"
+            with underway(self._progress, shown) as step:
                 image = Image(self._store, fetch(self._store, resolved, Told(step)).image)
-            except BaseException:
-                step.fail()
-                raise
-            step.end(cached=False)
             self._done[name, platform] = image
             return image
 

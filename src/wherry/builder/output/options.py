@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from wherry.booleans import FALSE, TRUE
+from wherry.commas import separated
 from wherry.errors import InvalidReferenceError, UnsupportedError, UsageError, nearest
 from wherry.typed import NamedTuple
 
@@ -88,7 +89,7 @@ TO_STORE = Output("image")
 
 def parse(text: str) -> Output:
     """``DIR``, ``-``, or ``type=TYPE[,KEY=VALUE…]``.  Raises UsageError, UnsupportedError."""
-    fields = _fields(text)
+    fields = separated(text, "--output")
     if fields == [text] and not text.startswith("type="):
         return Output("tar", STDOUT) if text == STDOUT else Output("local", text, folder=True)
     values: dict[str, str] = {}
@@ -225,13 +226,3 @@ def parse_annotation(text: str) -> Annotation:
             hint=f"did you mean {near}?" if near else f"one of {', '.join(ANNOTATION_KINDS)}",
         )
     return Annotation(name or "manifest", platform.rstrip("]"), key, value)
-
-
-def _fields(text: str) -> list[str]:
-    """What commas part, as in CSV.  Raises UsageError."""
-    import csv
-
-    try:
-        return next(csv.reader([text]), [])
-    except csv.Error as error:
-        raise UsageError(f"{text!r} for --output: {error}", hint="fields are separated by commas") from None

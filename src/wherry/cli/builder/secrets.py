@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
+from wherry.commas import separated
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ def _secret(text: str) -> tuple[str, Secret]:
     from wherry.builder.secrets import Secret
 
     values: dict[str, str] = {}
-    for field in _fields(text):
+    for field in separated(text, "--secret"):
         key, equals, value = field.partition("=")
         key = {"source": "src"}.get(key.lower(), key.lower())
         if not equals or key not in ("id", "type", "src", "env"):
@@ -69,13 +70,3 @@ def _agent(text: str) -> tuple[str, str]:
             hint="load the key into an agent: eval $(ssh-agent); ssh-add KEY; and say --ssh default",
         )
     return name or "default", os.path.abspath(path)
-
-
-def _fields(text: str) -> list[str]:
-    """What commas part, as in CSV.  Raises UsageError."""
-    import csv
-
-    try:
-        return next(csv.reader([text]), [])
-    except csv.Error as error:
-        raise UsageError(f"{text!r} for --secret: {error}", hint="fields are separated by commas") from None

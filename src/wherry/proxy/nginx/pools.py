@@ -16,11 +16,12 @@ import functools
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from wherry.proxy.nginx.config import REMEMBERED, Directive, block, simple
-from wherry.proxy.nginx.quote import Code
+from wherry.proxy.nginx.blocks import upstream_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from wherry.proxy.nginx.config import Directive
 
 FULL, MOST_POOLS = 128, 64
 """Addresses of a pool on average at most, until there are so many pools."""
@@ -38,7 +39,7 @@ class Pooled(NamedTuple):
 
 
 def pools(
-    addresses: Iterable[str], keepalive: int, budget: int, life: str
+    addresses: Iterable[str], keepalive: int, budget: int
 ) -> tuple[dict[str, Pooled], list[Directive]]:
     """Put addresses into pools.  Which one is decided by the address alone while their number stays.
 
@@ -56,7 +57,7 @@ def pools(
     for place, inside in sorted(members.items()):
         name = f"{place}_pool"
         kept = max(LEAST_KEPT, min(keepalive * len(inside), budget // len(members)))
-        blocks.append(_block(name, tuple(inside), kept, life))
+        blocks.append(upstream_block(name, tuple(inside), kept, by_key=True))
         for address, key in zip(inside, keys(len(inside)), strict=True):
             found[address] = Pooled(name, key)
     return found, blocks
@@ -77,10 +78,3 @@ def keys(count: int) -> tuple[str, ...]:
 def chosen(key: str, count: int) -> int:
     """The number of the address that nginx takes for a key."""
     return (zlib.crc32(key.encode()) >> 16 & (REACH - 1)) % count
-
-
-@functools.lru_cache(REMEMBERED)
-def _block(name: str, addresses: tuple[str, ...], kept: int, life: str) -> Directive:
-    servers = [simple("server", address, "max_fails=0") for address in addresses]
-    end = [simple("keepalive", kept), simple("keepalive_time", life)]
-    return block("upstream", (name,), [simple("hash", Code("$wherry_key")), *servers, *end])

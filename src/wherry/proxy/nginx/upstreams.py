@@ -28,19 +28,18 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.proxy.names import is_name
-from wherry.proxy.nginx.config import REMEMBERED, Directive, block, simple
+from wherry.proxy.nginx.blocks import upstream_block
+from wherry.proxy.nginx.config import REMEMBERED
 from wherry.proxy.nginx.pools import pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from wherry.proxy.model import Route
+    from wherry.proxy.nginx.config import Directive
 
 Key = tuple[str, str, tuple[str, ...]]
 """Protocol, server name where that matters, and addresses."""
-
-LIFE = "5s"
-"""A kept connection is replaced after that, so that new pods behind a ClusterIP get their share."""
 
 
 class Place(NamedTuple):
@@ -97,7 +96,7 @@ def upstreams(routes: Sequence[Route], limit: int, keepalive: int, idle: int) ->
             pooled[index] = route.spare
         places[index] = place
     kept = sum("keepalive" in made.text for made in blocks.values())
-    found, shared = pools(pooled.values(), keepalive, idle - kept * keepalive, LIFE)
+    found, shared = pools(pooled.values(), keepalive, idle - kept * keepalive)
     for index, address in pooled.items():
         pool, key_ = found[address]
         places[index] = Place(pool, address, key=key_)
@@ -124,11 +123,11 @@ def _in_blocks(route: Route, key: Key, keepalive: int, blocks: dict[str, Directi
     again = addresses[0]
     if len(addresses) > 1:
         again = _name((protocol, "", addresses), route.name, 0)
-        blocks.setdefault(again, _block(again, addresses, 0))
+        blocks.setdefault(again, upstream_block(again, addresses, 0))
     if _many_names(route):
         return Place(again, again, fresh=True)
     first = _name(key, route.name, keepalive)
-    blocks.setdefault(first, _block(first, addresses, keepalive))
+    blocks.setdefault(first, upstream_block(first, addresses, keepalive))
     return Place(first, again)
 
 
@@ -149,14 +148,6 @@ def _by_need(routes: Sequence[Route]) -> Iterable[int]:
     plain = [index for index in range(len(routes)) if index not in spoken]
     ahead = frozenset(first.values())
     return [*first.values(), *plain, *(index for index in tls if index not in ahead)]
-
-
-@functools.lru_cache(REMEMBERED)
-def _block(name: str, addresses: tuple[str, ...], keepalive: int) -> Directive:
-    # No address is ever taken out of use: one request that pods drop would do that to all of them.
-    servers = [simple("server", address, "max_fails=0") for address in addresses]
-    kept = [simple("keepalive", keepalive), simple("keepalive_time", LIFE)] if keepalive else []
-    return block("upstream", (name,), [*servers, *kept])
 
 
 @functools.lru_cache(REMEMBERED)
