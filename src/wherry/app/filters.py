@@ -41,7 +41,7 @@ class Narrowed(NamedTuple):
     labels: tuple[Filter, ...] = ()
 
     def leaves(self, created: float, labels: Mapping[str, str]) -> bool:
-        """Whether a thing is none of those that are meant."""
+        """Whether the filters leave a thing out."""
         return (self.before is not None and created >= self.before) or any(
             has_label(labels, value) != (name == "label") for name, value in self.labels
         )

@@ -218,7 +218,7 @@ def _cut(line: str) -> str:
 
 
 def _fault(error: Exception) -> WherryError:
-    """What nobody thought of; and an installation that is not whole."""
+    """An unexpected error, or an incomplete installation."""
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("wherry"):
         return WherryError(
             f"the Python package {error.name} is not installed",

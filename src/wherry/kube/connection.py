@@ -22,7 +22,7 @@ SIZE = 8
 
 
 def connect(access: Access, environ: Mapping[str, str]) -> Any:
-    """A urllib3 pool manager.  Nothing is sent yet.  Raises ProxyError for certificates that are none."""
+    """A urllib3 pool manager.  Nothing is sent yet.  Raises ProxyError for unreadable certificates."""
     import urllib3
 
     options: dict[str, Any] = {"maxsize": SIZE, "ssl_context": _context(access)}

@@ -18,7 +18,7 @@ TOKEN = re.compile(r"\s*(==|!=|=|!|,|\(|\)|[^\s=!,()]+)")
 
 
 class BadSelector(Exception):
-    """It is none; the text says why."""
+    """The text is not a label selector; the message says why."""
 
 
 class Requirement(NamedTuple):

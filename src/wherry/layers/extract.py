@@ -148,7 +148,7 @@ class _Writer:
 
 
 def _enter(folder: int, name: str) -> int:
-    """The folder `name` in a folder, made where there is none, in place of what is none."""
+    """The folder `name` in a folder, made where there is none, in place of what is not a folder."""
     try:
         os.mkdir(name, 0o700, dir_fd=folder)
     except FileExistsError:

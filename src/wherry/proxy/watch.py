@@ -17,7 +17,7 @@ POLL = 0.5
 class Watch:
     """Waits for something to change in `folder`, which may be absent, come and go.
 
-    A change may be reported that was none; none is missed: without inotify the caller is woken every POLL
+    A change may be reported by mistake; none is missed: without inotify the caller is woken every POLL
     seconds.  `writing` holds the names of files that somebody has open and is writing.
     """
 

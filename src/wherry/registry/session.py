@@ -1,4 +1,4 @@
-"""Requests of one repository, let in by a token, by a password, or by nobody asking.
+"""Requests to one repository, authorized by a token or a password, or open to everybody.
 
 Source: the distribution's token authentication specification, and its OAuth2 form for refresh tokens.
 """
@@ -97,7 +97,7 @@ class Session:
             return self._answer(self._challenge, scope)
 
     def _let_in(self, offered: str, scope: str, sent: str) -> str:
-        """The answer to a challenge; "" where there is none but the one that was refused."""
+        """The header that answers a challenge; "" where that is the one that was refused."""
         with self._turn:
             token = self._tokens.get(scope)
             if token is not None and token.header != sent:

@@ -75,7 +75,7 @@ def resolve_owner(value: str, read: ReadFile) -> tuple[int, int]:
 
 
 def id_number(text: str) -> int:
-    """The id that a decimal number is.  Raises SandboxError: it is none, or out of range."""
+    """The id that a decimal number is.  Raises SandboxError for another text, or one out of range."""
     value = whole(text, LARGEST_ID)
     if value is None:
         raise SandboxError(f"{text} is not a user or group id: they are below {LARGEST_ID + 1}")

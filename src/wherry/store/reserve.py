@@ -34,7 +34,7 @@ def given_up_if_full(root: str, temporary: str) -> Iterator[None]:
 
 
 def _keep(path: str, temporary: str, size: int) -> None:
-    """Take the room.  Nothing is raised: where there is none, there is none to keep."""
+    """Reserve the room.  A disk without it reserves nothing, and nothing is raised."""
     name = os.path.join(temporary, f"{os.getpid()}-{NAME}.new")
     with contextlib.suppress(OSError):
         lock = locks.take(name)

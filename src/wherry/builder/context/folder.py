@@ -145,7 +145,7 @@ def open_context(root: str, dockerfile: str, store_root: str | None) -> Context:
     """The context in a folder.  ``NAME.dockerignore`` beside the Dockerfile wins over ``.dockerignore``.
 
     Without `store_root` it is one that was fetched: nothing is remembered of its files.  Raises
-    ContextError where the folder is none.
+    ContextError where it is not a folder.
     """
     # A link that a user names stands for what it points to.
     path = os.path.realpath(root)

@@ -155,7 +155,7 @@ class Bases:
         return context is not None and context.folder is not None
 
     def _image(self, name: str, platform: Platform, place: Location, label: str, absent: str) -> Image:
-        """An image that is here, or that a registry has; `absent` says what there is none of."""
+        """An image that is here, or that a registry has; `absent` is the message where neither is so."""
         name = self._meant(name)
         image = self._local(name, platform, place)
         if self._pulls.wanted(name, image, platform):

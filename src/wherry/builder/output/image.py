@@ -105,7 +105,7 @@ def _with_inline(
 
 
 def _again(store: Store, image: str, result: StageResult, options: BuildOptions) -> ImageRecord:
-    """An image that was made before and is none of the store's, or has lost its manifest."""
+    """An image that was made before and is no longer recorded, or has lost its manifest."""
     data = store.blobs.read(image)
     base = _base_layers(store, result)
     return _create(store, parse_config(data), data, base=base, keep=options.keep)

@@ -260,7 +260,7 @@ def expand_ports(word: str) -> list[str]:
 
 
 def _bounds(numbers: str) -> tuple[int, int] | None:
-    """The first and the last port of a range; None for what is none."""
+    """The first and the last port of a range; None for another text."""
     low, dash, high = numbers.partition("-")
     first, last = whole(low, 65535), whole(high if dash else low, 65535)
     return (first, last) if first is not None and last is not None and first <= last else None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class OutputError(WherryError):
-    """Standard output takes no more, which nobody can be told on it."""
+    """Standard output cannot be written, so the error goes elsewhere."""
 
 
 class _Shown:

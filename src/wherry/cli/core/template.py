@@ -20,7 +20,7 @@ FAULTS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, R
 
 
 class Template:
-    """A parsed template.  Raises TemplateError where the text is none."""
+    """A parsed template.  Raises TemplateError for a text that cannot be parsed."""
 
     def __init__(self, form: str) -> None:
         self._nodes = ast.parse(form, {*FUNCTIONS, *LAZY})

@@ -231,7 +231,7 @@ class _Scope:
         return finding(rule, place.line, place.end_line, *details)
 
     def _expand(self, instruction: Instruction, seen: _Seen) -> list[str]:
-        """The words that have variables, expanded; EXPOSE's ones tell nobody what they lack."""
+        """The words that have variables, expanded; what EXPOSE lacks is not reported."""
         if isinstance(instruction, Copy):
             for document in instruction.heredocs:
                 if document.expand:

@@ -1,4 +1,4 @@
-"""PURE: the documents of a file of YAML or JSON, within limits; what is none, with its line."""
+"""PURE: the documents of a file of YAML or JSON, within limits; what is not one, with its line."""
 
 from __future__ import annotations
 
