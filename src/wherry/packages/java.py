@@ -88,11 +88,19 @@ def _has_small_directory(file: IO[bytes]) -> bool:
 
 def _read(archive: ZipFile, info: ZipInfo, most: int, rest: _Rest) -> bytes:
     """A member that is stored or deflated.  Raises ValueError where it is too large, or one too many."""
+    import warnings
     from zipfile import ZIP_DEFLATED, ZIP_STORED
 
     if rest.members < 0 or info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise ValueError("not to be read")
-    with archive.open(info) as member:
+    with warnings.catch_warnings():
+        # Python 3.13 and later warn of members that overlap, and give them: as damage, they tell nothing.
+        warnings.simplefilter("error")
+        try:
+            opened = archive.open(info)
+        except Warning as warning:
+            raise ValueError(str(warning)) from None
+    with opened as member:
         data = member.read(min(most, rest.bytes) + 1)
     rest.bytes -= min(len(data), rest.bytes)
     if len(data) > most or not rest.bytes:

@@ -77,7 +77,7 @@ def _values(text: str, flag: str) -> dict[str, str]:
     for field in separated(text, flag):
         key, equals, value = field.partition("=")
         if not equals:
-            raise UsageError(f"invalid value {field}", hint="write it as type=sbom, or mode=max")
+            raise UsageError(f"invalid value {field} for {flag}", hint="write it as type=sbom, or mode=max")
         values[key.strip().lower()] = value
     return values
 
