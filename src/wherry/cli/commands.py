@@ -63,6 +63,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "system check": ("system.check", "Verify everything in the store; say what is wrong, and mend it"),
     "system df": ("system.df", "Show what images, containers, volumes and build cache take on disk"),
     "system prune": ("system.prune", "Remove stopped containers, unused images and build cache"),
+    "system reset": ("system.reset", "Remove the store: all images, containers, volumes and build cache"),
     "tag": ("image.tag", "Give an image another name"),
     "version": ("system.version", "Show the version"),
     "volume create": ("volume.create", "Create a volume"),

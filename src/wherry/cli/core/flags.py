@@ -222,7 +222,7 @@ def help_text(command: Command) -> str:
     for text in (COMMANDS.get(command.name, ("", ""))[1], command.description):
         lines += [text, ""] if text else []
     rows = []
-    for flag in sorted(_flags(command), key=lambda f: f.name):
+    for flag in flags_of(command):
         short = f"-{flag.short}, " if flag.short else "    "
         kind = "" if flag.kind == "bool" else " " + (flag.metavar or flag.kind)
         extra = f" ({'|'.join(flag.choices)})" if flag.choices else ""
@@ -230,3 +230,8 @@ def help_text(command: Command) -> str:
     width = max(len(left) for left, _ in rows) + 3
     lines += ["Options:", *(f"{left:<{width}}{right}" for left, right in rows)]
     return "\n".join(lines)
+
+
+def flags_of(command: Command) -> list[Flag]:
+    """Its flags in the order in which its help has them."""
+    return sorted(_flags(command), key=lambda flag: flag.name)
