@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cp": ("container.cp", "Copy files between a container and the local file system"),
     "create": ("container.create", "Create a new container"),
     "explain": ("builder.explain", "Explain what a build took from the cache, and why not the rest"),
+    "explore": (
+        "image.explore",
+        "Show what each layer of an image brings, and what it carries for nothing",
+    ),
     "export": ("container.export", "Export a container's file system as a tar archive"),
     "history": ("image.history", "Show the history of an image"),
     "image inspect": ("image.inspect", "Show details of images as JSON"),
