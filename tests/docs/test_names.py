@@ -6,6 +6,8 @@ import ast
 import functools
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,7 +178,7 @@ def _texts(node: ast.expr, tree: ast.AST) -> Iterator[str]:
 
 def told_variables() -> set[str]:
     """Those of the tables in docs/environment.md."""
-    rows = re.findall(r"^\| (`[^|]*) \|", (ROOT / "docs/environment.md").read_text(), re.M)
+    rows = re.findall(r"^\| (`[^|]*) \|", (ROOT / "docs/environment.md").read_text(), re.MULTILINE)
     return {name for row in rows for name in re.findall(r"`([A-Za-z_0-9]+)`", row)}
 
 
@@ -200,10 +202,10 @@ def test_every_variable_of_wherry_s_that_a_page_names_is_there(page: Path) -> No
 
 
 def test_the_exit_codes_that_are_told_are_those_that_there_are() -> None:
-    rows = re.findall(r"^\| (\d+) \|", (ROOT / "docs/exit-codes.md").read_text(), re.M)
+    rows = re.findall(r"^\| (\d+) \|", (ROOT / "docs/exit-codes.md").read_text(), re.MULTILINE)
     raised = {value.exit_code for value in vars(errors).values() if hasattr(value, "exit_code")}
     main = (ROOT / "src/wherry/cli/main.py").read_text()
-    returned = set(map(int, re.findall(r"return (\d+)$", main, re.M))) | raised
+    returned = set(map(int, re.findall(r"return (\d+)$", main, re.MULTILINE))) | raised
     assert {int(row) for row in rows} == returned
 
 
@@ -217,7 +219,7 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         file = (page.parent / path) if path else page
         assert file.exists(), target
         if heading:
-            titles = re.findall(r"^#+ (.*)$", file.read_text(), re.M)
+            titles = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
             assert heading in {re.sub(r"[^\w\- ]", "", t.lower()).replace(" ", "-") for t in titles}, target
 
 
@@ -233,7 +235,30 @@ def test_every_test_that_a_page_speaks_of_is_there(page: Path) -> None:
 
 
 def test_what_make_is_asked_for_is_a_target() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for text in TEXTS.values():
-        named = re.findall(r"`make ([a-z-]+)|^make ([a-z-]+)", text, re.M)
+        named = re.findall(r"`make ([a-z-]+)|^make ([a-z-]+)", text, re.MULTILINE)
         assert {a or b for a, b in named} <= targets
+
+
+# Measurements
+
+
+def test_every_row_of_the_bench_is_explained() -> None:
+    words = [sys.executable, "-m", "bench", "--list"]
+    listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    table = re.findall(r"^\| (`[^|]*) \|", TEXTS[ROOT / "docs/performance.md"], re.MULTILINE)
+    told = {name for row in table for name in re.findall(r"`([^`]+)`", row)}
+    assert {line.split()[0] for line in listed.splitlines()} == told
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "docs/comparison.md"], ids=lambda page: page.stem
+)
+def test_the_figures_of_a_table_are_measured_ones(page: Path) -> None:
+    """Every number of seconds that a page's table has stands in a result that it links to."""
+    linked = re.findall(r"\((?:\.\./)?(bench/results/[^)]+)\)", TEXTS[page])
+    measured = set(re.findall(r"\d+\.\d+", "".join((ROOT / name).read_text() for name in set(linked))))
+    rows = re.findall(r"^\| [^|]*(?:\| [*\d.\- ]+ ){2,}\|$", TEXTS[page], re.MULTILINE)
+    told = {number for row in rows for number in re.findall(r"(?<!\S)\**(\d+\.\d+)", row)}
+    assert len(told) > 10 and told <= measured
