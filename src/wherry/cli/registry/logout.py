@@ -6,7 +6,7 @@ from wherry.cli.core.flags import Command, Options
 from wherry.cli.registry.client import settings
 
 COMMAND = Command(
-    "logout", "[SERVER]", max_args=1, description="Docker Hub is meant where no server is named."
+    "logout", "[SERVER]", max_args=1, description="Without SERVER: Docker Hub."
 )
 
 
