@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module under wherry.cli, one-line summary)
     "bootstrap": ("image.bootstrap", "Make a base image from Debian packages"),
     "build": ("builder.build", "Build an image from a Dockerfile"),
-    "cache": ("builder.cache", "List, save, load and remove the cache mounts of RUN steps"),
+    "cache": ("builder.cache", "List, export, import and remove the cache mounts of RUN steps"),
     "commit": ("container.commit", "Make an image of what a container changed"),
     "completion": ("system.completion", "Print a completion script for bash, zsh or fish"),
     "container inspect": ("container.inspect", "Show details of containers as JSON"),
