@@ -83,6 +83,7 @@ def _missed(build: BuildRecord) -> int:
 
 
 def _print(build: BuildRecord, found: Sequence[Explained]) -> None:
+    from wherry.cli.builder.progress import coloured
     from wherry.cli.core.units import human_size
 
     total = len(_steps(build))
@@ -91,7 +92,7 @@ def _print(build: BuildRecord, found: Sequence[Explained]) -> None:
         f"build {build.id}{name}, {_ago(build)}: {build.outcome} in {build.seconds:.1f} s, "
         f"{total - _missed(build)} of {total} steps from the cache"
     )
-    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() and coloured() else ("", "")
     for step, reasons in found:
         word = WORDS[step.outcome]
         size = human_size(step.size) if step.layer else ""
