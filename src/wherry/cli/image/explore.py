@@ -95,8 +95,8 @@ def _verdicts(verdicts: Sequence[Verdict]) -> str:
 def _limits(options: Options) -> Limits:
     """What a file says, and the command line instead of it.  Raises UsageError."""
     from wherry.cli.core.files import read
-    from wherry.digits import size
     from wherry.explore.limits import DEFAULT, Limits, parse, with_values
+    from wherry.sizes import size
 
     file = options.string("rules")
     limits = DEFAULT
