@@ -229,3 +229,9 @@ def test_a_damaged_layer_of_the_store_is_named(image: Wherry) -> None:
     diff_id = explored(image, "img")["layers"][3]["diffId"]
     subprocess.run(["rm", "-r", str(image.root / "layers" / diff_id[7:])], check=True)
     assert "lost or damaged" in image.fails("explore", "img", code=1)
+
+
+def test_html_is_written_and_nothing_is_printed(image: Wherry, tmp_path: Path) -> None:
+    assert image("explore", "--html", str(tmp_path / "new/page.html"), "img") == ""
+    text = (tmp_path / "new/page.html").read_text()
+    assert text.startswith("<!doctype html>") and "RUN chmod 755 /app" in text

@@ -21,6 +21,7 @@ COMMAND = Command(
     "[OPTIONS] IMAGE|ARCHIVE|DIR",
     (
         Flag("ci", "bool", "Check the rules: exit with 1 where the image breaks one"),
+        Flag("html", "string", "Write a page that needs nothing else", metavar="FILE"),
         Flag("json", "bool", "Everything as JSON, with the lists of files (docs/explore.md)"),
         Flag("layer", "int", "List what one layer adds, changes and removes", metavar="N"),
         Flag("lowest-efficiency", "string", "Rule: the part that is not wasted, from 0 to 1", metavar="F"),
@@ -63,19 +64,33 @@ def _show(found: Explored, limits: Limits | None, options: Options) -> int:
     from wherry.explore.limits import check
 
     verdicts = check(found, limits) if limits is not None else None
+    written = _write(found, options)
     if options.flag("json"):
         from wherry.explore.document import document
 
         print(json.dumps(document(found, verdicts)))
     elif options.integer("layer") is not None:
         print(_layer(found, options.integer("layer") or 0))
-    elif verdicts is None:
+    elif verdicts is not None:
+        print(_verdicts(verdicts))
+    elif not written:
         from wherry.cli.image.explored import page
 
         print(page(found, _columns()))
-    else:
-        print(_verdicts(verdicts))
     return int(any(not verdict.passed for verdict in verdicts or ()))
+
+
+def _write(found: Explored, options: Options) -> bool:
+    """The files that were asked for, each there when it is whole; whether there was one."""
+    file = options.string("html")
+    if file is None:
+        return False
+    from wherry.explore.page.write import page
+    from wherry.layers.newfile import new_file
+
+    with new_file(file) as out:
+        out.write(page(found).encode())
+    return True
 
 
 def _layer(found: Explored, number: int) -> str:
