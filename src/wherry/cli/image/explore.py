@@ -34,6 +34,8 @@ COMMAND = Command(
         Flag(
             "platform", "string", "Of an image for several, the one for this", metavar="OS/ARCH[/VARIANT]"
         ),
+        Flag("png", "string", "Write a picture of the layers and a map of what is in them", metavar="FILE"),
+        Flag("svg", "string", "The same as SVG", metavar="FILE"),
         Flag("rules", "string", "Rules from a file of TOML (with --ci)", metavar="FILE"),
         TLS,
     ),
@@ -82,15 +84,39 @@ def _show(found: Explored, limits: Limits | None, options: Options) -> int:
 
 def _write(found: Explored, options: Options) -> bool:
     """The files that were asked for, each there when it is whole; whether there was one."""
-    file = options.string("html")
-    if file is None:
-        return False
-    from wherry.explore.page.write import page
     from wherry.layers.newfile import new_file
 
-    with new_file(file) as out:
-        out.write(page(found).encode())
-    return True
+    asked = {form: file for form in WRITERS if (file := options.string(form)) is not None}
+    if len(set(asked.values())) < len(asked):
+        raise UsageError("--html, --png and --svg write a file each", hint="give each a name of its own")
+    for form, file in asked.items():
+        data = WRITERS[form](found)
+        with new_file(file) as out:
+            out.write(data)
+    return bool(asked)
+
+
+def _html(found: Explored) -> bytes:
+    from wherry.explore.page.write import page
+
+    return page(found).encode()
+
+
+def _svg(found: Explored) -> bytes:
+    from wherry.explore.picture.figure import figure
+    from wherry.explore.picture.svg import svg
+
+    return svg(figure(found)).encode()
+
+
+def _png(found: Explored) -> bytes:
+    from wherry.explore.picture.figure import figure
+    from wherry.explore.picture.png import png
+
+    return png(figure(found))
+
+
+WRITERS = {"html": _html, "png": _png, "svg": _svg}
 
 
 def _layer(found: Explored, number: int) -> str:
