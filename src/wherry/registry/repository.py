@@ -200,11 +200,12 @@ class Repository:
         return Upload(self._location(answer, upload.location), received(answer.headers.get("Range", "")))
 
     def finish_upload(self, upload: Upload, digest: str) -> None:
-        """Let what was sent be a blob: the registry verifies it."""
+        """Let what was sent be a blob: the registry verifies it.  Raises OtherDigest where it is not."""
         url = upload.location + ("&" if "?" in upload.location else "?") + urlencode({"digest": digest})
         answer = self._ask("PUT", url, headers={"Content-Length": "0"}, push=True)
         if answer.status not in (201, 202, 204):
-            raise refusal(self.endpoint, self.path, f"finishing blob {digest}", answer)
+            error = refusal(self.endpoint, self.path, f"finishing blob {digest}", answer)
+            raise OtherDigest(error) if answer.status in (400, 416) else error
         answer.drop()
 
     def tags(self) -> list[str]:
@@ -264,11 +265,17 @@ class Repository:
         return self.session.request(method, url, scope, headers, body)
 
 
-class NotThere(RegistryError):
-    """The registry has no such thing."""
-
+class _Refusal(RegistryError):
     def __init__(self, error: RegistryError) -> None:
         super().__init__(error.message, hint=error.hint)
+
+
+class NotThere(_Refusal):
+    """The registry has no such thing."""
+
+
+class OtherDigest(_Refusal):
+    """What arrived of a blob is not what its digest says."""
 
 
 def _kind_of(value: dict[str, object], declared: str) -> str:
