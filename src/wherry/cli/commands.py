@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("container.run", "Create and run a container from an image"),
     "save": ("image.save", "Save images to a tar archive that docker load takes"),
     "search": ("registry.search", "Search a registry for images, or list a repository's tags"),
+    "slim": ("image.slim", "Make an image of what an image's program needs, and prove that it works"),
     "start": ("container.start", "Start stopped containers"),
     "stop": ("container.stop", "Stop running containers"),
     "system check": ("system.check", "Verify everything in the store; say what is wrong, and mend it"),
