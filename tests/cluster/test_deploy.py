@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import copy
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from bench.peers.go_programs import HELM
-from bench.programs import NotHere
 
 from cluster.apiserver import ApiServer
 from cluster.follower import following
+from cluster.helm import CHART, Helm
 from cluster.kubectl import Kubectl
 from cluster.objects import account, account_subject, binding, role, service
-from support.machine import require
 from support.wherry import Wherry
 from wherry import __version__
 from wherry.kube.access import Finder
@@ -26,7 +23,6 @@ from wherry.proxy.pod import PodOptions, manifests
 Object = dict[str, Any]
 Key = tuple[str, str, str]
 DEPLOY = Path(__file__).parents[2] / "deploy"
-CHART = DEPLOY / "chart"
 OVERLAYS = {
     "plain": ("--replicas", "1", "--service-type", "ClusterIP"),
     "replicas": ("--replicas", "3"),
@@ -71,32 +67,6 @@ VALUES = {
     ),
     "everything": Values({"selector": "", "replicas": 5}, ("-l", "", "--replicas", "5"), "edge"),
 }  # fmt: skip
-
-
-class Helm:
-    def __init__(self, program: Path, home: Path) -> None:
-        self._program = program
-        self._env = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
-
-    def __call__(self, *words: str | Path, text: str | None = None) -> str:
-        done = self.run(*words, text=text)
-        assert done.returncode == 0, f"helm {words}: {done.stderr}{done.stdout}"
-        return done.stdout
-
-    def run(self, *words: str | Path, text: str | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(self._program), *map(str, words)],
-            input=text, capture_output=True, text=True, check=False, timeout=300, env=self._env,
-        )  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    try:
-        return Helm(HELM.folder() / "helm", tmp_path_factory.mktemp("helm"))
-    except NotHere as error:
-        require(False, f"needs {error}")
-        raise
 
 
 def template(helm: Helm, values: Object, namespace: str = "wherry") -> str:
