@@ -16,7 +16,7 @@ lock:             ## resolve the Python packages again (writes requirements/*.lo
 	@scripts/lock
 
 check: setup      ## ruff, mypy --strict, import contracts, the picture of the house
-	$(VENV)/bin/ruff check src tests bench
+	$(VENV)/bin/ruff check src tests bench hatch_build.py
 	$(VENV)/bin/ruff format --check src tests bench
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports

@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module under wherry.cli, one-line summary)
     "bootstrap": ("image.bootstrap", "Make a base image from Debian packages"),
     "build": ("builder.build", "Build an image from a Dockerfile"),
-    "cache": ("builder.cache", "List, save, load and remove the cache mounts of RUN steps"),
+    "cache": ("builder.cache", "List, export, import and remove the cache mounts of RUN steps"),
     "commit": ("container.commit", "Make an image of what a container changed"),
     "completion": ("system.completion", "Print a completion script for bash, zsh or fish"),
     "container inspect": ("container.inspect", "Show details of containers as JSON"),
@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cp": ("container.cp", "Copy files between a container and the local file system"),
     "create": ("container.create", "Create a new container"),
     "explain": ("builder.explain", "Explain what a build took from the cache, and why not the rest"),
+    "explore": (
+        "image.explore",
+        "Show what each layer of an image brings, and what it carries for nothing",
+    ),
     "export": ("container.export", "Export a container's file system as a tar archive"),
     "history": ("image.history", "Show the history of an image"),
     "image inspect": ("image.inspect", "Show details of images as JSON"),
@@ -63,6 +67,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "system check": ("system.check", "Verify everything in the store; say what is wrong, and mend it"),
     "system df": ("system.df", "Show what images, containers, volumes and build cache take on disk"),
     "system prune": ("system.prune", "Remove stopped containers, unused images and build cache"),
+    "system reset": ("system.reset", "Remove the store: all images, containers, volumes and build cache"),
     "tag": ("image.tag", "Give an image another name"),
     "version": ("system.version", "Show the version"),
     "volume create": ("volume.create", "Create a volume"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import FORMAT, Command, Flag, Options
 from wherry.cli.core.printable import printable
 from wherry.typed import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ COMMAND = Command(
     (
         Flag("file", "string", 'Name of the Dockerfile (default: "PATH/Dockerfile")', short="f"),
         Flag("all", "bool", "Every file, not the largest of each folder", short="a"),
-        Flag("json", "bool", "Everything as JSON"),
+        FORMAT,
     ),
     max_args=1,
 )
@@ -31,7 +31,7 @@ def run(options: Options) -> int:
 
     path = options.args[0] if options.args else "."
     found = context_view(options.runtime.store, path, options.string("file"))
-    if options.flag("json"):
+    if options.string("format") == "json":
         value = {
             "root": found.root,
             "size": sum(size for _, size in found.files),

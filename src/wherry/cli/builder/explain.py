@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import FORMAT, Command, Flag, Options
 from wherry.cli.core.output import unescaped
 from wherry.cli.core.printable import printable
 from wherry.typed import TYPE_CHECKING
@@ -22,7 +22,7 @@ COMMAND = Command(
     "[OPTIONS] [BUILD]",
     (
         Flag("list", "bool", "List the builds that are remembered", short="l"),
-        Flag("json", "bool", "Everything as JSON, with the lists of files"),
+        FORMAT,
     ),
     max_args=1,
 )
@@ -35,11 +35,11 @@ def run(options: Options) -> int:
 
     store = Store.open(options.runtime)
     if options.flag("list"):
-        _list(builds(store), as_json=options.flag("json"))
+        _list(builds(store), as_json=options.string("format") == "json")
         return 0
     build = find_build(store, *options.args)
     found = explain(store, build)
-    if options.flag("json"):
+    if options.string("format") == "json":
         print(json.dumps(_as_json(build, found), indent=2))
     else:
         _print(build, found)
