@@ -62,7 +62,7 @@ def words_of(line: str) -> list[str] | None:
     if not found:
         return None
     try:
-        words = shlex.split(re.split(r" (?:[<>|]|2>|&&)", found["rest"])[0], comments=True)
+        words = shlex.split(re.split(r" (?:[<>|]|\\\||2>|&&)", found["rest"])[0], comments=True)
     except ValueError:
         words = found["rest"].split()
     while words and words[0].startswith("--") and words[0][2:].partition("=")[0] in ANYWHERE | {"debug"}:
