@@ -154,10 +154,12 @@ class TarReader:
         self._pad = -size % BLOCK_SIZE
 
     def _skip(self) -> None:
-        if self._pass is not None and self._left:
-            if self._pass(self._left) < self._left:
+        if self._pass is not None:
+            rest = self._left + self._pad
+            if rest and self._pass(rest) < rest:
                 raise self._short()
-            self._left = 0
+            self._left = self._pad = 0
+            return
         for _ in self.data():
             pass
         if self._pad:
