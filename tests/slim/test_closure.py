@@ -236,3 +236,25 @@ def test_any_script_and_any_settings_are_read(tmp_path: Path, text: str, data: b
     os.chmod(tmp_path / "app", 0o755)
     (tmp_path / "etc/x").write_bytes(data)
     assert {"app", "bin/sh", "etc/x"} <= set(closure(tmp_path, "/app").reasons)
+
+
+def test_a_jvm_is_kept_without_what_compilers_read(tree: Path) -> None:
+    home = tree / "usr/lib/jvm/java-17"
+    compile_(home / "bin/java", MAIN)
+    compile_(home / "bin/javac", MAIN)
+    for name in (
+        "lib/modules",
+        "lib/server/libjvm.so",
+        "lib/src.zip",
+        "jmods/java.base.jmod",
+        "conf/net.properties",
+    ):
+        write(home / name, "x")
+    (tree / "usr/bin").mkdir()
+    (tree / "usr/bin/java").symlink_to("/usr/lib/jvm/java-17/bin/java")
+    write(tree / "app/app.jar", "x")
+    write(tree / "app/lib/other.jar", "x")
+    kept = files(closure(tree, "java", "-cp", "/app/app.jar:/app/lib/*", "Main"))
+    found = {name.removeprefix("usr/lib/jvm/java-17/") for name in kept if "jvm" in name}
+    assert found == {"bin/java", "lib/modules", "lib/server/libjvm.so", "conf/net.properties"}
+    assert {"usr/bin/java", "app/app.jar", "app/lib/other.jar"} <= kept

@@ -39,11 +39,11 @@ class Plan(NamedTuple):
 
 class Outcome(NamedTuple):
     """`answers` are of the program itself, the probes and the commands, in this order; `used` the paths
-    that were looked for, in order, with the call; `output` what the program said."""
+    that were looked for, in order, with the call; `said` the program's last lines."""
 
     answers: tuple[Answer, ...]
     used: dict[str, str]
-    output: bytes
+    said: tuple[str, ...]
     observed: bool
 
 
@@ -69,9 +69,9 @@ def run(store: Store, image: Image, plan: Plan, expected: Outcome | None = None)
             least = plan.seconds or (0.0 if plan.probes or plan.commands else STARTS)
             first = _program(program, max(0.0, least - (time.monotonic() - begun)))
             program.end()
-            output = program.output()
+            said = tuple(program.last_words())
         used = dict(observer.used) if observer is not None else {}
-    return Outcome((first, *answers), used, output, observer is not None)
+    return Outcome((first, *answers), used, said, observer is not None)
 
 
 def _program(program: Trial, seconds: float) -> Answer:

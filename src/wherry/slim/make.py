@@ -97,14 +97,13 @@ def _check_fat(outcome: Outcome, plan: Plan) -> None:
     silent = next((each for each in others if each.status == "no answer"), None)
     if silent is None:
         return
-    said = outcome.output.decode("utf-8", "replace").strip().splitlines()[-3:]
     how = (
         "does not answer"
         if first.status == experiment.RUNS
         else f"ended with {first.status} before it answered"
     )
     raise WherryError(
-        f"the image itself {how} {silent.what}" + "".join(f"\n  {line}" for line in said),
+        f"the image itself {how} {silent.what}" + "".join(f"\n  {line}" for line in outcome.said),
         hint=f"does it need --env, --volume or -p, or more than {plan.ready:g} s?",
     )
 
@@ -158,8 +157,7 @@ def _prove(store: Store, small: Image, plan: Plan, before: Outcome, files: Files
     lines = [f"  {each.what}: {each.fat!r} before, {each.slim!r} after" for each in found[:MOST_SHOWN]]
     missed = verify.missing(after.used, in_fat, lambda path: mine.find(path) is not None)[:MOST_SHOWN]
     lines += [f"  missed: {path}{' (--drop)' if dropped(path.lstrip('/')) else ''}" for path in missed]
-    said = after.output.decode("utf-8", "replace").strip().splitlines()[-3:]
-    lines += [f"  it said: {line}" for line in said]
+    lines += [f"  it said: {line}" for line in after.said]
     hint = " ".join(f"--keep {path}" for path in missed) if missed else _no_hint(after)
     what = "the slim image does not do what the image does; nothing was tagged"
     raise WherryError("\n".join([what, *lines]), hint=hint)
