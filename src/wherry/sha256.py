@@ -46,9 +46,13 @@ def hasher() -> _Hash:
 
 
 def hex_of_file(file: int) -> str:
-    """That of a regular file's bytes; memory is bounded."""
-    data = os.read(file, CHUNK)
-    if len(data) < CHUNK:
+    """That of a regular file's bytes; memory is bounded.
+
+    As much is asked for as there is: to set CHUNK bytes of memory apart costs more than to read a page.
+    """
+    room = min(os.fstat(file).st_size + 1, CHUNK)
+    data = os.read(file, room)
+    if len(data) < room:
         return hex_of(data)
     digest = hasher()
     while data:

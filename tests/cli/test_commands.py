@@ -25,6 +25,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 def test_every_command_explains_itself(wherry: Wherry, name: str) -> None:
     shown = wherry(*name.split(), "--help")
     assert shown.startswith("Usage:") and f"wherry {name}" in shown
+    assert max(map(len, shown.splitlines())) <= 80, "help fits a terminal"
     assert not wherry.root.exists(), "asking for help makes no store"
 
 
@@ -32,7 +33,8 @@ def test_the_overview_lists_every_command(wherry: Wherry) -> None:
     shown = wherry()
     for name, (_, summary) in COMMANDS.items():
         assert name.split()[0] in shown
-        assert summary in shown or " " in name
+        assert summary in " ".join(shown.split()) or " " in name
+    assert max(map(len, shown.splitlines())) <= 80
     assert wherry("--help") == shown == wherry("help")
 
 
@@ -61,6 +63,7 @@ def test_errors_are_two_lines_and_debug_shows_the_traceback(wherry: Wherry) -> N
     said = wherry.fails("inspect", "nonesuch", code=1)
     assert said.splitlines()[0].startswith("error: ")
     assert "Traceback" in wherry.run("--debug", "tag", "nonesuch", "x").stderr
+    assert "Traceback" in wherry.run("tag", "--debug", "nonesuch", "x").stderr
 
 
 def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
@@ -185,3 +188,25 @@ def test_the_store_may_be_named_after_the_command(bb: Wherry, tmp_path: Path) ->
     said = subprocess.run(words, capture_output=True, text=True, check=True, env=bb.env).stdout
     assert said == "--root x\n", "what stands after the image is the container's"
     assert "chroot" in bb("info", "--isolation", "chroot", "--format", "{{.Isolation}}")
+
+
+@pytest.mark.parametrize("form", [("--json",), ("--format", "json")])
+@pytest.mark.parametrize(
+    "words",
+    [("info",), ("images",), ("ps",), ("volume", "ls"), ("system", "df"), ("system", "check")]
+    + [("cache", "ls"), ("context", "."), ("explain", "--list"), ("inspect", "nonesuch")],
+    ids=" ".join,
+)
+def test_json_is_asked_for_in_one_way_everywhere(
+    wherry: Wherry, tmp_path: Path, words: tuple[str, ...], form: tuple[str, ...]
+) -> None:
+    wherry.build(tmp_path / "c", "FROM scratch\nCOPY Dockerfile /\n")
+    done = wherry.run(*words, *form, cwd=tmp_path)
+    assert "unknown flag" not in done.stderr and "invalid argument" not in done.stderr
+    if words != ("inspect", "nonesuch"):
+        assert done.returncode == 0
+        assert all(line[0] in "{[ }]" for line in done.stdout.splitlines()), "JSON, and no table"
+
+
+def test_a_command_without_formats_has_no_json(wherry: Wherry) -> None:
+    assert "unknown flag: --json" in wherry.fails("tag", "--json", "a", "b")

@@ -83,6 +83,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_and_the_sdist_hold_what_they_should(dist: Path) -> None:
     (wheel,), (sdist,) = dist.glob("*.whl"), dist.glob("*.tar.gz")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
+    assert "wherry-0.1.0.data/data/share/man/man1/wherry-build.1" in zipfile.ZipFile(wheel).namelist()
     assert packed == {str(p.relative_to(ROOT / "src")) for p in (ROOT / "src").rglob("*.py")}
     with tarfile.open(sdist) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}

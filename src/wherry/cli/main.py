@@ -1,7 +1,7 @@
 """The entry point: global flags, one command, errors in two lines.
 
-Global flags stand before the command (``wherry --root DIR build .``): ``--debug``, ``--version``,
-``--help``; ``--root`` and ``--isolation`` may stand after its name, too.
+Global flags stand before the command (``wherry --root DIR build .``): ``--version``, ``--help``;
+``--root``, ``--isolation`` and ``--debug`` may stand after its name, too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import sys
 
 from wherry.cli.commands import ALIASES, COMMANDS, FOREIGN, below, find, groups
-from wherry.cli.core.flags import LAYERS, Command, Flag, help_text, parse
+from wherry.cli.core.flags import LAYERS, Command, Flag, help_text, parse, table_of_words
 from wherry.cli.core.output import OutputError, settle, shown_streams
 from wherry.cli.core.printable import printable, width
 from wherry.cli.core.surroundings import fix_surroundings, runtime
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import ModuleType
 
+    from wherry.cli.core.flags import Options
     from wherry.runtime import Runtime
 
 GLOBAL = Command(
@@ -52,7 +53,7 @@ GLOBAL = Command(
     description="From a Dockerfile to served traffic, without a daemon",
 )
 
-ANYWHERE = {"root", "isolation"}
+ANYWHERE = {"root", "isolation", "debug"}
 """Global flags that may stand after the command's name, too, as docker's may."""
 LONGEST_LINE = 2000
 """Characters of a line of an error."""
@@ -80,14 +81,18 @@ def _main(words: list[str]) -> int:
             return 0
         debug = debug or options.flag("debug")
         who = runtime(options.string("root"), options.string("isolation"))
-        if options.flag("version"):
-            return _run("version", [], who)
-        rest = options.args
+        rest = ["version"] if options.flag("version") else options.args
         if rest[0] == "help":
             rest = [*rest[1:], "--help"]
         name, rest = _command(rest)
+        module = load(name)
+        chosen = _options(module.COMMAND, rest)
+        if chosen is None:
+            print(help_text(module.COMMAND))
+            return 0
+        debug = debug or chosen.flag("debug")
         try:
-            return _run(name, rest, who)
+            return _run(module, chosen, who)
         except NeedsNamespace as need:
             from wherry.cli.core.userns import begin_again
 
@@ -111,19 +116,18 @@ def _main(words: list[str]) -> int:
         return 1
 
 
-def _run(name: str, words: Sequence[str], who: Runtime) -> int:
-    module = load(name)
-    command: Command = module.COMMAND
+def _options(command: Command, words: Sequence[str]) -> Options | None:
+    """What follows a command's name, with the global flags that may stand there; None: help is wanted."""
     taken = {flag.name for flag in command.flags}
     general = tuple(f._replace(short="") for f in GLOBAL.flags if f.name in ANYWHERE - taken)
-    options = parse(command._replace(flags=(*command.flags, *general)), words)
-    if options is None:
-        print(help_text(command))
-        return 0
+    return parse(command._replace(flags=(*command.flags, *general)), words)
+
+
+def _run(module: ModuleType, options: Options, who: Runtime) -> int:
     root, isolation = (options.string(flag.name) for flag in GLOBAL.flags[:2])
     if root is not None or isolation is not None:
         who = runtime(root or who.store, isolation or who.isolation)
-    if command.needs == LAYERS:
+    if module.COMMAND.needs == LAYERS:
         who.need_layers()
     options.runtime = who
     code: int = module.run(options)
@@ -166,8 +170,7 @@ def _command(words: list[str]) -> tuple[str, list[str]]:
 def _overview(names: Sequence[str] = (), group: str = "") -> str:
     """Of all commands, or of those of a group, by their full names."""
     chosen = names or list(COMMANDS)
-    width = max(len(n) for n in chosen) + 3
-    rows = [f"  {n:<{width}}{COMMANDS[ALIASES.get(n, n)][1]}" for n in chosen]
+    rows = table_of_words([(f"  {n}", COMMANDS[ALIASES.get(n, n)][1]) for n in chosen])
     return "\n".join(
         [
             f"Usage:  wherry {group} COMMAND" if group else help_text(GLOBAL),

@@ -13,7 +13,7 @@ from wherry.layers.entry import FILE, FOLDER, Entry
 from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 BLOCK_SIZE = 512
 CHUNK = 1 << 18
@@ -35,6 +35,11 @@ class Reader(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
+class Skipping(Reader, Protocol):
+    def skip(self, size: int, /) -> int:
+        """Pass over bytes without reading them.  How many there were."""
+
+
 class Member(NamedTuple):
     """An entry and where its bytes lie in the file.
 
@@ -48,10 +53,14 @@ class Member(NamedTuple):
 
 
 class TarReader:
-    """Iterate over the members of a tar; between two steps `data()` gives the bytes of the last one."""
+    """Iterate over the members of a tar; between two steps `data()` gives the bytes of the last one.
 
-    def __init__(self, stream: Reader, name: str = "archive") -> None:
+    Bytes that nobody asks for are read, or skipped where the stream has Skipping's `skip`.
+    """
+
+    def __init__(self, stream: Reader | Skipping, name: str = "archive") -> None:
         self._stream = stream
+        self._pass: Callable[[int], int] | None = getattr(stream, "skip", None)
         self._name = name
         self._left = 0
         self._pad = 0
@@ -145,6 +154,10 @@ class TarReader:
         self._pad = -size % BLOCK_SIZE
 
     def _skip(self) -> None:
+        if self._pass is not None and self._left:
+            if self._pass(self._left) < self._left:
+                raise self._short()
+            self._left = 0
         for _ in self.data():
             pass
         if self._pad:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from wherry.counted import counted
 from wherry.errors import CorruptError, UnsupportedError, WherryError
 from wherry.layers.tree import ROOT_MODE
 from wherry.oci import config as oci_config
@@ -207,7 +208,7 @@ class _Pull:
         manifest, config = self._manifest(), self.config()
         if len(config.diff_ids) != len(manifest.layers):
             raise CorruptError(
-                f"{self._name}: the manifest has {len(manifest.layers)} layers, "
+                f"{self._name}: the manifest has {counted(len(manifest.layers), 'layer')}, "
                 f"the config promises {len(config.diff_ids)}"
             )
         self._layers.fetch(list(zip(manifest.layers, config.diff_ids, strict=True)))

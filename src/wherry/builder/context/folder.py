@@ -59,6 +59,14 @@ class Context:
         times = (int(file.status.st_mtime) for file in self.scan("") if stat.S_ISREG(file.status.st_mode))
         return max(times, default=None)
 
+    def kept(self, what: str) -> str | None:
+        """Where something is kept of this context under a name; None of one that was fetched."""
+        return (
+            f"{self._index_path}.{hex_of(what.encode('utf-8', 'surrogateescape'))[:16]}"
+            if self._index_path
+            else None
+        )
+
     def save(self) -> None:
         """Keep what was learnt about the files for the next build."""
         if self._index is not None:

@@ -71,6 +71,10 @@ class ContextSource:
         names = _matches(name, self._names) if plain is None else [plain]
         return [self._one(name, pattern) for name in names]
 
+    def kept(self, what: str) -> str | None:
+        """As Context.kept()."""
+        return self._context.kept(what)
+
     def missing(self, pattern: str) -> ContextError:
         return ContextError(
             f'"{pattern}" matches no file in the build context', hint=self._why_hidden(pattern)

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 
-from wherry.cli.core.flags import LAYERS, Command, Flag, Options
+from wherry.cli.core.flags import FORMAT, LAYERS, Command, Flag, Options
 from wherry.errors import CommandLineError, UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ COMMAND = Command(
     "cache",
     "ls | export NAME FILE|- | import NAME FILE|- | rm NAME...",
     (
-        Flag("json", "bool", "ls: everything as JSON"),
+        FORMAT._replace(help="ls: output"),
         Flag("quiet", "bool", "ls: only the names", short="q"),
     ),
     min_args=1,
@@ -65,7 +65,7 @@ def _list(store: Store, options: Options) -> None:
     if options.flag("quiet"):
         print("\n".join(mount.id for mount in mounts))
         return
-    if options.flag("json"):
+    if options.string("format") == "json":
         rows = [{"id": m.id, "size": disk_size(m.path), "used": m.used, "busy": m.busy} for m in mounts]
         print(json.dumps(rows, indent=2))
         return

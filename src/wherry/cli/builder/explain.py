@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import FORMAT, Command, Flag, Options
 from wherry.cli.core.output import unescaped
 from wherry.cli.core.printable import printable
+from wherry.counted import counted
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ COMMAND = Command(
     "[OPTIONS] [BUILD]",
     (
         Flag("list", "bool", "List the builds that are remembered", short="l"),
-        Flag("json", "bool", "Everything as JSON, with the lists of files"),
+        FORMAT,
     ),
     max_args=1,
 )
@@ -35,11 +36,11 @@ def run(options: Options) -> int:
 
     store = Store.open(options.runtime)
     if options.flag("list"):
-        _list(builds(store), as_json=options.flag("json"))
+        _list(builds(store), as_json=options.string("format") == "json")
         return 0
     build = find_build(store, *options.args)
     found = explain(store, build)
-    if options.flag("json"):
+    if options.string("format") == "json":
         print(json.dumps(_as_json(build, found), indent=2))
     else:
         _print(build, found)
@@ -83,15 +84,16 @@ def _missed(build: BuildRecord) -> int:
 
 
 def _print(build: BuildRecord, found: Sequence[Explained]) -> None:
+    from wherry.cli.builder.progress import coloured
     from wherry.cli.core.units import human_size
 
     total = len(_steps(build))
     name = f" of {', '.join(build.names)}" if build.names else ""
     print(
         f"build {build.id}{name}, {_ago(build)}: {build.outcome} in {build.seconds:.1f} s, "
-        f"{total - _missed(build)} of {total} steps from the cache"
+        f"{total - _missed(build)} of {counted(total, 'step')} from the cache"
     )
-    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() and coloured() else ("", "")
     for step, reasons in found:
         word = WORDS[step.outcome]
         size = human_size(step.size) if step.layer else ""

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from wherry.runtime import Runtime
 
 LAYERS = "layers"
+COLUMNS = 80
+"""The width of help."""
+LEFT = 30
+"""Columns for an option's name and value; what is longer has its help on the next line."""
 
 
 class Flag(NamedTuple):
@@ -83,6 +87,8 @@ class Options:
 
 
 HELP = Flag("help", "bool", "Print usage", short="h")
+FORMAT = Flag("format", "string", "Output", choices=("table", "json"), default="table")
+"""Of commands that have no rows for a template.  ``--json`` is short for ``--format json`` everywhere."""
 # Where -h means something else.
 LONG_HELP = HELP._replace(short="")
 
@@ -117,6 +123,8 @@ def parse(command: Command, argv: Sequence[str]) -> Options | None:
         elif word.startswith("--"):
             name, has_value, value = word[2:].partition("=")
             flag = by_name.get(name)
+            if name == "json" and not has_value and flag is None and "format" in by_name:
+                flag, has_value, value = by_name["format"], "=", "json"
             if flag is None:
                 raise _unknown(command, f"unknown flag: --{name}", name, [f.name for f in flags])
             if not has_value:
@@ -215,18 +223,54 @@ def _count(command: Command, args: list[str]) -> None:
 
 
 def help_text(command: Command) -> str:
-    """What ``wherry COMMAND --help`` prints, laid out as the docker CLI does."""
+    """What ``wherry COMMAND --help`` prints, laid out as the docker CLI does, in 80 columns."""
     from wherry.cli.commands import COMMANDS
 
-    lines = [f"Usage:  wherry {command.name} {command.usage}".rstrip(), ""]
+    usage = f"Usage:  wherry {command.name}".rstrip()
+    lines = [*wrapped(f"{usage} {command.usage}".rstrip(), " " * (len(usage) + 1)), ""]
     for text in (COMMANDS.get(command.name, ("", ""))[1], command.description):
-        lines += [text, ""] if text else []
+        lines += [*wrapped(text), ""] if text else []
     rows = []
-    for flag in sorted(_flags(command), key=lambda f: f.name):
+    for flag in flags_of(command):
         short = f"-{flag.short}, " if flag.short else "    "
         kind = "" if flag.kind == "bool" else " " + (flag.metavar or flag.kind)
-        extra = f" ({'|'.join(flag.choices)})" if flag.choices else ""
+        extra = f" ({' | '.join(flag.choices)})" if flag.choices else ""
         rows.append((f"  {short}--{flag.name}{kind}", flag.help + extra))
-    width = max(len(left) for left, _ in rows) + 3
-    lines += ["Options:", *(f"{left:<{width}}{right}" for left, right in rows)]
-    return "\n".join(lines)
+    return "\n".join([*lines, "Options:", *table_of_words(rows)])
+
+
+def flags_of(command: Command) -> list[Flag]:
+    """Its flags in the order in which its help has them."""
+    return sorted(_flags(command), key=lambda flag: flag.name)
+
+
+def table_of_words(rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Words and what each means, side by side in 80 columns."""
+    widths = [len(left) for left, _ in rows if len(left) <= LEFT]
+    margin = " " * (max(widths, default=LEFT) + 3)
+    lines = []
+    for left, right in rows:
+        if len(left) > LEFT:
+            lines += wrapped(left, " " * 8)
+            left = ""
+        first, *rest = wrapped(margin + right, margin)
+        lines += [f"{left:<{len(margin)}}{first[len(margin) :]}", *rest]
+    return lines
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """Lines of at most 80 columns, the first as it begins, the others behind `indent`."""
+    import textwrap
+
+    return [
+        part
+        for line in text.split("\n")
+        for part in textwrap.wrap(
+            line,
+            COLUMNS,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or [""]
+    ]

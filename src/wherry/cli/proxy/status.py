@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import FORMAT, Command, Flag, Options
 from wherry.cli.core.printable import printable
 from wherry.cli.core.table import columns
 from wherry.errors import NotFoundError
@@ -27,7 +27,7 @@ COMMAND = Command(
             "The directory of proxy serve (default: a running proxy run, the pod's)",
             metavar="DIR",
         ),
-        Flag("format", "string", "Output", choices=("table", "json"), default="table"),
+        FORMAT,
     ),
 )
 

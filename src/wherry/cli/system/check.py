@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from wherry.cli.core.flags import LAYERS, Command, Flag, Options
+from wherry.cli.core.flags import FORMAT, LAYERS, Command, Flag, Options
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ COMMAND = Command(
     "[OPTIONS]",
     (
         Flag("repair", "bool", "Mend what can be mended"),
-        Flag("json", "bool", "One JSON object a line for each finding"),
+        FORMAT._replace(help="Output; json is one object a line for each finding"),
     ),
     description="Exit code 0: nothing is wrong, or all of it was mended; 1: something is wrong, or left.",
     needs=LAYERS,
@@ -29,7 +29,7 @@ def run(options: Options) -> int:
     from wherry.app.check import check_store
     from wherry.store import Store
 
-    repair, as_json, counts = options.flag("repair"), options.flag("json"), _Counts()
+    repair, as_json, counts = options.flag("repair"), options.string("format") == "json", _Counts()
     for verdict in check_store(Store(options.runtime), repair=repair, waiting=_waiting):
         _one(verdict, counts, as_json=as_json)
     if not as_json:
