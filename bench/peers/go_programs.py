@@ -128,3 +128,4 @@ REGCTL = GoPrograms("regctl", "github.com/regclient/regclient", "v0.11.7", ("cmd
 DISTRIBUTION = GoPrograms(
     "distribution", "github.com/distribution/distribution/v3", "v3.1.2", ("cmd/registry",), "two minutes"
 )
+HELM = GoPrograms("helm", "helm.sh/helm/v4", "v4.3.1", ("cmd/helm",), "three minutes")
