@@ -109,6 +109,28 @@ def test_what_is_attached_is_listed_where_the_registry_lists_nothing(
     assert listed[0]["artifactType"] == "x/y" and listed[1]["annotations"] == {"text": "two"}
 
 
+def test_what_is_attached_there_stays_listed_when_more_comes_along(
+    wherry: Wherry, fake: FakeRegistry
+) -> None:
+    subject = put_image(fake, "a", [layer(1, 100)])
+    tag = subject.replace(":", "-")
+    with fake_registry() as there:
+        made = []
+        for place, text in ((fake, b"ours"), (there, b"theirs")):
+            put_image(place, "a", [layer(1, 100)])
+            made.append(put_artifact(place, "a", subject, text))
+            entry = {
+                "mediaType": MANIFEST,
+                "digest": made[-1],
+                "size": len(place.manifests["a", made[-1]][1]),
+            }
+            place.put("a", tag, INDEX, json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode())
+        wherry("copy", "-q", "--all", f"docker://{fake.host}/a", f"docker://{there.host}/a")
+        listed = json.loads(there.manifests["a", tag][1])["manifests"]
+        assert sorted(each["digest"] for each in listed) == sorted(made)
+        assert there.manifests["a", made[0]] == fake.manifests["a", made[0]]
+
+
 def test_a_registry_that_knows_of_subjects_gets_no_list(wherry: Wherry, fake: FakeRegistry) -> None:
     subject = put_image(fake, "a", [layer(1, 100)])
     put_artifact(fake, "a", subject, b"one")

@@ -8,7 +8,7 @@ import pytest
 
 from wherry.errors import CorruptError
 from wherry.oci.manifest import INDEX, MANIFEST, Descriptor
-from wherry.oci.referrers import entry, fallback_tag, listed, subject_of
+from wherry.oci.referrers import entry, fallback_tag, is_fallback_tag, listed, merged, subject_of
 
 DIGEST = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
@@ -43,6 +43,15 @@ def test_a_list_keeps_what_it_has_and_names_each_once() -> None:
     second = json.loads(listed(kept, {"digest": OTHER}) or b"")
     assert [each["digest"] for each in second["manifests"]] == [DIGEST, OTHER]
     assert second["annotations"] == {"theirs": "1"}
+
+
+def test_two_lists_become_one_and_equal_ones_stay_as_they_are() -> None:
+    ours = b'{"manifests": [{"digest":"%s"}],  "odd": 1}' % DIGEST.encode()
+    theirs = b'{"manifests": [{"digest":"%s"}, 5, {"digest":"%s"}]}' % (DIGEST.encode(), OTHER.encode())
+    assert merged(ours, ours) == ours
+    value = json.loads(merged(ours, theirs))
+    assert [each["digest"] for each in value["manifests"]] == [DIGEST, OTHER] and value["odd"] == 1
+    assert is_fallback_tag(fallback_tag(DIGEST)) and not is_fallback_tag("sha256-x")
 
 
 @pytest.mark.parametrize("data", [b"[]", b"x", b'{"manifests":{}}', b'{"mediaType":"a/b","manifests":[]}'])

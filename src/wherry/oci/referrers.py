@@ -15,6 +15,7 @@ from wherry.oci.manifest import INDEX
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from wherry.oci.manifest import Descriptor
@@ -34,6 +35,10 @@ def fallback_tag(digest: str) -> str:
     return digest.replace(":", "-")
 
 
+def is_fallback_tag(reference: str) -> bool:
+    return is_digest(reference.replace("-", ":", 1))
+
+
 def entry(manifest: Descriptor, data: bytes) -> dict[str, Any]:
     """What a list of referrers says of one, whose bytes are `data`."""
     value = load_object(data, "manifest")
@@ -49,11 +54,30 @@ def listed(index: bytes, added: dict[str, Any]) -> bytes | None:
 
     Raises CorruptError for what is no image index.
     """
-    value = load_object(index, "list of referrers") if index else {"schemaVersion": 2, "mediaType": INDEX}
-    entries = value.setdefault("manifests", [])
-    if not isinstance(entries, list) or value.get("mediaType", INDEX) != INDEX:
+    value = _list(index) if index else {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
+    return _with(value, [added])
+
+
+def merged(index: bytes, other: bytes) -> bytes:
+    """The list with the entries of another one that it does not have; as it is where it has them all.
+
+    Raises CorruptError for what is no image index.
+    """
+    return _with(_list(index), _list(other)["manifests"]) or index
+
+
+def _list(data: bytes) -> dict[str, Any]:
+    value = load_object(data, "list of referrers")
+    if not isinstance(value.get("manifests"), list) or value.get("mediaType", INDEX) != INDEX:
         raise CorruptError("the list of referrers is no image index")
-    if any(isinstance(each, dict) and each.get("digest") == added["digest"] for each in entries):
+    return value
+
+
+def _with(value: dict[str, Any], added: Sequence[Any]) -> bytes | None:
+    """The bytes of a list with some entries more; None where it has them."""
+    there = {each.get("digest") for each in value["manifests"] if isinstance(each, dict)}
+    more = [each for each in added if isinstance(each, dict) and each.get("digest") not in there]
+    if not more:
         return None
-    entries.append(added)
+    value["manifests"] += more
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
