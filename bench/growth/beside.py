@@ -34,7 +34,7 @@ COPY = "FROM scratch\nCOPY . /files/\n"
 
 class Case(NamedTuple):
     """What is built, and timed under each of the names that are not empty: once, again, and after one file
-    was changed.  `prepare` writes the context of a size anew for each round, and gives the Dockerfile's text.
+    was changed.  `prepare` writes the context of a size anew for each round, and gives the Dockerfile.
     """
 
     sizes: tuple[int, ...]
