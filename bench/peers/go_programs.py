@@ -129,3 +129,4 @@ DIVE = GoPrograms("dive", "github.com/wagoodman/dive", "v0.13.1", ("cmd/dive",),
 DISTRIBUTION = GoPrograms(
     "distribution", "github.com/distribution/distribution/v3", "v3.1.2", ("cmd/registry",), "two minutes"
 )
+HELM = GoPrograms("helm", "helm.sh/helm/v4", "v4.3.1", ("cmd/helm",), "three minutes")

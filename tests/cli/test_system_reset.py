@@ -59,12 +59,18 @@ def test_where_there_is_no_store_nothing_is_to_do(wherry: Wherry) -> None:
     assert done.stderr == f"there is no store in {wherry.root}\n"
 
 
-def test_a_folder_that_is_no_store_is_left_alone(wherry: Wherry, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "names", [("tmp", "logs", "mine"), ("tmp", "logs"), ("volumes",), ("lock", "mine")]
+)
+def test_a_folder_that_is_no_store_is_left_alone(
+    wherry: Wherry, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """Not even where all in it is called as what a store holds."""
     wherry.root.mkdir()
-    for name in ("tmp", "logs", "mine"):
+    for name in names:
         (wherry.root / name).mkdir()
     assert "is not a store of wherry's" in wherry.fails("system", "reset", "-f", code=1)
-    assert len(list(wherry.root.iterdir())) == 3
+    assert len(list(wherry.root.iterdir())) == len(names)
     file = Wherry(tmp_path / "file")
     file.root.write_text("mine")
     assert "is not a store of wherry's" in file.fails("system", "reset", "-f", code=1)

@@ -199,11 +199,17 @@ def _keep(parent: int, answer: socket.socket, command: list[str], path: str) -> 
         signal.pause()
     except BaseException as error:
         try:
-            answer.send(str(error).encode("utf-8", "replace"))
+            answer.send(_why(error).encode("utf-8", "replace"))
         except OSError:
             pass
     finally:
         os._exit(1)
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, PermissionError):
+        return f"it takes CAP_SYS_ADMIN, which is refused here ({error.strerror})"
+    return str(error)
 
 
 def _start(command: list[str], answer: socket.socket, namespace: int, path: str) -> None:

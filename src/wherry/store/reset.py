@@ -42,7 +42,9 @@ def holds_store(root: str) -> bool:
         return False
     except NotADirectoryError:
         names = {root}
-    if names and DATABASE not in names and not names <= set(NAMES):
+    # Whoever was killed in the middle has left the lock and nothing that is not a store's.
+    begun = "lock" in names and names <= set(NAMES)
+    if names and DATABASE not in names and not begun:
         raise StorageError(f"{root} is not a store of wherry's; nothing was removed")
     return bool(names)
 

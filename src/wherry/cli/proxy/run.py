@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 
 from wherry.cli.core.flags import Command, Options
@@ -53,3 +55,5 @@ def run(options: Options) -> int:
             return standalone.run(followed, routing, state)
     finally:
         shutil.rmtree(state, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another run's folder is there
+            os.rmdir(os.path.dirname(state))
