@@ -20,6 +20,7 @@ import pytest
 
 from support.image import build_two_layers
 from support.machine import require
+from support.plain import plain_user
 from support.registry import Registry
 from support.wherry import Wherry
 
@@ -358,3 +359,24 @@ def test_a_page_s_search_leaves_the_rows_with_a_word_and_no_other_script_runs(
     page.write_text(re.sub(r"<meta http-equiv[^>]*>", "", text).replace("</body>", typed))
     assert "<title>1 1 shown</title>" in shown_by_browser(page, tmp_path / "profile")
     assert not re.search(r"(?:src|href|url)\s*[=(]", text)  # nothing is fetched
+
+
+@pytest.mark.rootless
+@pytest.mark.mounts
+def test_a_plain_user_compares_owners_as_the_images_have_them(entered_by_all: Path) -> None:
+    plain = plain_user(entered_by_all)
+    context = entered_by_all / "context"
+    context.mkdir()
+    (context / "a").write_text("a")
+    for name, flags in (("one", ""), ("two", "--chown=7:8 --chmod=0400 ")):
+        plain.build(context, f"FROM scratch\nCOPY {flags}a /a\n", "-t", name)
+    pictures = entered_by_all / "pictures"
+    pictures.mkdir(mode=0o777)
+    pictures.chmod(0o777)
+    value = compared(plain, "--svg", str(pictures / "a.svg"), "one", "two")
+    (row,) = value["differences"][0]["files"]
+    assert row["what"] == ["mode", "owner"] and (row["after"]["uid"], row["after"]["gid"]) == (7, 8)
+    assert (pictures / "a.svg").exists()
+    plain("save", "-o", str(pictures / "two.tar"), "two")
+    (found,) = compared(plain, "two", str(pictures / "two.tar"))["differences"]
+    assert found["files"] == []
