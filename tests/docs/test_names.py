@@ -62,7 +62,7 @@ def words_of(line: str) -> list[str] | None:
     if not found:
         return None
     try:
-        words = shlex.split(re.split(r" (?:[<>|]|2>|&&)", found["rest"])[0], comments=True)
+        words = shlex.split(re.split(r" (?:[<>|]|\\\||2>|&&)", found["rest"])[0], comments=True)
     except ValueError:
         words = found["rest"].split()
     while words and words[0].startswith("--") and words[0][2:].partition("=")[0] in ANYWHERE | {"debug"}:
@@ -262,3 +262,19 @@ def test_the_figures_of_a_table_are_measured_ones(page: Path) -> None:
     rows = re.findall(r"^\| [^|]*(?:\| [*\d.\- ]+ ){2,}\|$", TEXTS[page], re.MULTILINE)
     told = {number for row in rows for number in re.findall(r"(?<!\S)\**(\d+\.\d+)", row)}
     assert len(told) > 10 and told <= measured
+
+
+# Messages
+
+OF_THE_SYSTEM = ("Permission denied", "exec format error")
+
+
+def test_every_message_of_the_troubles_is_one_that_the_program_has() -> None:
+    text = TEXTS[ROOT / "docs/troubleshooting.md"]
+    messages = [
+        span for line in re.findall(r"^### (.*)", text, re.MULTILINE) for span in SPAN.findall(line)
+    ]
+    source = "".join(path.read_text() for path in sorted((ROOT / "src/wherry").rglob("*.py")))
+    parts = [part.strip() for text in messages if text not in OF_THE_SYSTEM for part in text.split("…")]
+    assert len(parts) > 15
+    assert [part for part in parts if part not in source] == []

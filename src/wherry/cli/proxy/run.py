@@ -29,7 +29,7 @@ COMMAND = Command(
     (*SOURCE_FLAGS, *ROUTE_FLAGS, *RENDER_FLAGS, *NGINX_FLAGS),
     description=(
         "Starts nginx as a child, without root, and routes to what Services say; every change is served\n"
-        "within milliseconds and without a dropped request.  ^C ends both and leaves nothing behind."
+        "within milliseconds.  ^C ends both and leaves nothing behind."
     ),
 )
 
