@@ -123,6 +123,7 @@ def test_a_flag_that_stands_alone_is_one_of_some_command(page: Path) -> None:
 # What the environment is called where it is read.
 ENVIRONMENTS = {"environ", "environb", "env", "environment", "callers"}
 LISTS = {"KEPT", "PROXIES", "PASSED", "keep"}
+LIBRARIES = {"TMPDIR": "Python's, for tempfile"}
 # Variables of programs in images, and of what wherry tells itself.
 OTHERS = {
     "WHERRY_USERNS": "wherry's own, from the start of a command to its second start in a namespace",
@@ -187,7 +188,12 @@ def test_every_variable_that_is_read_is_told_and_every_one_that_is_told_is_read(
     read = {name.upper() if name in lower else name for name in read_variables()}
     assert {"WHERRY_ROOT", "DOCKER_CONFIG", "KUBECONFIG", "SSL_CERT_FILE", "TERM"} <= read
     # Each side looks at names that end so, in any case (remote.proxies).
-    assert told_variables() == read | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+    assert told_variables() == read | LIBRARIES.keys() | {
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    }
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)
