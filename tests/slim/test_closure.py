@@ -11,43 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wherry.layers.view import View
-from wherry.oci.config import ImageConfig
-from wherry.slim.closure import Kept
+from support.slim import closure, compile_, files, place, write
 from wherry.slim.reason import CERTAIN, GUESS, LIKELY, chain
-from wherry.slim.static import Wish, static_closure
+from wherry.slim.static import Wish
 
 MAIN = "int main(void){return 0;}"
 LOADER = "lib64/ld-linux-x86-64.so.2"
 LIBRARIES = "lib/x86_64-linux-gnu"
-NOTHING = Wish()
-
-
-def place(tree: Path, source: str | Path, name: str) -> None:
-    (tree / name).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, tree / name)
-
-
-def compile_(target: Path, text: str, *flags: str) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["gcc", "-x", "c", "-", "-o", target, *flags], input=text.encode(), check=True)
-    return target
-
-
-def write(path: Path, text: str, mode: int = 0o644) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(mode)
-    return path
-
-
-def closure(tree: Path, *argv: str, wish: Wish = NOTHING, **config: object) -> Kept:
-    value = {"Cmd": list(argv), "Env": ["PATH=/bin:/usr/bin"], **config}
-    return static_closure(View([str(tree)]), ImageConfig("amd64", "linux", value), wish)
-
-
-def files(kept: Kept) -> set[str]:
-    return {name for name, node in kept.nodes.items() if not node.is_folder}
 
 
 @pytest.fixture
@@ -266,3 +236,25 @@ def test_any_script_and_any_settings_are_read(tmp_path: Path, text: str, data: b
     os.chmod(tmp_path / "app", 0o755)
     (tmp_path / "etc/x").write_bytes(data)
     assert {"app", "bin/sh", "etc/x"} <= set(closure(tmp_path, "/app").reasons)
+
+
+def test_a_jvm_is_kept_without_what_compilers_read(tree: Path) -> None:
+    home = tree / "usr/lib/jvm/java-17"
+    compile_(home / "bin/java", MAIN)
+    compile_(home / "bin/javac", MAIN)
+    for name in (
+        "lib/modules",
+        "lib/server/libjvm.so",
+        "lib/src.zip",
+        "jmods/java.base.jmod",
+        "conf/net.properties",
+    ):
+        write(home / name, "x")
+    (tree / "usr/bin").mkdir()
+    (tree / "usr/bin/java").symlink_to("/usr/lib/jvm/java-17/bin/java")
+    write(tree / "app/app.jar", "x")
+    write(tree / "app/lib/other.jar", "x")
+    kept = files(closure(tree, "java", "-cp", "/app/app.jar:/app/lib/*", "Main"))
+    found = {name.removeprefix("usr/lib/jvm/java-17/") for name in kept if "jvm" in name}
+    assert found == {"bin/java", "lib/modules", "lib/server/libjvm.so", "conf/net.properties"}
+    assert {"usr/bin/java", "app/app.jar", "app/lib/other.jar"} <= kept

@@ -41,8 +41,8 @@ class Entry(NamedTuple):
     xattrs: tuple[tuple[bytes, bytes], ...] = ()
 
 
-DEVICES: dict[int, int] = {}
-"""Numbers of devices, each once: every file names one of the same few."""
+SAME: dict[int, int] = {}
+"""Modes and devices, each number once: every file has one of the same few."""
 
 
 class Status(NamedTuple):
@@ -62,7 +62,7 @@ class Status(NamedTuple):
     @classmethod
     def of(cls, status: os.stat_result) -> Status:
         mode, inode, device, links, uid, gid, size = status[:7]
-        device = DEVICES.setdefault(device, device)
+        mode, device = SAME.setdefault(mode, mode), SAME.setdefault(device, device)
         times = status.st_mtime_ns, status.st_ctime_ns
         return cls(mode, inode, device, links, uid, gid, size, *times, status.st_rdev)
 

@@ -24,6 +24,8 @@ MOST_PATHS = 20_000
 # Their readers know what of their folders is used.
 INTERPRETERS = ("usr/bin/perl", "usr/bin/python", "usr/local/bin/python", "usr/bin/ruby", "usr/bin/node")
 # The C library's own paths are for what few programs ask of it; the rules of `system` know which.
+# Below a folder of its own a package has these for those who build against it.
+FOR_BUILDERS = frozenset(("include", "pkgconfig", "cmake", "pgxs", "aclocal", "doc", "man", "examples"))
 OF_THE_SYSTEM = ("ld-linux", "ld-musl", "libc.so", "libc-", "ld-2", "libpthread", "libnss_", "libresolv")
 # Folders of everybody's: that a program names one says nothing of what is in it.
 COMMON = frozenset(
@@ -48,6 +50,7 @@ COMMON = frozenset(
         *("usr/local/sbin", "usr/local/share", "usr/sbin", "usr/share", "usr/src", "var", "var/cache"),
         *("var/lib", "var/log", "var/run", "var/spool", "var/tmp", "usr/share/locale", "usr/share/doc"),
         *("usr/share/man", "usr/share/info", "etc/ssl", "usr/share/misc", "etc/default", "etc/init.d"),
+        *("usr/lib/locale", "usr/share/i18n", "usr/share/zoneinfo"),
     )
 )
 
@@ -136,6 +139,12 @@ def named(closure: Closure, path: str, by: str, rule: str = "its path is in it")
     elif found.name in COMMON:
         return
     elif not _is_library(by) and not by.startswith(INTERPRETERS) and closure.owns(by, found.name):
-        closure.keep(path, f"{rule}, and it is of the same package", by, LIKELY, deep=True)
+        closure.keep(path, rule, by, LIKELY)
+        for name in closure.files.names(path) if FOR_BUILDERS.isdisjoint(path.split("/")) else ():
+            if name not in FOR_BUILDERS:
+                whole = posixpath.join(path, name)
+                closure.keep(
+                    whole, f"below {path}, which is in it and of its package", by, LIKELY, deep=True
+                )
     else:
         closure.keep(path, rule, by, LIKELY)

@@ -51,8 +51,9 @@ def roots(closure: Closure, config: dict[str, Any], commands: Sequence[Sequence[
     closure.keep(start.workdir, "the working directory")
     for volume in config.get("Volumes") or {}:
         closure.keep(volume, "a volume of the image", "", LIKELY)
-    for argv in (start.argv, *commands):
-        command(closure, argv)
+    command(closure, start.argv)
+    for argv in commands:
+        command(closure, argv, "--exec starts it")
     test = (config.get("Healthcheck") or {}).get("Test") or []
     if isinstance(test, list) and test[:1] == ["CMD"]:
         command(closure, [str(word) for word in test[1:]], "the health check starts it")
@@ -73,10 +74,10 @@ def command(closure: Closure, argv: Sequence[str], rule: str = "the image starts
         text = argv[list(argv).index("-c") + 1]
         scripts.shell(closure, text, "", CERTAIN)
     for word in argv[1:]:
-        _argument(closure, word)
+        _argument(closure, word, f"an argument: {rule}")
 
 
-def _argument(closure: Closure, word: str) -> None:
+def _argument(closure: Closure, word: str, rule: str) -> None:
     """An argument may be a file, also behind ``--name=``; a wrapper's may be the program itself."""
     value = word.partition("=")[2] if word.startswith("-") else word
     if not value or len(value) > 4096:
@@ -84,9 +85,9 @@ def _argument(closure: Closure, word: str) -> None:
     path = posixpath.join("/", closure.start.workdir, value)
     found = closure.files.find(path)
     if found is not None and found.name and ("/" in value or not found.is_folder):
-        _named(closure, path, "an argument of what the image starts")
+        _named(closure, path, rule)
     elif not word.startswith("-") and "/" not in value:
-        closure.program(value, "an argument of what the image starts", "", LIKELY)
+        closure.program(value, rule, "", LIKELY)
 
 
 def _named(closure: Closure, path: str, rule: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
-from wherry.slim.probe import TIMES, Answer, agreed, ask
+from wherry.slim.probe import TIMES, Answer, agreed, ask, until
 from wherry.slim.trial import observing, trial
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wherry.containers.create import CreateOptions
     from wherry.images.view import Image
     from wherry.slim.trial import Trial
@@ -18,7 +20,10 @@ STARTS = 2.0
 """Seconds that an image runs where nothing else was asked for."""
 READY = 60.0
 """Seconds for the first answer to a request, and for a command's end."""
+SETTLED = 10.0
+"""Seconds in which a command may begin to succeed, and a request to get the status that is expected."""
 RUNS = "runs"
+SUCCESS = "exit code 0"
 
 
 class Plan(NamedTuple):
@@ -34,28 +39,39 @@ class Plan(NamedTuple):
 
 class Outcome(NamedTuple):
     """`answers` are of the program itself, the probes and the commands, in this order; `used` the paths
-    that were looked for, in order, with the call; `output` what the program said."""
+    that were looked for, in order, with the call; `said` the program's last lines."""
 
     answers: tuple[Answer, ...]
     used: dict[str, str]
-    output: bytes
+    said: tuple[str, ...]
     observed: bool
 
 
-def run(store: Store, image: Image, plan: Plan) -> Outcome:
-    """Run the image as the plan says.  Raises SandboxError where its program cannot be started."""
+def run(store: Store, image: Image, plan: Plan, expected: Outcome | None = None) -> Outcome:
+    """Run the image as the plan says; what is not yet as `expected` is asked for again for a while.
+
+    Raises SandboxError where its program cannot be started.
+    """
+    wanted = {each.what: each.status for each in expected.answers} if expected is not None else {}
     with observing(store) as observer:
         path = observer.path if observer is not None else ""
         begun = time.monotonic()
         with trial(store, image, plan.options, path) as program:
-            answers = [ask(url, plan.ready, lambda: program.code() is None) for url in plan.probes]
-            answers += [_command(store, image, plan, words, path) for words in plan.commands]
+
+            def alive() -> bool:
+                return program.code() is None
+
+            seconds = SETTLED if wanted else plan.ready
+            answers = [ask(url, seconds, alive, wanted.get(url, "")) for url in plan.probes]
+            for words in plan.commands:
+                status = wanted.get(" ".join(words), SUCCESS)
+                answers.append(_command(_Once(store, image, plan, words, path), status, alive))
             least = plan.seconds or (0.0 if plan.probes or plan.commands else STARTS)
             first = _program(program, max(0.0, least - (time.monotonic() - begun)))
             program.end()
-            output = program.output()
+            said = tuple(program.last_words())
         used = dict(observer.used) if observer is not None else {}
-    return Outcome((first, *answers), used, output, observer is not None)
+    return Outcome((first, *answers), used, said, observer is not None)
 
 
 def _program(program: Trial, seconds: float) -> Answer:
@@ -64,12 +80,24 @@ def _program(program: Trial, seconds: float) -> Answer:
     return Answer("the program", RUNS if code is None else f"exit code {code}", b"")
 
 
-def _command(store: Store, image: Image, plan: Plan, words: tuple[str, ...], observer: str) -> Answer:
-    options = plan.options._replace(entrypoint=words[0], command=words[1:], publish=())
-    answers = []
-    for _ in range(TIMES):
-        with trial(store, image, options, observer) as one:
-            code = one.wait(plan.ready)
-            status = f"exit code {code}" if code is not None else f"runs after {plan.ready:g} s"
-            answers.append(Answer(" ".join(words), status, one.output()))
-    return agreed(answers)
+class _Once(NamedTuple):
+    """A command beside the program, each time in a new container."""
+
+    store: Store
+    image: Image
+    plan: Plan
+    words: tuple[str, ...]
+    observer: str
+
+    def run(self) -> Answer:
+        options = self.plan.options._replace(entrypoint=self.words[0], command=self.words[1:], publish=())
+        with trial(self.store, self.image, options, self.observer) as one:
+            code = one.wait(self.plan.ready)
+            status = f"exit code {code}" if code is not None else f"runs after {self.plan.ready:g} s"
+            return Answer(" ".join(self.words), status, one.output())
+
+
+def _command(once: _Once, wanted: str, alive: Callable[[], bool]) -> Answer:
+    """What it asks for may still be starting: it is run again until it ends as wanted."""
+    first = until(once.run, lambda answer: answer.status == wanted, SETTLED, alive)
+    return agreed([first, *(once.run() for _ in range(TIMES - 1))])

@@ -16,7 +16,7 @@ from wherry.oci.times import rfc3339
 from wherry.slim import experiment, verify
 from wherry.slim.files import Files
 from wherry.slim.layer import write
-from wherry.slim.static import Wish, dropping, static_closure
+from wherry.slim.static import Wish, begun, dropping
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -64,12 +64,15 @@ def slim(
     files = Files(view)
     wish = wish._replace(commands=(*wish.commands, *plan.commands))
     told("reading the image")
-    static = static_closure(view, fat.config, wish)
+    closure = begun(view, fat.config, wish)
+    static = closure.run()
     told(f"found {_count(static)} files; running the image as it is")
     before = experiment.run(store, fat, plan)
     _check_fat(before, plan)
     seen = _seen(files, before.used)
-    kept = static_closure(view, fat.config, wish._replace(seen=seen)) if seen else static
+    for path, how in seen:
+        closure.keep(path, how)
+    kept = closure.run()
     told(f"keeping {_count(kept)} files; running the slim image")
     image = _write(store, fat, view, kept, reproducible=reproducible)
     small = Image(store, image)
@@ -94,14 +97,13 @@ def _check_fat(outcome: Outcome, plan: Plan) -> None:
     silent = next((each for each in others if each.status == "no answer"), None)
     if silent is None:
         return
-    said = outcome.output.decode("utf-8", "replace").strip().splitlines()[-3:]
     how = (
         "does not answer"
         if first.status == experiment.RUNS
         else f"ended with {first.status} before it answered"
     )
     raise WherryError(
-        f"the image itself {how} {silent.what}" + "".join(f"\n  {line}" for line in said),
+        f"the image itself {how} {silent.what}" + "".join(f"\n  {line}" for line in outcome.said),
         hint=f"does it need --env, --volume or -p, or more than {plan.ready:g} s?",
     )
 
@@ -141,7 +143,7 @@ def _prove(store: Store, small: Image, plan: Plan, before: Outcome, files: Files
     mine = Files(View(small.layer_paths()))
     dropped = dropping(wish.drop)
     try:
-        after = experiment.run(store, small, plan)
+        after = experiment.run(store, small, plan, before)
     except SandboxError as error:
         raise WherryError(f"the slim image does not start: {error.message}", hint=error.hint) from None
     found = verify.differences(before, after)
@@ -155,8 +157,7 @@ def _prove(store: Store, small: Image, plan: Plan, before: Outcome, files: Files
     lines = [f"  {each.what}: {each.fat!r} before, {each.slim!r} after" for each in found[:MOST_SHOWN]]
     missed = verify.missing(after.used, in_fat, lambda path: mine.find(path) is not None)[:MOST_SHOWN]
     lines += [f"  missed: {path}{' (--drop)' if dropped(path.lstrip('/')) else ''}" for path in missed]
-    said = after.output.decode("utf-8", "replace").strip().splitlines()[-3:]
-    lines += [f"  it said: {line}" for line in said]
+    lines += [f"  it said: {line}" for line in after.said]
     hint = " ".join(f"--keep {path}" for path in missed) if missed else _no_hint(after)
     what = "the slim image does not do what the image does; nothing was tagged"
     raise WherryError("\n".join([what, *lines]), hint=hint)

@@ -34,17 +34,32 @@ def check(urls: Sequence[str]) -> None:
             raise UsageError(f"--probe {url} is no URL of HTTP", hint="--probe http://127.0.0.1:8080/")
 
 
-def ask(url: str, seconds: float, alive: Callable[[], bool]) -> Answer:
-    """Ask until there is an answer, for at most so many seconds and as long as `alive`; then TIMES."""
-    deadline = time.monotonic() + seconds
-    while True:
-        first = _once(url)
-        if first.status or not alive() or time.monotonic() >= deadline:
-            break
-        time.sleep(PAUSE)
+def ask(url: str, seconds: float, alive: Callable[[], bool], expected: str = "") -> Answer:
+    """Ask until there is an answer, of the status that is expected where one is; then TIMES.
+
+    For at most so many seconds, and as long as the program is `alive`.
+    """
+    first = until(
+        lambda: _once(url),
+        lambda answer: answer.status == expected if expected else bool(answer.status),
+        seconds,
+        alive,
+    )
     if not first.status:
         return first._replace(status="no answer")
     return agreed([first, *(_once(url) for _ in range(TIMES - 1))])
+
+
+def until(
+    once: Callable[[], Answer], enough: Callable[[Answer], bool], seconds: float, alive: Callable[[], bool]
+) -> Answer:
+    """The first answer that is enough, else the last one: what starts needs a moment."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = once()
+        if enough(answer) or not alive() or time.monotonic() >= deadline:
+            return answer
+        time.sleep(PAUSE)
 
 
 def agreed(answers: Sequence[Answer]) -> Answer:
@@ -54,8 +69,11 @@ def agreed(answers: Sequence[Answer]) -> Answer:
 
 def _once(url: str) -> Answer:
     """`status` is empty where nobody answers.  Certificates are not checked: it is a test's own."""
+    import warnings
+
     import urllib3
 
+    warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
     with urllib3.PoolManager(cert_reqs="CERT_NONE", retries=False, timeout=TIMEOUT) as pool:
         try:
             response = pool.request("GET", url, redirect=False, preload_content=False)

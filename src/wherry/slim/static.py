@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from wherry.slim import elf, entry, nginx, scripts, system
+from wherry.slim import elf, entry, jvm, nginx, node, scripts, system
 from wherry.slim.closure import Closure
 from wherry.slim.files import Files
 from wherry.slim.origin import Origin
 from wherry.slim.python.reader import Reader as Python
-from wherry.slim.reason import CERTAIN, LIKELY
+from wherry.slim.reason import LIKELY
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,22 +20,26 @@ if TYPE_CHECKING:
 
 class Wish(NamedTuple):
     """What the user says beside the image: patterns of paths to keep and to drop, commands that are run in
-    it, paths that were seen used (with how)."""
+    it, the least confidence that counts."""
 
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     commands: tuple[tuple[str, ...], ...] = ()
-    seen: tuple[tuple[str, str], ...] = ()
     trust: int = LIKELY
 
 
 def static_closure(view: View, config: ImageConfig, wish: Wish) -> Kept:
-    """Raises SandboxError for a USER that the image does not have."""
+    """What reading the image finds.  Raises SandboxError for a USER that the image does not have."""
+    return begun(view, config, wish).run()
+
+
+def begun(view: View, config: ImageConfig, wish: Wish) -> Closure:
+    """The closure, for whoever has more to ask for after its run().  Raises as static_closure()."""
     files = Files(view)
     closure = Closure(
         view,
         entry.start_of(config, view),
-        (elf.read, scripts.read, system.read, nginx.read, Python()),
+        (elf.read, scripts.read, system.read, nginx.read, jvm.read, Python(), node.Reader()),
         dropped=dropping(wish.drop),
         same=Origin(files).same,
         trust=wish.trust,
@@ -45,9 +49,7 @@ def static_closure(view: View, config: ImageConfig, wish: Wish) -> Kept:
     for pattern in wish.keep:
         for path in closure.files.glob(pattern):
             closure.keep(path, "--keep", deep=True)
-    for path, how in wish.seen:
-        closure.keep(path, how, "", CERTAIN)
-    return closure.run()
+    return closure
 
 
 def dropping(patterns: Sequence[str]) -> Callable[[str], bool]:

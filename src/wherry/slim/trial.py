@@ -33,10 +33,11 @@ PAUSE = 0.02
 LONGEST_SOCKET = 100
 """Bytes of a Unix socket's path (unix(7) has room for 107)."""
 MOST_OUTPUT = 1 << 24
+LINES = 3
 
 
 class Trial:
-    """A container that runs.  `output` is what both of its streams said so far."""
+    """A container that runs."""
 
     def __init__(self, running: Running, config: ContainerConfig, log: str) -> None:
         self._running = running
@@ -69,8 +70,13 @@ class Trial:
             self._code = self._running.wait()
 
     def output(self) -> bytes:
-        with open(self._log, "rb") as file:
-            return file.read(MOST_OUTPUT)
+        """What it has written to its standard output so far."""
+        return _read(f"{self._log}.out")
+
+    def last_words(self) -> list[str]:
+        """The last lines of both of its streams, for people."""
+        said = _read(f"{self._log}.out") + _read(f"{self._log}.err")
+        return said.decode("utf-8", "replace").strip().splitlines()[-LINES:]
 
 
 @contextlib.contextmanager
@@ -95,9 +101,13 @@ def trial(store: Store, image: Image, options: CreateOptions, observer: str) -> 
             stack.callback(network.close)
         process = make_process(store, record, snapshot, network)._replace(observer=observer)
         log = os.path.join(work, "log")
-        with open(log, "wb") as out, open(os.devnull, "rb") as nothing:
+        with (
+            open(f"{log}.out", "wb") as out,
+            open(f"{log}.err", "wb") as err,
+            open(os.devnull, "rb") as null,
+        ):
             running = choice.isolation.start(
-                snapshot.root, process, stdin=nothing.fileno(), stdout=out.fileno(), stderr=out.fileno()
+                snapshot.root, process, stdin=null.fileno(), stdout=out.fileno(), stderr=err.fileno()
             )
         one = Trial(running, config, log)
         try:
@@ -107,6 +117,11 @@ def trial(store: Store, image: Image, options: CreateOptions, observer: str) -> 
                 running.kill()
                 with contextlib.suppress(Exception):
                     running.wait()
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(MOST_OUTPUT)
 
 
 def _connect(store: Store, config: ContainerConfig) -> Network | None:

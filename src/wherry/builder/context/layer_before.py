@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST = 64
 """So many are kept of a context: one for each COPY of its Dockerfiles."""
+SPARE = 64
+"""So many more may be there: their times are looked at once in so many that are added."""
 SIZE = 16
 
 
@@ -94,5 +96,6 @@ def _load(path: str, store: Store) -> tuple[str, frozenset[bytes]]:
 def _bound(folder: str, prefix: str) -> None:
     """Make room for one more of a context: the oldest are of instructions that changed."""
     paths = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(prefix)]
-    for path in sorted(paths, key=os.path.getmtime)[: max(0, len(paths) - MOST + 1)]:
-        remove_tree(path)
+    if len(paths) >= MOST + SPARE:
+        for path in sorted(paths, key=os.path.getmtime)[: len(paths) - MOST]:
+            remove_tree(path)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wherry.builder.plan.values import StageResult
     from wherry.dockerfile.ast import Dockerfile
     from wherry.dockerfile.lint.rules import Finding
+    from wherry.oci.platform import Platform
     from wherry.store import ImageRecord
 
 OF_THE_BUILDER = {EPOCH, "BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_INLINE_CACHE"}
@@ -73,7 +74,14 @@ class Build(Session):
             self.bases.save()
             self.cache.save()
         self.shared.need(result.diff_ids)
+        if self.options.chosen:
+            result = result._replace(platform=self._said(result.platform))
         return write_image(self.store, result, self._dated(plan), self.shared)
+
+    def _said(self, made: Platform) -> Platform:
+        """The platform that was asked for, with the variant of the base where it has none of its own."""
+        chosen = self.options.platform
+        return made if chosen == made._replace(variant="") else chosen
 
     def _tell_base(self, planned: PlannedStage) -> None:
         """As BuildKit: a line for each base that is an image, and none for stages."""

@@ -22,6 +22,7 @@ COMMAND = Command(
     (
         Flag("ci", "bool", "Check the rules: exit with 1 where the image breaks one"),
         Flag("html", "string", "Write a page that needs nothing else", metavar="FILE"),
+        Flag("interactive", "bool", "Explore on the terminal (needs wherry[terminal])", short="i"),
         Flag("json", "bool", "Everything as JSON, with the lists of files (docs/explore.md)"),
         Flag("layer", "int", "List what one layer adds, changes and removes", metavar="N"),
         Flag("lowest-efficiency", "string", "Rule: the part that is not wasted, from 0 to 1", metavar="F"),
@@ -75,11 +76,42 @@ def _show(found: Explored, limits: Limits | None, options: Options) -> int:
         print(_layer(found, options.integer("layer") or 0))
     elif verdicts is not None:
         print(_verdicts(verdicts))
+    elif options.flag("interactive"):
+        _explore(found)
     elif not written:
         from wherry.cli.image.explored import page
 
         print(page(found, _columns()))
     return int(any(not verdict.passed for verdict in verdicts or ()))
+
+
+def _explore(found: Explored) -> None:
+    """Raises UsageError where there is no terminal, or not what it takes."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("--interactive needs a terminal", hint="--html FILE writes a page")
+    try:
+        from wherry.cli.explorer.app import Explorer
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("textual", "rich"):
+            raise
+        raise UsageError(
+            "the terminal explorer needs the Python package textual",
+            hint="pip install 'wherry[terminal]', or --html FILE writes a page",
+        ) from None
+    Explorer(found, _dockerfiles(found)).run()
+
+
+def _dockerfiles(found: Explored) -> dict[str, str]:
+    """The Dockerfiles of the layers that are still where they were."""
+    from wherry.store.regular import read_regular
+
+    texts = {}
+    for path in {layer.made.dockerfile for layer in found.layers if layer.made.line}:
+        try:
+            texts[path] = read_regular(path).decode("utf-8", "replace")
+        except OSError:
+            pass
+    return texts
 
 
 def _write(found: Explored, options: Options) -> bool:
