@@ -26,7 +26,7 @@ SPAN = re.compile(r"`([^`\n]+)`")
 # Words that a page may have behind `wherry` where it speaks of no command.
 PLACEHOLDERS = ("COMMAND", "…")
 # Flags of other programs, and of runtimes, that pages name by themselves.
-FOREIGN_FLAGS = ("--privileged", "--ids", "--preserve-digests")
+FOREIGN_FLAGS = ("--privileged", "--ids", "--preserve-digests", "--beside", "--results")
 TEXTS = {page: page.read_text() for page in [*pages(), ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"]}
 
 
@@ -129,7 +129,7 @@ OTHERS = {
     "WHERRY_USERNS": "wherry's own, from the start of a command to its second start in a namespace",
     "PYTHONPATH": "Python's, which the monitor of a container is given",
     "REQUEST_METHOD": "a web server's, in which HTTP_PROXY is not believed",
-    "LD_LIBRARY_PATH": "an image's",
+    **dict.fromkeys(("LD_LIBRARY_PATH", "CLASSPATH", "NODE_PATH"), "an image's"),
     "PYTHONUTF8": "Python's, which wherry sets for itself",
 }
 
@@ -253,7 +253,8 @@ def test_what_make_is_asked_for_is_a_target() -> None:
 def test_every_row_of_the_bench_is_explained() -> None:
     words = [sys.executable, "-m", "bench", "--list"]
     listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    table = re.findall(r"^\| (`[^|]*) \|", TEXTS[ROOT / "docs/performance.md"], re.MULTILINE)
+    page = TEXTS[ROOT / "docs/performance.md"].partition("## The rows")[2].partition("\n## ")[0]
+    table = re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
     told = {name for row in table for name in re.findall(r"`([^`]+)`", row)}
     assert {line.split()[0] for line in listed.splitlines()} == told
 
