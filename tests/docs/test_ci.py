@@ -1,6 +1,7 @@
 """The recipes of docs/ci.md: their commands, in a container without rights.
 
-It is one of wherry's own, by root: Docker's default capabilities and system calls, and no mounts.
+It is one of wherry's own, by root: Docker's default capabilities and system calls, no mounts, and no new
+privileges.
 """
 
 from __future__ import annotations
@@ -89,7 +90,18 @@ def in_a_container(world: World, name: str, script: str, project: Path) -> str:
     wherry = Wherry(world.root / "store")
     script = f"wherry info --format '{{{{.Reason}}}}'\n{world.here(script)}"
     done = wherry.run(
-        "run", "--rm", *words, "bb", "/usr/bin/bash", "-euo", "pipefail", "-c", script, timeout=300
+        "run",
+        "--rm",
+        *words,
+        "bb",
+        "/usr/bin/setpriv",
+        "--no-new-privs",
+        "/usr/bin/bash",
+        "-euo",
+        "pipefail",
+        "-c",
+        script,
+        timeout=300,
     )
     said = done.stdout + done.stderr
     assert done.returncode == 0, f"{name}\n{script}\n{said}"

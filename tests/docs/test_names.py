@@ -26,7 +26,7 @@ SPAN = re.compile(r"`([^`\n]+)`")
 # Words that a page may have behind `wherry` where it speaks of no command.
 PLACEHOLDERS = ("COMMAND", "…")
 # Flags of other programs, and of runtimes, that pages name by themselves.
-FOREIGN_FLAGS = ("--privileged", "--ids", "--preserve-digests")
+FOREIGN_FLAGS = ("--privileged", "--ids", "--preserve-digests", "--beside", "--results")
 TEXTS = {page: page.read_text() for page in [*pages(), ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"]}
 
 
@@ -123,12 +123,13 @@ def test_a_flag_that_stands_alone_is_one_of_some_command(page: Path) -> None:
 # What the environment is called where it is read.
 ENVIRONMENTS = {"environ", "environb", "env", "environment", "callers"}
 LISTS = {"KEPT", "PROXIES", "PASSED", "keep"}
+LIBRARIES = {"TMPDIR": "Python's, for tempfile"}
 # Variables of programs in images, and of what wherry tells itself.
 OTHERS = {
     "WHERRY_USERNS": "wherry's own, from the start of a command to its second start in a namespace",
     "PYTHONPATH": "Python's, which the monitor of a container is given",
     "REQUEST_METHOD": "a web server's, in which HTTP_PROXY is not believed",
-    "LD_LIBRARY_PATH": "an image's",
+    **dict.fromkeys(("LD_LIBRARY_PATH", "CLASSPATH", "NODE_PATH"), "an image's"),
     "PYTHONUTF8": "Python's, which wherry sets for itself",
 }
 
@@ -187,7 +188,12 @@ def test_every_variable_that_is_read_is_told_and_every_one_that_is_told_is_read(
     read = {name.upper() if name in lower else name for name in read_variables()}
     assert {"WHERRY_ROOT", "DOCKER_CONFIG", "KUBECONFIG", "SSL_CERT_FILE", "TERM"} <= read
     # Each side looks at names that end so, in any case (remote.proxies).
-    assert told_variables() == read | {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+    assert told_variables() == read | LIBRARIES.keys() | {
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    }
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.stem)
@@ -247,7 +253,8 @@ def test_what_make_is_asked_for_is_a_target() -> None:
 def test_every_row_of_the_bench_is_explained() -> None:
     words = [sys.executable, "-m", "bench", "--list"]
     listed = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    table = re.findall(r"^\| (`[^|]*) \|", TEXTS[ROOT / "docs/performance.md"], re.MULTILINE)
+    page = TEXTS[ROOT / "docs/performance.md"].partition("## The rows")[2].partition("\n## ")[0]
+    table = re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
     told = {name for row in table for name in re.findall(r"`([^`]+)`", row)}
     assert {line.split()[0] for line in listed.splitlines()} == told
 
