@@ -67,13 +67,13 @@ class _Layer:
         self._owner = owner
         self._mode = mode
         self._mtime = mtime
-        self._links: dict[tuple[int, int], str] = {}
+        self._links: dict[tuple[int, int, int], str] = {}
         self._folders: dict[str, _Origin | None] = {}  # None: a new one
         # New folders that only an archive asked for: --chmod is for what is copied.
         self._of_archives: set[str] = set()
 
     def add(self, placed: Placed) -> None:
-        file, dest, source = placed
+        file, dest, source, _ = placed
         if file.is_folder:
             self._folder(placed)
             return
@@ -87,8 +87,8 @@ class _Layer:
             )
         if os.path.lexists(host):
             os.unlink(host)
-        if file.status.st_nlink > 1:
-            first = self._links.setdefault((file.status.st_dev, file.status.st_ino), host)
+        if placed.inode is not None:
+            first = self._links.setdefault(placed.inode, host)
             if first != host and os.path.lexists(first):
                 os.link(first, host, follow_symlinks=False)
                 return
@@ -104,7 +104,7 @@ class _Layer:
         return self._mtime if source.is_dateless else None
 
     def _folder(self, placed: Placed) -> None:
-        file, dest, source = placed
+        file, dest, source, _ = placed
         self.reach(posixpath.dirname(dest))
         existing = self._view.find(dest, follow_last=False)
         there = existing is not None and not existing.is_folder
@@ -139,7 +139,7 @@ class _Layer:
         from wherry.layers.tarread import TarReader
         from wherry.layers.unpack import Unpacker
 
-        file, dest, _ = archive
+        file, dest, *_ = archive
         before = set(self._folders)
         self.reach(dest)
         self._of_archives |= set(self._folders) - before
