@@ -9,6 +9,7 @@ import pytest
 
 from support.wherry import Wherry
 from wherry.digits import LARGEST, scaled, whole
+from wherry.sizes import size
 
 MANY = "9" * 5000  # int() raises for more than 4,300 of them
 
@@ -113,3 +114,22 @@ def test_other_commands_long_numbers_are_refused(
 
 def test_a_size_beyond_all_disks_keeps_everything(bb: Wherry) -> None:
     assert bb.run("builder", "prune", "--force", "--keep-storage", MANY).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0", 0),
+        ("512", 512),
+        ("20MB", 20_000_000),
+        ("1.5 GiB", 3 << 29),
+        ("2k", 2000),
+        (MANY + "tb", LARGEST),
+        *(
+            (word, None)
+            for word in ("", "MB", "-1", "1.MB", ".5MB", "1.2.3", "1 xb", "1mbb", "٣", "1 MB x")
+        ),
+    ],
+)
+def test_size_takes_a_number_and_a_unit(text: str, number: int | None) -> None:
+    assert size(text) == number

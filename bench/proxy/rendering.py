@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.proxy.manifests import service
+from wherry.cli.proxy.options import CONNECTIONS, idle
 from wherry.proxy.graph.options import Options
 from wherry.proxy.nginx.render import RenderOptions, render
 from wherry.proxy.resources.service import SERVICES
@@ -66,12 +67,21 @@ def routes(turns: Iterable[int]) -> tuple[Route, ...]:
 
 
 def ours(wanted: Sequence[Route], listen: str) -> str:
-    return render(wanted, RenderOptions(listen=(listen,), access_log="", idle=12_288))
+    """As on a machine that lets a worker have all the connections that wherry gives it."""
+    return render(wanted, RenderOptions(listen=(listen,), access_log="", idle=idle(CONNECTIONS)))
 
 
-def theirs(wanted: Sequence[Route], listen: str, kept: int = 2) -> str:
+SAME_HEADERS = """\
+proxy_set_header X-Forwarded-Host $http_host;
+proxy_set_header X-Forwarded-Port $server_port;
+proxy_set_header X-Request-Id $request_id;
+proxy_set_header Forwarded "";
+"""
+
+
+def theirs(wanted: Sequence[Route], listen: str, kept: int = 2, more: str = "") -> str:
     """An upstream block and a server block for each host (nginx-proxy's template, HTTP only), with `kept`
-    idle connections of a worker to each.
+    idle connections of a worker to each, and `more` lines for all servers.
 
     The hash of names is as large as they need: nginx-proxy leaves that to its user.
     """
@@ -79,4 +89,4 @@ def theirs(wanted: Sequence[Route], listen: str, kept: int = 2) -> str:
     blocks = (
         OTHER_ROUTE.format(host=r.host, address=r.addresses[0], listen=listen, kept=kept) for r in wanted
     )
-    return head + "".join(blocks)
+    return head + more + "".join(blocks)

@@ -10,6 +10,7 @@ import os
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from hashlib import _Hash
     from hashlib import sha256 as _of_few
 else:
@@ -38,6 +39,22 @@ def hex_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def hex_of_texts(texts: Iterable[str]) -> str:
+    """That of texts one after the other, as UTF-8; however many, they are never joined as a whole."""
+    from wherry.texts import encoded
+
+    pieces = encoded(texts)
+    first, second = next(pieces, b""), next(pieces, None)
+    if second is None:
+        return hex_of(first)
+    digest = hasher()
+    digest.update(first)
+    digest.update(second)
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
 def hasher() -> _Hash:
     """For bytes that come one after the other."""
     import hashlib
@@ -46,9 +63,13 @@ def hasher() -> _Hash:
 
 
 def hex_of_file(file: int) -> str:
-    """That of a regular file's bytes; memory is bounded."""
-    data = os.read(file, CHUNK)
-    if len(data) < CHUNK:
+    """That of a regular file's bytes; memory is bounded.
+
+    As much is asked for as there is: to set CHUNK bytes of memory apart costs more than to read a page.
+    """
+    room = min(os.fstat(file).st_size + 1, CHUNK)
+    data = os.read(file, room)
+    if len(data) < room:
         return hex_of(data)
     digest = hasher()
     while data:

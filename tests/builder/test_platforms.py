@@ -107,13 +107,14 @@ def test_each_platform_has_a_folder_of_its_own(bb: Wherry, tmp_path: Path) -> No
     (tmp_path / "c/Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
     said = bb.fails(
         "build",
+        "--progress=plain",
         "--platform",
         f"{OTHER},{HERE}",
         "-o",
         f"type=docker,dest={tmp_path}/d",
         str(tmp_path / "c"),
     )
-    assert "does not currently support exporting manifest lists" in said
+    assert "does not currently support exporting manifest lists" in said and "COPY" not in said
 
 
 def test_a_base_for_another_platform_is_said(bb: Wherry, tmp_path: Path) -> None:

@@ -155,6 +155,10 @@ class Request(BaseHTTPRequestHandler):
         if have is None:
             self.answer(404, b'{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}')
         elif self.command == "PATCH":
+            start = int(self.headers.get("Content-Range", "0").partition("-")[0])
+            if start != len(have):
+                self.answer(416, Range=f"0-{max(0, len(have) - 1)}")
+                return
             left = int(self.headers["Content-Length"])
             while left and (piece := self.rfile.read(min(left, 1 << 14))):
                 have += piece

@@ -379,13 +379,40 @@ def statement(data: bytes) -> None:
     assert (len(parts(attached.manifest)), len(attached.statements())) == (2, 1)
 
 
+def layer(data: bytes) -> None:
+    """A layer's tar as it comes, and as a part of an archive: the same files, all bytes counted."""
+    from wherry.explore.contents import Part
+    from wherry.explore.explore import Subject, explore
+    from wherry.explore.made import Made
+    from wherry.explore.read import from_part, from_tar
+
+    data = _checksummed(data)
+    found = from_tar(io.BytesIO(data), "layer")
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        part = from_part(Part(file.name, 0, len(data), file.fileno()), "layer")
+        assert [each[:9] for each in part.files] == [each[:9] for each in found.files]
+        image = explore(Subject("x", (found, part), (Made(), Made()), ("", "")))
+    shown = sum({placed.body: placed.file.size for placed in image.files}.values())
+    assert shown + image.wasted == image.size
+
+
+def index(data: bytes) -> None:
+    """The index of a layer, as eStargz and zstd:chunked have it."""
+    from wherry.explore.indexed import _files
+    from wherry.oci.manifest import Descriptor
+
+    _files(data, Descriptor("", "sha256:" + "0" * 64, 1))
+
+
 HARNESSES: dict[str, Callable[[bytes], object]] = {
     each.__name__: each
     for each in (
         tar, members, compressed, dockerfile, plan, expansion, ignore, wildcards, config, manifest, archive,
         elf, libraries, reference, platform, gitref, users, manifests, routes, template, flags, mount,
         response, lines, buildrecord, visible, urls, packages,
-        statement,
+        statement, layer, index,
     )
 }  # fmt: skip
 

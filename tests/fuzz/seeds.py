@@ -28,7 +28,9 @@ DESCRIPTOR = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest
 def seeds(name: str) -> list[bytes]:
     """The seeds of a parser; none for most."""
     made = {
-        "tar": _tars, "members": _tars, "compressed": _compressed, "dockerfile": _dockerfiles, "plan": _dockerfiles,
+        "tar": _tars, "members": _tars, "layer": _tars,
+        "index": lambda: [json.dumps({"entries": [{"type": "reg", "name": "a/b", "size": 3, "digest": DIGEST}]}).encode()],
+        "compressed": _compressed, "dockerfile": _dockerfiles, "plan": _dockerfiles,
         "config": lambda: [json.dumps(CONFIG).encode()],
         "manifest": lambda: [json.dumps({"config": DESCRIPTOR, "layers": [DESCRIPTOR]}).encode(),
                              json.dumps({"manifests": [DESCRIPTOR]}).encode()],

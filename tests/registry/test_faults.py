@@ -628,6 +628,39 @@ def stops(after: int, times: int, *, forget: bool = False) -> Callable[[Request]
     return hook
 
 
+def late(request: Request) -> bool:
+    """Hang up in the middle, and write on what had arrived after the client was told how far it came."""
+    if request.command != "PATCH" or request.headers.get("Content-Range"):
+        return False
+    have = request.fake.uploads[request.path.rpartition("/")[2]]
+    have += request.rfile.read(PIECE)
+    more = request.rfile.read(10)
+
+    def write(other: Request) -> bool:
+        if other.command == "PATCH" and other.headers.get("Content-Range"):
+            request.fake.hooks.remove(write)
+            other.rfile.read(int(other.headers["Content-Length"]))
+            have.extend(more)
+            other.answer(202, Location=other.path)
+            return True
+        return False
+
+    request.fake.hooks[:] = [write]
+    request.hang_up()
+    return True
+
+
+def test_an_upload_that_two_lines_wrote_begins_anew(
+    bb: Wherry, other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    name = f"{fake.host}/b"
+    fake.hooks.append(late)
+    bb("tag", "bb", name)
+    bb("push", "-q", name)
+    assert not fake.hooks and fake.count("PUT", "/blobs/uploads/") > len(fake.blobs)
+    other("pull", "-q", name)
+
+
 @pytest.mark.parametrize("forget", [False, True])
 def test_an_upload_that_is_cut_goes_on_where_it_was(
     bb: Wherry, other: Wherry, fake: FakeRegistry, tmp_path: Path, forget: bool

@@ -12,7 +12,7 @@ from bench.programs import CommandFailed, NotHere
 from bench.proxy.asking import ask
 from bench.proxy.backend import backend
 from bench.proxy.manifests import answer, host
-from bench.proxy.rendering import ours, routes, theirs
+from bench.proxy.rendering import SAME_HEADERS, ours, routes, theirs
 from bench.proxy.scenarios import PROXY, Bench, ProxyScenario
 from bench.proxy.tables import Promise, Section
 from bench.report import median
@@ -48,7 +48,15 @@ def by_hand(wanted: Sequence[Route], listen: str) -> str:
     return theirs(wanted, listen, KEPT)
 
 
-SHAPES: dict[str, Callable[[Sequence[Route], str], str]] = {"wherry": ours, "by hand": by_hand}
+def same_headers(wanted: Sequence[Route], listen: str) -> str:
+    return theirs(wanted, listen, KEPT, SAME_HEADERS)
+
+
+SHAPES: dict[str, Callable[[Sequence[Route], str], str]] = {
+    "wherry": ours,
+    "by hand": by_hand,
+    "by hand, same headers": same_headers,
+}
 
 
 class Throughput(ProxyScenario):
@@ -65,7 +73,7 @@ class Throughput(ProxyScenario):
                 script.write_text(LUA.format(size=size, pattern=pattern))
                 for turn in range(bench.times(ROUNDS)):
                     for shape, render in SHAPES.items():
-                        with _Server(bench.work / f"{size}{turn}{shape[0]}", size, render):
+                        with _Server(bench.work / f"{size}{turn}{len(shape)}", size, render):
                             for clients in CLIENTS:
                                 _load(clients, script, 1)
                                 rate = _load(clients, script, SECONDS)
@@ -118,20 +126,23 @@ def _load(clients: int, script: Path, seconds: int) -> float:
 
 
 def _section(found: dict[tuple[int, int, str], list[float]]) -> Section:
-    lines = [("routes", "clients", *SHAPES, "wherry / by hand")]
+    lines = [("routes", "clients", *SHAPES, "wherry / by hand", "with the same headers")]
     promises = []
     for size in SIZES:
         for clients in CLIENTS:
             rates = [median(found[size, clients, shape]) for shape in SHAPES]
             share = rates[0] / rates[1]
-            lines.append((f"{size:,}", str(clients), *(f"{rate:,.0f}" for rate in rates), f"{share:.2f}"))
+            shares = f"{share:.2f}", f"{rates[0] / rates[2]:.2f}"
+            lines.append((f"{size:,}", str(clients), *(f"{rate:,.0f}" for rate in rates), *shares))
             what = f"{size:,} routes, {clients} clients, share of plain nginx"
             promises.append(Promise(what, share, LEAST, "", least=True))
     return Section(
         "Proxy: requests a second through one worker",
         "wrk with one thread, every request for another Service than the one before; the hand-written "
         f"configuration has an upstream block with {KEPT} kept connections and a server block for each "
-        "route; the same nginx, on a machine whose two cores wrk, nginx and the backend share; medians.",
+        "route, and in its second form passes on the headers that wherry does (a random X-Request-Id, "
+        "X-Forwarded-Host and -Port); the same nginx, on a machine whose two cores wrk, nginx and the "
+        "backend share; medians.",
         tuple(lines),
         tuple(promises),
         {

@@ -6,9 +6,7 @@ import hashlib
 import os
 
 from wherry.copying.layout import Layout
-from wherry.digits import whole
-from wherry.errors import NotFoundError
-from wherry.images.archive import Archive, DockerEntry, paired, plain_layer
+from wherry.images.archive import Archive, chosen, paired, plain_layer
 from wherry.images.layout import from_file
 from wherry.layers.compress import compressed, kind_of
 from wherry.oci import config as oci_config
@@ -20,10 +18,9 @@ from wherry.oci.reference import parse
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from wherry.images.layout import Write
-    from wherry.oci.reference import Reference
 
 TAG = "latest"
 KEPT = ("gzip", "zstd")
@@ -38,7 +35,7 @@ def to_layout(folder: str, name: str, layout: Layout, compression: str) -> None:
     CorruptError, InvalidReferenceError.
     """
     archive = Archive(folder)
-    entry = _chosen(archive.docker(), name)
+    entry = chosen(archive.docker(), name)
     config = oci_config.parse(entry.config)
     layers = tuple(
         _layer(archive.file(path), path, diff_id, layout, compression)
@@ -48,33 +45,6 @@ def to_layout(folder: str, name: str, layout: Layout, compression: str) -> None:
     layout.send(described, lambda start: iter((entry.config[start:],)))
     manifest = Manifest(described, layers)
     layout.put(TAG, manifest.media_type, manifest.to_json())
-
-
-def _chosen(entries: Iterator[DockerEntry], name: str) -> DockerEntry:
-    digits = name.removeprefix("@")
-    if name.startswith("@") and digits.isascii() and digits.isdigit():
-        number = whole(digits)
-        for place, entry in enumerate(entries):
-            if place == number:
-                return entry
-        raise NotFoundError(f"the archive has no image {name}")
-    reference = parse(name) if name else None
-    names: list[Reference] = []
-    found: DockerEntry | None = None
-    count = 0
-    for entry in entries:
-        count += 1
-        names += entry.names
-        if reference is None or reference in entry.names:
-            found = found or entry
-    if found is None or (reference is None and count > 1):
-        there = ", ".join(each.familiar() for each in names[:10])
-        what = f"image {reference.familiar()}" if reference else "only image"
-        raise NotFoundError(
-            f"the archive has no {what}",
-            hint=f"it has {there}" if there else f"@0 to @{count - 1} name them",
-        )
-    return found
 
 
 def _layer(file: str, path: str, diff_id: str, layout: Layout, compression: str) -> Descriptor:

@@ -10,7 +10,8 @@ import json
 import os
 
 from wherry.counted import counted
-from wherry.errors import CorruptError
+from wherry.digits import whole
+from wherry.errors import CorruptError, NotFoundError
 from wherry.layers.compress import decompressed
 from wherry.layers.rootpath import resolve
 from wherry.oci.config import LARGEST_CONFIG
@@ -94,6 +95,37 @@ class Archive:
         if len(stem) == 64 and digest_of(data) != "sha256:" + stem:
             raise CorruptError(f"the config {stem[:12]} has other bytes than its name says")
         return DockerEntry(data, tuple(map(str, layers)), tuple(parse(str(tag)) for tag in tags))
+
+
+def chosen(entries: Iterator[DockerEntry], name: str) -> DockerEntry:
+    """The image called `name` (NAME[:TAG], or @N, counted from 0), "" for the only one.
+
+    Raises NotFoundError, InvalidReferenceError.
+    """
+    digits = name.removeprefix("@")
+    if name.startswith("@") and digits.isascii() and digits.isdigit():
+        number = whole(digits)
+        for place, entry in enumerate(entries):
+            if place == number:
+                return entry
+        raise NotFoundError(f"the archive has no image {name}")
+    reference = parse(name) if name else None
+    names: list[Reference] = []
+    found: DockerEntry | None = None
+    count = 0
+    for entry in entries:
+        count += 1
+        names += entry.names
+        if reference is None or reference in entry.names:
+            found = found or entry
+    if found is None or (reference is None and count > 1):
+        there = ", ".join(each.familiar() for each in names[:10])
+        what = f"image {reference.familiar()}" if reference else "only image"
+        raise NotFoundError(
+            f"the archive has no {what}",
+            hint=f"it has {there}" if there else f"@0 to @{count - 1} name them",
+        )
+    return found
 
 
 def check_number(where: str, number: int) -> None:

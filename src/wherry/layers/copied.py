@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wherry.layers.snapshots import MountPoint, Snapshot
     from wherry.layers.view import Node
 
-    Copy = Callable[[str, str], None]
+    Copy = Callable[[str, str], object]
 
 # Files that an isolation without mounts writes while a process runs and puts back with their times:
 # of these the ctime tells nothing.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from wherry.layers.entry import FILE, FOLDER
 from wherry.layers.tree import entry_of
-from wherry.layers.writefile import HOLE, make_special, set_metadata, write_all
+from wherry.layers.writefile import HOLE, NEW_FILE, SECOND, describe, make_special, set_metadata, write_all
 from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -31,27 +32,27 @@ def copy_node(
     mtime: int | None = None,
     device: Device | None = None,
     xattrs: bool = True,
-) -> None:
+) -> os.stat_result | None:
     """Copy one file, symlink, device or empty folder; `target` must not exist.
 
     Mode, owner, time, attributes and holes come along, unless `owner`, `mode` or `mtime` (seconds) say
     otherwise; without `xattrs` no attributes.  With `device` it becomes a node of that one.  Sockets are
     left out.  Folders need finish() again after they were filled.
+
+    Returns what a regular file was when it had been read, else None.
     """
     path = os.fsencode(source)
-    entry = entry_of(b"", path, os.lstat(path), {})
+    entry = entry_of(b"", path, os.lstat(path), {}, xattrs=xattrs)
     if entry is None:
-        return
+        return None
     if device is not None:
         entry = entry._replace(type=device[0], device=device[1])
     entry = altered(entry, owner, mode)
-    if not xattrs:
-        entry = entry._replace(xattrs=())
     if entry.type == FILE:
-        copy_bytes(source, target)
-    elif not make_special(target, entry):
-        return
-    finish(target, entry, source, mtime=mtime)
+        return _copy_file(source, target, entry, mtime)
+    if make_special(target, entry):
+        finish(target, entry, source, mtime=mtime)
+    return None
 
 
 def altered(entry: Entry, owner: tuple[int, int] | None, mode: ModeChange | None) -> Entry:
@@ -65,36 +66,70 @@ def altered(entry: Entry, owner: tuple[int, int] | None, mode: ModeChange | None
 def finish(target: str, entry: Entry, source: str, *, mtime: int | None = None) -> None:
     """Metadata, with the time to the nanosecond (trees keep what tars round off), or with `mtime`."""
     set_metadata(target, entry)
-    moment = os.lstat(source).st_mtime_ns if mtime is None else mtime * 1_000_000_000
+    moment = os.lstat(source).st_mtime_ns if mtime is None else mtime * SECOND
     os.utime(target, ns=(moment, moment), follow_symlinks=False)
 
 
-def copy_bytes(source: str, target: str) -> None:
-    """The bytes of a regular file into a new file, inside the kernel, holes kept."""
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-    after = os.open(target, flags, 0o600)
+def link_same(old: str, target: str, entry: Entry, moment: int) -> bool:
+    """Make `target` another name of `old`, a file of an older tree that holds the same bytes.
+
+    False, and nothing made, where that is not a file with the metadata of `entry` and the time `moment`
+    (ns), or cannot have one more name.
+    """
     try:
-        fill(source, after)
+        status = os.lstat(old)
+        has = (
+            stat.S_IMODE(status.st_mode),
+            status.st_uid,
+            status.st_gid,
+            status.st_size,
+            status.st_mtime_ns,
+        )
+        if not stat.S_ISREG(status.st_mode) or has != (
+            entry.mode,
+            entry.uid,
+            entry.gid,
+            entry.size,
+            moment,
+        ):
+            return False
+        os.link(old, target, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def _copy_file(source: str, target: str, entry: Entry, mtime: int | None) -> os.stat_result:
+    """A regular file: its bytes inside the kernel where they are many, holes kept.  What it was then."""
+    after = os.open(target, NEW_FILE, entry.mode & 0o777)
+    try:
+        status = fill(source, after)
+        describe(after, entry, status.st_mtime_ns if mtime is None else mtime * SECOND)
     finally:
         os.close(after)
+    return status
 
 
-def fill(source: str, after: int) -> None:
-    """The bytes of a regular file into an open empty one."""
+def fill(source: str, after: int) -> os.stat_result:
+    """The bytes of a regular file into an open empty one.  What the file was when it had been read."""
     before = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         status = os.fstat(before)
         if status.st_size < HOLE:
-            _copy_small(before, after)
+            _copy_small(before, after, status.st_size)
         else:
             _copy_large(before, after, status)
+        return os.fstat(before)
     finally:
         os.close(before)
 
 
-def _copy_small(before: int, after: int) -> None:
-    while data := os.read(before, HOLE):
+def _copy_small(before: int, after: int, size: int) -> None:
+    """One more byte is asked for than there are: less tells the end."""
+    while data := os.read(before, size + 1):
         write_all(after, data)
+        if len(data) <= size:
+            return
 
 
 def _copy_large(before: int, after: int, status: os.stat_result) -> None:

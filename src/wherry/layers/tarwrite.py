@@ -11,6 +11,11 @@ from wherry.layers.entry import FOLDER, LINK, SYMLINK, Entry
 BLOCK_SIZE = 512
 END = bytes(2 * BLOCK_SIZE)
 
+MAGIC = b"ustar\00000"
+SUM_OF_MAGIC = sum(MAGIC)
+NAMES = bytes(64)  # of the user and of the group
+NO_DEVICE = b"0000000\0" * 2
+
 LARGEST_ID = 0o7777777
 LARGEST_SIZE = 0o77777777777
 
@@ -78,19 +83,32 @@ def _block(
     device: tuple[int, int],
     prefix: bytes,
 ) -> bytes:
-    front = b"%-100b%07o\0%07o\0%07o\0%011o\0%011o\0" % (b"", mode, uid, gid, size, mtime)
-    front = name.ljust(100, b"\0") + front[100:]
-    back = b"%b%bustar\00000%b%07o\0%07o\0%b" % (
-        kind,
-        target.ljust(100, b"\0"),
-        bytes(64),
-        device[0],
-        device[1],
-        prefix.ljust(167, b"\0"),
+    numbers = b"%07o\0%07o\0%07o\0%011o\0%011o\0" % (mode, uid, gid, size, mtime)
+    nodes = b"%07o\0%07o\0" % device if any(device) else NO_DEVICE
+    # The checksum counts its own field as eight spaces; all that is not counted here is zeros.
+    total = (
+        sum(name)
+        + sum(numbers)
+        + 8 * 32
+        + sum(kind)
+        + sum(target)
+        + SUM_OF_MAGIC
+        + sum(nodes)
+        + sum(prefix)
     )
-    # The checksum counts its own field as eight spaces.
-    total = sum(front) + 8 * 32 + sum(back)
-    return b"%b%06o\0 %b" % (front, total, back)
+    return b"".join(
+        (
+            name.ljust(100, b"\0"),
+            numbers,
+            b"%06o\0 " % total,
+            kind,
+            target.ljust(100, b"\0"),
+            MAGIC,
+            NAMES,
+            nodes,
+            prefix.ljust(167, b"\0"),
+        )
+    )
 
 
 def _pax(records: list[tuple[bytes, bytes]]) -> bytes:

@@ -24,6 +24,8 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wherry.layers.entry import AnyStatus
+
 TYPES = {
     stat.S_IFREG: FILE,
     stat.S_IFDIR: FOLDER,
@@ -81,9 +83,17 @@ def walk(tree: str) -> Iterator[Item]:
 
 
 def entry_of(
-    name: bytes, path: bytes, status: os.stat_result, links: dict[tuple[int, int], bytes]
+    name: bytes,
+    path: bytes,
+    status: AnyStatus,
+    links: dict[tuple[int, int], bytes],
+    *,
+    xattrs: bool = True,
 ) -> Entry | None:
-    """The entry for one file, or None for a socket.  `links` remembers the first name of an inode."""
+    """The entry for one file, or None for a socket.  `links` remembers the first name of an inode.
+
+    Without `xattrs` its attributes are not asked for.
+    """
     kind = TYPES.get(stat.S_IFMT(status.st_mode))
     if kind is None:
         return None
@@ -108,7 +118,7 @@ def entry_of(
         int(status.st_mtime_ns // 1_000_000_000),
         target,
         device,
-        xattrs_of(path) if kind != LINK else (),
+        xattrs_of(path) if xattrs and kind != LINK else (),
     )
 
 

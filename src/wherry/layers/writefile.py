@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Runs of zeros of this size and alignment become holes.
 HOLE = 1 << 16
 ZEROS = bytes(HOLE)
+SECOND = 1_000_000_000
 MODES = {kind: mode for mode, kind in TYPES.items()}
 
 
@@ -36,7 +37,7 @@ def write_bytes(path: str | bytes, pieces: Iterable[bytes], entry: Entry) -> Non
             for piece in pieces:
                 position = _write_sparse(file, piece, position)
             os.ftruncate(file, entry.size)
-        _describe(file, entry)
+        describe(file, entry, entry.mtime * SECOND)
     finally:
         os.close(file)
 
@@ -56,7 +57,7 @@ def write_segments(
                 _write_sparse(file, part, position)
                 position, left = position + len(part), left - len(part)
         os.ftruncate(file, entry.size)
-        _describe(file, entry)
+        describe(file, entry, entry.mtime * SECOND)
     finally:
         os.close(file)
 
@@ -98,15 +99,16 @@ def make_special(path: str | bytes, entry: Entry) -> bool:
     return True
 
 
-def _describe(file: int, entry: Entry) -> None:
-    """set_metadata() of a file that is open."""
+def describe(file: int, entry: Entry, moment: int) -> None:
+    """set_metadata() of a file that is open, with a time in nanoseconds."""
     status = os.fstat(file)
-    if (entry.uid, entry.gid) != (status.st_uid, status.st_gid):
+    chowned = (entry.uid, entry.gid) != (status.st_uid, status.st_gid)
+    if chowned:
         os.fchown(file, entry.uid, entry.gid)
-    os.fchmod(file, entry.mode)
+    if chowned or stat.S_IMODE(status.st_mode) != entry.mode:
+        os.fchmod(file, entry.mode)
     for name, value in entry.xattrs:
         set_xattr(file, name, value)
-    moment = entry.mtime * 1_000_000_000
     os.utime(file, ns=(moment, moment))
 
 

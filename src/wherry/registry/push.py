@@ -21,6 +21,7 @@ from wherry.oci.reference import from_canonical
 from wherry.registry import progress as words
 from wherry.registry.parallel import Stop, each
 from wherry.registry.progress import short
+from wherry.registry.repository import OtherDigest
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -208,8 +209,22 @@ def send_blob(
 ) -> None:
     """Send a blob, whose bytes from a place on `bytes_from` gives; where the line is cut, from where they
     arrived.  `upload` is one that was begun.  Raises RegistryError."""
-    upload = upload or _begun(repository)
-    failures = 0
+    upload, in_one = _sent(repository, blob, bytes_from, upload or _begun(repository))
+    try:
+        repository.finish_upload(upload, blob.digest)
+    except OtherDigest:
+        if in_one:
+            raise
+        # The registry may have written on from the line that was cut when it said how far the bytes came.
+        upload, _ = _sent(repository, blob, bytes_from, _begun(repository))
+        repository.finish_upload(upload, blob.digest)
+
+
+def _sent(
+    repository: Repository, blob: Descriptor, bytes_from: Callable[[int], Iterator[bytes]], upload: Upload
+) -> tuple[Upload, bool]:
+    """All bytes, and whether they went in one request."""
+    failures, in_one = 0, True
     while upload.offset < blob.size:
         before = upload.offset
         try:
@@ -221,9 +236,9 @@ def send_blob(
             failures = failures + 1 if on.offset <= before else 0
             if failures == TRIES:
                 raise
-            upload = on
+            upload, in_one = on, False
             time.sleep(PAUSE * 2**failures)
-    repository.finish_upload(upload, blob.digest)
+    return upload, in_one
 
 
 def _begun(repository: Repository) -> Upload:

@@ -24,7 +24,8 @@ class StepRecord(NamedTuple):
     `label` is its place (``builder 2/4``), `outcome` one of "base" (a FROM), "hit", "ran", "failed",
     "stopped"; `why` is "no-cache" or "no-cache-filter" where the cache was not to be asked.  `args` are the
     names of the build arguments in its environment, `keys` what it looked up, the last one the most exact.
-    `size` is that of its layer, as Docker counts; `origin` names the shared cache that had it.
+    `size` is that of its layer, as Docker counts; `origin` names the shared cache that had it.  `line` and
+    `end_line` are where it stands in the Dockerfile, 0 in records that do not tell.
     """
 
     stage: int
@@ -40,6 +41,8 @@ class StepRecord(NamedTuple):
     args: tuple[str, ...]
     keys: tuple[StepKey, ...]
     origin: str = ""
+    line: int = 0
+    end_line: int = 0
 
     @property
     def missed(self) -> bool:

@@ -89,24 +89,22 @@ def size_on_disk(path: str) -> int:
 
 
 def disk_size(path: str) -> int:
-    """The bytes that the disk gives back when it is removed: blocks, hard links once."""
+    """The bytes on the disk that belong to it: blocks.  What has several names is shared among them, in
+    whatever layers they are."""
     status = os.lstat(path)
     total = status.st_blocks * BLOCK
     if not os.path.isdir(path) or os.path.islink(path):
         return total
-    seen: set[int] = set()
     stack = [path]
     while stack:
         with os.scandir(stack.pop()) as entries:
             for entry in entries:
                 each = entry.stat(follow_symlinks=False)
-                if each.st_nlink > 1 and not entry.is_dir(follow_symlinks=False):
-                    if each.st_ino in seen:
-                        continue
-                    seen.add(each.st_ino)
-                total += each.st_blocks * BLOCK
                 if entry.is_dir(follow_symlinks=False):
                     stack.append(entry.path)
+                    total += each.st_blocks * BLOCK
+                else:
+                    total += each.st_blocks * BLOCK // each.st_nlink
     return total
 
 

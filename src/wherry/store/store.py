@@ -4,7 +4,7 @@
     layers/<hex>/, l/<short>                unpacked layers, and short links to them
     containers/<id>/                        the files of each container
     caches/<mark>/                          cache mounts of RUN steps
-    contexts/<mark>                         what each file of a build context was
+    contexts/<mark>, <mark>.<slot>          what each file of a context was, and what a COPY made of them
     builds/, listings/                      what builds did, and the files that they read, by name
     downloads/<hex>                         what arrived of blobs that are not whole
     volumes/<name>/                         named volumes

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from proxy.nginx.conftest import Open, Pods
 from support.pods import Listener, route
 from support.proxy import ask
-from wherry.proxy.nginx.pools import FULL, LEAST_KEPT, MOST_POOLS, chosen, keys, pools
+from wherry.proxy.nginx.config import Directive
+from wherry.proxy.nginx.pools import FULL, MOST_POOLS, chosen, keys, pools
 from wherry.proxy.nginx.upstreams import upstreams
 
 
@@ -83,6 +84,49 @@ def test_a_kept_connection_that_its_pod_has_closed_costs_nobody_a_request(serve:
         assert ask(door.port, "two.example").body.startswith(f'{{"name": "{other.name}"')
 
 
+LARGE = b"x" * 900_000
+
+
+def request(line: str, *headers: str, host: str = "two.example", body: bytes = b"") -> bytes:
+    """The last of its connection."""
+    return "\r\n".join((line, f"Host: {host}", "Connection: close", *headers, "", "")).encode() + body
+
+
+REQUESTS = {
+    "HTTP/1.0": request("GET / HTTP/1.0"),
+    "a whole URI": request("GET http://two.example/ HTTP/1.1", host="one.example"),
+    "a port": request("GET / HTTP/1.1", host="two.example:8080"),
+    "capitals": request("GET / HTTP/1.1", host="TWO.Example"),
+    "the location's name": request("GET /p0 HTTP/1.1"),
+    "a large body": request("POST / HTTP/1.1", f"Content-Length: {len(LARGE)}", body=LARGE),
+    "a chunked body": request(
+        "POST / HTTP/1.1",
+        "Transfer-Encoding: chunked",
+        body=b"%x\r\n%s\r\n0\r\n\r\n" % (len(LARGE), LARGE),
+    ),
+    "100-continue": request("POST / HTTP/1.1", "Expect: 100-continue", "Content-Length: 1", body=b"x"),
+    "websocket": request("GET / HTTP/1.1", "Upgrade: websocket", "Connection: upgrade"),
+    "names of ours": request("GET /?wherry_key=0 HTTP/1.1", "wherry-key: 0", "wherry_key: "),
+    "one after another": b"GET / HTTP/1.1\r\nHost: one.example\r\n\r\n" * 3 + request("GET / HTTP/1.1"),
+}
+
+
+@pytest.mark.nginx
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_whatever_a_request_looks_like_it_reaches_its_own_address(
+    serve: Open, pods: Pods, kind: str
+) -> None:
+    """nginx would go round the addresses of a block if a request brought no key."""
+    started = pods(3)
+    names = ("one.example", "two.example", "three.example")
+    door = serve(*(route(pod.address, name) for pod, name in zip(started, names, strict=True)))
+    for _ in range(4):
+        answers = door.say(REQUESTS[kind])
+        assert answers.count(b" 200 OK") == REQUESTS[kind].count(b"HTTP/1."), answers[:300]
+        assert answers.rpartition(b" 200 OK")[2].count(started[1].name.encode()) == 1
+    assert sum(started[1].delivered.values()) == 4 and not started[2].delivered
+
+
 def unused() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -105,19 +149,24 @@ def test_addresses_are_spread_and_stay_where_they_are() -> None:
     assert sum(again[each] != found[each] for each in again) < max(sizes.values())
 
 
-def test_the_connections_of_all_pools_and_blocks_fit_into_a_worker() -> None:
+@pytest.mark.parametrize("idle", [1, 100, 700, 3200, 12_288])
+def test_the_connections_of_all_pools_and_blocks_fit_into_a_worker(idle: int) -> None:
     plain = [route(f"10.1.{n // 250}.{n % 250 + 1}:80", f"p{n}.example") for n in range(10_000)]
     tls = [route(f"10.2.0.{n + 1}:443", f"t{n}.example", protocol="https") for n in range(200)]
-    for routes in (plain, tls, [*plain, *tls], plain[:1], plain[:99]):
-        made = upstreams(routes, limit=100, keepalive=32, idle=3200)
-        kept = [
-            int(line.split()[1].rstrip(";"))
-            for block in made.blocks
-            for line in block.text.splitlines()
-            if line.strip().startswith("keepalive ")
-        ]
-        assert sum(kept) <= 3200 + MOST_POOLS * LEAST_KEPT
-    assert kept == [99 * 32]
+    many = [route((f"10.3.0.{n + 1}:80", "10.3.1.1:80"), f"m{n}.example") for n in range(200)]
+    for routes in (plain, tls, many, [*plain, *tls, *many], plain[:1], plain[:99]):
+        made = upstreams(routes, limit=100, keepalive=32, idle=idle)
+        assert sum(kept(made.blocks)) <= idle + MOST_POOLS
+        keeping = {block.text.split()[1] for block in made.blocks if kept([block])}
+        for each, place in zip(routes, made.places, strict=True):
+            assert place.first in keeping or place.fresh or each in tls
+    assert sum(kept(made.blocks)) == max(1, min(99 * 32, idle))
+
+
+def kept(blocks: Iterable[Directive]) -> list[int]:
+    """What each block keeps."""
+    lines = [line.strip() for block in blocks for line in block.text.splitlines()]
+    return [int(line.split()[1].rstrip(";")) for line in lines if line.startswith("keepalive ")]
 
 
 def test_without_blocks_there_are_no_pools() -> None:

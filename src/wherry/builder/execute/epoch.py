@@ -116,10 +116,12 @@ def _of_url(url: str, checksum: str | None, folder: str, store: Store) -> int | 
     from wherry.layers.tarread import TarReader
     from wherry.remote.http import Downloads
 
-    source = Url(url, checksum, Downloads(store), folder, lambda: None)
+    downloads = Downloads(store)
+    source = Url(url, checksum, downloads, folder, lambda: None)
     (file,) = source.find("")
-    if file.status.st_mtime:
-        return int(file.status.st_mtime)
+    known = downloads.known(url)
+    if known is not None and known.modified:
+        return known.modified
     source.ready()
     newest: int | None = None
     try:

@@ -13,7 +13,7 @@ from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from wherry.builder.execute.step_cache import StageCache
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wherry.builder.plan.graph import PlannedStage
     from wherry.builder.plan.state import State
     from wherry.builder.plan.values import StageResult
-    from wherry.dockerfile.ast import Dockerfile, Instruction, Stage
+    from wherry.dockerfile.ast import Dockerfile, From, Instruction, Stage
     from wherry.store import ImageRecord, Store
 
     Step = dict[str, Any]
@@ -77,6 +77,11 @@ class Recorder:
         self._image = record.id
         return record
 
+    def made(self, stages: Sequence[int]) -> list[Step]:
+        """The steps of some stages that gave layers, in the order of the layers."""
+        steps = [step for step in self._steps if step["layer"] and step["stage"] in stages]
+        return sorted(steps, key=lambda step: (stages.index(step["stage"]), step["number"]))
+
     def base(self, planned: PlannedStage, base: StageResult) -> None:
         """What a stage starts from."""
         made_of = {
@@ -88,7 +93,7 @@ class Recorder:
         }
         stage = planned.stage
         label = step_label(stage, 1, steps_of(stage), alone=self._alone)
-        step = self._step(stage, 1, label, stage.origin.source)
+        step = self._step(stage, 1, label, stage.origin)
         step.update(kind="from", outcome="base", keys=[("", made_of)])
         self._steps.append(step)
 
@@ -111,7 +116,7 @@ class Recorder:
                 ended = "stopped"
             raise
         finally:
-            step = self._step(stage, number, label, instruction.source)
+            step = self._step(stage, number, label, instruction)
             step.update(kind=type(instruction).__name__.lower(), outcome=ended, why=cache.why)
             step["seconds"] = round(time.monotonic() - began, 4)
             hit = ended == "hit"
@@ -128,12 +133,14 @@ class Recorder:
                 cache.keep_file_manifests()
 
     @staticmethod
-    def _step(stage: Stage, number: int, label: str, source: str) -> Step:
+    def _step(stage: Stage, number: int, label: str, instruction: Instruction | From) -> Step:
         return {
             "stage": stage.number,
             "number": number,
             "label": label,
-            "source": shown(source),
+            "source": shown(instruction.source),
+            "line": instruction.location.line,
+            "end_line": instruction.location.end_line,
             "why": "",
             "seconds": 0,
             "layer": "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wherry.builder.context.sources import ContextSource
 from wherry.builder.plan import keys
 from wherry.builder.steps.copy_plan import CopySource, file_manifest, plan_copy
 from wherry.builder.steps.owners import owner_of
@@ -14,6 +15,7 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wherry.builder.context.layer_before import LayerBefore
     from wherry.builder.plan.keys import Key
     from wherry.builder.steps.copy_spec import CopySpec
     from wherry.builder.steps.stage import Stage
@@ -71,15 +73,35 @@ def copy_content(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) ->
     def make() -> str:
         from wherry.builder.steps.copy_layer import write_layer
 
-        def write(tree: str) -> None:
-            write_layer(plan, below, tree, owner, mode, mtime)
+        before = _before(stage, spec, sources)
 
-        return stage.worker().tree(write, below)
+        def write(tree: str) -> None:
+            write_layer(plan, below, tree, owner, mode, mtime, before)
+
+        diff_id = stage.worker().tree(write, below)
+        if before is not None:
+            before.save(diff_id)
+        return diff_id
 
     cached = stage.layer(key, spec.created_by(), make)
     if unseen is not None:
         stage.cache.alias(unseen, key, stage.diff_ids[-1])
     return cached, key
+
+
+def _before(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) -> LayerBefore | None:
+    """The layer that the same instruction made before of the same folder; None where that is not known.
+
+    What an archive brings may replace what was copied.
+    """
+    from wherry.builder.context.layer_before import LayerBefore
+
+    first = sources[0].source if sources else None
+    if spec.unpack or not isinstance(first, ContextSource) or spec.documents:
+        return None
+    words = [one.word for one in sources]
+    path = first.kept(repr((spec.target, spec.owner, spec.mode, spec.flags(), words)))
+    return None if path is None else LayerBefore(path, stage.store)
 
 
 def _unseen_key(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) -> Key | None:

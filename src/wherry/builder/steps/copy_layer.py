@@ -7,18 +7,19 @@ import posixpath
 import stat
 
 from wherry.errors import ContextError
-from wherry.layers.copying import altered, copy_node, finish
+from wherry.layers.copying import altered, copy_node, finish, link_same
 from wherry.layers.tree import ROOT_MODE, entry_of
-from wherry.layers.writefile import is_folder
+from wherry.layers.writefile import SECOND, is_folder
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wherry.builder.context.layer_before import LayerBefore
     from wherry.builder.context.sources import Source
     from wherry.builder.steps.copy_plan import CopyPlan, Placed
     from wherry.dockerfile.chmod import Chmod
-    from wherry.layers.view import View
+    from wherry.layers.view import Node, View
 
 
 def write_layer(
@@ -28,6 +29,7 @@ def write_layer(
     owner: tuple[int, int] | None,
     mode: Chmod | None,
     mtime: int | None = None,
+    before: LayerBefore | None = None,
 ) -> None:
     """Make the layer's tree in `tree`, an existing empty folder.
 
@@ -35,14 +37,17 @@ def write_layer(
     that are copied onto those of the image give them theirs.  What is copied keeps its time, unless
     `mtime` (seconds) is given, which files without a date of their own get.  Without `owner` files of an
     image keep theirs, and all else is root's.
+
+    What is in the layer `before` as it would be made is linked, not copied; what the new one holds is
+    told to it.
     """
     for source in plan.sources:
         source.ready()
-    layer = _Layer(view, tree, owner, mode, mtime)
+    layer = _Layer(view, tree, owner, mode, mtime, before)
     if plan.folder:
         layer.reach(plan.folder)
-    for placed in plan.placed:
-        layer.add(placed)
+    for placed, mark in zip(plan.placed, plan.marks, strict=False):
+        layer.add(placed, mark)
     for archive in plan.archives:
         layer.unpack(archive)
     layer.finish()
@@ -60,42 +65,87 @@ class _Origin(NamedTuple):
 
 class _Layer:
     def __init__(
-        self, view: View, tree: str, owner: tuple[int, int] | None, mode: Chmod | None, mtime: int | None
+        self,
+        view: View,
+        tree: str,
+        owner: tuple[int, int] | None,
+        mode: Chmod | None,
+        mtime: int | None,
+        before: LayerBefore | None,
     ) -> None:
         self._view = view
         self._tree = tree
         self._owner = owner
         self._mode = mode
         self._mtime = mtime
+        self._before = before
+        self._there: dict[str, Node | None] = {}  # the image's folders, by their names
         self._links: dict[tuple[int, int, int], str] = {}
         self._folders: dict[str, _Origin | None] = {}  # None: a new one
         # New folders that only an archive asked for: --chmod is for what is copied.
         self._of_archives: set[str] = set()
 
-    def add(self, placed: Placed) -> None:
-        file, dest, source, _ = placed
+    def add(self, placed: Placed, mark: str) -> None:
+        """`mark` is what the file is for the key."""
+        file, dest, *_ = placed
         if file.is_folder:
             self._folder(placed)
             return
         self.reach(posixpath.dirname(dest))
-        host = f"{self._tree}/{dest}"
-        existing = self._view.find(dest, follow_last=False)
+        existing = self._existing(dest)
         if dest in self._folders or (existing is not None and existing.is_folder):
             raise ContextError(
                 f"cannot copy /{file.name} over the directory /{dest}",
                 hint="remove it before, with RUN rm -r",
             )
-        if os.path.lexists(host):
-            os.unlink(host)
+        try:
+            self._put(placed, mark)
+        except FileExistsError:
+            os.unlink(f"{self._tree}/{dest}")
+            if self._before is not None:
+                self._before.replaced()
+            self._put(placed, mark)
+
+    def _put(self, placed: Placed, mark: str) -> None:
+        """Raises FileExistsError where another file has come to the same place."""
+        file, dest, source, _ = placed
+        host = f"{self._tree}/{dest}"
         if placed.inode is not None:
             first = self._links.setdefault(placed.inode, host)
             if first != host and os.path.lexists(first):
                 os.link(first, host, follow_symlinks=False)
                 return
+        elif self._before is not None and self._is_linked(self._before, placed, mark, host):
+            return
         owner, mtime = self._owner_from(source), self._mtime_from(source)
         # What a checkout's files are marked with says something of this machine.
         marks = source.has_owners
-        copy_node(file.path, host, owner=owner, mode=self._mode, mtime=mtime, xattrs=marks)
+        now = copy_node(file.path, host, owner=owner, mode=self._mode, mtime=mtime, xattrs=marks)
+        if self._before is not None:
+            self._before.copied(dest, mark, file.status, now)
+
+    def _is_linked(self, before: LayerBefore, placed: Placed, mark: str, host: str) -> bool:
+        """Whether the file is in the layer before as it would be here, and now here, too."""
+        file, dest, source, _ = placed
+        old = before.file(dest, mark)
+        entry = entry_of(b"", b"", file.status, {}, xattrs=False) if old is not None else None
+        if old is None or entry is None:
+            return False
+        entry = altered(entry, self._owner_from(source), self._mode)
+        mtime = self._mtime_from(source)
+        moment = file.status.st_mtime_ns if mtime is None else mtime * SECOND
+        if not link_same(old, host, entry, moment):
+            return False
+        before.linked(dest, mark)
+        return True
+
+    def _existing(self, dest: str) -> Node | None:
+        """What the image has at `dest`, itself not followed; a folder is looked for once."""
+        folder, _, name = dest.rpartition("/")
+        if folder not in self._there:
+            self._there[folder] = self._view.find(folder)
+        above = self._there[folder]
+        return self._view.child(above, name) if above is not None else None
 
     def _owner_from(self, source: Source) -> tuple[int, int] | None:
         return ROOT if self._owner is None and not source.has_owners else self._owner
@@ -106,7 +156,7 @@ class _Layer:
     def _folder(self, placed: Placed) -> None:
         file, dest, source, _ = placed
         self.reach(posixpath.dirname(dest))
-        existing = self._view.find(dest, follow_last=False)
+        existing = self._existing(dest)
         there = existing is not None and not existing.is_folder
         if there or (os.path.lexists(f"{self._tree}/{dest}") and dest not in self._folders):
             raise ContextError(

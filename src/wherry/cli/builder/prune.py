@@ -7,8 +7,8 @@ import time
 
 from wherry.cli.core.confirm import sure
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.digits import scaled
 from wherry.errors import UsageError
+from wherry.sizes import size
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ COMMAND = Command(
     ),
     needs=LAYERS,
 )
-SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "tb": 1000**4, "k": 1000, "m": 1000**2,
-         "g": 1000**3, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}  # fmt: skip
 ALL = "This will remove all build cache. Are you sure you want to continue? [y/N] "
 DANGLING = "This will remove all dangling build cache. Are you sure you want to continue? [y/N] "
 
@@ -76,11 +74,7 @@ def _shown(item: Item) -> str:
 
 
 def _size(text: str) -> int:
-    import re
-
-    match = re.fullmatch(r"([0-9]+(?:[.][0-9]+)?)\s*([a-z]*)", text.lower())
-    if not text:
-        return 0
-    if match is None or match[2] not in SIZES:
+    number = size(text or "0")
+    if number is None:
         raise UsageError(f"invalid size {text!r} for --keep-storage", hint="bytes, or 512MB, 10GB")
-    return scaled(match[1], SIZES[match[2]])
+    return number

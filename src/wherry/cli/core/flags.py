@@ -231,12 +231,17 @@ def help_text(command: Command) -> str:
     for text in (COMMANDS.get(command.name, ("", ""))[1], command.description):
         lines += [*wrapped(text), ""] if text else []
     rows = []
-    for flag in sorted(_flags(command), key=lambda f: f.name):
+    for flag in flags_of(command):
         short = f"-{flag.short}, " if flag.short else "    "
         kind = "" if flag.kind == "bool" else " " + (flag.metavar or flag.kind)
         extra = f" ({' | '.join(flag.choices)})" if flag.choices else ""
         rows.append((f"  {short}--{flag.name}{kind}", flag.help + extra))
     return "\n".join([*lines, "Options:", *table_of_words(rows)])
+
+
+def flags_of(command: Command) -> list[Flag]:
+    """Its flags in the order in which its help has them."""
+    return sorted(_flags(command), key=lambda flag: flag.name)
 
 
 def table_of_words(rows: Sequence[tuple[str, str]]) -> list[str]:

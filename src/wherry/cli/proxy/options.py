@@ -114,7 +114,7 @@ def render_options(options: Options, listen: str) -> RenderOptions:
             for host, port in addresses(text)
         ),
         upstreams=max(0, options.integer("upstreams") or 0),
-        idle=_connections()[0] * 3 // 4,
+        idle=idle(_connections()[0]),
         access_log=_log_path(log),
         resolver=resolvers(options),
         trusted=tuple(map(network, options.strings("trusted-proxy"))),
@@ -216,6 +216,11 @@ def find_nginx(options: Options) -> Nginx:
 
 CONNECTIONS, FEW = 16_384, 4096
 """Connections of one worker, to clients and to pods; below FEW it is said that they are few."""
+
+
+def idle(connections: int) -> int:
+    """How many of a worker's connections may be kept to pods while no request uses them."""
+    return connections * 3 // 4
 
 
 def _connections() -> tuple[int, int]:

@@ -29,6 +29,7 @@ LAST = (
     "Mounted from",
     "Copied",
     "Already there",
+    "Read",
 )
 
 

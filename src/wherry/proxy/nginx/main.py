@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 MIN_TIMEOUT_SINCE = (1, 27, 4)
 """``keepalive_min_timeout``: a worker that is told to end lets idle client connections live that long."""
 
+MOST_COMPILED = 100
+"""Regular expressions that are compiled to machine code: it saves a request 0.7 us, and costs a reload some
+0.02 ms and a worker 18 KB for each (a path with capital letters is one).  Measured on nginx 1.22."""
+
 TEMP_PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -46,16 +50,21 @@ class MainOptions(NamedTuple):
     linger: int = 5000
 
 
-def main(options: MainOptions, binary: Binary, default_conf: str, generation: int) -> str:
-    """The text of ``nginx.conf`` that includes the file `default_conf` and serves `generation`."""
-    return text(_main(options, binary, default_conf, generation))
+def main(
+    options: MainOptions, binary: Binary, default_conf: str, generation: int, expressions: int = 0
+) -> str:
+    """The text of ``nginx.conf`` that includes the file `default_conf`, of so many expressions, and serves
+    `generation`."""
+    return text(_main(options, binary, default_conf, generation, expressions))
 
 
 def socket_path(state: str) -> str:
     return state + "/generation.sock"
 
 
-def _main(o: MainOptions, binary: Binary, default_conf: str, generation: int) -> Iterator[Directive]:
+def _main(
+    o: MainOptions, binary: Binary, default_conf: str, generation: int, expressions: int
+) -> Iterator[Directive]:
     yield simple("daemon", "off")
     yield simple("pid", o.state + "/nginx.pid")
     yield simple(
@@ -63,6 +72,8 @@ def _main(o: MainOptions, binary: Binary, default_conf: str, generation: int) ->
     )  # a warning for each upload that goes to a file helps nobody
     if o.user:
         yield simple("user", o.user)
+    if expressions <= MOST_COMPILED:
+        yield simple("pcre_jit", "on")  # where memory cannot be made executable, nginx goes on without
     yield simple("worker_processes", o.workers)
     yield simple("worker_shutdown_timeout", f"{o.drain}s")
     if o.descriptors:

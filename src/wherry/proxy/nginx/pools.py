@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 FULL, MOST_POOLS = 128, 64
 """Addresses of a pool on average at most, until there are so many pools."""
-LEAST_KEPT = 8
-"""Idle connections of a worker and pool, whatever the budget says."""
 REACH = 1 << 15
 """What the hash can tell apart."""
 
@@ -56,7 +54,7 @@ def pools(
     blocks = []
     for place, inside in sorted(members.items()):
         name = f"{place}_pool"
-        kept = max(LEAST_KEPT, min(keepalive * len(inside), budget // len(members)))
+        kept = max(1, min(keepalive * len(inside), budget // len(members)))
         blocks.append(upstream_block(name, tuple(inside), kept, by_key=True))
         for address, key in zip(inside, keys(len(inside)), strict=True):
             found[address] = Pooled(name, key)

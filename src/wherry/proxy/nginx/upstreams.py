@@ -11,7 +11,8 @@ speaks TLS, and what has several addresses to balance between: there are `limit`
 all others and then for the oldest Services.  Beyond them several addresses become their Service's own
 ClusterIP, in a pool (without one they get blocks all the same), and TLS connects anew.
 
-A block keeps 32 idle connections a worker for each address, all together at most `idle`.
+A block keeps 32 idle connections a worker for each address, all together at most `idle`: half of these are
+for blocks that are not shared, and where they are too few for one each, the youngest keep none.
 
 A request that failed goes to a place of its own (Place.again), where no connection is kept: nginx does
 not count a failure on a kept connection, and would deliver one request once for each that it holds.  For
@@ -72,7 +73,7 @@ def upstreams(routes: Sequence[Route], limit: int, keepalive: int, idle: int) ->
     `keepalive` is the number of idle connections that one worker keeps to one block's addresses, `idle`
     that of all of them.
     """
-    blocks: dict[str, Directive] = {}
+    own = _Own(idle // 2, {}, {})
     places = [NOWHERE] * len(routes)
     pooled: dict[int, str] = {}
     known: dict[tuple[Key, str], Place] = {}
@@ -88,19 +89,34 @@ def upstreams(routes: Sequence[Route], limit: int, keepalive: int, idle: int) ->
         key = _key(route), route.spare
         place = known.get(key)
         if place is None:
-            bare = _bare(route, full=len(blocks) >= limit)
-            place = known[key] = (
-                Place(bare, bare) if bare else _in_blocks(route, _key(route), keepalive, blocks)
-            )
+            bare = _bare(route, full=len(own) >= limit)
+            place = known[key] = Place(bare, bare) if bare else _in_own(route, _key(route), own)
         if plain and place.first == route.spare:
             pooled[index] = route.spare
         places[index] = place
-    kept = sum("keepalive" in made.text for made in blocks.values())
-    found, shared = pools(pooled.values(), keepalive, idle - kept * keepalive)
+    number = len(own.keeping)
+    kept = min(keepalive, own.most // number) if number else 0
+    blocks = [
+        *(upstream_block(name, addresses, kept) for name, addresses in own.keeping.items()),
+        *(upstream_block(name, addresses, 0) for name, addresses in own.fresh.items()),
+    ]
+    found, shared = pools(pooled.values(), keepalive, idle - number * kept)
     for index, address in pooled.items():
         pool, key_ = found[address]
         places[index] = Place(pool, address, key=key_)
-    return Upstreams(tuple(places), (*blocks.values(), *shared))
+    return Upstreams(tuple(places), (*blocks, *shared))
+
+
+class _Own(NamedTuple):
+    """The addresses of blocks that are not shared, by name: those that keep connections, at most `most` of
+    them, and those that do not."""
+
+    most: int
+    keeping: dict[str, tuple[str, ...]]
+    fresh: dict[str, tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.keeping) + len(self.fresh)
 
 
 def _key(route: Route) -> Key:
@@ -117,17 +133,19 @@ def _bare(route: Route, *, full: bool) -> str:
     return route.spare if full else ""
 
 
-def _in_blocks(route: Route, key: Key, keepalive: int, blocks: dict[str, Directive]) -> Place:
-    """A place in blocks of its own, which are put into `blocks` unless they are there."""
+def _in_own(route: Route, key: Key, own: _Own) -> Place:
+    """A place in blocks of its own, which are put into `own` unless they are there."""
     protocol, _, addresses = key
     again = addresses[0]
     if len(addresses) > 1:
-        again = _name((protocol, "", addresses), route.name, 0)
-        blocks.setdefault(again, upstream_block(again, addresses, 0))
+        again = _name((protocol, "", addresses), route.name, keeps=False)
+        own.fresh.setdefault(again, addresses)
     if _many_names(route):
         return Place(again, again, fresh=True)
-    first = _name(key, route.name, keepalive)
-    blocks.setdefault(first, upstream_block(first, addresses, keepalive))
+    first = _name(key, route.name, keeps=True)
+    if first not in own.keeping and len(own.keeping) >= own.most:
+        return Place(again, again, fresh=True)
+    own.keeping.setdefault(first, addresses)
     return Place(first, again)
 
 
@@ -151,7 +169,7 @@ def _by_need(routes: Sequence[Route]) -> Iterable[int]:
 
 
 @functools.lru_cache(REMEMBERED)
-def _name(key: Key, route: str, keepalive: int) -> str:
+def _name(key: Key, route: str, *, keeps: bool) -> str:
     """Unique: one port of one Service has one set of addresses.  The underscore: never a host's name.
 
     nginx compares it with every name before it, letter by letter as long as they agree: the hash in front
@@ -159,4 +177,4 @@ def _name(key: Key, route: str, keepalive: int) -> str:
     """
     protocol, host, _ = key
     name = route.replace("/", ".").replace(":", ".") + (f"_{host}" if host else "")
-    return f"{zlib.crc32(name.encode()):08x}_{protocol if keepalive else protocol + '-again'}_{name}"
+    return f"{zlib.crc32(name.encode()):08x}_{protocol if keeps else protocol + '-again'}_{name}"

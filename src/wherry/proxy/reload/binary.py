@@ -73,9 +73,12 @@ def _run(words: list[str], env: Mapping[str, str]) -> subprocess.CompletedProces
         raise ProxyError(f"cannot run {words[0]}: {error.strerror}", hint="check --nginx") from None
 
 
+PASSED = ("PATH", "TZ", "LANG")
+
+
 def _passed(environ: Mapping[str, str]) -> dict[str, str]:
     """What nginx needs of it: nothing but where to find programs, and how to say times."""
-    return {k: v for k, v in environ.items() if k in ("PATH", "TZ", "LANG")}
+    return {k: v for k, v in environ.items() if k in PASSED}
 
 
 def _reason(text: str) -> str:

@@ -78,7 +78,7 @@ class Managed:
         with files.explained(f"cannot write {folder}"):
             os.makedirs(folder, exist_ok=True)
             _write(default_conf, text)
-            conf = main(self._options, self._nginx.binary, default_conf, generation)
+            conf = main(self._options, self._nginx.binary, default_conf, generation, text.count("~"))
             _write(os.path.join(folder, "nginx.conf"), conf)
 
     def complaint(self) -> str | None:

@@ -1,0 +1,101 @@
+"""What the last layer of a COPY holds of a context's files: the next one is made of links to what stayed.
+
+contexts/<mark>.<slot>   diff ID, newline, then 16 bytes a file: of the SHA-256 of destination and mark
+
+A mark is what the file was for the key: its mode and its whole digest.  Only what is known for certain to
+be in the layer is there: regular files with one name that were the same before and after they were read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+
+from wherry.builder.context import file_index
+from wherry.layers.remove import remove_tree
+from wherry.store.regular import read_regular
+from wherry.store.temporary import write_file
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wherry.layers.entry import AnyStatus
+    from wherry.store import Store
+
+MOST = 64
+"""So many are kept of a context: one for each COPY of its Dockerfiles."""
+SPARE = 64
+"""So many more may be there: their times are looked at once in so many that are added."""
+SIZE = 16
+
+
+class LayerBefore:
+    """The layer before, and what is learnt of the one that is being made.  `path` keeps it."""
+
+    def __init__(self, path: str, store: Store) -> None:
+        self._path = path
+        self._temporary = store.temporary
+        self._tree, self._files = _load(path, store)
+        self._now = bytearray()
+        self._settled = time.time_ns() - file_index.SETTLE_NS
+
+    def file(self, dest: str, mark: str) -> str | None:
+        """The file of the layer before that has this destination, and was that."""
+        return f"{self._tree}/{dest}" if self._files and _short(dest, mark) in self._files else None
+
+    def linked(self, dest: str, mark: str) -> None:
+        """The new layer has the file that file() told."""
+        self._now += _short(dest, mark)
+
+    def copied(self, dest: str, mark: str, then: AnyStatus, now: os.stat_result | None) -> None:
+        """A file was copied that had the status `then` before it was hashed and `now` when it was read."""
+        if now is None or then.st_nlink > 1:
+            return
+        if _moments(then) == _moments(now) and max(then.st_mtime_ns, then.st_ctime_ns) < self._settled:
+            self._now += _short(dest, mark)
+
+    def replaced(self) -> None:
+        """A file has come into the place of another one: nothing is certain any more."""
+        self._now.clear()
+        self._settled = 0
+        self._files = frozenset()
+
+    def save(self, diff_id: str) -> None:
+        """The new layer is the one before from now on.  Is atomic; nothing is raised."""
+        folder, name = os.path.split(self._path)
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            if not os.path.exists(self._path):
+                _bound(folder, name.partition(".")[0] + ".")
+            write_file(self._temporary, self._path, b"%s\n%s" % (diff_id.encode(), self._now))
+        except OSError:
+            pass
+
+
+def _short(dest: str, mark: str) -> bytes:
+    return hashlib.sha256(f"{dest}\0{mark}".encode("utf-8", "surrogateescape")).digest()[:SIZE]
+
+
+def _moments(status: AnyStatus) -> tuple[int, int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _load(path: str, store: Store) -> tuple[str, frozenset[bytes]]:
+    """The layer's tree and what is in it; nothing where the layer is not whole any more."""
+    try:
+        name, _, files = read_regular(path).partition(b"\n")
+        diff_id = name.decode()
+    except (OSError, ValueError):
+        return "", frozenset()
+    if store.layers.whole(diff_id) is None:
+        return "", frozenset()
+    found = frozenset(files[start : start + SIZE] for start in range(0, len(files), SIZE))
+    return store.layers.path(diff_id), found
+
+
+def _bound(folder: str, prefix: str) -> None:
+    """Make room for one more of a context: the oldest are of instructions that changed."""
+    paths = [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(prefix)]
+    if len(paths) >= MOST + SPARE:
+        for path in sorted(paths, key=os.path.getmtime)[: len(paths) - MOST]:
+            remove_tree(path)
