@@ -209,3 +209,72 @@ def test_of_a_folder_here_source_date_epoch_knows_no_time(wherry: Wherry, tmp_pa
     text = "FROM scratch\nARG SOURCE_DATE_EPOCH=none\nENV E=x$SOURCE_DATE_EPOCH\nCOPY Dockerfile /\n"
     image = wherry.build(tmp_path / "c", text, "--build-arg", "SOURCE_DATE_EPOCH=context")
     assert "E=xnone" in json.loads(wherry("inspect", image))[0]["Config"]["Env"]
+
+
+ADDED = "FROM scratch AS src\nARG AT={url}\nADD ${{AT}} /\n"
+USED = "FROM scratch\nARG SOURCE_DATE_EPOCH=none\nENV E=x$SOURCE_DATE_EPOCH\nCOPY Dockerfile /\n"
+
+
+def epoch_of(wherry: Wherry, image: str) -> str:
+    value = json.loads(wherry("inspect", image))[0]
+    return str(next(word for word in value["Config"]["Env"] if word.startswith("E=")))
+
+
+@pytest.mark.parametrize("where", ["argument", "Dockerfile"])
+def test_source_date_epoch_may_be_that_of_what_a_stage_adds(
+    wherry: Wherry, tmp_path: Path, repository: Repository, where: str
+) -> None:
+    repository.commit(f="x")
+    words = ("--build-arg", "SOURCE_DATE_EPOCH=SRC") if where == "argument" else ()
+    meta = "" if words else "ARG SOURCE_DATE_EPOCH=src\n"
+    # A default of the stage's own would win over what stands before the first FROM.
+    text = meta + ADDED.format(url=repository.url) + USED.replace("=none", "")
+    image = wherry.build(tmp_path / "c", text, *words)
+    assert epoch_of(wherry, image) == "E=x1700000000"
+    assert wherry("inspect", "-f", "{{.Created}}", image).startswith("2023-11-14T22:13:20")
+
+
+def test_source_date_epoch_of_a_url_is_what_the_server_says_or_the_newest_file(
+    wherry: Wherry, tmp_path: Path
+) -> None:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as tar:
+        for name, when in (("a", 5), ("b", 1_600_000_000)):
+            info = tarfile.TarInfo(name)
+            info.mtime = when
+            tar.addfile(info)
+    said = {"Last_Modified": "Tue, 14 Nov 2023 22:13:20 GMT"}
+    with running_web() as web:
+        web.pages["/said"] = lambda request: request.answer(200, b"x", **said)
+        web.pages["/tar"] = lambda request: request.answer(200, data.getvalue())
+        web.pages["/text"] = lambda request: request.answer(200, b"no tar")
+        for page, epoch in (("said", "1700000000"), ("tar", "1600000000"), ("text", "none")):
+            text = ADDED.format(url=f"{web.url}/{page}") + USED
+            image = wherry.build(tmp_path / page, text, "--build-arg", "SOURCE_DATE_EPOCH=src")
+            assert epoch_of(wherry, image) == f"E=x{epoch}"
+
+
+def test_source_date_epoch_may_be_that_of_a_named_context(
+    wherry: Wherry, tmp_path: Path, repository: Repository
+) -> None:
+    repository.commit(f="x")
+    for name, epoch in (("there", "1700000000"), ("here", "none")):
+        words = ("--build-context", f"there={repository.url}", "--build-context", f"here={tmp_path}")
+        image = wherry.build(tmp_path / "c", USED, *words, "--build-arg", f"SOURCE_DATE_EPOCH={name}")
+        assert epoch_of(wherry, image) == f"E=x{epoch}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("FROM scratch AS other\nADD http://127.0.0.1:9/x /\n", "names no stage or context"),
+        ("FROM scratch AS src\nRUN x\n", "may only have ARG and one ADD"),
+        ("FROM scratch AS src\nADD f /\n", "must add a file at a URL, or a git repository"),
+        ("FROM busybox AS src\nADD http://127.0.0.1:9/x /\n", "must use FROM scratch"),
+        ("FROM scratch AS src\nARG A\n", "must have exactly one ADD"),
+    ],
+)
+def test_a_stage_without_a_time_is_refused(wherry: Wherry, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "Dockerfile").write_text(text + USED)
+    words = ("build", "--build-arg", "SOURCE_DATE_EPOCH=src", str(tmp_path))
+    assert said in wherry.fails(*words)

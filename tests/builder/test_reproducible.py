@@ -231,7 +231,7 @@ def test_what_a_copied_file_is_besides_its_bytes_counts(bb: Wherry, tmp_path: Pa
     context.mkdir()
     for name in ("a", "b"):
         (context / name).write_text("same")
-    apart = bb.build(context, "FROM scratch\nCOPY a b /\n", "--reproducible")
+    apart = bb.build(context, "FROM scratch\nCOPY . /\n", "--reproducible")
     (context / "b").unlink()
     os.link(context / "a", context / "b")
     assert bb.build(context, None, "--reproducible") != apart

@@ -155,3 +155,38 @@ def test_a_check_tells_what_no_build_gets_past(
 def test_a_check_does_not_ask_what_only_the_base_can_tell(wherry: Wherry, tmp_path: Path) -> None:
     place = context(tmp_path, "FROM nosuch.example/absent\nLABEL a=${PATH:?unset}\n")
     assert "unset" not in wherry.run("build", "--check", place).stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("COPY nosuch /f", 2), ("ADD f nosuch /d/", 2), ("ENV A=1\nCOPY x/../g /f", 3),
+        ("COPY secret /f", 2), ("COPY out /f", 2),
+    ],
+)  # fmt: skip
+def test_a_check_tells_of_files_that_the_context_lacks(
+    wherry: Wherry, tmp_path: Path, text: str, line: int
+) -> None:
+    (tmp_path / "f").write_text("f")
+    (tmp_path / "secret").write_text("s")
+    (tmp_path / "out").symlink_to("/etc/passwd")
+    (tmp_path / ".dockerignore").write_text("secret\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM scratch\n{text}\n")
+    checked = wherry.fails("build", "--check", str(tmp_path), code=1)
+    built = wherry.fails("build", str(tmp_path), code=1)
+    error = next(part for part in checked.splitlines() if part.startswith("error: "))
+    assert f"Dockerfile:{line}: " in error and error in built
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "COPY f no* /d/", "COPY <<EOF /f\nx\nEOF", "ADD http://127.0.0.1:9/x /", "ADD git@h:x/y.git /d",
+        "ARG A=nosuch\nCOPY $A /f", "COPY . /", "FROM scratch\nCOPY f /", "COPY --parents ./f /d/",
+    ],
+)  # fmt: skip
+def test_a_check_does_not_tell_of_what_it_cannot_know(wherry: Wherry, tmp_path: Path, text: str) -> None:
+    (tmp_path / "f").write_text("f")
+    unneeded = "FROM scratch AS unneeded\nCOPY nosuch /\n"
+    (tmp_path / "Dockerfile").write_text(f"{unneeded}FROM scratch\n{text}\n")
+    assert "no warnings" in wherry("build", "--check", str(tmp_path))

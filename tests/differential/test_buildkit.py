@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from differential import context, files, language
+from differential import context, files, language, reports
 from differential.corpus import CASES as FIRST
 from differential.corpus import REFUSED, STRICTER, Case
 from differential.grammar import draw
@@ -24,7 +24,7 @@ from support.wherry import Wherry
 
 pytestmark = [pytest.mark.buildkit, pytest.mark.root]
 
-CASES = [*FIRST, *language.CASES, *files.CASES]
+CASES = [*FIRST, *language.CASES, *files.CASES, *reports.CASES]
 # Where the image has no such place, BuildKit leaves what its runtime mounted something on; wherry does not.
 MOUNTED_ON = ("proc", "sys", "dev", "m", "etc/resolv.conf", "etc/hosts", "etc/hostname")
 # What only says how it was made, and what is empty.
@@ -56,7 +56,7 @@ def builders(busybox_store: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.mark.parametrize(
-    "text", [*REFUSED, *STRICTER, *language.REFUSED, *language.STRICTER, *files.REFUSED]
+    "text", [*REFUSED, *STRICTER, *language.REFUSED, *language.STRICTER, *files.REFUSED, *reports.REFUSED]
 )
 def test_what_buildkit_refuses_is_refused(builders: Builders, text: str) -> None:
     buildkit, wherry, work = builders

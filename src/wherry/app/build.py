@@ -9,8 +9,8 @@ from wherry.app.opened import opened
 from wherry.app.outputs import check, deliver, needs_layers
 from wherry.app.request import BuildRequest
 from wherry.builder.output.options import TO_STORE
-from wherry.builder.plan.epoch import CONTEXT, EPOCH
-from wherry.builder.plan.epoch import parse as parse_epoch
+from wherry.builder.plan.epoch import EPOCH, LATEST
+from wherry.digits import whole
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -131,9 +131,8 @@ def build_images(
 
 
 def _epoch(args: dict[str, str]) -> int | None:
-    """What the build's arguments say, unless it is the context that has to.  Raises UsageError."""
-    text = args.get(EPOCH, "")
-    return None if text == CONTEXT else parse_epoch(text)
+    """What the build's arguments say; a name's time is found once the Dockerfile is read (opened)."""
+    return whole(args.get(EPOCH, ""), LATEST)
 
 
 def _keep_caches(

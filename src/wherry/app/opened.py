@@ -6,7 +6,7 @@ import contextlib
 
 from wherry.app.outputs import keeps_image, rewrites
 from wherry.booleans import TRUE
-from wherry.builder.plan.epoch import CONTEXT, EPOCH
+from wherry.builder.plan.epoch import EPOCH
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -50,11 +50,16 @@ def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Ite
         )
         options = request.options
         args = options.args
-        if args.get(EPOCH) == CONTEXT:
-            epoch = context().newest()
+        inline = options.inline or _has_inline_cache(request)
+        if request.contexts:
+            from wherry.app.contexts import contexts
+
+            named = contexts(request.contexts, store, temporary, options.given)
+            options = options._replace(contexts=named)
+        if args.get(EPOCH) and epoch is None:
+            epoch = _named_epoch(args[EPOCH], dockerfile, context, options, store, temporary)
             args = {name: value for name, value in args.items() if name != EPOCH}
             args |= {EPOCH: str(epoch)} if epoch is not None else {}
-        inline = options.inline or _has_inline_cache(request)
         options = options._replace(
             args=args,
             epoch=options.epoch if epoch is None else epoch,
@@ -63,12 +68,23 @@ def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Ite
             shares=inline or bool(request.cache_to),
             inline=inline,
         )
-        if request.contexts:
-            from wherry.app.contexts import contexts
-
-            named = contexts(request.contexts, store, temporary, options.given)
-            options = options._replace(contexts=named)
         yield Opened(dockerfile, context, options, temporary, sources[0] if sources else None)
+
+
+def _named_epoch(
+    text: str,
+    dockerfile: Dockerfile,
+    context: Callable[[], Context],
+    options: BuildOptions,
+    store: Store,
+    temporary: str,
+) -> int | None:
+    """The time of what SOURCE_DATE_EPOCH names.  Raises UsageError where it names nothing."""
+    from wherry.builder.execute.epoch import moment
+    from wherry.builder.plan.graph import meta_scope
+
+    scope = meta_scope(dockerfile, options.args)
+    return moment(text, dockerfile, context, options, scope, store, temporary)
 
 
 def _has_inline_cache(request: BuildRequest) -> bool:

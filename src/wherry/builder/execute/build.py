@@ -6,8 +6,7 @@ from wherry.builder.execute.scheduler import Schedule
 from wherry.builder.execute.session import Session
 from wherry.builder.execute.stage import StageBuilder
 from wherry.builder.output.image import write_image
-from wherry.builder.plan.epoch import CONTEXT, EPOCH, newest
-from wherry.builder.plan.epoch import parse as parse_epoch
+from wherry.builder.plan.epoch import EPOCH, newest
 from wherry.builder.plan.graph import make_plan, meta_scope
 from wherry.builder.plan.instruction import step_label, steps_of
 from wherry.builder.plan.platforms import platform_args
@@ -93,10 +92,12 @@ class Build(Session):
     def _set_epoch(self, meta: dict[str, str]) -> None:
         """As the Dockerfile itself may, by ARG SOURCE_DATE_EPOCH=... before the first FROM."""
         if EPOCH in meta and EPOCH not in self.options.args:
-            if meta[EPOCH] == CONTEXT:
-                moment = self.context().newest()
-                meta[EPOCH] = "" if moment is None else str(moment)
-            epoch = parse_epoch(meta[EPOCH])
+            from wherry.builder.execute.epoch import moment
+
+            options, text = self.options, meta[EPOCH]
+            where = self.store, self._temporary
+            epoch = moment(text, self.dockerfile, self.context, options, meta, *where)
+            meta[EPOCH] = "" if epoch is None else str(epoch)
             self.options = self.options._replace(epoch=epoch, reproducible=epoch is not None)
 
     def _dated(self, plan: Plan) -> BuildOptions:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wherry.builder.execute.session import Session
     from wherry.builder.plan.values import StageResult
-    from wherry.dockerfile.ast import Stage
+    from wherry.dockerfile.ast import Instruction, Stage
     from wherry.dockerfile.lint.check import Known
     from wherry.dockerfile.lint.options import CheckOptions
     from wherry.dockerfile.lint.rules import Finding
@@ -92,11 +92,37 @@ def foreseen(build: Session) -> tuple[list[Finding], WherryError | None]:
             planned.update(plan.order)
             for number in plan.order:
                 build.bases.check(plan.stages[number])
-            for _ in dispatch(dockerfile, plan, Given(meta, options.args, build.bases.variables)):
-                pass  # it is enough that nothing is refused
+            for one in dispatch(dockerfile, plan, Given(meta, options.args, build.bases.variables)):
+                if target == targets[0]:
+                    _find_sources(build, one.instruction)
     except WherryError as error:
         problem = error
     return options_of(dockerfile, known(build)).chosen(_mismatches(build)), problem
+
+
+def _find_sources(build: Session, instruction: Instruction) -> None:
+    """Look for what COPY and ADD take from the context, as far as it does not hang on a variable.
+
+    Raises DockerfileError for what is not there.
+    """
+    from wherry.builder.context.sources import ContextSource
+    from wherry.dockerfile.ast import Copy
+    from wherry.dockerfile.lines import fail
+    from wherry.errors import ContextError
+    from wherry.remote.gitref import parse_gitref
+
+    if not isinstance(instruction, Copy) or instruction.from_ is not None or instruction.heredocs:
+        return
+    if instruction.parents or "$" in instruction.source:
+        return
+    for word in instruction.sources:
+        if "://" in word or (instruction.add and parse_gitref(word) is not None):
+            continue
+        try:
+            ContextSource(build.context()).find(word)
+        except ContextError as error:
+            what = "ADD" if instruction.add else "COPY"
+            raise fail(instruction.location, f"{what} failed: {error.message}", hint=error.hint) from None
 
 
 def _mismatches(build: Session) -> list[Finding]:

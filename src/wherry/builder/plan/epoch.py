@@ -28,7 +28,8 @@ def parse(text: str) -> int | None:
     seconds = whole(text, LATEST)
     if seconds is None:
         raise UsageError(
-            f"invalid {EPOCH}: {text!r} is not a time in whole seconds since 1970",
+            f"invalid {EPOCH}: {text!r} is not a time in whole seconds since 1970, "
+            "and names no stage or context",
             hint=f"{EPOCH}=$(git log -1 --pretty=%ct) is the time of the last commit",
         )
     return seconds

@@ -80,14 +80,14 @@ class _Layer:
         self._mtime = mtime
         self._before = before
         self._there: dict[str, Node | None] = {}  # the image's folders, by their names
-        self._links: dict[tuple[int, int], str] = {}
+        self._links: dict[tuple[int, int, int], str] = {}
         self._folders: dict[str, _Origin | None] = {}  # None: a new one
         # New folders that only an archive asked for: --chmod is for what is copied.
         self._of_archives: set[str] = set()
 
     def add(self, placed: Placed, mark: str) -> None:
         """`mark` is what the file is for the key."""
-        file, dest, _ = placed
+        file, dest, *_ = placed
         if file.is_folder:
             self._folder(placed)
             return
@@ -108,10 +108,10 @@ class _Layer:
 
     def _put(self, placed: Placed, mark: str) -> None:
         """Raises FileExistsError where another file has come to the same place."""
-        file, dest, source = placed
+        file, dest, source, _ = placed
         host = f"{self._tree}/{dest}"
-        if file.status.st_nlink > 1:
-            first = self._links.setdefault((file.status.st_dev, file.status.st_ino), host)
+        if placed.inode is not None:
+            first = self._links.setdefault(placed.inode, host)
             if first != host and os.path.lexists(first):
                 os.link(first, host, follow_symlinks=False)
                 return
@@ -126,7 +126,7 @@ class _Layer:
 
     def _is_linked(self, before: LayerBefore, placed: Placed, mark: str, host: str) -> bool:
         """Whether the file is in the layer before as it would be here, and now here, too."""
-        file, dest, source = placed
+        file, dest, source, _ = placed
         old = before.file(dest, mark)
         entry = entry_of(b"", b"", file.status, {}, xattrs=False) if old is not None else None
         if old is None or entry is None:
@@ -154,7 +154,7 @@ class _Layer:
         return self._mtime if source.is_dateless else None
 
     def _folder(self, placed: Placed) -> None:
-        file, dest, source = placed
+        file, dest, source, _ = placed
         self.reach(posixpath.dirname(dest))
         existing = self._existing(dest)
         there = existing is not None and not existing.is_folder
@@ -189,7 +189,7 @@ class _Layer:
         from wherry.layers.tarread import TarReader
         from wherry.layers.unpack import Unpacker
 
-        file, dest, _ = archive
+        file, dest, *_ = archive
         before = set(self._folders)
         self.reach(dest)
         self._of_archives |= set(self._folders) - before

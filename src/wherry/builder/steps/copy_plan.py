@@ -34,11 +34,24 @@ class CopySource(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A file and its destination, a path inside the image without leading slash ("" is the root)."""
+    """A file and its destination, a path inside the image without leading slash ("" is the root).
+
+    `copy` numbers what is copied at once, a file or a folder with all below it: as with BuildKit, hard
+    links are kept within it.
+    """
 
     file: Found
     dest: str
     source: Source
+    copy: int = 0
+
+    @property
+    def inode(self) -> tuple[int, int, int] | None:
+        """The same for files that are hard links of each other; None for those that have no others."""
+        status = self.file.status
+        if status.st_nlink == 1 or self.file.is_folder:
+            return None
+        return self.copy, status.st_dev, status.st_ino
 
 
 class CopyPlan(NamedTuple):
@@ -104,15 +117,20 @@ class _Place:
         self.into = into
         self._exclude = exclude
         self.takes_folders = False
+        self._copy = 0
         self._placed: list[Placed] = []
         self._archives: list[Placed] = []
 
     def leaves_out(self, name: str) -> bool:
         return self._exclude is not None and bool(name) and self._exclude.verdict(name).excluded
 
+    def begin(self) -> None:
+        """What comes now is copied at once."""
+        self._copy += 1
+
     def put(self, source: Source, file: Found, name: str) -> None:
         """`name` is relative to the destination."""
-        self._placed.append(Placed(file, _join(self.dest, name), source))
+        self._placed.append(Placed(file, _join(self.dest, name), source, self._copy))
 
     def unpack(self, source: Source, file: Found) -> None:
         self._archives.append(Placed(file, self.dest, source))
@@ -135,14 +153,13 @@ class _Place:
 
 def _links(files: Sequence[Placed]) -> dict[str, str]:
     """The destinations that become hard links of an earlier one: they are so in the layer, too."""
-    first: dict[tuple[int, int], str] = {}
+    first: dict[tuple[int, int, int], str] = {}
     found: dict[str, str] = {}
-    for file, dest, _ in files:
-        status = file.status
-        if status.st_nlink > 1 and not file.is_folder:
-            other = first.setdefault((status.st_dev, status.st_ino), dest)
-            if other != dest:
-                found[dest] = f"\0link {other}"
+    for placed in files:
+        if placed.inode is not None:
+            other = first.setdefault(placed.inode, placed.dest)
+            if other != placed.dest:
+                found[placed.dest] = f"\0link {other}"
     return found
 
 
@@ -150,6 +167,7 @@ def _named(one: CopySource, place: _Place) -> int:
     """Place what a word names.  How many files it named."""
     found = one.source.find(one.word)
     for file in found:
+        place.begin()
         if file.is_folder:
             place.takes_folders = True
             for below, name in _below(one.source, file, place):
@@ -179,6 +197,7 @@ def _with_parents(one: CopySource, place: _Place) -> int:
     count = 0
     for top in one.source.find(base):
         held: dict[str, Found] = {}
+        place.begin()
         for below, name in _below(one.source, top, place):
             if matches is not None and not matches.verdict(name).excluded:
                 if below.is_folder:

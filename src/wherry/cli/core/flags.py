@@ -258,13 +258,24 @@ def table_of_words(rows: Sequence[tuple[str, str]]) -> list[str]:
     return lines
 
 
+def _paragraphs(text: str) -> list[str]:
+    """Lines that go on are one; those that are indented stay as they are."""
+    found: list[str] = []
+    for line in text.split("\n"):
+        if found and line and found[-1] and not line.startswith(" ") and not found[-1].startswith(" "):
+            found[-1] += " " + line
+        else:
+            found.append(line)
+    return found
+
+
 def wrapped(text: str, indent: str = "") -> list[str]:
     """Lines of at most 80 columns, the first as it begins, the others behind `indent`."""
     import textwrap
 
     return [
         part
-        for line in text.split("\n")
+        for line in ([text] if indent else _paragraphs(text))
         for part in textwrap.wrap(
             line,
             COLUMNS,
