@@ -205,6 +205,15 @@ def test_keep_and_drop(tree: Path) -> None:
     assert "data/c/d" not in kept and LOADER not in kept
 
 
+def test_what_containers_are_given_is_not_the_image_s(tree: Path) -> None:
+    compile_(tree / "app", '#include <stdio.h>\nint main(void){puts("/etc/hosts.allow /dev/thing");}')
+    for name in ("etc/hosts", "etc/hosts.allow", "dev/thing"):
+        write(tree / name, "x")
+    kept = closure(tree, "/app", wish=Wish(keep=("/etc",))).reasons
+    assert "dev" in kept and "etc/hosts.allow" in kept
+    assert "etc/hosts" not in kept and "dev/thing" not in kept
+
+
 def test_an_image_without_its_program_is_read_all_the_same(tree: Path) -> None:
     assert closure(tree, "/nothing").unread == ("/nothing",)
     assert closure(tree, "nothing").unread == ("nothing",)
