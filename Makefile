@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 RUN := PATH=$(CURDIR)/$(VENV)/bin:$$PATH
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup lock check test test-peers test-peers-short test-drawn test-pythons test-cluster soak fuzz demo dist bench clean
+.PHONY: help setup lock check test test-peers test-peers-short test-drawn test-pythons test-cluster test-node soak fuzz demo dist bench clean
 help:             ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -15,7 +15,7 @@ setup:            ## .venv with the locked Python packages, and the Debian packa
 lock:             ## resolve the Python packages again (writes requirements/*.lock)
 	@scripts/lock
 
-check: setup      ## ruff, mypy --strict, import contracts, the picture of the house
+check: setup      ## ruff, mypy --strict, import contracts, the picture of the architecture
 	$(VENV)/bin/ruff check src tests bench hatch_build.py
 	$(VENV)/bin/ruff format --check src tests bench
 	$(VENV)/bin/mypy
@@ -38,8 +38,12 @@ test-drawn: setup  ## 1,000 Dockerfiles drawn from a grammar, built with BuildKi
 test-pythons: setup  ## the tests that need no mounts, on the Pythons of Debian 12, 13 and sid
 	@scripts/test_pythons
 
-test-cluster: setup  ## the contract tests against a real etcd and kube-apiserver
-	$(VENV)/bin/pytest -m cluster -rs
+CLUSTER := scripts/setup dev && scripts/setup cluster && $(VENV)/bin/pytest -rs
+test-cluster:     ## against a real API server, and the nginx pod on a real node under traffic
+	@$(CLUSTER) -m cluster
+
+test-node:        ## only what needs the node
+	@$(CLUSTER) -m node
 
 MINUTES := 10
 soak: setup       ## kills, crowds, damage, full disks and power cuts against the truth (MINUTES= SEED= ONLY=)

@@ -229,3 +229,17 @@ def test_a_damaged_layer_of_the_store_is_named(image: Wherry) -> None:
     diff_id = explored(image, "img")["layers"][3]["diffId"]
     subprocess.run(["rm", "-r", str(image.root / "layers" / diff_id[7:])], check=True)
     assert "lost or damaged" in image.fails("explore", "img", code=1)
+
+
+def test_html_is_written_and_nothing_is_printed(image: Wherry, tmp_path: Path) -> None:
+    assert image("explore", "--html", str(tmp_path / "new/page.html"), "img") == ""
+    text = (tmp_path / "new/page.html").read_text()
+    assert text.startswith("<!doctype html>") and "RUN chmod 755 /app" in text
+
+
+def test_pictures_are_written(image: Wherry, tmp_path: Path) -> None:
+    svg, png = tmp_path / "a.svg", tmp_path / "a.png"
+    assert image("explore", "--svg", str(svg), "--png", str(png), "img") == ""
+    assert svg.read_text().startswith("<svg") and png.read_bytes().startswith(b"\x89PNG")
+    error = image.fails("explore", "--svg", str(svg), "--png", str(svg), "img", code=125)
+    assert "a file each" in error

@@ -76,6 +76,8 @@ class Request(NamedTuple):
 class ApiServer:
     """Runs between start() and stop(), any number of times, with the same port and data.
 
+    `options` are the server's own, of the next start().
+
     create, replace, delete, kubeconfig, stop, start and compact are what a fake one has too.
     """
 
@@ -93,7 +95,7 @@ class ApiServer:
         self.authority = Authority(folder / "pki")
         self.tokens = self.authority.signing_key("tokens")
         self._addresses = [f"IP:{a}" for a in ("127.0.0.1", "10.96.0.1", *addresses)]
-        self._options = dict(options or {})
+        self.options = dict(options or {})
         self._etcd_port, self._peer_port = free_port(), free_port()
         self._admin = self.authority.client("admin", "/O=system:masters/CN=admin")
         self._running: list[Program] = []
@@ -275,7 +277,7 @@ class ApiServer:
             "audit-log-path": str(self._audit),
             "profiling": "false",
         }
-        options |= self._options
+        options |= self.options
         program = str(self.programs / "kube-apiserver")
         return [program, *(f"--{name}={value}" for name, value in options.items())]
 

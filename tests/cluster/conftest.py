@@ -10,7 +10,13 @@ import pytest
 
 from cluster.apiserver import ApiServer
 from cluster.follower import Follower, Wire, following
+from cluster.helm import Helm
+from cluster.installed import Cluster
+from cluster.node import plain_http, push, running_node
 from cluster.programs import kubernetes
+from support.podimages import IMAGES, pod_images
+from support.wherry import Wherry
+from wherry import __version__
 from wherry.kube.access import Finder
 
 Follow = Callable[..., AbstractContextManager[Follower]]
@@ -77,3 +83,21 @@ def follow_by_wire(api: ApiServer, wire: Wire) -> Follow:
     address = f"https://127.0.0.1:{wire.port}"
     finder = Finder(str(api.write_kubeconfig("wire", api.certificate_user(), server=address)))
     return lambda *args, **options: following(finder, *args, **options)
+
+
+@pytest.fixture(scope="session")
+def cluster(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A node, and the pod's images in the registry that it pulls from."""
+    folder = tmp_path_factory.mktemp("node")
+    store = pod_images()
+    with running_node(programs, folder) as (node, registry):
+        one = Cluster(node, node.kubectl, registry.host)
+        images = Wherry(store.root, env=plain_http(folder, registry))
+        for name in ("wherry", "wherry-python", *IMAGES.values()):
+            push(images, f"{name}:{__version__}" if name == "wherry" else name, one.image(name))
+        yield one
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return Helm(tmp_path_factory.mktemp("helm"))

@@ -6,37 +6,26 @@ There is no node here: what the pod does is tested beside it, container by conta
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cluster.apiserver import ApiServer
+from cluster.kubectl import Kubectl
 from cluster.objects import service
 from support.wherry import Wherry
 
 DEPLOY = Path(__file__).parents[2] / "deploy/nginx"
 
 
-class Kubectl:
-    def __init__(self, api: ApiServer) -> None:
-        self._words = [str(api.programs / "kubectl"), "--kubeconfig", str(api.kubeconfig())]
-
-    def __call__(self, *words: str, text: str | None = None) -> str:
-        done = subprocess.run(
-            [*self._words, *words], input=text, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-
 @pytest.fixture
 def kubectl(api: ApiServer) -> Iterator[Kubectl]:
-    one = Kubectl(api)
+    one = Kubectl(api.programs, api.kubeconfig())
     yield one
     # The namespace stays: there is no controller here that would end it.
-    one("-n", "wherry", "delete", "deployment,service,poddisruptionbudget,serviceaccount", "--all")
+    kinds = "deployment,service,poddisruptionbudget,networkpolicy,serviceaccount"
+    one("-n", "wherry", "delete", kinds, "--all")
     one("delete", "clusterrolebinding,clusterrole", "wherry-nginx-wherry")
 
 
@@ -52,6 +41,7 @@ def test_kubectl_applies_the_folder_and_what_the_command_prints(
         "deployment.apps/nginx",
         "service/nginx",
         "poddisruptionbudget.policy/nginx",
+        "networkpolicy.networking.k8s.io/nginx",
     }
     printed = wherry("proxy", "manifests", "--replicas", "5", "--endpoints")
     again = kubectl("apply", "-f", "-", text=printed)
@@ -80,10 +70,5 @@ def test_the_account_of_the_pod_renders_and_sees_nothing_else(
         ("create", "services"),
         ("list", "configmaps"),
     ):
-        done = subprocess.run(
-            [*kubectl._words, "auth", "can-i", verb, what, "-A", *as_pod],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = kubectl.run("auth", "can-i", verb, what, "-A", *as_pod)
         assert done.stdout.strip() == "no", (verb, what)

@@ -34,7 +34,7 @@ DEBIAN, DISTRIBUTION_3 = "docker-registry", "distribution-3"
 
 
 class Registry:
-    """`host` is ``127.0.0.1:PORT``."""
+    """`host` is ``ADDRESS:PORT``."""
 
     def __init__(self, host: str, folder: Path, process: subprocess.Popen[bytes], scheme: str) -> None:
         self.host = host
@@ -61,10 +61,11 @@ def running_registry(
     auth: dict[str, Any] | None = None,
     port: int = 0,
     clients: Path | None = None,
+    address: str = "127.0.0.1",
 ) -> Iterator[Registry]:
     """Start one that keeps its data below `folder`; with `clients` it asks for certificates of theirs."""
     folder.mkdir(parents=True, exist_ok=True)
-    host = f"127.0.0.1:{port or free_port()}"
+    host = f"{address}:{port or free_port()}"
     config: dict[str, Any] = {
         "version": 0.1,
         "log": {"level": "info"},

@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("builder.build", "Build an image from a Dockerfile"),
     "cache": ("builder.cache", "List, export, import and remove the cache mounts of RUN steps"),
     "commit": ("container.commit", "Make an image of what a container changed"),
+    "compare": ("image.compare", "Compare images: sizes, layers, files, packages, configuration"),
     "completion": ("system.completion", "Print a completion script for bash, zsh or fish"),
     "container inspect": ("container.inspect", "Show details of containers as JSON"),
     "container prune": ("container.prune", "Remove stopped containers"),

@@ -23,6 +23,8 @@ FOLDER = "/etc/nginx/conf.d"
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 USER = 65532
 LISTEN, NGINX_HEALTH, GENERATOR_HEALTH = 8080, 9113, 9114
+HOST = "127.0.0.1"
+"""Where a pod in its node's network tells how it is: its node's kubelet asks, and nobody else."""
 GRACE = 60
 """Seconds from SIGTERM to SIGKILL."""
 DRAIN = 30
@@ -36,14 +38,16 @@ _GROUP = "rbac.authorization.k8s.io"
 class PodOptions(NamedTuple):
     """Where the pod goes and what it does.
 
-    `into`: its namespace.  `watched`: the namespaces whose Services it follows, () for all.  `source` and
-    `rendering`: further words for the commands that list Services, as they would be typed.
+    `into`: its namespace.  `host_network`: it listens at the addresses of its node, with no network of its
+    own.  `watched`: the namespaces whose Services it follows, () for all.  `source` and `rendering`: more
+    words for the commands that list Services, as they would be typed.
     """
 
     image: str
     into: str = "wherry"
     replicas: int = 2
     service_type: str = "LoadBalancer"
+    host_network: bool = False
     watched: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
     rendering: tuple[str, ...] = ()
@@ -52,7 +56,7 @@ class PodOptions(NamedTuple):
 def manifests(options: PodOptions, followed: Sequence[Followed] = FOLLOWED) -> list[Manifest]:
     """The objects, in an order in which they can be applied."""
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": options.into}},
+        _namespace(options),
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
@@ -71,13 +75,45 @@ def manifests(options: PodOptions, followed: Sequence[Followed] = FOLLOWED) -> l
                 "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
             },
         },
-        {
-            "apiVersion": "policy/v1",
-            "kind": "PodDisruptionBudget",
-            "metadata": _meta(options),
-            "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _labels()}},
-        },
+        *([_disruptions(options)] if options.replicas > 1 else []),
+        *([] if options.host_network else [_network_policy(options)]),
     ]
+
+
+def _namespace(options: PodOptions) -> Manifest:
+    """Pod Security: restricted.  A node's network is allowed by no level but the last."""
+    level = "privileged" if options.host_network else "restricted"
+    labels = {"pod-security.kubernetes.io/enforce": level}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": options.into, "labels": labels}}
+
+
+def _disruptions(options: PodOptions) -> Manifest:
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": _meta(options),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": _labels()}},
+    }
+
+
+def _network_policy(options: PodOptions) -> Manifest:
+    """Requests from everywhere, metrics from the cluster's pods; what it may ask itself is not limited."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": _meta(options),
+        "spec": {
+            "podSelector": {"matchLabels": _labels()},
+            "policyTypes": ["Ingress"],
+            "ingress": [
+                {"ports": [{"port": "http"}]},
+                {
+                    "from": [{"namespaceSelector": {}}],
+                    "ports": [{"port": "metrics"}, {"port": "gen-metrics"}],
+                },
+            ],
+        },
+    }
 
 
 def _labels() -> Manifest:
@@ -132,16 +168,28 @@ def _deployment(options: PodOptions) -> Manifest:
         "spec": {
             "replicas": options.replicas,
             "selector": {"matchLabels": _labels()},
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": _rolling(options)},
             "template": {"metadata": {"labels": _labels()}, "spec": _pod(options)},
         },
     }
 
 
+def _rolling(options: PodOptions) -> Manifest:
+    """Two pods cannot listen on one port of one node: there the old one ends first."""
+    return (
+        {"maxUnavailable": 1, "maxSurge": 0}
+        if options.host_network
+        else {"maxUnavailable": 0, "maxSurge": 1}
+    )
+
+
 def _pod(options: PodOptions) -> Manifest:
     follow = [*_watched(options), *options.source, *options.rendering]
-    listing = [*follow, "--listen", f":{LISTEN}"]
+    listen = ["--listen", f":{LISTEN}"]
+    # What a node's neighbours reach is what was asked for, and no more.
+    health = HOST if options.host_network else ""
     return {
+        **({"hostNetwork": True} if options.host_network else {}),
         "serviceAccountName": NAME,
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": GRACE,
@@ -160,27 +208,28 @@ def _pod(options: PodOptions) -> Manifest:
                 "labelSelector": {"matchLabels": _labels()},
             }
         ],
-        "initContainers": [_container("render", options, listing, memory="256Mi", token=True)],
+        "initContainers": [_container("render", options, [*listen, *follow], memory="256Mi", token=True)],
         "containers": [
             _container(
                 "serve",
                 options,
-                ["--metrics", f":{NGINX_HEALTH}", "--grace", str(DRAIN)],
+                ["--metrics", f"{health}:{NGINX_HEALTH}", "--grace", str(DRAIN)],
                 memory="512Mi",
                 ports=[("http", LISTEN), ("metrics", NGINX_HEALTH)],
                 lifecycle={"preStop": {"sleep": {"seconds": LEAVE}}},
-                readinessProbe=_probe("/serving", NGINX_HEALTH, 2),
-                livenessProbe=_probe("/healthz", NGINX_HEALTH, 10),
+                # Not at once: until nginx serves, each answer would be a warning in the pod's events.
+                readinessProbe={"initialDelaySeconds": 1, **_probe("/serving", NGINX_HEALTH, 2, health)},
+                livenessProbe=_probe("/healthz", NGINX_HEALTH, 10, health),
             ),
             # It has no readiness probe: what was served goes on being served while it hears nothing.
             _container(
                 "generate",
                 options,
-                [*listing, "--metrics", f":{GENERATOR_HEALTH}"],
+                [*listen, "--metrics", f"{health}:{GENERATOR_HEALTH}", *follow],
                 memory="256Mi",
                 token=True,
                 ports=[("gen-metrics", GENERATOR_HEALTH)],
-                livenessProbe=_probe("/healthz", GENERATOR_HEALTH, 10),
+                livenessProbe=_probe("/healthz", GENERATOR_HEALTH, 10, health),
             ),
         ],
         "volumes": [{"name": "conf", "emptyDir": {"sizeLimit": "64Mi"}}, _token()],
@@ -224,8 +273,10 @@ def _container(
     return described
 
 
-def _probe(path: str, port: int, period: int) -> Manifest:
-    return {"httpGet": {"path": path, "port": port}, "periodSeconds": period, "timeoutSeconds": 5}
+def _probe(path: str, port: int, period: int, host: str) -> Manifest:
+    """`host` is "" for the pod's own address."""
+    where = {"path": path, "port": port, **({"host": host} if host else {})}
+    return {"httpGet": where, "periodSeconds": period, "timeoutSeconds": 5}
 
 
 def _token() -> Manifest:

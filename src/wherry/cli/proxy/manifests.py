@@ -32,6 +32,7 @@ COMMAND = Command(
             choices=("ClusterIP", "NodePort", "LoadBalancer"),
             default="LoadBalancer",
         ),
+        Flag("host-network", "bool", "Listen at the nodes' own addresses, on port 8080"),
         Flag(
             "namespace", "list", "Follow this namespace only (repeat for more)", short="n", metavar="NAME"
         ),
@@ -90,6 +91,7 @@ def pod_options(options: Options) -> PodOptions:
         into=into,
         replicas=replicas,
         service_type=options.string("service-type") or "",
+        host_network=options.flag("host-network"),
         watched=() if watched == ("",) else watched,
         source=("--selector", selector) if selector else (),
         rendering=tuple(rendering),

@@ -1,0 +1,242 @@
+"""The pod on a real node, under real traffic, with kube-proxy on the way and with endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster.installed import Cluster, Door, door
+from cluster.programs import wait
+from cluster.traffic import Load, ask
+from cluster.workload import deployment, service
+from support.checkout import ROOT
+from support.podimages import EXAMPLE, IMAGES
+from support.wherry import Wherry
+
+pytestmark = [pytest.mark.node, pytest.mark.timeout(600)]
+MODES = ["clusterip", "endpoints"]
+MANY = 50
+Object = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def doors(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Door]:
+    """The pod in both modes, two of each, in front of the same Services."""
+    wherry = Wherry(tmp_path_factory.mktemp("unused") / "store")
+    common = ("--image", cluster.image("wherry"), "--service-type", "NodePort")
+    for mode in MODES:
+        words = (*common, "--into", mode, *(["--endpoints"] if mode == "endpoints" else []))
+        cluster.kubectl("apply", "-f", "-", text=wherry("proxy", "manifests", *words))
+    return {mode: door(cluster, mode) for mode in MODES}
+
+
+@pytest.fixture(scope="module")
+def apps(cluster: Cluster) -> str:
+    """A namespace with the Deployments ``one`` and ``two``, and ``steady`` behind a Service."""
+    namespace = "apps"
+    cluster.kubectl("create", "namespace", namespace)
+    image = cluster.image("wherry-python")
+    cluster.apply(
+        *(
+            deployment(namespace, name, image, 2 if name == "steady" else 1)
+            for name in ("one", "two", "steady")
+        ),
+        service(namespace, "steady", "steady", "steady.example"),
+    )
+    for name in ("one", "two", "steady"):
+        cluster.rolled_out(namespace, name)
+    return namespace
+
+
+@pytest.fixture(params=MODES)
+def served(request: pytest.FixtureRequest, doors: dict[str, Door], apps: str) -> Door:
+    """A mode's door, behind which steady.example is."""
+    one = doors[request.param]
+    one.is_answered("steady.example", "pod:steady")
+    return one
+
+
+def test_the_pod_is_ready_as_a_plain_user_and_nobody_warns(served: Door) -> None:
+    pods = served.nginx()
+    assert len(pods) == 2
+    for pod in pods:
+        statuses = [*pod["status"]["initContainerStatuses"], *pod["status"]["containerStatuses"]]
+        assert [s["restartCount"] for s in statuses] == [0, 0, 0]
+    kubectl = served.cluster.kubectl
+    namespace = kubectl.get("namespace", served.namespace)
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    # On a machine that is busy with other things nginx may be asked before it serves.
+    unhealthy = "--field-selector=type=Warning,reason!=Unhealthy"
+    assert kubectl("-n", served.namespace, "get", "events", unhealthy) == ""
+    pulled = kubectl("-n", served.namespace, "get", "events", "--field-selector=reason=Pulled")
+    assert served.cluster.image("wherry") in pulled
+
+
+def test_services_are_created_relabelled_moved_and_deleted_under_load(served: Door, apps: str) -> None:
+    cluster = served.cluster
+    with Load(served.address, "steady.example") as load:
+        cluster.apply(service(apps, "web", "one", "web.example"))
+        served.is_answered("web.example", "pod:one")
+        cluster.kubectl("-n", apps, "label", "service", "web", "wherry.dev/expose-")
+        served.is_answered("web.example", "404")
+        cluster.kubectl("-n", apps, "label", "service", "web", "wherry.dev/expose=true")
+        served.is_answered("web.example", "pod:one")
+        cluster.apply(service(apps, "web", "two", "moved.example"))
+        served.is_answered("moved.example", "pod:two")
+        served.is_answered("web.example", "404")
+        cluster.kubectl("-n", apps, "delete", "service", "web")
+        served.is_answered("moved.example", "404")
+    assert load.failures == {} and len(load.seen) == 2
+
+
+def test_fifty_services_at_once_are_answered_by_every_replica(served: Door, apps: str) -> None:
+    cluster = served.cluster
+    names = [f"many-{number}" for number in range(MANY)]
+    with Load(served.address, "steady.example") as load:
+        cluster.apply(*(service(apps, name, "one", f"{name}.example") for name in names))
+        for pod in served.nginx():
+            for name in names:
+                served.is_answered(f"{name}.example", "pod:one", f"{pod['status']['podIP']}:8080")
+        cluster.kubectl("-n", apps, "delete", "service", *names)
+        for pod in served.nginx():
+            for name in names:
+                served.is_answered(f"{name}.example", "404", f"{pod['status']['podIP']}:8080")
+    assert load.failures == {}
+
+
+def test_scaling_and_rolling_out_backends_fails_no_request(served: Door, apps: str) -> None:
+    cluster = served.cluster
+    with Load(served.address, "steady.example") as load:
+        for replicas in ("5", "1", "2"):
+            cluster.kubectl("-n", apps, "scale", "deployment/steady", f"--replicas={replicas}")
+            cluster.rolled_out(apps, "steady")
+        for mark in ("a", "b"):
+            image = cluster.image("wherry-python")
+            cluster.apply(deployment(apps, "steady", image, 2, f"{mark}-{served.namespace}"))
+            cluster.rolled_out(apps, "steady")
+        wait(
+            lambda: len(cluster.kubectl.get("-n", apps, "pods", "-l", "app=steady")["items"]) == 2,
+            "old pods",
+        )
+    assert load.failures == {} and len(load.seen) >= 6
+
+
+def test_generators_that_are_killed_cost_nothing_and_are_begun_again(served: Door, apps: str) -> None:
+    """The generator in both pods; then, in one of them, the container that begins it again."""
+    cluster = served.cluster
+    with Load(served.address, "steady.example") as load:
+        for pod in served.nginx():
+            cluster.node.kill_workers(pod, "generate")
+        cluster.node.kill_container(served.nginx()[0], "generate")
+        cluster.apply(service(apps, "after", "one", "after.example"))
+        for pod in served.nginx():
+            served.is_answered("after.example", "pod:one", f"{pod['status']['podIP']}:8080")
+    cluster.rolled_out(served.namespace, "nginx")
+    cluster.kubectl("-n", apps, "delete", "service", "after")
+    assert load.failures == {}
+
+
+def test_an_nginx_that_is_killed_serves_again_without_an_api_server(served: Door) -> None:
+    """What it served last lies in the pod; the other replica serves meanwhile."""
+    cluster, (pod, *_) = served.cluster, served.nginx()
+    address = f"{pod['status']['podIP']}:8080"
+    cluster.node.api.stop()
+    try:
+        cluster.node.kill_container(pod, "nginx")
+        served.is_answered("steady.example", "pod:steady", address)
+    finally:
+        cluster.node.api.start()
+    cluster.rolled_out(served.namespace, "nginx")
+
+
+def test_without_an_api_server_requests_are_answered_and_after_it_changes_are(
+    served: Door, apps: str
+) -> None:
+    cluster = served.cluster
+    with Load(served.address, "steady.example") as load:
+        cluster.node.api.stop()
+        enough = sum(load.seen.values()) + 500
+        wait(lambda: sum(load.seen.values()) > enough, "requests are not answered")
+        cluster.node.api.start()
+        cluster.apply(service(apps, "later", "one", "later.example"))
+        for pod in served.nginx():
+            served.is_answered("later.example", "pod:one", f"{pod['status']['podIP']}:8080")
+    cluster.kubectl("-n", apps, "delete", "service", "later")
+    assert load.failures == {}
+
+
+@pytest.mark.parametrize("program", ["kubelet", "containerd"])
+def test_a_node_whose_programs_crash_goes_on_and_heals(served: Door, apps: str, program: str) -> None:
+    cluster, node = served.cluster, served.cluster.node
+    with Load(served.address, "steady.example") as load:
+        node.kill(program)
+        enough = sum(load.seen.values()) + 500
+        wait(lambda: sum(load.seen.values()) > enough, "requests are not answered")
+        node.start_kubelet() if program == "kubelet" else node.start_containerd()
+        cluster.kubectl("-n", apps, "scale", "deployment/steady", "--replicas=3")
+        cluster.rolled_out(apps, "steady")
+        cluster.kubectl("-n", apps, "scale", "deployment/steady", "--replicas=2")
+        cluster.rolled_out(apps, "steady")
+    assert load.failures == {}
+
+
+CONF = "server {{ listen 8080; root /etc/nginx/conf.d; index {index}; }}"
+WRITE = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
+
+
+def test_a_default_conf_by_hand_is_brought_into_force(cluster: Cluster) -> None:
+    """The article's flow: two pages and a configuration in the emptyDir, and nginx follows it."""
+    pod = by_hand(cluster.image("nginx-reload"))
+    cluster.apply(pod)
+    cluster.kubectl("wait", "--for=jsonpath={.status.phase}=Running", "pod/by-hand", "--timeout=120s")
+
+    def write(name: str, text: str) -> None:
+        words = ("exec", "by-hand", "--", "python3", "-c", WRITE, f"/etc/nginx/conf.d/{name}", text)
+        cluster.kubectl(*words)
+
+    address = f"{cluster.kubectl.get('pod', 'by-hand')['status']['podIP']}:8080"
+    for number in (1, 2):
+        write(f"index{number}.html", f"page{number}\n")
+        write("default.conf", CONF.format(index=f"index{number}.html"))
+        wait(lambda: ask(address, "any") == f"page{number}", f"page {number} is not served")  # noqa: B023
+        assert f"generation {number}" in cluster.kubectl("logs", "by-hand")
+    cluster.kubectl("delete", "pod", "by-hand", "--grace-period=1")
+
+
+def by_hand(image: str) -> Object:
+    context = {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    container = {
+        "name": "nginx",
+        "image": image,
+        "volumeMounts": [{"name": "conf", "mountPath": "/etc/nginx/conf.d"}],
+        "securityContext": context,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "by-hand", "namespace": "default"},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "securityContext": {"runAsNonRoot": True, "fsGroup": 65532},
+            "containers": [container],
+            "volumes": [{"name": "conf", "emptyDir": {}}],
+        },
+    }
+
+
+def test_the_example_runs_with_an_image_for_each_container(cluster: Cluster) -> None:
+    text = cluster.kubectl("kustomize", str(ROOT / EXAMPLE))
+    assert text.count("localhost:5000/") == 3
+    cluster.kubectl("apply", "-f", "-", text=text.replace("localhost:5000/", f"{cluster.registry}/"))
+    cluster.rolled_out("wherry", "nginx")
+    (pod, *_) = cluster.pods("wherry", "app.kubernetes.io/name=nginx")
+    assert {
+        c["image"] for c in pod["status"]["containerStatuses"] + pod["status"]["initContainerStatuses"]
+    } == {cluster.image(name) for name in IMAGES.values()}
+    cluster.kubectl("delete", "namespace", "wherry", "--wait=false")
+    cluster.kubectl("delete", "clusterrole,clusterrolebinding", "wherry-nginx-wherry")

@@ -1,0 +1,77 @@
+"""Requests at an address of the node, without a pause, and what became of them."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections import Counter
+
+PATIENCE = 10.0
+
+
+def ask(address: str, host: str, path: str = "/", link: http.client.HTTPConnection | None = None) -> str:
+    """The first word of the answer's body where it is 200, else its status or what happened instead."""
+    one = link or http.client.HTTPConnection(address, timeout=PATIENCE)
+    doing = "connecting"
+    try:
+        if one.sock is None:
+            one.connect()
+        doing = "asking"
+        one.request("GET", path, headers={"Host": host})
+        answer = one.getresponse()
+        body = answer.read().decode()
+        return body.split()[0] if answer.status == 200 and body else str(answer.status)
+    except (OSError, http.client.HTTPException) as error:
+        one.close()
+        return f"{doing}: {error!r}"
+    finally:
+        if link is None:
+            one.close()
+
+
+class Load:
+    """Clients that connect anew for each request, and one that keeps its connection, until the block ends.
+
+    A kept connection that nginx has closed is opened again, as clients do, and the request sent once more.
+    """
+
+    def __init__(self, address: str, host: str, clients: int = 3) -> None:
+        self.seen: Counter[str] = Counter()
+        self._where = (address, host)
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        runs = [self._anew] * clients + [self._kept]
+        self._threads = [threading.Thread(target=run) for run in runs]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """Answers that are no pod's."""
+        return {said: times for said, times in self.seen.items() if not said.startswith("pod:")}
+
+    def _anew(self) -> None:
+        while not self._stop.is_set():
+            self._count(ask(*self._where))
+
+    def _kept(self) -> None:
+        address, host = self._where
+        link = http.client.HTTPConnection(address, timeout=PATIENCE)
+        while not self._stop.wait(0.005):
+            said = ask(address, host, link=link)
+            if "RemoteDisconnected" in said or "ConnectionReset" in said:
+                said = ask(address, host, link=link)
+            self._count(said)
+        link.close()
+
+    def _count(self, said: str) -> None:
+        with self._lock:
+            self.seen[said] += 1
