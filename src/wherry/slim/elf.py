@@ -82,7 +82,9 @@ def _links(closure: Closure, node: Node, elf: Elf) -> None:
         return  # with the program that needs it, whose folders count
     confidence = closure.confidence(node.name)
     for need in closure.libraries.needs(f"/{node.name}", elf._replace(loader=elf.loader or closure.loader)):
-        if need.place is not None:
+        if need.place is None:
+            closure.lacks(f"{need.name} (for {need.by})")
+        else:
             library(closure, need.place, f"library {need.name}", need.by.lstrip("/"), confidence)
 
 
