@@ -191,7 +191,7 @@ def test_folders_that_programs_write_to_are_kept(tree: Path) -> None:
         (tree / name).chmod(mode)
     kept = closure(tree, "/app", WorkingDir="/work")
     assert {"var/lib/data", "tmp"} <= set(kept.reasons) and "var/lib/plain" not in kept.reasons
-    assert kept.unread == ("/work",)
+    assert kept.lacking == ("/work",)
 
 
 def test_keep_and_drop(tree: Path) -> None:
@@ -205,9 +205,18 @@ def test_keep_and_drop(tree: Path) -> None:
     assert "data/c/d" not in kept and LOADER not in kept
 
 
+def test_what_containers_are_given_is_not_the_image_s(tree: Path) -> None:
+    compile_(tree / "app", '#include <stdio.h>\nint main(void){puts("/etc/hosts.allow /dev/thing");}')
+    for name in ("etc/hosts", "etc/hosts.allow", "dev/thing"):
+        write(tree / name, "x")
+    kept = closure(tree, "/app", wish=Wish(keep=("/etc",))).reasons
+    assert "dev" in kept and "etc/hosts.allow" in kept
+    assert "etc/hosts" not in kept and "dev/thing" not in kept
+
+
 def test_an_image_without_its_program_is_read_all_the_same(tree: Path) -> None:
-    assert closure(tree, "/nothing").unread == ("/nothing",)
-    assert closure(tree, "nothing").unread == ("nothing",)
+    assert closure(tree, "/nothing").lacking == ("/nothing",)
+    assert closure(tree, "nothing").lacking == ("nothing",)
     assert files(closure(tree)) == set()
 
 
@@ -258,3 +267,11 @@ def test_a_jvm_is_kept_without_what_compilers_read(tree: Path) -> None:
     found = {name.removeprefix("usr/lib/jvm/java-17/") for name in kept if "jvm" in name}
     assert found == {"bin/java", "lib/modules", "lib/server/libjvm.so", "conf/net.properties"}
     assert {"usr/bin/java", "app/app.jar", "app/lib/other.jar"} <= kept
+
+
+def test_what_an_image_lacked_before_is_said(tree: Path) -> None:
+    compile_(tree / "opt/libgone.so", "int x(void){return 1;}", "-shared", "-fPIC")
+    compile_(tree / "app", "int x(void); int main(void){return x();}", f"-L{tree}/opt", "-lgone")
+    write(tree / "start", "#!/bin/nothing\n", 0o755)
+    assert closure(tree, "/app").lacking == ("libgone.so (for /app)",)
+    assert closure(tree, "/start").lacking == ("/bin/nothing",)

@@ -82,6 +82,34 @@ def test_what_only_running_shows_is_observed(fat: Wherry, tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.rootless
+def test_a_plain_user_observes_as_root_does(fat: Wherry, tmp_path: Path, entered_by_all: Path) -> None:
+    """Nothing asks for a right that a plain user lacks."""
+    from support.plain import plain_user
+
+    plain = plain_user(entered_by_all)
+    fat("save", "-o", str(entered_by_all / "fat.tar"), "fat")
+    (entered_by_all / "fat.tar").chmod(0o644)
+    plain("load", "-i", str(entered_by_all / "fat.tar"))
+    done = plain.run("slim", "fat", "-t", "small", "--exec", "/app/reads")
+    assert done.returncode == 0, done.stderr
+    assert "1 of them new" in done.stderr
+    assert plain("run", "--rm", "small", "/app/reads").strip() == "good morning"
+    said = plain.fails("slim", "fat", "-t", "other", "--exec", "/app/reads", "--drop", "/data", code=1)
+    assert "missed: /data/secret (--drop)" in said
+
+
+def test_without_a_runtime_it_is_proved_and_not_observed(fat: Wherry) -> None:
+    done = fat.run(
+        "--isolation", "chroot", "slim", "fat", "-t", "small", "--keep", "/data", "--exec", "/app/reads"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "running it" not in done.stderr.splitlines()[-2]
+    said = fat.fails("--isolation", "chroot", "slim", "fat", "-t", "other", "--exec", "/app/reads", code=1)
+    assert "without an OCI runtime nothing is observed" in said
+    assert "other" not in fat("images")
+
+
 def test_what_breaks_is_not_named_and_the_missing_file_is(fat: Wherry) -> None:
     said = fat.fails("slim", "fat", "-t", "small", "--exec", "/app/reads", "--drop", "/data", code=1)
     assert "nothing was tagged" in said and "missed: /data/secret (--drop)" in said

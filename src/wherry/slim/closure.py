@@ -39,8 +39,8 @@ class Kept(NamedTuple):
 
     reasons: dict[str, Reason]
     nodes: dict[str, Node]
-    unread: tuple[str, ...] = ()
-    """Paths that were named for certain and are not in the image."""
+    lacking: tuple[str, ...] = ()
+    """What was named for certain and is not in the image."""
 
 
 class Reader(Protocol):
@@ -122,6 +122,10 @@ class Closure:
     def is_kept(self, name: str) -> bool:
         return name in self._reasons
 
+    def lacks(self, what: str) -> None:
+        """Something is named for certain, and the image does not have it."""
+        self._missing[what] = None
+
     def confidence(self, name: str) -> int:
         """Of a kept file's reason."""
         return self._reasons[name].confidence
@@ -146,7 +150,7 @@ class Closure:
             self._add(link, ask.reason)
         if node is None:
             if ask.reason.confidence == CERTAIN:
-                self._missing[ask.path] = None
+                self.lacks(ask.path)
             return
         if self._add(node, ask.reason) and stat.S_ISREG(node.status.st_mode):
             head = self.files.data(node, HEAD)

@@ -11,6 +11,8 @@ from wherry.slim.words import binary_libraries, binary_paths
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wherry.layers.view import Node
     from wherry.programs.elf import Elf
     from wherry.slim.closure import Closure
@@ -25,7 +27,9 @@ MOST_PATHS = 20_000
 INTERPRETERS = ("usr/bin/perl", "usr/bin/python", "usr/local/bin/python", "usr/bin/ruby", "usr/bin/node")
 # The C library's own paths are for what few programs ask of it; the rules of `system` know which.
 # Below a folder of its own a package has these for those who build against it.
-FOR_BUILDERS = frozenset(("include", "pkgconfig", "cmake", "pgxs", "aclocal", "doc", "man", "examples"))
+FOR_BUILDERS = frozenset(
+    ("include", "pkgconfig", "cmake", "pgxs", "aclocal", "bitcode", "doc", "man", "examples")
+)
 OF_THE_SYSTEM = ("ld-linux", "ld-musl", "libc.so", "libc-", "ld-2", "libpthread", "libnss_", "libresolv")
 # Folders of everybody's: that a program names one says nothing of what is in it.
 COMMON = frozenset(
@@ -78,7 +82,9 @@ def _links(closure: Closure, node: Node, elf: Elf) -> None:
         return  # with the program that needs it, whose folders count
     confidence = closure.confidence(node.name)
     for need in closure.libraries.needs(f"/{node.name}", elf._replace(loader=elf.loader or closure.loader)):
-        if need.place is not None:
+        if need.place is None:
+            closure.lacks(f"{need.name} (for {need.by})")
+        else:
             library(closure, need.place, f"library {need.name}", need.by.lstrip("/"), confidence)
 
 
@@ -124,6 +130,17 @@ def _names(closure: Closure, node: Node, data: bytes) -> None:
         named(closure, path, node.name)
 
 
+def _used_below(closure: Closure, folder: str) -> Iterator[str]:
+    """Everything below a folder but what builders need."""
+    for name in closure.files.names(folder):
+        if name not in FOR_BUILDERS:
+            path = f"{folder}/{name}"
+            yield path
+            node = closure.files.view.find(path, follow_last=False)
+            if node is not None and node.is_folder:
+                yield from _used_below(closure, path)
+
+
 def _is_library(name: str) -> bool:
     return ".so" in posixpath.basename(name)
 
@@ -140,11 +157,8 @@ def named(closure: Closure, path: str, by: str, rule: str = "its path is in it")
         return
     elif not _is_library(by) and not by.startswith(INTERPRETERS) and closure.owns(by, found.name):
         closure.keep(path, rule, by, LIKELY)
-        for name in closure.files.names(path) if FOR_BUILDERS.isdisjoint(path.split("/")) else ():
-            if name not in FOR_BUILDERS:
-                whole = posixpath.join(path, name)
-                closure.keep(
-                    whole, f"below {path}, which is in it and of its package", by, LIKELY, deep=True
-                )
+        if FOR_BUILDERS.isdisjoint(found.name.split("/")) and closure.first(f"below {found.name}"):
+            for each in _used_below(closure, f"/{found.name}"):
+                closure.keep(each, f"below /{found.name}, which is in it and of its package", by, LIKELY)
     else:
         closure.keep(path, rule, by, LIKELY)

@@ -53,13 +53,15 @@ def begun(view: View, config: ImageConfig, wish: Wish) -> Closure:
 
 
 def dropping(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a name is one of those, or below one."""
+    """Whether a name is one of those, or below one, or of what containers are given."""
     from wherry.dockerfile.glob import match
 
     split = [[part for part in pattern.split("/") if part] for pattern in patterns]
 
     def dropped(name: str) -> bool:
         parts = name.split("/")
-        return any(len(each) <= len(parts) and all(map(match, each, parts)) for each in split if each)
+        return (f"{name}/".startswith(system.GIVEN) and name not in ("dev", "proc", "sys")) or any(
+            len(each) <= len(parts) and all(map(match, each, parts)) for each in split if each
+        )
 
     return dropped

@@ -24,7 +24,8 @@ def dockerfile(image: str, names: Iterable[str], config: dict[str, Any]) -> str:
 
     Names with an end of line or a backslash can stand in no such list: ValueError names them.
     """
-    listed = sorted(names)
+    # A folder is finished before the next one begins: tar sets its time when it leaves it.
+    listed = sorted(names, key=lambda name: name.split("/"))
     bad = next((name for name in listed if "\n" in name or "\\" in name), None)
     if bad is not None:
         raise ValueError(bad)
@@ -33,10 +34,10 @@ def dockerfile(image: str, names: Iterable[str], config: dict[str, Any]) -> str:
             "# syntax=docker/dockerfile:1",
             f"FROM {image} AS fat",
             "USER 0",
-            f"COPY <<'{END}' /tmp/kept",
+            f"COPY <<'{END}' /slim.kept",
             *listed,
             END,
-            f"RUN mkdir /slim && tr '\\n' '\\0' < /tmp/kept > /tmp/kept0 && {TAR}=/tmp/kept0 | {UNTAR}",
+            f"RUN mkdir /slim && tr '\\n' '\\0' < /slim.kept > /slim.kept0 && {TAR}=/slim.kept0 | {UNTAR}",
             "",
             "FROM scratch",
             "COPY --from=fat /slim/ /",

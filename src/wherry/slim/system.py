@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from wherry.slim.closure import Closure
 
 BASICS = ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/os-release", "/etc/localtime",
-          "/etc/timezone", "/etc/hosts", "/etc/resolv.conf", "/etc/hostname")  # fmt: skip
+          "/etc/timezone")  # fmt: skip
+GIVEN = ("dev/", "proc/", "sys/", "etc/hosts/", "etc/hostname/", "etc/resolv.conf/")
+"""What every container is given, whatever its image has there."""
 SHARED_FOLDERS = ("/tmp", "/var/tmp", "/run", "/var/run", "/var/lock")  # noqa: S108
 # Where programs keep what they write: the folders below have owners, and cost no bytes.
 WORKING = ("var", "run", "srv", "home", "opt", "data", "mnt", "media")

@@ -57,6 +57,7 @@ COMMAND = Command(
     "old one does.\nPATH may have wildcards; a folder is kept, or left out, with all that is in it.",
     needs=LAYERS,
 )
+MOST_SHOWN = 10
 
 
 def run(options: Options) -> int:
@@ -142,6 +143,8 @@ def _say(made: SlimResult) -> None:
     if slimmed.was_observed:
         found += f", running it {slimmed.observed}, {len(slimmed.only_observed)} of them new"
     print(found, file=sys.stderr)
+    for what in slimmed.kept.lacking[:MOST_SHOWN]:
+        print(f"the image itself lacks {what}", file=sys.stderr)
     for what in slimmed.uncompared:
         print(f"only the status of {what} was compared: what it says differs each time", file=sys.stderr)
 
