@@ -399,3 +399,4 @@ def plain_http(folder: Path, registry: Registry) -> dict[str, str]:
 def push(wherry: Wherry, image: str, name: str) -> None:
     wherry("tag", image, name)
     wherry("push", "-q", name)
+    wherry("rmi", name)
