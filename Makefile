@@ -15,7 +15,7 @@ setup:            ## .venv with the locked Python packages, and the Debian packa
 lock:             ## resolve the Python packages again (writes requirements/*.lock)
 	@scripts/lock
 
-check: setup      ## ruff, mypy --strict, import contracts, the picture of the house
+check: setup      ## ruff, mypy --strict, import contracts, the picture of the architecture
 	$(VENV)/bin/ruff check src tests bench hatch_build.py
 	$(VENV)/bin/ruff format --check src tests bench
 	$(VENV)/bin/mypy

@@ -25,13 +25,13 @@ GRACE = 20.0
 INIT = ("sh", "-c", '"$@"; exit $?', "sh")
 
 
-def run_apart(words: Sequence[str]) -> int:
-    """Run ``python -m bench --inside FOLDER WORDS`` apart from everything else; its exit code."""
+def run_apart(words: Sequence[str], module: str = "bench") -> int:
+    """Run ``python -m MODULE --inside FOLDER WORDS`` apart from everything else; its exit code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     # A short path: the sockets of daemons lie below it, and their names end at 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="wb-"))
-    inside = [sys.executable, "-m", "bench", "--inside", str(folder), *words]
+    inside = [sys.executable, "-m", module, "--inside", str(folder), *words]
     apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *INIT, *inside]
     process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *apart])
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench.bounds import bounds_table
 from bench.proxy.tables import markdown
 from bench.report import TableRow, table
-from bench.scenarios import BUILDERS, MOVES, START
+from bench.scenarios import BUILDERS, EXPLORES, MOVES, START
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bench.report import Cell
     from bench.scenarios import Row
 
+OF_PEERS = (BUILDERS, MOVES, EXPLORES)
+"""Sections with a column for each peer."""
 COLUMNS: dict[str, Mapping[str, str]] = {START: {"seconds": "seconds"}}
 
 
@@ -41,7 +43,7 @@ class Results:
         missing: Mapping[str, str],
     ) -> None:
         """`cells` are by row and column key."""
-        self._columns = {BUILDERS: titles, MOVES: titles, **COLUMNS}
+        self._columns = {**dict.fromkeys(OF_PEERS, titles), **COLUMNS}
         self._rows = {row.key: row for row in rows}
         self._cells = cells
         self._missing = missing
@@ -96,7 +98,7 @@ class Results:
             for row in self._rows.values()
             if row.section == section
         ]
-        return table("seconds" if section in (BUILDERS, MOVES) else "", columns, rows)
+        return table("seconds" if section in OF_PEERS else "", columns, rows)
 
     def _figure(self, row: str, column: str) -> float | None:
         cell = self._cells.get((row, column))

@@ -21,7 +21,12 @@ sys.path.insert(0, os.path.dirname(__file__))
 from support.machine import mounts_work, namespaces_work, require
 from support.wherry import Wherry
 
-NEEDS_PROGRAM = {"nginx": "nginx", "dockerd": "dockerd", "registry": "docker-registry"}
+NEEDS_PROGRAM = {
+    "nginx": "nginx",
+    "dockerd": "dockerd",
+    "registry": "docker-registry",
+    "browser": "chromedriver",
+}
 
 
 def pytest_configure() -> None:

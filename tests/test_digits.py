@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from support.wherry import Wherry
-from wherry.digits import LARGEST, scaled, size, whole
+from wherry.digits import LARGEST, scaled, whole
+from wherry.sizes import size
 
 MANY = "9" * 5000  # int() raises for more than 4,300 of them
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from wherry.sha256 import FEW, hasher, hex_of
+from wherry.sha256 import FEW, hasher, hex_of, hex_of_texts
 
 
 @pytest.mark.parametrize("size", [0, 1, 63, 64, FEW, FEW + 1, 3 * FEW])
@@ -40,3 +40,11 @@ def test_whichever_module_this_python_has(absent: str) -> None:
     script += "from wherry.sha256 import hex_of; print(hex_of(b'a'))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == hashlib.sha256(b"a").hexdigest(), done.stderr
+
+
+@pytest.mark.parametrize("count", [0, 1, 1_000, FEW])
+def test_texts_are_those_joined(count: int) -> None:
+    texts = [f"{number}é\udcff" for number in range(count)]
+    texts.insert(count // 2, "")
+    whole = "".join(texts).encode("utf-8", "surrogateescape")
+    assert hex_of_texts(texts) == hashlib.sha256(whole).hexdigest()

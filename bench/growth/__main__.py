@@ -7,7 +7,7 @@ not grow.  The exponent is the slope, by least squares, of the logarithm of the 
 
 from __future__ import annotations
 
-import math
+import argparse
 import os
 import subprocess
 import sys
@@ -15,7 +15,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import machine
+from bench.growth import beside
 from bench.growth.curves import CURVES
+from bench.growth.slope import slope
+from bench.namespaces import run_apart
+from bench.programs import CommandFailed, NotHere
+from bench.session import tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,14 +29,6 @@ if TYPE_CHECKING:
     from bench.growth.curves import Curve
 
 RUNS = 2
-
-
-def slope(points: Sequence[tuple[float, float]]) -> float:
-    """The exponent of a cost over a size, both above 0, by least squares."""
-    logs = [(math.log(size), math.log(cost)) for size, cost in points]
-    x, y = (sum(each) / len(logs) for each in zip(*logs, strict=True))
-    spread = sum((a - x) * (a - x) for a, _ in logs)
-    return float(sum((a - x) * (b - y) for a, b in logs) / spread)
 
 
 def spent(words: Sequence[str], root: Path) -> float:
@@ -61,7 +59,30 @@ def nothing() -> float:
         return min(spent(["images"], Path(name) / "store") for _ in range(RUNS))
 
 
-def main() -> None:
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.growth")
+    parser.add_argument("--beside", action="store_true", help="builds, beside BuildKit (needs root)")
+    parser.add_argument("--rounds", type=int, default=3, help="of --beside (default: 3)")
+    parser.add_argument("--results", type=Path, help="where the page of --beside is written")
+    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args(words)
+    if not arguments.beside:
+        alone()
+        return 0
+    if arguments.inside is None:
+        return run_apart(words, "bench.growth")
+    try:
+        page = beside.measure(arguments.inside, arguments.rounds)
+    except (NotHere, CommandFailed) as error:
+        tell(f"error: {error}")
+        return 1
+    print(page)
+    if arguments.results:
+        (arguments.results / f"{machine.describe()['date']}-growth.md").write_text(page)
+    return 0
+
+
+def alone() -> None:
     least = nothing()
     print(f"Seconds of the processor beyond the {least:.2f} of a command that does nothing.\n")
     print("| curve | N | seconds | exponent |")
@@ -74,4 +95,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 class Peer(ABC):
     """A builder.  `key` names its column; an `optional` one that is absent has none.
 
-    `builds`, `runs`, `moves` (images) and `copies` (from registry to registry) say which scenarios it takes
-    part in.
+    `builds`, `runs`, `moves` (images), `copies` (from registry to registry) and `explores` (an archive) say
+    which scenarios it takes part in.
     """
 
     key: str
@@ -29,6 +29,7 @@ class Peer(ABC):
     runs = True
     moves = False
     copies = False
+    explores = False
 
     @abstractmethod
     def require(self) -> None:
@@ -70,6 +71,10 @@ class Peer(ABC):
         """The command that copies an image from one registry to another; names with their hosts."""
         raise NotImplementedError(f"{self.key} copies nothing")
 
+    def explore(self, archive: Path) -> Command:
+        """The command that says what the layers of a docker-archive bring and waste."""
+        raise NotImplementedError(f"{self.key} explores nothing")
+
     def load_archive(self, archive: Path) -> None:
         """Have the image of a docker-archive."""
         raise NotImplementedError(f"{self.key} moves nothing")
@@ -105,11 +110,20 @@ def all_peers(home: Path) -> tuple[Peer, ...]:
     """Every peer, wherry first: the order of the columns."""
     from bench.peers.buildkit import BuildKit
     from bench.peers.copiers import Crane, Skopeo
+    from bench.peers.dive import Dive
     from bench.peers.docker import Docker
     from bench.peers.podman import Podman
     from bench.peers.wherry import Wherry
 
-    return Wherry(home), Docker(home), BuildKit(home), Podman(home), Skopeo(home), Crane(home)
+    return (
+        Wherry(home),
+        Docker(home),
+        BuildKit(home),
+        Podman(home),
+        Skopeo(home),
+        Crane(home),
+        Dive(home),
+    )
 
 
 __all__ = ["NotHere", "Peer", "all_peers", "expect_cached", "expect_work"]

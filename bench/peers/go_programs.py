@@ -125,6 +125,7 @@ BUILDKIT = GoPrograms(
 )
 CRANE = GoPrograms("crane", "github.com/google/go-containerregistry", "v0.22.1", ("cmd/crane",), "a minute")
 REGCTL = GoPrograms("regctl", "github.com/regclient/regclient", "v0.11.7", ("cmd/regctl",), "a minute")
+DIVE = GoPrograms("dive", "github.com/wagoodman/dive", "v0.13.1", ("cmd/dive",), "two minutes")
 DISTRIBUTION = GoPrograms(
     "distribution", "github.com/distribution/distribution/v3", "v3.1.2", ("cmd/registry",), "two minutes"
 )

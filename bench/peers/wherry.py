@@ -22,6 +22,7 @@ class Wherry(Peer):
     title = "wherry"
     moves = True
     copies = True
+    explores = True
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -52,6 +53,9 @@ class Wherry(Peer):
 
     def run(self, image: str, *words: str) -> Command:
         return Command((self.program, "run", "--rm", image, *words), self._env)
+
+    def explore(self, archive: Path) -> Command:
+        return self.command("explore", str(archive))
 
     def pull(self, name: str) -> Command:
         return self.command("pull", "-q", name)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 BUILDERS = "Builders"
 START = "Start-up"
 MOVES = "Registries and archives"
+EXPLORES = "What is in an image"
 
 
 class Row(NamedTuple):
@@ -53,6 +54,7 @@ class Scenario(ABC):
 def all_scenarios() -> tuple[Scenario, ...]:
     from bench.scenarios.containers import RunAndRemove
     from bench.scenarios.explain import Explained
+    from bench.scenarios.explore import Explored
     from bench.scenarios.files import ManyFiles
     from bench.scenarios.stages import IndependentStages
     from bench.scenarios.start import StartUp
@@ -69,4 +71,5 @@ def all_scenarios() -> tuple[Scenario, ...]:
         StartUp(),
         Explained(),
         Transfers(),
+        Explored(),
     )

@@ -10,6 +10,7 @@ import os
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from hashlib import _Hash
     from hashlib import sha256 as _of_few
 else:
@@ -36,6 +37,22 @@ def hex_of(data: bytes) -> str:
     import hashlib
 
     return hashlib.sha256(data).hexdigest()
+
+
+def hex_of_texts(texts: Iterable[str]) -> str:
+    """That of texts one after the other, as UTF-8; however many, they are never joined as a whole."""
+    from wherry.texts import encoded
+
+    pieces = encoded(texts)
+    first, second = next(pieces, b""), next(pieces, None)
+    if second is None:
+        return hex_of(first)
+    digest = hasher()
+    digest.update(first)
+    digest.update(second)
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def hasher() -> _Hash:

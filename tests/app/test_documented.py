@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 import wherry
 from support.checkout import ROOT
+from wherry.cli.commands import COMMANDS
 
 TEXT = (ROOT / "docs/python.md").read_text()
 
@@ -35,3 +37,17 @@ def test_every_name_that_is_documented_is_there() -> None:
     assert {"build", "Store", "Runtime"} <= set(dir(wherry))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = wherry.nothing
+
+
+def test_every_function_that_a_module_of_app_is_said_to_have_is_there() -> None:
+    found = 0
+    for first, second in re.findall(r"^\| (`wherry\.app\..*?) \| (.*) \|$", TEXT, re.MULTILINE):
+        words = re.findall(r"`([\w.]+)`", first)
+        names = [
+            word if word.startswith("wherry") else f"wherry.app{word}" for word in words if "." in word
+        ]
+        modules = [importlib.import_module(name) for name in names if name.startswith("wherry.app")]
+        for name in set(re.findall(r"`([A-Za-z_]+)`", second)) - COMMANDS.keys():
+            assert any(hasattr(module, name) for module in modules), (names, name)
+            found += 1
+    assert found > 12

@@ -229,7 +229,7 @@ def test_the_context_is_listed_by_size_with_what_is_left_out(bb: Wherry, context
     ]  # fmt: skip
     shown = bb("context", str(context))
     assert (
-        "node_modules/ (1 files)" not in shown
+        "node_modules/ (1 file)" not in shown
         and "node_modules" in shown
         and "line 2: node_modules" in shown
     )

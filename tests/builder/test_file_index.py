@@ -166,3 +166,24 @@ def test_a_change_that_keeps_the_time_is_noticed_on_a(kind: str, tmp_path: Path)
         check=True,
         timeout=60,
     )
+
+
+@pytest.mark.parametrize("kept", [b"", b"\0", b"x" * 1000, bytes(1000)])
+def test_an_index_that_was_cut_off_or_damaged_is_none(tmp_path: Path, hashed: Hashed, kept: bytes) -> None:
+    folder = filled(tmp_path / "c", "a", "b\nc")
+    whole = look(folder, tmp_path / "s", ".")
+    (index,) = (tmp_path / "s/contexts").iterdir()
+    text = index.read_bytes()
+    for size in range(0, len(text), 7):
+        index.write_bytes(text[:size] + kept)
+        assert look(folder, tmp_path / "s", ".") == whole
+
+
+def test_an_index_of_many_files_takes_one_text_a_file(tmp_path: Path, hashed: Hashed) -> None:
+    """So that 200,000 files are known in a few dozen megabytes."""
+    folder = filled(tmp_path / "c", *(f"d/{number}" for number in range(20)))
+    look(folder, tmp_path / "s", ".")
+    (index,) = (tmp_path / "s/contexts").iterdir()
+    rows, _ = file_index._load(str(index))
+    assert len(rows) == 20 and {type(row) for row in rows.values()} == {str}
+    assert max(map(len, rows.values())) < 200

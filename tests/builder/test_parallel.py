@@ -137,7 +137,7 @@ def test_two_builds_that_need_the_same_step_make_it_once(bb: Wherry, tmp_path: P
     said = "".join(build.communicate(timeout=60)[1] for build in builds)
     assert [build.returncode for build in builds] == [0, 0], said
     assert layers(bb, "one") == layers(bb, "two")
-    assert len(re.findall("DONE", said)) == 1 and len(re.findall("CACHED", said)) == 1
+    assert len(re.findall("^#2 DONE", said, re.M)) == 1 and len(re.findall("CACHED", said)) == 1
 
 
 def test_who_waits_for_a_build_that_is_killed_makes_the_step_itself(bb: Wherry, tmp_path: Path) -> None:

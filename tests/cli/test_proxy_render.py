@@ -47,9 +47,9 @@ def test_render_writes_it_once_and_says_what_is_not_served(wherry: Wherry, tmp_p
     done = wherry.run(*words)
     assert done.returncode == 0 and done.stdout == ""
     assert "not served: bad.json: bad.json:1:" in done.stderr
-    assert f"{tmp_path}/conf/default.conf written: 1 routes" in done.stderr
+    assert f"{tmp_path}/conf/default.conf written: 1 route" in done.stderr
     assert sorted(p.name for p in (tmp_path / "conf").iterdir()) == ["default.conf", "routes.json"]
-    assert "default.conf unchanged: 1 routes" in wherry.run(*words).stderr
+    assert "default.conf unchanged: 1 route" in wherry.run(*words).stderr
 
 
 def test_render_fails_where_nothing_is_left_of_what_was_written(wherry: Wherry, tmp_path: Path) -> None:
@@ -60,8 +60,19 @@ def test_render_fails_where_nothing_is_left_of_what_was_written(wherry: Wherry, 
 
 
 def test_render_gives_up_after_the_wait(wherry: Wherry, tmp_path: Path) -> None:
-    said = wherry.fails("proxy", "render", "--from-dir", str(tmp_path / "absent"), "--wait", "1", code=1)
-    assert "trying again for" in said and "is not a folder" in said
+    server = f"https://127.0.0.1:{free_port()}"
+    (tmp_path / "config").write_text(
+        "{current-context: c, contexts: [{name: c, context: {cluster: k, user: u}}], "
+        f"clusters: [{{name: k, cluster: {{server: '{server}'}}}}], users: [{{name: u, user: {{}}}}]}}"
+    )
+    words = ("proxy", "render", "--kubeconfig", str(tmp_path / "config"), "--wait", "1")
+    said = wherry.fails(*words, code=1)
+    assert "trying again for" in said and server.removeprefix("https://") in said
+
+
+def test_render_does_not_wait_for_a_folder_that_is_not_there(wherry: Wherry, tmp_path: Path) -> None:
+    said = wherry.fails("proxy", "render", "--from-dir", str(tmp_path / "absent"), code=1)
+    assert "trying again for" not in said and "is not a folder" in said
 
 
 def test_generate_writes_at_every_change_and_ends_when_asked(wherry: Wherry, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from support.machine import require
 from support.ports import fetch, free_port
+from support.ways import BARE, by_plain_user
 from support.wherry import Wherry
 
 pytestmark = pytest.mark.root
@@ -75,3 +76,29 @@ def test_the_host_is_reached_by_its_gateway_name_where_that_is_asked_for(
     shown = bb(*words, "--add-host", "here:host-gateway", "bb", "cat", "/etc/hosts")
     gateway = shown.split("\there")[0].split("\n")[-1]
     assert bb.run(*words, "bb", "wget", "-T", "2", "-qO-", f"http://{gateway}:{port}/group").returncode != 0
+
+
+def test_a_container_without_rights_is_named_as_the_cause(bb: Wherry) -> None:
+    bb.prefix = [*BARE, *bb.prefix]
+    said = bb.fails("run", "--rm", "-p", "80", "bb", "true", code=125)
+    assert "error: the private network could not be made: " in said
+    assert "as in a container without" in said and "--privileged" in said and "--network host" in said
+    assert "Errno" not in said
+
+
+def test_a_plain_user_is_told_what_pasta_needs(bb: Wherry, entered_by_all: Path) -> None:
+    plain = by_plain_user(entered_by_all, bb, "crun")
+    port = free_port()
+    plain("run", "-d", "--name", "web", "-p", f"127.0.0.1:{port}:80", "bb", *SERVE)
+    assert fetch(page(port)).startswith("root")
+    plain("rm", "-f", "web")
+    words = ("run", "--rm", "-p", "80", "bb", "true")
+    own = plain.prefix
+    node = f"mknod -m 600 {entered_by_all}/tun c 10 200 && mount --bind {entered_by_all}/tun /dev/net/tun"
+    plain.prefix = ["unshare", "--mount", "sh", "-c", f'{node} && exec "$@"', "-", *own]
+    said = plain.fails(*words, code=125)
+    assert "/dev/net/tun is open to root alone, and pasta needs it" in said and "chmod 666" in said
+    empty = "mount -t tmpfs none /dev/net"
+    plain.prefix = ["unshare", "--mount", "sh", "-c", f'{empty} && exec "$@"', "-", *own]
+    said = plain.fails(*words, code=125)
+    assert "there is no /dev/net/tun" in said and "modprobe tun" in said

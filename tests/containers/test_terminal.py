@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import select
 import shutil
-import struct
 import subprocess
-import termios
 import time
-from typing import NamedTuple
 
 import pytest
 
 from support.machine import require
+from support.terminal import Seen, on_a_terminal
 from support.wherry import Wherry
 
 pytestmark = pytest.mark.root
-
-
-class Seen(NamedTuple):
-    code: int
-    text: str
-    restored: bool
 
 
 @pytest.fixture(params=["crun", "runc", "chroot"])
@@ -35,47 +24,6 @@ def isolated(request: pytest.FixtureRequest, bb: Wherry) -> Wherry:
         require(shutil.which(request.param) is not None, f"needs {request.param} on PATH")
         bb.env["WHERRY_RUNTIME"] = request.param
     return bb
-
-
-def on_a_terminal(
-    bb: Wherry,
-    *words: str,
-    typed: bytes = b"",
-    rows: int = 35,
-    columns: int = 120,
-    then: tuple[int, int] | None = None,
-) -> Seen:
-    """Run it on a terminal; at READY something is `typed`, or the size changes `then`."""
-    outer, inner = os.openpty()
-    resize(outer, rows, columns)
-    before = termios.tcgetattr(inner)
-
-    def own() -> None:
-        os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-    running = subprocess.Popen(
-        [*bb.prefix, *words], stdin=inner, stdout=inner, stderr=inner, env=bb.env, preexec_fn=own
-    )
-    said, ready, deadline = b"", False, time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if select.select([outer], [], [], 0.1)[0]:
-            said += os.read(outer, 4096)
-        elif running.poll() is not None:
-            break
-        if not ready and b"READY" in said:
-            ready = True
-            os.write(outer, typed)
-            if then is not None:
-                resize(outer, *then)
-    restored = termios.tcgetattr(inner) == before
-    os.close(inner)
-    os.close(outer)
-    return Seen(running.wait(10), said.decode(), restored)
-
-
-def resize(terminal: int, rows: int, columns: int) -> None:
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 def test_it_has_the_size_of_ours_and_follows_it(isolated: Wherry) -> None:

@@ -108,7 +108,7 @@ def test_what_an_archive_lies_about(wherry: Wherry, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     good = {"c.json": config(layer()), "l.tar": layer()}
     for files, entry, says in (
-        (good, {"Config": "c.json", "Layers": []}, "promises 1 layers"),
+        (good, {"Config": "c.json", "Layers": []}, "promises 1 layer"),
         (good, {"Config": "../../secret", "Layers": ["l.tar"]}, "no ../../secret"),
         (good, {"Config": f"{tmp_path}/secret", "Layers": ["l.tar"]}, "the archive has no"),
         (good, {"Config": "c.json", "Layers": [f"{tmp_path}/secret"]}, "the archive has no"),

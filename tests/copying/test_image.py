@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from fakes.registry import FakeRegistry, cut, digest, fake_registry
+from fakes.registry import FakeRegistry, Request, cut, digest, fake_registry
 from registry.test_faults import PIECE, SIZE, layer, put_image, stops
 from support.registry import Registry
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.registry]
 INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 def put_index(fake: FakeRegistry, name: str) -> str:
@@ -77,6 +78,88 @@ def test_signatures_and_referrers_come_along_when_asked_for(wherry: Wherry, fake
         wherry("copy", "-q", "--all", *words)
         assert [tag for _, tag in there.manifests if tag.endswith(".sig")]
         same(fake, "a", there, "a")
+
+
+def put_artifact(fake: FakeRegistry, name: str, subject: str, text: bytes) -> str:
+    """What is attached to a manifest; its digest."""
+    blob = {"mediaType": "text/plain", "digest": fake.put_blob(text), "size": len(text)}
+    value = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": "x/y",
+        "config": {**blob, "mediaType": "application/vnd.oci.empty.v1+json"},
+        "layers": [blob],
+        "subject": {"mediaType": MANIFEST, "digest": subject, "size": 1},
+        "annotations": {"text": text.decode()},
+    }
+    return fake.put(name, text.decode(), MANIFEST, json.dumps(value).encode())
+
+
+def test_what_is_attached_is_listed_where_the_registry_lists_nothing(
+    wherry: Wherry, fake: FakeRegistry
+) -> None:
+    subject = put_image(fake, "a", [layer(1, 100)])
+    made = [put_artifact(fake, "a", subject, text) for text in (b"one", b"two")]
+    with fake_registry() as there:
+        for tag in ("one", "two", "one"):
+            wherry("copy", "-q", f"docker://{fake.host}/a:{tag}", f"docker://{there.host}/a:{tag}")
+        kind, data = there.manifests["a", subject.replace(":", "-")]
+        listed = json.loads(data)["manifests"]
+    assert kind == INDEX and [each["digest"] for each in listed] == made
+    assert listed[0]["artifactType"] == "x/y" and listed[1]["annotations"] == {"text": "two"}
+
+
+def test_what_is_attached_there_stays_listed_when_more_comes_along(
+    wherry: Wherry, fake: FakeRegistry
+) -> None:
+    subject = put_image(fake, "a", [layer(1, 100)])
+    tag = subject.replace(":", "-")
+    with fake_registry() as there:
+        made = []
+        for place, text in ((fake, b"ours"), (there, b"theirs")):
+            put_image(place, "a", [layer(1, 100)])
+            made.append(put_artifact(place, "a", subject, text))
+            entry = {
+                "mediaType": MANIFEST,
+                "digest": made[-1],
+                "size": len(place.manifests["a", made[-1]][1]),
+            }
+            place.put("a", tag, INDEX, json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode())
+        wherry("copy", "-q", "--all", f"docker://{fake.host}/a", f"docker://{there.host}/a")
+        listed = json.loads(there.manifests["a", tag][1])["manifests"]
+        assert sorted(each["digest"] for each in listed) == sorted(made)
+        assert there.manifests["a", made[0]] == fake.manifests["a", made[0]]
+
+
+def test_a_registry_that_knows_of_subjects_gets_no_list(wherry: Wherry, fake: FakeRegistry) -> None:
+    subject = put_image(fake, "a", [layer(1, 100)])
+    put_artifact(fake, "a", subject, b"one")
+
+    def knowing(request: Request) -> bool:
+        if request.command != "PUT" or "/manifests/" not in request.path:
+            return False
+        data = request.body()
+        there.put("a", "one", request.headers["Content-Type"], data)
+        request.answer(201, OCI_Subject=subject)
+        return True
+
+    with fake_registry() as there:
+        there.hooks.append(knowing)
+        wherry("copy", "-q", f"docker://{fake.host}/a:one", f"docker://{there.host}/a:one")
+        assert {tag for _, tag in there.manifests if not tag.startswith("sha256:")} == {"one"}
+
+
+def test_a_tag_that_is_no_list_is_not_written_over(wherry: Wherry, fake: FakeRegistry) -> None:
+    subject = put_image(fake, "a", [layer(1, 100)])
+    put_artifact(fake, "a", subject, b"one")
+    tag = subject.replace(":", "-")
+    with fake_registry() as there:
+        put_image(there, "a", [layer(2, 100)], tag=tag)
+        before = there.manifests["a", tag]
+        said = wherry.fails(
+            "copy", "-q", f"docker://{fake.host}/a:one", f"docker://{there.host}/a:one", code=1
+        )
+        assert f"{tag} stands for something else" in said and there.manifests["a", tag] == before
 
 
 @pytest.mark.parametrize("kind", ["oci", "oci-archive"])

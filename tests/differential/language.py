@@ -187,6 +187,18 @@ CASES = [
         "RUN mkdir -m 700 /p && chown 7:8 /p\nWORKDIR /p\nWORKDIR /p/q",
     ),
     *cases(
+        "platform",
+        ("FROM bb\nENV a=b\nCOPY file /f", "--platform", "linux/arm64"),
+        ("FROM bb\nRUN echo > /f", "--platform", "linux/arm/v7"),
+        (
+            "FROM --platform=$BUILDPLATFORM bb\nARG TARGETARCH\nLABEL l=$TARGETARCH",
+            "--platform",
+            "linux/s390x",
+        ),
+        ("FROM --platform=linux/arm64 bb\nENV a=b", "--platform", "linux/amd64"),
+        "FROM --platform=linux/arm64 bb\nENV a=b",
+    ),
+    *cases(
         "names",
         "RUN hostname > /o; cat /etc/hosts >> /o",
         "RUN echo my > /etc/hostname\nRUN cat /etc/hostname > /o",

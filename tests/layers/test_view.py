@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from wherry.layers.view import View
+from wherry.layers import view as view_module
+from wherry.layers.view import Look, Seen, View, look_at
 
 
 @pytest.fixture
@@ -61,3 +63,46 @@ def test_folders_above_a_mount_are_there_and_listed(view: View) -> None:
         "sub/f",
     ]
     assert "hosts" in view.list(view.find("/etc"))  # type: ignore[arg-type]
+
+
+def test_what_was_seen_shows_the_same(tmp_path: Path) -> None:
+    """Every name, asked twice and in any order, is what it is for a view that remembers nothing."""
+    trees = [tmp_path / name for name in ("low", "middle", "top")]
+    for tree in trees:
+        (tree / "folder/inner").mkdir(parents=True)
+        (tree / "folder" / tree.name).write_text(tree.name)
+    (trees[0] / "gone").write_text("")
+    os.setxattr(trees[2] / "folder/inner", "user.overlay.opaque", b"y")
+    (trees[0] / "folder/inner/hidden").write_text("")
+    (trees[2] / "gone").write_text("")
+    os.setxattr(trees[2] / "gone", "user.overlay.whiteout", b"y")
+    (trees[1] / "link").symlink_to("folder/top")
+    paths = [str(tree) for tree in trees]
+    names = ["folder", "gone", "link", "nothing", "folder/inner/hidden", "folder/none", "n" * 300, "a\0b"]
+    names += [f"folder/{tree.name}" for tree in trees]
+    seen, asked = View(paths, seen=Seen()), View(paths)
+    for name in (*names, *reversed(names), *names):
+        assert seen.find(name) == asked.find(name), name
+    assert seen.find("gone") is None and seen.find("folder/inner/hidden") is None
+
+
+def test_many_names_in_many_layers_cost_a_look_at_each_layer_and_each_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As steps look: each finds the layers of those before it."""
+    looks: list[str] = []
+
+    def counted(host: str, name: str) -> Look | None:
+        looks.append(host)
+        return look_at(host, name)
+
+    monkeypatch.setattr(view_module, "look_at", counted)
+    seen, trees = Seen(), []
+    for number in range(60):
+        tree = tmp_path / str(number)
+        (tree / "folder").mkdir(parents=True)
+        (tree / "folder" / f"f{number}").write_text("")
+        trees.append(str(tree))
+        for name in ("folder", f"folder/f{number}", "folder/absent", f"folder/no{number}"):
+            View(trees, seen=seen).find(name)
+    assert len(looks) < 60 * 6

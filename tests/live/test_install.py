@@ -1,7 +1,8 @@
-"""The wheel, installed as the README says in a container that has a Python and nothing of ours."""
+"""The wheel, installed as docs/install.md says in a container that has a Python and nothing of ours."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tarfile
 import zipfile
@@ -11,33 +12,33 @@ import pytest
 
 from support.checkout import ROOT
 from support.environment import certificates, passed
+from support.pages import blocks
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime, pytest.mark.network]
 
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 MACHINE = """
 FROM debian:bookworm
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates nginx-light python3-venv
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates man-db \
+    nginx-light python3-venv
 RUN useradd -m someone
 """
-# What is typed in it.  Each way to install ends with a command that works by its name.
-INSTALLED = """
+# What is typed in it, below the ways to install of docs/install.md.
+BEGIN = """
 set -e
-cp /in/*.whl /tmp
+mkdir /tmp/work
+cd /tmp/work
+cp -r /in dist
 python3 -m venv /tmp/tools
 /tmp/tools/bin/pip install -q pipx uv
-python3 -m venv /tmp/by-pip
-/tmp/by-pip/bin/pip install -q /tmp/*.whl
-export PATH=/root/.local/bin:$PATH
-/tmp/tools/bin/uv tool install -q /tmp/*.whl
-wherry version
-/tmp/tools/bin/uv tool uninstall -q wherry
-/tmp/tools/bin/pipx install -q /tmp/*.whl
-wherry version
-/tmp/tools/bin/pipx uninstall -q wherry
-export PATH=/tmp/by-pip/bin:$PATH
-wherry version
-/tmp/by-pip/bin/python -m wherry version
+export PATH=/root/.local/bin:/tmp/tools/bin:$PATH
+"""
+END = """
+~/wherry/bin/wherry version
+export PATH=~/wherry/bin:$PATH
+man wherry-build | grep OPTIONS
+~/wherry/bin/python -m wherry version
 wherry load -q -i /bases.tar
 wherry run --rm small echo a container in a container
 mkdir /tmp/services
@@ -90,16 +91,51 @@ def test_the_wheel_and_the_sdist_hold_what_they_should(dist: Path) -> None:
     assert {"README.md", "LICENSE", "pyproject.toml", "src/wherry/cli/commands.py"} <= names
 
 
+def way(name: str) -> list[str]:
+    """The blocks of docs/install.md by which it is installed, upgraded and removed."""
+    found = [
+        b.text for b in blocks(ROOT / "docs/install.md") if "test_install.py" in b.reason and name in b.text
+    ]
+    assert len(found) == 3
+    return found
+
+
+def typed() -> str:
+    """Each way's command works by its name, and is gone when it was removed."""
+    lines = [BEGIN]
+    for name in ("uv tool", "pipx"):
+        install, upgrade, remove = way(name)
+        lines += [install, "wherry version", upgrade, "wherry version", remove, "! command -v wherry"]
+    install, upgrade, remove = way("~/wherry")
+    return "\n".join([*lines, install, upgrade, END, remove])
+
+
 def test_every_way_to_install_ends_with_a_command_that_works(
     demo_store: tuple[Wherry, str], base_images: Path, dist: Path, tmp_path: Path
 ) -> None:
     wherry = demo_store[0]
     machine = wherry.build(tmp_path / "machine", MACHINE, timeout=300)
     volumes = ["-v", f"{dist}:/in:ro", "-v", f"{base_images}:/bases.tar:ro", *certificates()]
-    done = wherry.run("run", "--rm", *volumes, *passed(), machine, "bash", "-c", INSTALLED, timeout=600)
+    done = wherry.run("run", "--rm", *volumes, *passed(), machine, "bash", "-c", typed(), timeout=600)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said[-5000:]
     assert "Traceback" not in said
-    assert done.stdout.count("wherry 0.1.0\n") == 4, said
+    assert done.stdout.count("wherry 0.1.0\n") == 6 and "OPTIONS" in done.stdout, said
     assert "a container in a container" in done.stdout
     assert "proxied 200" in done.stdout
+
+
+def test_the_image_of_a_ci_job_has_wherry_and_what_its_recipes_use(
+    demo_store: tuple[Wherry, str], dist: Path, tmp_path: Path
+) -> None:
+    wherry = demo_store[0]
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    shutil.copytree(dist, tmp_path / "dist")
+    words = ["-f", str(tmp_path / "deploy/ci/Dockerfile"), "--build-arg", "BASE=debian:bookworm"]
+    words += ["--build-arg", "PIP_INDEX_URL"]
+    if Path(AUTHORITIES).exists():
+        words += ["--secret", f"id=certificates,src={AUTHORITIES}"]
+    wherry("build", "-q", "-t", "wherry-ci", *words, str(tmp_path), timeout=300)
+    script = "wherry version && git --version && ssh -V"
+    shown = wherry("run", "--rm", "--network", "none", "wherry-ci", "bash", "-euc", script)
+    assert "wherry 0.1.0" in shown and "git version" in shown

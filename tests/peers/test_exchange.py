@@ -16,11 +16,14 @@ from support.peers import (
     LAYOUT,
     OCI_ARCHIVE,
     Buildah,
+    BuildahOfSid,
     Crane,
     Peer,
     Podman,
+    PodmanOfSid,
     Regctl,
     Skopeo,
+    SkopeoOfSid,
 )
 from support.registry import Registry
 from support.wherry import Wherry
@@ -41,13 +44,14 @@ SCRIPT = (
     "cat /soft; stat -c '%u:%g %a' /f; ls -a /d | tr '\\n' ' '; test ! -e /hard && test -p /fifo && echo $A"
 )
 SAID = "one\n70000:80000 4755\n. .. new 1"
-PEERS: tuple[type[Peer], ...] = (Skopeo, Podman, Buildah, Crane, Regctl)
+LONG: tuple[type[Peer], ...] = (Regctl, SkopeoOfSid, PodmanOfSid, BuildahOfSid)
+PEERS: tuple[type[Peer], ...] = (Skopeo, Podman, Buildah, Crane, *LONG)
 
 
 def both(way: str) -> list[ParameterSet]:
     """Each peer with each kind of place that it `sends` or `fetches`."""
     return [
-        pytest.param(peer, form, id=f"{peer.__name__}-{form}", marks=[pytest.mark.long] * (peer is Regctl))
+        pytest.param(peer, form, id=f"{peer.__name__}-{form}", marks=[pytest.mark.long] * (peer in LONG))
         for peer in PEERS
         for form in getattr(peer, way)
     ]
@@ -104,7 +108,7 @@ def test_a_peer_fetches_what_was_pushed(
     source("tag", "app", name)
     digest = source("push", "--compression", compression, name).split()[-3]
     place = path_of(form, tmp_path, "fetched")
-    if compression == "zstd" and form == DOCKER_ARCHIVE and kind in (Skopeo, Podman, Buildah):
+    if compression == "zstd" and form == DOCKER_ARCHIVE and issubclass(kind, Skopeo | Buildah):
         with pytest.raises(AssertionError, match="zstd compression is not supported for docker images"):
             peer.fetch(name, place)
         return

@@ -137,6 +137,22 @@ def test_what_regctl_attached_goes_along(
 
 
 @pytest.mark.long
+def test_regctl_lists_what_a_build_attested(
+    bb: Wherry, registry: Registry, regctl: Regctl, tmp_path: Path
+) -> None:
+    name = f"{registry.host}/made/attested:1"
+    bb.build(tmp_path / "c", GREET, "--sbom=true", "--push", "-t", name)
+    image, about = json.loads(bb("manifest", "inspect", name))["manifests"]
+    subject = f"{name.rpartition(':')[0]}@{image['digest']}"
+    listed = json.loads(
+        regctl("artifact", "list", *regctl.plain(name), "--format", "{{json .Descriptors}}", subject)
+    )
+    assert [(each["digest"], each["artifactType"]) for each in listed] == [
+        (about["digest"], "application/vnd.docker.attestation.manifest.v1+json")
+    ]
+
+
+@pytest.mark.long
 def test_layers_that_regctl_compressed_again(greeting: str, other: Wherry, regctl: Regctl) -> None:
     for kind in ("zstd", "none"):
         name = beside(greeting, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from wherry.proxy.graph.graph import GraphBuilder
+from wherry.proxy.graph.options import Options
 from wherry.proxy.resources.snapshot import Snapshot
 from wherry.proxy.sources.directory import Directory, Held
 
@@ -109,3 +112,61 @@ def test_a_file_that_was_saved_again_while_it_was_read_is_read_again(
     directory.meanwhile = save
     (tmp_path / "one.yaml").write_text(SERVICE % ("last", "one"))
     wait_for(lambda: sink.names[-1] == ["again0"])
+
+
+def winner(directory: Directory) -> str:
+    """Whose the host is that several ask for."""
+    graph = GraphBuilder(Options()).build(directory.list())
+    (claim,) = graph.claims
+    assert len(graph.rejected) == len(list(Path(directory._path).iterdir())) - 1
+    return claim.name.removeprefix("default/").partition(":")[0]
+
+
+def test_a_file_that_comes_later_takes_nothing_whatever_its_name(tmp_path: Path) -> None:
+    directory = Directory(str(tmp_path))
+    (tmp_path / "shop.yaml").write_text(SERVICE % ("shop", "shop"))
+    assert winner(directory) == "shop"
+    (tmp_path / "dup.yaml").write_text(SERVICE % ("another", "shop"))
+    os.utime(tmp_path / "dup.yaml", (1, 1))
+    assert winner(directory) == "shop"
+    (tmp_path / "shop.yaml").write_text("# edited\n" + SERVICE % ("shop", "shop"))
+    assert winner(directory) == "shop"
+    (tmp_path / "next").write_text("# replaced\n" + SERVICE % ("shop", "shop"))
+    (tmp_path / "next").rename(tmp_path / "shop.yaml")
+    assert winner(directory) == "shop"
+    (tmp_path / "shop.yaml").unlink()
+    assert winner(directory) == "another"
+    (tmp_path / "shop.yaml").write_text(SERVICE % ("shop", "shop"))
+    assert winner(directory) == "another"
+
+
+def test_of_files_that_are_there_at_the_start_the_one_that_was_written_first_is_older(
+    tmp_path: Path,
+) -> None:
+    for moment, name in ((30, "a"), (10, "b"), (20, "c")):
+        (tmp_path / f"{name}.yaml").write_text(SERVICE % (name, "shop"))
+        os.utime(tmp_path / f"{name}.yaml", (moment, moment))
+    assert winner(Directory(str(tmp_path))) == "b"
+
+
+def test_a_creation_timestamp_counts_before_the_age_of_files(tmp_path: Path) -> None:
+    directory = Directory(str(tmp_path))
+    (tmp_path / "a.yaml").write_text(SERVICE % ("a", "shop"))
+    assert winner(directory) == "a"
+    dated = (SERVICE % ("b", "shop")).replace(
+        "{name: b", "{name: b, creationTimestamp: '2026-01-01T00:00:00Z'"
+    )
+    (tmp_path / "b.yaml").write_text(dated)
+    assert winner(directory) == "b"
+
+
+def test_a_file_that_is_broken_keeps_its_place(tmp_path: Path) -> None:
+    directory = Directory(str(tmp_path))
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.yaml").write_text(SERVICE % (name, "shop"))
+        assert directory.list()
+    (tmp_path / "b.yaml").write_text("{")
+    broken = GraphBuilder(Options()).build(directory.list())
+    assert [claim.name for claim in broken.claims] == ["default/b:80"]
+    (tmp_path / "b.yaml").write_text(SERVICE % ("b", "shop"))
+    assert winner(directory) == "b"

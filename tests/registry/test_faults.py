@@ -331,7 +331,7 @@ def test_a_registry_that_lies_is_not_believed(
 def test_a_config_that_promises_other_layers(other: Wherry, fake: FakeRegistry) -> None:
     for rootfs, says in (
         ({"type": "layers", "diff_ids": [digest(b"other")]}, "configuration promises"),
-        ({"type": "layers", "diff_ids": []}, "the manifest has 1 layers, the config promises 0"),
+        ({"type": "layers", "diff_ids": []}, "the manifest has 1 layer, the config promises 0"),
         ({"type": "layers", "diff_ids": ["sha512:x"]}, "config"),
     ):
         put_image(fake, "a", [layer()], rootfs=rootfs)

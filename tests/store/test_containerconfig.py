@@ -144,7 +144,7 @@ def test_a_database_is_made_again_from_record_files_of_both_versions(old: Wherry
     store.database.close()
     for end in ("", "-wal", "-shm"):
         (old.root / f"wherry.db{end}").unlink(missing_ok=True)
-    assert "3 containers, 1 volumes" in old.run("system", "check", "--repair").stdout
+    assert "3 containers, 1 volume" in old.run("system", "check", "--repair").stdout
     for name, parts in SHOWN.items():
         assert json.loads(old("inspect", name))[0]["Config"] == parts["Config"]
 

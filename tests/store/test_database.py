@@ -109,7 +109,7 @@ def test_repair_makes_a_lost_database_again(wherry: Wherry, tmp_path: Path, how:
     found = wherry.run("system", "check")
     assert found.returncode == 1 and "database wherry.db" in found.stdout
     assert contents(wherry.root) == before
-    assert "2 names, 1 images, 2 layers, 1 containers" in wherry("system", "check", "--repair")
+    assert "2 names, 1 image, 2 layers, 1 container" in wherry("system", "check", "--repair")
     assert contents(wherry.root) == before
     listed = wherry("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}} {{.Size}}", "--no-trunc")
     assert sorted(listed.splitlines()) == sorted(names.splitlines())

@@ -98,7 +98,7 @@ def test_a_database_that_is_made_again_has_the_volumes(wherry: Wherry, tmp_path:
     store.database.close()
     for end in ("", "-wal", "-shm"):
         (wherry.root / f"wherry.db{end}").unlink(missing_ok=True)
-    assert "1 volumes" in wherry("system", "check", "--repair")
+    assert "1 volume" in wherry("system", "check", "--repair")
     connection = sqlite3.connect(wherry.root / "wherry.db")
     assert connection.execute("SELECT name FROM volumes").fetchall() == [("a",)]
     connection.close()

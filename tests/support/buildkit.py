@@ -20,7 +20,12 @@ from support.machine import require
 from support.wherry import Wherry
 
 # What `docker build` calls it, and what the frontend calls it.
-OPTIONS = {"--build-arg": "build-arg:", "--label": "label:", "--target": "target="}
+OPTIONS = {
+    "--platform": "platform=",
+    "--build-arg": "build-arg:",
+    "--label": "label:",
+    "--target": "target=",
+}
 
 
 class BuildKit:
@@ -62,7 +67,8 @@ class BuildKit:
         for option, value in zip(args[::2], args[1::2], strict=True):
             words += [
                 "--opt",
-                OPTIONS[option] + (value if "=" in value or option == "--target" else f"{value}="),
+                OPTIONS[option]
+                + (value if "=" in value or option in ("--target", "--platform") else f"{value}="),
             ]
         for opt in opts:
             words += ["--opt", opt]

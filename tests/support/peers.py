@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -115,6 +116,33 @@ class Podman(Buildah):
             "-c",
             script,
         )
+
+
+class _OfSid(Peer):
+    """The program as Debian sid has it, in a root directory of its own in which this machine's temporary
+    files are."""
+
+    def command(self) -> list[str]:
+        program, *words = super().command()  # type: ignore[safe-super]
+        made = subprocess.run(["scripts/peers_of_sid"], capture_output=True, text=True, check=False)
+        require(made.returncode == 0, f"needs programs of Debian sid: {made.stderr[-500:]}")
+        inside = 'root=$1; shift; for d in "$@"; do shift; [ "$d" = -- ] && break; '
+        inside += 'mount --rbind "$d" "$root$d"; done; exec chroot "$root" "$@"'
+        shown = ["/proc", "/sys", "/dev", tempfile.gettempdir()]
+        apart = ["unshare", "--mount", "sh", "-c", inside, "sh", made.stdout.strip(), *shown, "--"]
+        return [*apart, program, *words]
+
+
+class SkopeoOfSid(_OfSid, Skopeo):
+    pass
+
+
+class BuildahOfSid(_OfSid, Buildah):
+    pass
+
+
+class PodmanOfSid(_OfSid, Podman):
+    pass
 
 
 class Crane(Peer):

@@ -104,7 +104,7 @@ def build_images(
         for number, platform in enumerate(request.platforms or (request.options.platform,)):
             folder = os.path.join(found.temporary, f"platform{number}")
             os.makedirs(folder, exist_ok=True)
-            options = found.options._replace(platform=platform)
+            options = found.options._replace(platform=platform, chosen=bool(request.platforms))
             one = Build(store, found.dockerfile, found.context, options, reporter, folder, registries)
             for warning in one.warnings() if not number else ():
                 reporter.note(warning)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from wherry.builder.output.options import STDOUT
+from wherry.builder.output.options import STDOUT, check_index
 from wherry.errors import ContextError, UsageError
 from wherry.typed import TYPE_CHECKING
 
@@ -56,6 +56,8 @@ def check(request: BuildRequest) -> None:
         )
     for output in outputs:
         _check_dest(output)
+        if not output.is_files:
+            check_index(output, is_index=request.attests or len(request.platforms) > 1)
 
 
 def _check_dest(output: Output) -> None:

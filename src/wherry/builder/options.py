@@ -28,7 +28,8 @@ class Sandbox(NamedTuple):
 
 
 class BuildOptions(NamedTuple):
-    """`args` are build arguments, `labels` go onto the image, `platform` is what it is for.
+    """`args` are build arguments, `labels` go onto the image, `platform` is what it is for: where somebody
+    has `chosen` it, the image says so whatever its base is for, as with BuildKit.
 
     `jobs` is how many steps may be made at once.
     `origin` says what the build is of, for its record: the context, the Dockerfile, the image's names.
@@ -66,3 +67,4 @@ class BuildOptions(NamedTuple):
     cache_from: Sequence[SharedCache] = ()
     shares: bool = False
     inline: bool = False
+    chosen: bool = False

@@ -73,7 +73,7 @@ def create(store: Store, options: CreateOptions) -> ContainerRecord:
     layer_paths(store, image.config.diff_ids, f"image {options.image}")
     container = new_id()
     name = check_name(options.name) if options.name else _free_name(store)
-    config = _config(image, options, container)
+    config = configure(image, options, container)
     record = ContainerRecord(container, name, image.id, options.image, time.time(), config)
     with store.using():
         _add(store, record)
@@ -129,8 +129,8 @@ def _free_name(store: Store) -> str:
     return f"{random_name()}_{os.getpid()}"
 
 
-def _config(image: Image, options: CreateOptions, container: str) -> ContainerConfig:
-    """What start needs."""
+def configure(image: Image, options: CreateOptions, container: str) -> ContainerConfig:
+    """What start needs, of a container with this id.  Raises UsageError."""
     base = image.config.config
     entrypoint, command = _command(base, options)
     network, ports = _network(options)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from wherry.copying.image import attached_tags
+from wherry.errors import CorruptError
+from wherry.oci.referrers import is_fallback_tag, merged
 from wherry.registry.push import send_blob
+from wherry.registry.repository import NotThere
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,4 +43,13 @@ class AtRegistry:
         send_blob(self.repository, blob, bytes_from)
 
     def put(self, reference: str, media_type: str, data: bytes) -> None:
+        if is_fallback_tag(reference):
+            data = self._with_those_there(reference, data)
         self.repository.put_manifest(reference, media_type, data)
+
+    def _with_those_there(self, tag: str, data: bytes) -> bytes:
+        """A list of referrers, with those that are listed in this repository alone."""
+        try:
+            return merged(data, self.repository.manifest(tag).data)
+        except (NotThere, CorruptError):
+            return data  # nothing is there, or no list: a copy replaces what a tag stands for

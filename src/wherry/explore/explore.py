@@ -33,7 +33,7 @@ class Subject(NamedTuple):
 
 class Layer(NamedTuple):
     """`number` counts from 1; `names` are those that its archive lists, folders among them; `hidden` are
-    the bytes of it that layers above hide."""
+    the bytes of it that layers above hide, and `hidden_bodies` tells which (`File.body`)."""
 
     number: int
     diff_id: str
@@ -42,6 +42,7 @@ class Layer(NamedTuple):
     hidden: int
     changes: tuple[Change, ...]
     made: Made
+    hidden_bodies: frozenset[int] = frozenset()
 
 
 class Loss(NamedTuple):
@@ -143,8 +144,10 @@ def explore(subject: Subject) -> Explored:
 
 def _layers(subject: Subject, stacked: Stack) -> Iterator[Layer]:
     hidden = [0] * len(subject.layers)
+    bodies: list[set[int]] = [set() for _ in subject.layers]
     for each in stacked.hidden:
         hidden[each.placed.layer] += each.size
+        bodies[each.placed.layer].add(each.placed.file.body)
     for number, layer in enumerate(subject.layers):
         yield Layer(
             number + 1,
@@ -154,6 +157,7 @@ def _layers(subject: Subject, stacked: Stack) -> Iterator[Layer]:
             hidden[number],
             stacked.changes[number],
             subject.made[number],
+            frozenset(bodies[number]),
         )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tomllib
 
-from wherry.digits import size as bytes_of
 from wherry.dockerfile.ignore import of_patterns
 from wherry.errors import UsageError, nearest
 from wherry.explore.categories import TITLES
+from wherry.sizes import size as bytes_of
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:

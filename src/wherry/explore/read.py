@@ -11,6 +11,7 @@ from wherry.explore.model import DEVICE, FIFO, FILE, FOLDER, SYMLINK, File, Laye
 from wherry.layers import entry as tar
 from wherry.layers.tarread import TarReader
 from wherry.layers.tree import walk
+from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,8 +29,11 @@ TYPES = {
     tar.BLOCK: DEVICE,
     tar.FIFO: FIFO,
 }
+OPAQUE, WHITEOUT = tar.OPAQUE.decode(), tar.WHITEOUT.decode()
 MOST_FILES = 2_000_000
 """In one layer."""
+PLAIN = pattern(rb"(?:[^/.\0][^/\0]*/)*[^/.\0][^/\0]*/?")
+"""Names that are as they should be, as nearly all are: no empty part and none that begins with a dot."""
 LONGEST_NAME = 4096
 """Bytes: Linux' PATH_MAX."""
 KEPT = ("/.package-lock.json",)
@@ -52,10 +56,10 @@ class Gathering:
         """Raises CorruptError for a name that leads out, and for more files than are read."""
         path = self._checked(entry.name)
         above, _, base = path.rpartition("/")
-        if base == os.fsdecode(tar.OPAQUE):
+        if base == OPAQUE:
             self._opaque.append(above)
-        elif base.startswith(os.fsdecode(tar.WHITEOUT)):
-            hidden = base.removeprefix(os.fsdecode(tar.WHITEOUT))
+        elif base.startswith(WHITEOUT):
+            hidden = base.removeprefix(WHITEOUT)
             self._whiteouts.append(f"{above}/{hidden}" if above else hidden)
         elif path:
             self._add(path, entry, content)
@@ -91,6 +95,8 @@ class Gathering:
         return LayerFiles(tuple(self._files), tuple(self._whiteouts), tuple(self._opaque))
 
     def _checked(self, name: bytes) -> str:
+        if PLAIN.fullmatch(name) is not None and len(name) <= LONGEST_NAME:
+            return os.fsdecode(name.rstrip(b"/"))
         parts = [part for part in name.split(b"/") if part not in (b"", b".")]
         if b".." in parts or b"\0" in name or len(name) > LONGEST_NAME:
             raise CorruptError(f"{self._name}: {os.fsdecode(name[:200])!r} is no name in a layer")

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 
+from wherry.counted import counted
 from wherry.digits import whole
 from wherry.errors import CorruptError, NotFoundError
 from wherry.layers.compress import decompressed
@@ -138,7 +139,9 @@ def paired(
 ) -> list[tuple[str, str]]:
     """Each layer of an image, by its path or digest, with its diff ID.  Raises CorruptError."""
     if len(layers) != len(diff_ids):
-        raise CorruptError(f"the config promises {len(diff_ids)} layers, {whose} has {len(layers)}")
+        raise CorruptError(
+            f"the config promises {counted(len(diff_ids), 'layer')}, {whose} has {len(layers)}"
+        )
     return list(zip(layers, diff_ids, strict=True))
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from wherry.typed import NamedTuple
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import os
 
 # Types, by the letter that ustar gives them (POSIX pax, "ustar Interchange Format").
 FILE, LINK, SYMLINK, CHARACTER, BLOCK, FOLDER, FIFO = b"0", b"1", b"2", b"3", b"4", b"5", b"6"
@@ -36,6 +39,36 @@ class Entry(NamedTuple):
     target: bytes = b""
     device: tuple[int, int] = (0, 0)
     xattrs: tuple[tuple[bytes, bytes], ...] = ()
+
+
+SAME: dict[int, int] = {}
+"""Modes and devices, each number once: every file has one of the same few."""
+
+
+class Status(NamedTuple):
+    """What is kept of many files' statuses: half of what os.stat_result takes, by the same names."""
+
+    st_mode: int
+    st_ino: int
+    st_dev: int
+    st_nlink: int
+    st_uid: int
+    st_gid: int
+    st_size: int
+    st_mtime_ns: int
+    st_ctime_ns: int
+    st_rdev: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Status:
+        mode, inode, device, links, uid, gid, size = status[:7]
+        mode, device = SAME.setdefault(mode, mode), SAME.setdefault(device, device)
+        times = status.st_mtime_ns, status.st_ctime_ns
+        return cls(mode, inode, device, links, uid, gid, size, *times, status.st_rdev)
+
+
+if TYPE_CHECKING:
+    AnyStatus = Status | os.stat_result
 
 
 def kept_xattr(name: str) -> bool:

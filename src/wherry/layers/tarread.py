@@ -6,6 +6,7 @@ error.  What a name may do is `unpack`'s business.
 
 from __future__ import annotations
 
+import functools
 import os
 
 from wherry.errors import CorruptError
@@ -141,12 +142,12 @@ class TarReader:
         elif b"GNU.sparse.major" in pax or b"GNU.sparse.map" in pax or b"GNU.sparse.size" in pax:
             segments, real = self._pax_sparse(pax)
             entry = entry._replace(size=real, name=pax.get(b"GNU.sparse.name", entry.name))
-        elif kind == FILE:
+        elif kind == FILE and (entry.size, entry.type) != (size, kind):
             entry = entry._replace(size=size, type=kind)
         if segments is not None:
             self._check(segments, entry.size)
         if entry.type != kind:
-            entry = entry._replace(type=kind)
+            entry = entry._replace(type=kind, size=entry.size if kind == FILE else 0)
         return Member(_checked(entry, self._name), self._left, segments)
 
     def _begin(self, size: int) -> None:
@@ -154,10 +155,12 @@ class TarReader:
         self._pad = -size % BLOCK_SIZE
 
     def _skip(self) -> None:
-        if self._pass is not None and self._left:
-            if self._pass(self._left) < self._left:
+        if self._pass is not None:
+            rest = self._left + self._pad
+            if rest and self._pass(rest) < rest:
                 raise self._short()
-            self._left = 0
+            self._left = self._pad = 0
+            return
         for _ in self.data():
             pass
         if self._pad:
@@ -248,27 +251,26 @@ class TarReader:
 
 def _parse(block: bytes, name: str) -> tuple[bytes, Entry, int]:
     """(type, entry, size) of one header block."""
-    stored = _number(block[148:156], name)
-    plain = sum(block) - sum(block[148:156]) + 8 * 32
-    if stored != plain:
+    own = block[148:156]
+    if _number(own, name) != sum(block) - sum(own) + 8 * 32:
         raise CorruptError(f"{name} is not a tar archive, or is damaged (a header's checksum is wrong)")
     path = block[:100].split(b"\0", 1)[0]
     # GNU uses the prefix field for times in some headers; its magic is "ustar  ".
     if block[257:263] == b"ustar\0" and block[345]:
         path = block[345:500].split(b"\0", 1)[0] + b"/" + path
+    kind, size = block[156:157], _number(block[124:136], name)
     entry = Entry(
-        name=path,
-        type=block[156:157],
-        mode=_number(block[100:108], name) & 0o7777,
-        uid=_number(block[108:116], name),
-        gid=_number(block[116:124], name),
-        mtime=_number(block[136:148], name, signed=True),
-        target=block[157:257].split(b"\0", 1)[0],
-        device=(_number(block[329:337], name), _number(block[337:345], name))
-        if block[156] in b"34"
-        else (0, 0),
+        path,
+        kind,
+        _number(block[100:108], name) & 0o7777,
+        _number(block[108:116], name),
+        _number(block[116:124], name),
+        size if kind == FILE else 0,
+        _number(block[136:148], name, signed=True),
+        block[157:257].split(b"\0", 1)[0],
+        (_number(block[329:337], name), _number(block[337:345], name)) if kind in b"34" else (0, 0),
     )
-    return block[156:157], entry, _number(block[124:136], name)
+    return kind, entry, size
 
 
 def _number(field: bytes, name: str, *, signed: bool = False) -> int:
@@ -280,10 +282,19 @@ def _number(field: bytes, name: str, *, signed: bool = False) -> int:
         if (value < 0 and not signed) or value >= 1 << 63:
             raise CorruptError(f"{name}: a number in a header is out of range")
         return value
+    number = _octal(field)
+    if number < 0:
+        raise CorruptError(f"{name} is not a tar archive, or is damaged (a header's number)")
+    return number
+
+
+@functools.lru_cache(1 << 10)  # most headers of an archive have the same owner and mode
+def _octal(field: bytes) -> int:
+    """-1 for what is no octal number."""
     text = field.split(b"\0", 1)[0].strip(b" ")
     # int() would take a sign and underscores.
     if text.strip(b"01234567"):
-        raise CorruptError(f"{name} is not a tar archive, or is damaged (a header's number)")
+        return -1
     return int(text, 8) if text else 0
 
 

@@ -24,6 +24,8 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wherry.layers.entry import AnyStatus
+
 TYPES = {
     stat.S_IFREG: FILE,
     stat.S_IFDIR: FOLDER,
@@ -83,7 +85,7 @@ def walk(tree: str) -> Iterator[Item]:
 def entry_of(
     name: bytes,
     path: bytes,
-    status: os.stat_result,
+    status: AnyStatus,
     links: dict[tuple[int, int], bytes],
     *,
     xattrs: bool = True,

@@ -41,12 +41,70 @@ class Node(NamedTuple):
         return stat.S_ISLNK(self.status.st_mode)
 
 
+class Look(NamedTuple):
+    """What one tree has under a name.  Opaque is a folder that hides those below it."""
+
+    status: os.stat_result
+    is_whiteout: bool
+    is_opaque: bool
+
+
+def look_at(host: str, name: str) -> Look | None:
+    """The entry `name` of a folder of a tree; None for what cannot be the name of anything, too."""
+    path = host + "/" + name
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        return None  # no name holds a NUL byte
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        return Look(status, False, is_opaque(path))
+    return Look(status, is_whiteout(path, status), False)
+
+
+class Seen:
+    """What was seen of trees that do not change: whoever looks through hundreds of layers at every step
+    asks the disk once.
+
+    A folder in which a second name is looked for is listed, so that names that it has not cost nothing.
+    Threads may share it.
+    """
+
+    def __init__(self) -> None:
+        self._looks: dict[str, Look | None] = {}
+        self._names: dict[str, frozenset[str] | None] = {}
+
+    def look(self, host: str, name: str) -> Look | None:
+        """As look_at()."""
+        path = host + "/" + name
+        if path in self._looks:
+            return self._looks[path]
+        names = self._names.get(host)
+        if names is None and host in self._names:
+            names = self._names[host] = frozenset(os.listdir(host))
+        if names is None:
+            self._names[host] = None
+        elif name not in names:
+            return None
+        found = self._looks[path] = look_at(host, name)
+        return found
+
+
 class View:
     """A read-only view of trees in overlay form, given lowest first."""
 
-    def __init__(self, trees: Sequence[str], mounts: Mapping[str, str] | None = None) -> None:
-        """`mounts` are files of the host by the names that they hide, which have no symlinks."""
+    def __init__(
+        self, trees: Sequence[str], mounts: Mapping[str, str] | None = None, seen: Seen | None = None
+    ) -> None:
+        """`mounts` are files of the host by the names that they hide, which have no symlinks.  With `seen`
+        the trees do not change."""
         self._trees = tuple(reversed(trees))
+        self._seen = seen
         self._mounts = mounts or {}
 
     def root(self) -> Node | None:
@@ -118,7 +176,7 @@ class View:
 
     def rooted(self, folder: Node) -> View:
         """The same, with one of its folders as the root."""
-        return View(folder.folders[::-1])
+        return View(folder.folders[::-1], seen=self._seen)
 
     def followed(self, path: str) -> str:
         """`path` without symlinks, for what is to be written there.  Raises ContextError as `resolve`."""
@@ -127,7 +185,7 @@ class View:
     def mounted(self, name: str, path: str) -> View:
         """The same with a file or folder of the host, itself no symlink, in the place of `name`, which may
         be absent."""
-        return View(self._trees[::-1], {**self._mounts, name: path})
+        return View(self._trees[::-1], {**self._mounts, name: path}, self._seen)
 
     def under(self, tree: str) -> View:
         """The same with one more tree on top."""
@@ -149,28 +207,21 @@ class View:
         return node
 
     def _child(self, folder: Node, name: str, full: str) -> Node | None:
+        look = self._seen.look if self._seen is not None else look_at
         upper: tuple[str, os.stat_result] | None = None
         folders: list[str] = []
         for host in folder.folders:
-            path = host + "/" + name
-            try:
-                status = os.lstat(path)
-            except (FileNotFoundError, NotADirectoryError):
+            found = look(host, name)
+            if found is None:
                 continue
-            except ValueError:
-                return None  # no name holds a NUL byte
-            except OSError as error:
-                if error.errno != errno.ENAMETOOLONG:
-                    raise
-                return None
-            if is_whiteout(path, status):
+            if found.is_whiteout:
                 break
-            if not stat.S_ISDIR(status.st_mode):
-                upper = upper or (path, status)
+            path = host + "/" + name
+            upper = upper or (path, found.status)
+            if not stat.S_ISDIR(found.status.st_mode):
                 break
-            upper = upper or (path, status)
             folders.append(path)
-            if is_opaque(path):
+            if found.is_opaque:
                 break
         if upper is None:
             return None

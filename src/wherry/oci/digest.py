@@ -24,5 +24,10 @@ def chain_id(diff_ids: Sequence[str]) -> str:
     """What a stack of layers is (OCI config.md, "Layer ChainID"); "" for no layers."""
     chain = ""
     for diff_id in diff_ids:
-        chain = digest_of(f"{chain} {diff_id}".encode()) if chain else diff_id
+        chain = chain_above(chain, diff_id)
     return chain
+
+
+def chain_above(chain: str, diff_id: str) -> str:
+    """The chain ID of a stack with one more layer."""
+    return digest_of(f"{chain} {diff_id}".encode()) if chain else diff_id

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
+from itertools import chain
 
 from wherry.errors import ContextError
+from wherry.programs.cache import libraries
 from wherry.programs.elf import Elf, read_elf
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -27,9 +29,18 @@ TRIPLETS = {
 WIDE = ("amd64", "arm64", "ppc64le", "riscv64", "s390x")
 MUSL = ("/lib", "/usr/local/lib", "/usr/lib")
 CONFIG = "/etc/ld.so.conf"
+CACHE = "/etc/ld.so.cache"
 LARGEST = 1 << 20
 MOST = 2000
 """Libraries of one program, and files of the loader's configuration."""
+
+
+class Need(NamedTuple):
+    """A library that the file `by` names, and the path by which the loader finds it; None: it does not."""
+
+    by: str
+    name: str
+    place: str | None
 
 
 class _Needing(NamedTuple):
@@ -53,9 +64,16 @@ class Libraries:
         self._view = view
         self._env = [folder for folder in env.replace(";", ":").split(":") if folder]
         self._configured: list[str] | None = None
+        self._cache: dict[str, list[str]] | None = None
+        self._read: dict[str, Elf | None] = {}
+        self._files: dict[str, Node | None] = {}
 
     def missing(self, path: str, elf: Elf) -> Iterator[tuple[str, str]]:
-        """(who needs it, its name) of every library that is not in the image, nearest first.
+        """(who needs it, its name) of every library that is not in the image, nearest first."""
+        return ((need.by, need.name) for need in self.needs(path, elf) if need.place is None)
+
+    def needs(self, path: str, elf: Elf) -> Iterator[Need]:
+        """Every library of a program and of its libraries, nearest first.
 
         As in ld.so, $ORIGIN of a program is the folder of the file that the kernel started, links followed;
         of a library it is the folder in which it was found, which may be that of a link.
@@ -71,20 +89,25 @@ class Libraries:
                 seen.add(name)
                 found = self._find(name, one, elf)
                 if found is None:
-                    yield one.shown, name
+                    yield Need(one.shown, name, None)
                     continue
                 place, node = found
+                yield Need(one.shown, name, place)
                 below = self.read(node)
                 if below is not None:
                     # DT_RPATH of a program is for the libraries of its libraries, too.
                     waiting.append(_Needing(f"/{node.name}", place, below, one.rpath(elf)))
 
+    def opened(self, name: str, path: str, elf: Elf) -> str | None:
+        """Where dlopen(3) finds the library `name` for the file `path`, which is `elf`; None: nowhere."""
+        found = self._find(name, _Needing(path, path, elf), elf)
+        return found[0] if found is not None else None
+
     def read(self, node: Node) -> Elf | None:
-        try:
-            with open(node.path, "rb") as file:
-                return read_elf(file)
-        except OSError:
-            return None
+        """Each file is read once."""
+        if node.path not in self._read:
+            self._read[node.path] = _read(node.path)
+        return self._read[node.path]
 
     def _find(self, name: str, one: _Needing, program: Elf) -> tuple[str, Node] | None:
         """Where a library is looked for and found, and its file."""
@@ -96,8 +119,8 @@ class Libraries:
             if one.elf.runpath
             else [*one.rpath(program), *self._env]
         )
-        for folder in (*folders, *self._defaults(program)):
-            place = posixpath.join(folder, name)
+        places = (posixpath.join(folder, name) for folder in (*folders, *self._defaults(program)))
+        for place in chain(places, self._cached(name)):
             node = self.file(place)
             if node is not None:
                 found = self.read(node)
@@ -105,8 +128,23 @@ class Libraries:
                     return place, node
         return None
 
+    def _cached(self, name: str) -> Iterator[str]:
+        """Where ldconfig once found it: an image may have that cache and no configuration."""
+        if self._cache is None:
+            node = self.file(CACHE)
+            self._cache = {}
+            if node is not None and node.status.st_size <= LARGEST:
+                with open(node.path, "rb") as file:
+                    self._cache = libraries(file.read())
+        yield from self._cache.get(name, ())
+
     def file(self, path: str) -> Node | None:
         """A regular file of the image, links followed inside it."""
+        if path not in self._files:
+            self._files[path] = self._find_file(path)
+        return self._files[path]
+
+    def _find_file(self, path: str) -> Node | None:
         try:
             node = self._view.find(path)
         except ContextError:
@@ -164,6 +202,14 @@ class Libraries:
             return ""
         with open(node.path, encoding="utf-8", errors="replace") as file:
             return file.read()
+
+
+def _read(path: str) -> Elf | None:
+    try:
+        with open(path, "rb") as file:
+            return read_elf(file)
+    except OSError:
+        return None
 
 
 def _expanded(folders: str, origin: str, program: Elf) -> list[str]:

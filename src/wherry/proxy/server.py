@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import datetime
 import functools
 import os
 import time
@@ -103,7 +102,7 @@ class Server:
             if text is None or text == self._seen:
                 return
             if self._reloader.running and text != self._detected:
-                self._say(report.detected(datetime.datetime.now()))
+                self._say(report.detected(time.time()))
             self._detected = text
             self._resting = self._reloader.rest()
             if self._resting:
@@ -174,4 +173,4 @@ class Server:
             self._log(error.message)
 
     def _log(self, line: str) -> None:
-        self._say(f"{report.stamp(datetime.datetime.now())}, {line}")
+        self._say(f"{report.stamp(time.time())}, {line}")

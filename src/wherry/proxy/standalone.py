@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import os
 import shutil
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
+from wherry.counted import counted
 from wherry.errors import ProxyError
 from wherry.proxy import status
 from wherry.proxy.controller import Controller
@@ -144,7 +145,7 @@ class Standalone:
                 assert self._controller is not None  # noqa: S101
                 self._controller.gave_up(error)
             hint = f" ({error.hint})" if error.hint else ""
-            self._say(f"{report.stamp(datetime.datetime.now())}, not applied: {error.message}{hint}")
+            self._say(f"{report.stamp(time.time())}, not applied: {error.message}{hint}")
             with contextlib.suppress(ProxyError):
                 status.write_outcome(
                     self._state, Outcome("failed", self._reloader.generation, error.message)
@@ -161,8 +162,8 @@ class Standalone:
             raise ProxyError(f"nginx refuses the configuration: {outcome.message}")
         self._monitor.applied(outcome)
         if outcome.kind != "unchanged":
-            now = datetime.datetime.now()
-            self._say(f"{report.stamp(now)}, {report.words(outcome, f'{len(table.routes)} routes')}")
+            now = time.time()
+            self._say(f"{report.stamp(now)}, {report.words(outcome, counted(len(table.routes), 'route'))}")
         for line in self._diff.lines(table, outcome.quarantined):
             self._say(line)
         status.write(self._state, table, outcome)

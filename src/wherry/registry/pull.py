@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from wherry.counted import counted
 from wherry.errors import CorruptError, UnsupportedError, WherryError
 from wherry.layers.tree import ROOT_MODE
 from wherry.oci import config as oci_config
@@ -94,7 +95,7 @@ def resolve(registries: Registries, name: Reference, platform: Platform | None) 
 
 def fetch_config(store: Store, resolved: Resolved) -> ImageConfig:
     """The configuration alone: what it says of the image is known before its layers are here."""
-    return _Pull(store, resolved, Silent()).config()
+    return _pull(store, resolved, Silent()).config()
 
 
 def fetch(store: Store, resolved: Resolved, progress: Progress) -> Pulled:
@@ -103,12 +104,22 @@ def fetch(store: Store, resolved: Resolved, progress: Progress) -> Pulled:
     with store.using():
         before = store.names.get(name.canonical())
         known = store.images.get(before) if before is not None else None
-        record = _Pull(store, resolved, progress).record()
+        record = _pull(store, resolved, progress).record()
         if resolved.top:
             store.blobs.put(resolved.top)  # by which the image's manifest is known to be the registry's
         _name(store, name, resolved.digest, record)
     is_new = known is None or (known.id, known.manifest) != (record.id, record.manifest)
     return Pulled(record, resolved.digest, is_new)
+
+
+def fetch_unnamed(
+    store: Store, manifest: Fetched, source: Place, progress: Progress
+) -> tuple[str, ImageConfig]:
+    """An image's id and configuration, with its layers in the store, where no record speaks of it.
+
+    To be called within store.using(): the next collection takes what no other image has.  Raises as pull().
+    """
+    return _Pull(store, manifest, [source], source.name, progress).parts()
 
 
 def _find(registries: Registries, name: Reference) -> tuple[Fetched, list[Repository]]:
@@ -159,15 +170,21 @@ def _not_distributed(layer: Descriptor) -> UnsupportedError | None:
     )
 
 
+def _pull(store: Store, resolved: Resolved, progress: Progress) -> _Pull:
+    return _Pull(store, resolved.manifest, resolved.sources, resolved.name.familiar(), progress)
+
+
 class _Pull:
     """One image."""
 
-    def __init__(self, store: Store, resolved: Resolved, progress: Progress) -> None:
+    def __init__(
+        self, store: Store, manifest: Fetched, sources: Sequence[Place], name: str, progress: Progress
+    ) -> None:
         self._store = store
-        self._sources = resolved.sources
-        self._data = resolved.manifest.data
-        self._name = resolved.name.familiar()
-        self._layers = _Layers(store, resolved.sources, progress)
+        self._sources = sources
+        self._data = manifest.data
+        self._name = name
+        self._layers = _Layers(store, sources, progress)
 
     def _manifest(self) -> Manifest:
         manifest = oci.parse(self._data, f"manifest of {self._name}")
@@ -180,18 +197,22 @@ class _Pull:
         return oci_config.parse(self._store.blobs.read(digest.digest), f"config of {self._name}")
 
     def record(self) -> ImageRecord:
-        """Fetch what is not here."""
+        """Fetch what is not here, and record the image."""
+        image, _ = self.parts()
+        record = ImageRecord(image, self._store.blobs.put(self._data), time.time())
+        self._store.images.add(record)
+        return record
+
+    def parts(self) -> tuple[str, ImageConfig]:
+        """Fetch what is not here: the configuration, whose digest is the image's id, and the layers."""
         manifest, config = self._manifest(), self.config()
         if len(config.diff_ids) != len(manifest.layers):
             raise CorruptError(
-                f"{self._name}: the manifest has {len(manifest.layers)} layers, "
+                f"{self._name}: the manifest has {counted(len(manifest.layers), 'layer')}, "
                 f"the config promises {len(config.diff_ids)}"
             )
         self._layers.fetch(list(zip(manifest.layers, config.diff_ids, strict=True)))
-        digest = self._store.blobs.put(self._data)
-        record = ImageRecord(manifest.config.digest, digest, time.time())
-        self._store.images.add(record)
-        return record
+        return manifest.config.digest, config
 
     def _check(self, manifest: Manifest) -> None:
         """Raises UnsupportedError for what is no image that can be run here."""

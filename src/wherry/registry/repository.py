@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from wherry.errors import CorruptError, RegistryError, UnsupportedError
 from wherry.oci import manifest as oci
 from wherry.oci.digest import digest_of, is_digest
+from wherry.oci.referrers import entry, fallback_tag, listed, subject_of
 from wherry.registry.answer import DOCUMENT
 from wherry.registry.failures import refusal
 from wherry.registry.headers import first_of_range, next_page, received
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MANIFESTS = (oci.MANIFEST, oci.DOCKER_MANIFEST, oci.INDEX, oci.DOCKER_INDEX)
 SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
+SUBJECT = "OCI-Subject"
+"""The header of a registry that lists by itself what is attached to a manifest."""
 TRIES = 4
 """Of putting a manifest whose blobs the registry does not know yet."""
 MOST_TAGS = 1_000_000
@@ -119,12 +122,16 @@ class Repository:
         A registry may not know of a blob that it has just taken: its storage is slow to tell, somebody
         writes the same blob, or it was collected meanwhile.  Then `again` is called, which sends what is
         missing, and the manifest is put once more.
+
+        What is attached to another manifest is listed under a tag where the registry does not list it.
         """
         headers = {"Content-Type": media_type}
         for attempt in range(1, TRIES + 1):
             answer = self._ask("PUT", f"/manifests/{reference}", headers=headers, body=data, push=True)
             if answer.status in (200, 201, 202):
                 answer.drop()
+                if not answer.headers.get(SUBJECT, ""):
+                    self._list_referrer(media_type, data)
                 break
             error = refusal(self.endpoint, self.path, f"putting manifest {reference}", answer)
             if answer.status not in (400, 404) or attempt == TRIES:
@@ -132,6 +139,30 @@ class Repository:
             time.sleep(PAUSE * 2 ** (attempt - 1))
             again()
         return digest_of(data)
+
+    def _list_referrer(self, media_type: str, data: bytes) -> None:
+        """Instead of a registry that knows nothing of a manifest's subject.
+
+        The list is read, and written with one entry more: of two at the same instant one may be lost.
+        """
+        subject = subject_of(data)
+        if not subject:
+            return
+        tag = fallback_tag(subject)
+        try:
+            before = self.manifest(tag).data
+        except NotThere:
+            before = b""
+        own = oci.Descriptor(media_type, digest_of(data), len(data))
+        try:
+            index = listed(before, entry(own, data))
+        except CorruptError as error:
+            raise RegistryError(
+                f"{self.name}: {error.message}: {tag} stands for something else",
+                hint="remove or rename that tag; what is attached to an image is listed there",
+            ) from None
+        if index is not None:
+            self.put_manifest(tag, oci.INDEX, index)
 
     def has_blob(self, digest: str, *, push: bool = False) -> bool:
         answer = self._ask("HEAD", f"/blobs/{digest}", push=push)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 READY = b"ready"
+PRIVILEGED = "give the container that wherry runs in --privileged, or run wherry outside of it"
 # In the keeper's own mount namespace: a place for the name of the network namespace.
 PLACES = "/run"
 PLACE = PLACES + "/network"
@@ -101,10 +102,11 @@ def connect(ports: Sequence[Port], path: str, *, reach_host: bool = False) -> Ne
         return Network(descriptors[0], keeper)
     os.kill(keeper, signal.SIGKILL)
     os.waitpid(keeper, 0)
-    reason = message.decode("utf-8", "replace").strip() or "pasta ended without a word"
+    reason, _, hint = message.decode("utf-8", "replace").partition("\0")
+    reason = reason.strip() or "pasta ended without a word"
     raise SandboxError(
         f"the private network could not be made: {reason.splitlines()[-1]}",
-        hint="--network host uses the host's instead",
+        hint=f"{hint}{'; or ' if hint else ''}--network host uses the host's instead",
     )
 
 
@@ -176,7 +178,7 @@ def _keep(parent: int, answer: socket.socket, command: list[str], path: str) -> 
         # It outlives the command that asked, and may hold none of its pipes and locks.
         os.closerange(3, answer.fileno())
         os.closerange(answer.fileno() + 1, 1 << 16)
-        linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS)
+        _own_namespaces()
         first = os.fork()
         if first:
             answer.close()
@@ -185,9 +187,7 @@ def _keep(parent: int, answer: socket.socket, command: list[str], path: str) -> 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         os.setsid()
-        linux.mount("none", "/", None, linux.MS_REC | linux.MS_SLAVE)
-        linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
-        linux.mount("tmpfs", PLACES, "tmpfs", linux.MS_NOSUID)
+        _own_mounts()
         _open_tun()
         namespace = _new_namespace()
         _start(command, answer, namespace, path)
@@ -198,12 +198,33 @@ def _keep(parent: int, answer: socket.socket, command: list[str], path: str) -> 
     except ChildProcessError:
         signal.pause()
     except BaseException as error:
+        hint = (error.hint or "") if isinstance(error, SandboxError) else ""
         try:
-            answer.send(str(error).encode("utf-8", "replace"))
+            answer.send(f"{error}\0{hint}".encode("utf-8", "replace"))
         except OSError:
             pass
     finally:
         os._exit(1)
+
+
+def _own_namespaces() -> None:
+    try:
+        linux.unshare(linux.CLONE_NEWPID | linux.CLONE_NEWNS)
+    except PermissionError:
+        raise SandboxError(
+            "namespaces may not be made here, as in a container without CAP_SYS_ADMIN", hint=PRIVILEGED
+        ) from None
+
+
+def _own_mounts() -> None:
+    try:
+        linux.mount("none", "/", None, linux.MS_REC | linux.MS_SLAVE)
+        linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+        linux.mount("tmpfs", PLACES, "tmpfs", linux.MS_NOSUID)
+    except PermissionError:
+        raise SandboxError(
+            "nothing may be mounted here, as in a container without rights", hint=PRIVILEGED
+        ) from None
 
 
 def _start(command: list[str], answer: socket.socket, namespace: int, path: str) -> None:
@@ -228,27 +249,56 @@ def _start(command: list[str], answer: socket.socket, namespace: int, path: str)
 
 def _open_tun() -> None:
     """A /dev/net/tun that pasta may open, where the host's is root's alone (udev makes it 0666)."""
-    if os.path.exists(TUN) and os.stat(TUN).st_mode & 0o006 != 0o006:
+    try:
+        status = os.stat(TUN)
+    except FileNotFoundError:
+        raise SandboxError(
+            f"there is no {TUN}", hint=f"as root: modprobe tun; for a container: --device {TUN}"
+        ) from None
+    if status.st_mode & 0o006 != 0o006:
         own = f"{PLACES}/tun"
         try:
-            os.mknod(own, stat.S_IFCHR, os.stat(TUN).st_rdev)
+            os.mknod(own, stat.S_IFCHR, status.st_rdev)
         except PermissionError:
-            return
+            raise SandboxError(
+                f"{TUN} is open to root alone, and pasta needs it", hint=f"as root: chmod 666 {TUN}"
+            ) from None
         os.chmod(own, 0o666)  # noqa: S103
         linux.mount(own, TUN, None, linux.MS_BIND)
 
 
 def _new_namespace() -> int:
-    """A new network namespace, by the file that stands for it."""
-    own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    linux.unshare(linux.CLONE_NEWNET)
+    """A new network namespace, by the file that stands for it.
+
+    A child makes it: who has left the host's network as a plain user may not come back to it.
+    """
+    ready, done = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            linux.unshare(linux.CLONE_NEWNET)
+            _open_to_users()
+            os.write(ready[1], READY)
+            os.close(done[1])
+            os.read(done[0], 1)
+        finally:
+            os._exit(0)
+    os.close(ready[1])
+    os.close(done[0])
+    try:
+        if not os.read(ready[0], len(READY)):
+            raise SandboxError("network namespaces may not be made here", hint=PRIVILEGED)
+        return os.open(f"/proc/{child}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(ready[0])
+        os.close(done[1])
+        os.waitpid(child, 0)
+
+
+def _open_to_users() -> None:
     for name, value in OPENED.items():
         with (
             contextlib.suppress(OSError),
             open(f"/proc/sys/net/ipv4/{name}", "w", encoding="ascii") as file,
         ):
             file.write(value)
-    namespace = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    linux.setns(own, linux.CLONE_NEWNET)
-    os.close(own)
-    return namespace

@@ -46,6 +46,9 @@ class Process(NamedTuple):
 
     `shm_size` is in bytes, 0 for Docker's 64 MiB; `ulimits` are (name, soft, hard) by the names of
     setrlimit(2) without RLIMIT_; a `privileged` one keeps all capabilities and sees all of /proc and /sys.
+
+    `observer` is the path of a Unix socket whose listener is told of each file that is looked for by name
+    (sandbox.observer), "" for none; only an OCI runtime does that, and not of a privileged process.
     """
 
     args: tuple[str, ...]
@@ -65,6 +68,7 @@ class Process(NamedTuple):
     shm_size: int = 0
     ulimits: tuple[tuple[str, int, int], ...] = ()
     privileged: bool = False
+    observer: str = ""
 
 
 class Running(Protocol):

@@ -76,3 +76,22 @@ SECCOMP: dict[str, Any] = {
         {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS},
     ],
 }
+
+OBSERVED = """
+access chdir chmod chown execve execveat faccessat faccessat2 fchmodat fchownat getxattr lgetxattr lstat
+mkdir mkdirat newfstatat open openat openat2 readlink readlinkat stat statx
+"""
+"""The calls that look for a file by its name."""
+
+
+def observed(socket: str) -> dict[str, Any]:
+    """The same, where whoever listens at `socket` is asked before each call of OBSERVED (runtime-spec,
+    config-linux.md, "The Container Process State")."""
+    told = OBSERVED.split()
+    first, *others = SECCOMP["syscalls"]
+    allowed = {**first, "names": [name for name in first["names"] if name not in told]}
+    return {
+        **SECCOMP,
+        "listenerPath": socket,
+        "syscalls": [allowed, {"names": told, "action": "SCMP_ACT_NOTIFY"}, *others],
+    }

@@ -5,7 +5,7 @@ Defaults are Docker's: its capabilities, masked and read-only paths, and seccomp
 
 from __future__ import annotations
 
-from wherry.sandbox.seccomp import SECCOMP
+from wherry.sandbox.seccomp import SECCOMP, observed
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -142,14 +142,15 @@ def runtime_config(root: str, process: Process, files: dict[str, str], machine: 
         ],
         "linux": {
             "namespaces": [{"type": kind} for kind in _namespaces(process)],
-            **({} if process.privileged else _confined(machine)),
+            **({} if process.privileged else _confined(process, machine)),
         },
     }
 
 
-def _confined(machine: Machine) -> dict[str, Any]:
+def _confined(process: Process, machine: Machine) -> dict[str, Any]:
     masked = [*MASKED, *map(THROTTLE.format, range(machine.cpus))]
-    return {"maskedPaths": masked, "readonlyPaths": list(READONLY), "seccomp": SECCOMP}
+    seccomp = observed(process.observer) if process.observer else SECCOMP
+    return {"maskedPaths": masked, "readonlyPaths": list(READONLY), "seccomp": seccomp}
 
 
 def _rlimit(name: str, soft: int, hard: int) -> dict[str, Any]:

@@ -13,11 +13,14 @@ import stat
 
 from wherry.layers.remove import remove_tree
 from wherry.store.regular import read_regular
-from wherry.store.temporary import write_file
+from wherry.store.temporary import write_pieces
+from wherry.texts import encoded
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from wherry.layers.entry import AnyStatus
 
 MOST = 400
 SPARE = 100
@@ -30,7 +33,7 @@ KEPT = 16
 ManifestEntry = tuple[str, int, str]
 
 
-def manifest_entry(name: str, status: os.stat_result, mark: str) -> ManifestEntry:
+def manifest_entry(name: str, status: AnyStatus, mark: str) -> ManifestEntry:
     """A file as its manifest shows it; the top of a context is ``./``."""
     if stat.S_ISDIR(status.st_mode):
         return f"{name or '.'}/", 0, mark
@@ -52,11 +55,12 @@ class FileManifests:
             return
         import zlib
 
-        text = "".join([f"{name}\0{size}\0{_short(mark)}\0" for name, size, mark in files])
+        texts = (f"{name}\0{size}\0{_short(mark)}\0" for name, size, mark in files)
         try:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            packed = zlib.compress(text.encode("utf-8", "surrogateescape"), 1)
-            write_file(self._temporary, path, packed)
+            packing = zlib.compressobj(1)
+            packed = [packing.compress(piece) for piece in encoded(texts)]
+            write_pieces(self._temporary, path, (*packed, packing.flush()))
             self._bound()
         except OSError:
             pass

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 
+from wherry.counted import counted
 from wherry.layers.remove import remove_tree
 from wherry.oci.attestation import IN_TOTO
 from wherry.store.check_layers import HEX
@@ -54,8 +55,8 @@ def rebuild(store: Store) -> str:
         database.close()
         _put_in_place(store, path)
     return (
-        f"made again: {names} names, {images} images, {found} layers, {containers} containers, "
-        f"{volumes} volumes; the build cache is empty"
+        f"made again: {counted(names, 'name')}, {counted(images, 'image')}, {counted(found, 'layer')}, "
+        f"{counted(containers, 'container')}, {counted(volumes, 'volume')}; the build cache is empty"
     )
 
 

@@ -19,7 +19,7 @@ from wherry.store import locks
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 GONE = ".gone"
 LOCKED = (".lock", ".blob", ".new")
@@ -57,12 +57,18 @@ def scratch_folder(parent: str) -> Iterator[str]:
 
 def write_file(parent: str, path: str, data: bytes) -> None:
     """Give a file these bytes.  Is atomic: whatever happens, it has the old ones or the new ones."""
+    write_pieces(parent, path, (data,))
+
+
+def write_pieces(parent: str, path: str, pieces: Iterable[bytes]) -> None:
+    """As write_file(), with bytes that come one after the other."""
     name = _fresh(parent) + ".new"
     lock = locks.create(name)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(lock, view) :]
+        for data in pieces:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(lock, view) :]
         put_in_place(name, path, parent)
     except BaseException:
         with contextlib.suppress(OSError):

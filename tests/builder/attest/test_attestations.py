@@ -228,8 +228,9 @@ def test_an_image_s_own_file_of_that_name_is_not_replaced(
 
 
 def test_a_docker_archive_cannot_hold_them(bb: Wherry, context: Path, tmp_path: Path) -> None:
-    words = ("build", "--sbom=true", "-o", f"type=docker,dest={tmp_path / 'a.tar'}", str(context))
-    assert "type=oci" in bb.fails(*words, code=125)
+    words = ("--sbom=true", "-o", f"type=docker,dest={tmp_path / 'a.tar'}", str(context))
+    said = bb.fails("build", "--progress=plain", *words, code=125)
+    assert "type=oci" in said and "COPY" not in said  # it is said before anything is built
     assert not (tmp_path / "a.tar").exists()
 
 
@@ -259,6 +260,23 @@ def test_a_registry_gets_them_and_others_read_them(
     other = f"{registry.host}/attest/copied:1"
     bb("copy", f"docker://{name}", f"docker://{other}")
     assert attested(bb, f"docker://{other}") == attested(bb, name)
+
+
+def test_a_registry_that_lists_no_referrers_gets_a_list(
+    bb: Wherry, registry: Registry, context: Path
+) -> None:
+    name = f"{registry.host}/attest/listed"
+    for number in (1, 2):
+        (context / "number").write_text(str(number))
+        (context / "Dockerfile").write_text("FROM bb\nCOPY number /\n")
+        build(bb, context, "-t", f"{name}:{number}", "--push")
+        image, about = json.loads(bb("manifest", "inspect", f"{name}:{number}"))["manifests"]
+        tag = image["digest"].replace(":", "-")
+        (listed,) = json.loads(bb("manifest", "inspect", f"{name}:{tag}"))["manifests"]
+        assert listed["digest"] == about["digest"]
+        assert listed["artifactType"] == "application/vnd.docker.attestation.manifest.v1+json"
+        bb("push", "-q", f"{name}:{number}")
+        assert len(json.loads(bb("manifest", "inspect", f"{name}:{tag}"))["manifests"]) == 1
 
 
 def skopeo(*words: str) -> str:

@@ -8,6 +8,7 @@ from _thread import RLock
 
 from wherry.builder.cache import document
 from wherry.builder.cache.document import BUILDKIT, CONFIG
+from wherry.counted import counted
 from wherry.errors import CorruptError, NotFoundError, UnsupportedError, WherryError
 from wherry.oci import manifest as oci
 from wherry.oci.reference import parse
@@ -90,7 +91,9 @@ class Imported:
         from wherry.builder.transfers import Told
         from wherry.registry.pull import fetch_layers
 
-        with underway(self._progress, f"[cache] {len(missing)} layers of {missing[0].whose}") as step:
+        with underway(
+            self._progress, f"[cache] {counted(len(missing), 'layer')} of {missing[0].whose}"
+        ) as step:
             for sources in {id(layer.sources): layer.sources for layer in missing}.values():
                 pairs = [(layer.blob, layer.info.diff_id) for layer in missing if layer.sources is sources]
                 fetch_layers(self._store, sources, pairs, Told(step))

@@ -14,8 +14,7 @@ from wherry.layers.tree import entry_of
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wherry.builder.context.folder import Context
-    from wherry.builder.context.sources import Found
+    from wherry.builder.context.folder import Context, Found
 
 OWNER = (0, 0)
 

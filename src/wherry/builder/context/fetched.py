@@ -7,7 +7,7 @@ import os
 import posixpath
 import stat
 
-from wherry.builder.context.sources import Found
+from wherry.builder.context.folder import Found
 from wherry.errors import ContextError
 from wherry.typed import TYPE_CHECKING
 

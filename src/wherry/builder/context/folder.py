@@ -10,6 +10,7 @@ from wherry.builder.context.file_index import FileIndex
 from wherry.dockerfile import ignore
 from wherry.dockerfile.lines import LARGEST
 from wherry.errors import ContextError
+from wherry.layers.entry import Status
 from wherry.layers.rootpath import resolve
 from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -18,14 +19,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wherry.dockerfile.ignore import Ignore, Verdict
+    from wherry.layers.entry import AnyStatus
+
+SECOND = 1_000_000_000
 
 
-class ContextFile(NamedTuple):
-    """`name` is relative to the context, with slashes; `path` is its place on the host."""
+class Found(NamedTuple):
+    """A file of a source of COPY.  `name` is its path in the source, with slashes, `path` its place on the
+    host.
+
+    `named_as` is the name that it was found by; where that was a symlink, `name` is the link's target.
+    """
 
     name: str
     path: str
-    status: os.stat_result
+    status: AnyStatus
+    named_as: str = ""
+
+    @property
+    def is_folder(self) -> bool:
+        return stat.S_ISDIR(self.status.st_mode)
 
 
 class Context:
@@ -39,7 +52,7 @@ class Context:
         self.ignore = rules
         self._index_path = index_path
         self._index: FileIndex | None = None
-        self._scans: dict[str, list[ContextFile]] = {}
+        self._scans: dict[str, list[Found]] = {}
         self._turn = RLock()
 
     @property
@@ -56,16 +69,16 @@ class Context:
         """
         if self._index_path is not None:
             return None
-        times = (int(file.status.st_mtime) for file in self.scan("") if stat.S_ISREG(file.status.st_mode))
+        times = (
+            file.status.st_mtime_ns // SECOND for file in self.scan("") if stat.S_ISREG(file.status.st_mode)
+        )
         return max(times, default=None)
 
     def kept(self, what: str) -> str | None:
         """Where something is kept of this context under a name; None of one that was fetched."""
-        return (
-            f"{self._index_path}.{hex_of(what.encode('utf-8', 'surrogateescape'))[:16]}"
-            if self._index_path
-            else None
-        )
+        if self._index_path is None:
+            return None
+        return f"{self._index_path}.{hex_of(what.encode('utf-8', 'surrogateescape'))[:16]}"
 
     def save(self) -> None:
         """Keep what was learnt about the files for the next build."""
@@ -75,7 +88,7 @@ class Context:
     def verdict(self, name: str) -> Verdict:
         return self.ignore.verdict(name)
 
-    def scan(self, folder: str) -> list[ContextFile]:
+    def scan(self, folder: str) -> list[Found]:
         """Everything below a folder ("" for all) that is not ignored, folders before what they hold.
 
         Names in byte order.  A folder that is ignored appears if something below it is not.
@@ -85,12 +98,12 @@ class Context:
                 self._scans[folder] = list(self._walk(folder))
             return self._scans[folder]
 
-    def _walk(self, top: str) -> Iterator[ContextFile]:
+    def _walk(self, top: str) -> Iterator[Found]:
         decide = self.ignore.verdict if self.ignore.patterns else None
         start = os.path.join(self.root, top) if top else self.root
         stack = [_entries(start, top + "/" if top else "")]
         # Ignored folders wait here until something below them turns out not to be ignored.
-        waiting: list[tuple[int, ContextFile]] = []
+        waiting: list[tuple[int, Found]] = []
         while stack:
             entry = stack[-1].pop() if stack[-1] else None
             if entry is None:
@@ -125,7 +138,7 @@ class Context:
             elif is_folder:
                 stack += _entries(entry.path, entry.name + "/")
 
-    def file_digest(self, file: ContextFile) -> str:
+    def file_digest(self, file: Found) -> str:
         """What a file is, for a cache key: its type, mode and content; no owner, attributes or times."""
         mode = stat.S_IMODE(file.status.st_mode)
         if stat.S_ISREG(file.status.st_mode):
@@ -135,11 +148,13 @@ class Context:
         return f"{stat.S_IFMT(file.status.st_mode):o}{mode:o}:{file.status.st_rdev}"
 
 
-def _entries(folder: str, prefix: str) -> list[ContextFile]:
+def _entries(folder: str, prefix: str) -> list[Found]:
     """The entries of a folder in reverse byte order, to be popped from the end."""
     try:
         with os.scandir(folder) as found:
-            entries = [ContextFile(prefix + e.name, e.path, e.stat(follow_symlinks=False)) for e in found]
+            entries = [
+                Found(prefix + e.name, e.path, Status.of(e.stat(follow_symlinks=False)), "") for e in found
+            ]
     except PermissionError:
         raise ContextError(
             f"{folder} in the build context cannot be read",

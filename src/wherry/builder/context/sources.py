@@ -7,32 +7,18 @@ import posixpath
 import stat
 
 from wherry.builder.context.file_index import hash_file
+from wherry.builder.context.folder import Found
 from wherry.dockerfile import glob
 from wherry.errors import ContextError
 from wherry.sha256 import hex_of
-from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
+from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wherry.builder.context.folder import Context
+    from wherry.layers.entry import AnyStatus
     from wherry.layers.view import Node, View
-
-
-class Found(NamedTuple):
-    """A file that COPY names.  `name` is its path in the source, `path` its place on the host.
-
-    `named_as` is the name that it was found by; where that was a symlink, `name` is the link's target.
-    """
-
-    name: str
-    path: str
-    status: os.stat_result
-    named_as: str = ""
-
-    @property
-    def is_folder(self) -> bool:
-        return stat.S_ISDIR(self.status.st_mode)
 
 
 class Source(Protocol):
@@ -83,12 +69,10 @@ class ContextSource:
     def ready(self) -> None: ...
 
     def below(self, folder: Found) -> list[Found]:
-        return [Found(*file) for file in self._context.scan(folder.name)]
+        return self._context.scan(folder.name)
 
     def digest(self, file: Found) -> str:
-        from wherry.builder.context.folder import ContextFile
-
-        return self._context.file_digest(ContextFile(file.name, file.path, file.status))
+        return self._context.file_digest(file)
 
     def _names(self, folder: str) -> list[str]:
         try:
@@ -218,7 +202,7 @@ class ViewSource:
         when = f"{status.st_mtime_ns // 1_000_000_000}:" if self._times else ""
         return f"{when}{status.st_uid}:{status.st_gid}:{self._what(file, status)}"
 
-    def _what(self, file: Found, status: os.stat_result) -> str:
+    def _what(self, file: Found, status: AnyStatus) -> str:
         mode = stat.S_IMODE(status.st_mode)
         if stat.S_ISREG(status.st_mode):
             from wherry.layers.tree import xattrs_of
@@ -242,7 +226,7 @@ class ViewSource:
 
 
 def _found(node: Node) -> Found:
-    return Found(node.name, node.path, node.status)
+    return Found(node.name, node.path, node.status, "")
 
 
 def inside(path: str) -> str:

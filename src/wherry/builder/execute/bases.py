@@ -147,7 +147,7 @@ class Bases:
         layer_paths(self._store, image.config.diff_ids, f"image {name}")
         return image.config.diff_ids, f"image {name}"
 
-    def _is_from_image(self, planned: PlannedStage) -> bool:
+    def is_from_image(self, planned: PlannedStage) -> bool:
         return planned.parent is None and planned.base != SCRATCH and not self._is_folder(planned.base)
 
     def _is_folder(self, name: str) -> bool:
@@ -182,7 +182,7 @@ class Bases:
         requests: dict[tuple[str, Platform], None] = {}
         with contextlib.suppress(WherryError):  # it is raised where it belongs
             for planned in stages():
-                if self._is_from_image(planned):
+                if self.is_from_image(planned):
                     place = planned.stage.origin.location
                     name, platform = self._meant(planned.base), self.platform(planned.platform, place)
                     if self._pulls.wanted(name, self._local(name, platform, place), platform):
@@ -227,7 +227,7 @@ class Bases:
         """Look at the platform of a stage's image where that is here.  Raises DockerfileError."""
         place = planned.stage.origin.location
         platform = self.platform(planned.platform, place)
-        if self._is_from_image(planned):
+        if self.is_from_image(planned):
             image = self._local(self._meant(planned.base), platform, place)
             if image is not None:
                 self._check(planned.base, image.config.platform, platform, place)

@@ -9,6 +9,7 @@ from wherry.builder.output.image import write_image
 from wherry.builder.plan.epoch import CONTEXT, EPOCH, newest
 from wherry.builder.plan.epoch import parse as parse_epoch
 from wherry.builder.plan.graph import make_plan, meta_scope
+from wherry.builder.plan.instruction import step_label, steps_of
 from wherry.builder.plan.platforms import platform_args
 from wherry.builder.plan.supported import check_supported
 from wherry.errors import UsageError
@@ -17,10 +18,11 @@ from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.builder.options import BuildOptions
-    from wherry.builder.plan.graph import Plan
+    from wherry.builder.plan.graph import Plan, PlannedStage
     from wherry.builder.plan.values import StageResult
     from wherry.dockerfile.ast import Dockerfile
     from wherry.dockerfile.lint.rules import Finding
+    from wherry.oci.platform import Platform
     from wherry.store import ImageRecord
 
 OF_THE_BUILDER = {EPOCH, "BUILDKIT_DOCKERFILE_CHECK", "BUILDKIT_INLINE_CACHE"}
@@ -59,6 +61,7 @@ class Build(Session):
             planned = plan.stages[number]
             base = self.bases.of(planned, self.schedule)
             self.record.base(planned, base)
+            self._tell_base(planned)
             return StageBuilder(self, planned, base, meta).run()
 
         self.plan = plan
@@ -71,7 +74,21 @@ class Build(Session):
             self.bases.save()
             self.cache.save()
         self.shared.need(result.diff_ids)
+        if self.options.chosen:
+            result = result._replace(platform=self._said(result.platform))
         return write_image(self.store, result, self._dated(plan), self.shared)
+
+    def _said(self, made: Platform) -> Platform:
+        """The platform that was asked for, with the variant of the base where it has none of its own."""
+        chosen = self.options.platform
+        return made if chosen == made._replace(variant="") else chosen
+
+    def _tell_base(self, planned: PlannedStage) -> None:
+        """As BuildKit: a line for each base that is an image, and none for stages."""
+        if self.bases.is_from_image(planned):
+            alone = len(self.dockerfile.stages) == 1
+            label = step_label(planned.stage, 1, steps_of(planned.stage), alone=alone)
+            self.progress.begin(f"[{label}] FROM {planned.base}").end(cached=False)
 
     def _set_epoch(self, meta: dict[str, str]) -> None:
         """As the Dockerfile itself may, by ARG SOURCE_DATE_EPOCH=... before the first FROM."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wherry.errors import WherryError
 
 # Raise it when a rule begins to find something else.
-VERSION = 2
+VERSION = 3
 
 
 def findings(build: Session) -> list[Finding]:
@@ -45,7 +45,7 @@ def findings(build: Session) -> list[Finding]:
 def _key(build: Session) -> str:
     ignore = build.ignore_patterns()
     results = [build.schedule[number] for number in build.plan.order]
-    made = [(r.diff_ids[-1:], r.origin, str(r.platform), r.config) for r in results]
+    made = [(r.diff_ids, r.origin, str(r.platform), r.config) for r in results]
     bases = sorted((*map(str, details), place.line) for details, place in build.bases.mismatches.items())
     value = [VERSION, shown(build.dockerfile.text), build.options.args, ignore, made, bases]
     return hex_of(json.dumps(value, sort_keys=True).encode("utf-8", "surrogatepass"))
@@ -120,7 +120,32 @@ def _look(build: Session) -> list[Finding]:
         here = build.shared.is_here(build.schedule[number].diff_ids)
         if number == target or (_starts_something(stage) and here):
             found += _programs(build, stage, build.schedule[number])
+    found += _carried(build)
     return options.chosen([*check(build.dockerfile, about), *options.chosen(found)])
+
+
+def _carried(build: Session) -> list[Finding]:
+    """What the layers of the image that this build made carry for nothing."""
+    from wherry.dockerfile.lint.rules import finding
+    from wherry.explore.hints import Own, hints
+
+    if build.options.squash:
+        return []
+    stages: list[int] = []
+    number: int | None = build.plan.order[-1]
+    while number is not None:
+        stages.insert(0, number)
+        number = build.plan.stages[number].parent
+    own = [
+        Own(build.store.layers.path(step["layer"]), step["kind"], step["line"], step["end_line"])
+        for step in build.record.made(stages)
+    ]
+    try:
+        found = hints(own)
+    except PermissionError:
+        build.store.runtime.need_layers()
+        raise
+    return [finding(h.rule, h.line, h.end_line, *h.details, fix=h.fix) for h in found]
 
 
 def _starts_something(stage: Stage) -> bool:

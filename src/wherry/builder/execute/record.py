@@ -13,7 +13,7 @@ from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from wherry.builder.execute.step_cache import StageCache
@@ -76,6 +76,11 @@ class Recorder:
         """The image that the build gave."""
         self._image = record.id
         return record
+
+    def made(self, stages: Sequence[int]) -> list[Step]:
+        """The steps of some stages that gave layers, in the order of the layers."""
+        steps = [step for step in self._steps if step["layer"] and step["stage"] in stages]
+        return sorted(steps, key=lambda step: (stages.index(step["stage"]), step["number"]))
 
     def base(self, planned: PlannedStage, base: StageResult) -> None:
         """What a stage starts from."""

@@ -12,6 +12,7 @@ from wherry.builder.execute.pulls import Pulls
 from wherry.builder.execute.record import Recorder
 from wherry.builder.execute.step_cache import StepCache
 from wherry.errors import UnsupportedError
+from wherry.layers.view import Seen
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Session:
         self._context_lock = RLock()
         self._temporary = temporary
         self._numbers = itertools.count(1)
+        self.seen = Seen()
         self._worker: Worker | None = None
 
     def stop(self) -> None:

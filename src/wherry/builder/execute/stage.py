@@ -24,7 +24,7 @@ from wherry.dockerfile.lines import fail
 from wherry.errors import UsageError
 from wherry.layers.view import View
 from wherry.oci.config import DEFAULT_PATH, LARGEST_CONFIG, History
-from wherry.oci.digest import chain_id
+from wherry.oci.digest import chain_above, chain_id
 from wherry.oci.times import rfc3339
 from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
@@ -80,6 +80,7 @@ class StageBuilder:
         self.state.inherit(base.args)
         self.step: Step = Silent()
         self.diff_ids = list(base.diff_ids)
+        self._chain = (0, "")  # of so many layers
         self.history = list(base.history)
         self.predefined = proxies(session.options.args)
 
@@ -242,16 +243,23 @@ class StageBuilder:
 
     @property
     def chain(self) -> str:
-        return self.chain_of(self.diff_ids)
+        known, chain = self._chain
+        for diff_id in self.diff_ids[known:]:  # layers are only added
+            chain = chain_above(chain, diff_id)
+        self._chain = len(self.diff_ids), chain
+        return self._marked(chain)
 
     def chain_of(self, diff_ids: Sequence[str]) -> str:
         """What layers are for a key; without any it is that of a layer that depends on none below it."""
-        chain = chain_id(diff_ids)
+        return self._marked(chain_id(diff_ids))
+
+    def _marked(self, chain: str) -> str:
         return keys.REPRODUCIBLE + chain if self.options.reproducible else chain
 
     def view(self) -> View:
         self.need(self.diff_ids)
-        return View([self.store.layers.link(diff_id) for diff_id in self.diff_ids])
+        links = [self.store.layers.link(diff_id) for diff_id in self.diff_ids]
+        return View(links, seen=self._session.seen)
 
     def view_source(self, view: View, label: str) -> ViewSource:
         """Another file system to copy from; its times count where an image must not depend on luck."""

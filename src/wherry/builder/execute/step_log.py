@@ -69,14 +69,21 @@ def failed(run: Run, argv: Sequence[str], code: int, log: StepLog) -> StepError:
     """The error for a RUN that ended with `code`."""
     place = run.location
     span = str(place.line) if place.end_line == place.line else f"{place.line}-{place.end_line}"
-    command = " ".join(argv)
-    shown = command if len(command) <= 200 else command[:197] + "..."
-    lines = [f"process {shown!r} did not complete successfully: exit code: {code}"]
+    lines = [f"{_named(run, argv)} did not complete successfully: exit code: {code}"]
     lines += [f"  {line}" for line in log.tail()]
     lines.append(f"{place.name}:{span}")
     lines += [f"  {number:>4} | {text}" for number, text in enumerate(place.lines, place.line)]
     hint = _exit_hint(code) + f"the whole output is in {log.path}"
     return StepError("\n".join(lines), hint=hint)
+
+
+def _named(run: Run, argv: Sequence[str]) -> str:
+    """RUN, where the lines that follow are those of the command; a trigger of ONBUILD is somewhere else."""
+    lines = run.location.lines
+    if lines and lines[0].lstrip()[:3].upper() == "RUN":
+        return "RUN"
+    command = " ".join(argv)
+    return f"process {command if len(command) <= 200 else command[:197] + '...'!r}"
 
 
 def _exit_hint(code: int) -> str:

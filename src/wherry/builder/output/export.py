@@ -6,7 +6,8 @@ import contextlib
 import os
 import sys
 
-from wherry.errors import ContextError, UsageError
+from wherry.builder.output.options import check_index
+from wherry.errors import ContextError
 from wherry.images.attestations import keep
 from wherry.images.packing import Packing, manifest_of, pack_layers
 from wherry.images.view import Image
@@ -185,13 +186,7 @@ def is_index(built: Sequence[Built]) -> bool:
 def _archive(store: Store, built: Sequence[Built], output: Output) -> Descriptor:
     from wherry.images.layout import Folder, Layout, Tar
 
-    if not is_index(built):
-        _check_single(output)
-    elif output.type == "docker":
-        raise UsageError(
-            "docker exporter does not currently support exporting manifest lists",
-            hint="use type=oci, or one --platform without attestations",
-        )
+    check_index(output, is_index=is_index(built))
     names = [parse_reference(name).canonical() for name in output.names]
     with contextlib.ExitStack() as stack:
         sink = Folder(output.dest) if output.folder else Tar(stack.enter_context(_file(output.dest)))
@@ -219,8 +214,8 @@ def _add_index(layout: Layout, built: Sequence[Built], names: Sequence[str], out
 
 def _store(store: Store, built: Sequence[Built], output: Output) -> Descriptor:
     """The image, or an index of the images, in the store."""
+    check_index(output, is_index=is_index(built))
     if not is_index(built):
-        _check_single(output)
         return _as_asked(store, built[0], output)
     # What is attested is attested of the manifest that leaves the machine.
     final = output.says_how or any(one.attestations for one in built)
@@ -285,11 +280,6 @@ def packing_of(output: Output) -> Packing:
     return Packing(
         "none" if compression == "uncompressed" else compression, output.level, output.force, oci
     )
-
-
-def _check_single(output: Output) -> None:
-    if any(note.kind.startswith("index") for note in output.annotations):
-        raise UsageError("index annotations not supported for single platform export")
 
 
 def _notes(output: Output, platform: Platform) -> Notes:

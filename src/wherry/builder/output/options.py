@@ -87,6 +87,18 @@ TO_STORE = Output("image")
 """An image in the store, which is what a build gives where nothing is said."""
 
 
+def check_index(output: Output, *, is_index: bool) -> None:
+    """Raises UsageError for an output that cannot hold what is built, which is an image or, for several
+    platforms or with attestations, an image index."""
+    if is_index and output.type == "docker" and output.dest:
+        raise UsageError(
+            "docker exporter does not currently support exporting manifest lists",
+            hint="use type=oci, or one --platform without attestations",
+        )
+    if not is_index and any(note.kind.startswith("index") for note in output.annotations):
+        raise UsageError("index annotations not supported for single platform export")
+
+
 def parse(text: str) -> Output:
     """``DIR``, ``-``, or ``type=TYPE[,KEY=VALUE…]``.  Raises UsageError, UnsupportedError."""
     fields = separated(text, "--output")

@@ -102,6 +102,8 @@ class _Layer:
             self._put(placed, mark)
         except FileExistsError:
             os.unlink(f"{self._tree}/{dest}")
+            if self._before is not None:
+                self._before.replaced()
             self._put(placed, mark)
 
     def _put(self, placed: Placed, mark: str) -> None:
@@ -134,7 +136,7 @@ class _Layer:
         moment = file.status.st_mtime_ns if mtime is None else mtime * SECOND
         if not link_same(old, host, entry, moment):
             return False
-        before.holds(dest, mark)
+        before.linked(dest, mark)
         return True
 
     def _existing(self, dest: str) -> Node | None:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import posixpath
 import stat
+from itertools import chain
 
 from wherry.dockerfile import glob
 from wherry.errors import ContextError
-from wherry.sha256 import hex_of
+from wherry.sha256 import hex_of_texts
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wherry.builder.context.sources import Found, Source
+    from wherry.builder.context.folder import Found
+    from wherry.builder.context.sources import Source
     from wherry.dockerfile.ignore import Ignore
     from wherry.layers.view import View
     from wherry.store.filemanifest import ManifestEntry
@@ -120,13 +122,12 @@ class _Place:
         marks = [placed.source.digest(placed.file) for placed in files]
         kinds = [""] * len(self._placed) + ["unpack\0"] * len(self._archives)
         links = _links(files)
-        lines = [
+        lines = (
             f"{p.dest}\0{kind}{mark}{links.get(p.dest, '')}\n"
             for p, kind, mark in zip(files, kinds, marks, strict=True)
-        ]
-        if self.takes_folders:
-            lines.append(f"{self.dest}\0folder\n")
-        content = hex_of("".join(lines).encode("utf-8", "surrogateescape"))
+        )
+        last = [f"{self.dest}\0folder\n"] if self.takes_folders else []
+        content = hex_of_texts(chain(lines, last))
         origins = tuple(dict.fromkeys(one.source for one in sources))
         folder = self.dest if self.takes_folders else None
         return CopyPlan(folder, self._placed, self._archives, content, marks, origins)
@@ -223,15 +224,12 @@ def _join(folder: str, name: str) -> str:
     return "/".join(part for part in (folder, name) if part)
 
 
-def file_manifest(plan: CopyPlan) -> list[ManifestEntry]:
+def file_manifest(plan: CopyPlan) -> Iterator[ManifestEntry]:
     """What is copied, by its name in the source."""
     from wherry.store.filemanifest import manifest_entry
 
-    files = (*plan.placed, *plan.archives)
-    return [
-        manifest_entry(file.name, file.status, mark)
-        for (file, *_), mark in zip(files, plan.marks, strict=True)
-    ]
+    for (file, *_), mark in zip(chain(plan.placed, plan.archives), plan.marks, strict=True):
+        yield manifest_entry(file.name, file.status, mark)
 
 
 def is_archive(source: Source, file: Found) -> bool:

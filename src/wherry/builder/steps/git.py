@@ -16,7 +16,8 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from wherry.builder.context.sources import Found, ViewSource
+    from wherry.builder.context.folder import Found
+    from wherry.builder.context.sources import ViewSource
     from wherry.builder.secrets import BuildSecrets
     from wherry.builder.steps.copy_spec import CopySpec
     from wherry.builder.steps.stage import Stage

@@ -152,7 +152,7 @@ def _request(options: Options) -> BuildRequest:
             cache_from=cache_from,
         ),
         file,
-        platforms=chosen,
+        platforms=chosen if options.strings("platform") else (),
         outputs=requested,
         contexts=tuple(options.strings("build-context")),
         cache_to=tuple(cache_to),

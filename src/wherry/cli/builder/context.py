@@ -6,6 +6,7 @@ import json
 
 from wherry.cli.core.flags import FORMAT, Command, Flag, Options
 from wherry.cli.core.printable import printable
+from wherry.counted import counted
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,14 +49,14 @@ def _print(files: Sequence[tuple[str, int]], left_out: Sequence[LeftOut], *, eve
     from wherry.cli.core.units import human_size
 
     total = sum(size for _, size in files)
-    print(f"{human_size(total)} in {len(files)} files")
+    print(f"{human_size(total)} in {counted(len(files), 'file')}")
     shown = files if every else files[:SHOWN]
     for name, size in shown:
         print(f"{human_size(size):>9}  {printable(name)}")
     rest = files[len(shown) :]
     if rest:
         left = human_size(sum(size for _, size in rest))
-        print(f"{left:>9}  {len(rest)} smaller files (--all shows them)")
+        print(f"{left:>9}  {counted(len(rest), 'smaller file')} (--all shows them)")
         folders: dict[str, int] = {}
         for name, each in files:
             folders[name.partition("/")[0]] = folders.get(name.partition("/")[0], 0) + each
@@ -65,5 +66,9 @@ def _print(files: Sequence[tuple[str, int]], left_out: Sequence[LeftOut], *, eve
     if left_out:
         print(f"\nleft out by .dockerignore: {human_size(sum(one.size for one in left_out))}")
         for one in left_out:
-            what = f"{one.name}/ ({one.files} files)" if one.files != 1 or one.size == 0 else one.name
+            what = (
+                f"{one.name}/ ({counted(one.files, 'file')})"
+                if one.files != 1 or one.size == 0
+                else one.name
+            )
             print(f"{human_size(one.size):>9}  {printable(f'{what}  line {one.line}: {one.pattern}')}")

@@ -8,6 +8,7 @@ import sys
 from wherry.cli.core.flags import FORMAT, Command, Flag, Options
 from wherry.cli.core.output import unescaped
 from wherry.cli.core.printable import printable
+from wherry.counted import counted
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -83,15 +84,16 @@ def _missed(build: BuildRecord) -> int:
 
 
 def _print(build: BuildRecord, found: Sequence[Explained]) -> None:
+    from wherry.cli.builder.progress import coloured
     from wherry.cli.core.units import human_size
 
     total = len(_steps(build))
     name = f" of {', '.join(build.names)}" if build.names else ""
     print(
         f"build {build.id}{name}, {_ago(build)}: {build.outcome} in {build.seconds:.1f} s, "
-        f"{total - _missed(build)} of {total} steps from the cache"
+        f"{total - _missed(build)} of {counted(total, 'step')} from the cache"
     )
-    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() and coloured() else ("", "")
     for step, reasons in found:
         word = WORDS[step.outcome]
         size = human_size(step.size) if step.layer else ""

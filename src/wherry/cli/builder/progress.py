@@ -32,7 +32,12 @@ def make_progress(kind: str) -> Progress:
         return Plain(unescaped(sys.stderr))
     from wherry.cli.builder.terminal import Terminal
 
-    return Terminal(unescaped(sys.stderr))
+    return Terminal(unescaped(sys.stderr), colours=coloured())
+
+
+def coloured() -> bool:
+    """Whether colours are wanted where a terminal is (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR")
 
 
 class Deferred:

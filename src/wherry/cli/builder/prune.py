@@ -7,8 +7,8 @@ import time
 
 from wherry.cli.core.confirm import sure
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
-from wherry.digits import size
 from wherry.errors import UsageError
+from wherry.sizes import size
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-
-
-def human_size(size: float) -> str:
-    """Decimal, three significant digits: ``6.14MB`` (docker/go-units HumanSize with precision 3)."""
-    unit = 0
-    while size >= 1000 and unit < len(UNITS) - 1:
-        size /= 1000
-        unit += 1
-    return f"{size:.3g}{UNITS[unit]}" if size < 999.5 else f"{size:.0f}{UNITS[unit]}"
+from wherry.sizes import human_size as human_size
 
 
 def human_duration(seconds: float) -> str:

@@ -21,6 +21,8 @@ COMMAND = Command(
     "[OPTIONS] IMAGE|ARCHIVE|DIR",
     (
         Flag("ci", "bool", "Check the rules: exit with 1 where the image breaks one"),
+        Flag("html", "string", "Write a page that needs nothing else", metavar="FILE"),
+        Flag("interactive", "bool", "Explore on the terminal (needs wherry[terminal])", short="i"),
         Flag("json", "bool", "Everything as JSON, with the lists of files (docs/explore.md)"),
         Flag("layer", "int", "List what one layer adds, changes and removes", metavar="N"),
         Flag("lowest-efficiency", "string", "Rule: the part that is not wasted, from 0 to 1", metavar="F"),
@@ -33,6 +35,8 @@ COMMAND = Command(
         Flag(
             "platform", "string", "Of an image for several, the one for this", metavar="OS/ARCH[/VARIANT]"
         ),
+        Flag("png", "string", "Write a picture of the layers and a map of what is in them", metavar="FILE"),
+        Flag("svg", "string", "The same as SVG", metavar="FILE"),
         Flag("rules", "string", "Rules from a file of TOML (with --ci)", metavar="FILE"),
         TLS,
     ),
@@ -63,19 +67,88 @@ def _show(found: Explored, limits: Limits | None, options: Options) -> int:
     from wherry.explore.limits import check
 
     verdicts = check(found, limits) if limits is not None else None
+    written = _write(found, options)
     if options.flag("json"):
         from wherry.explore.document import document
 
         print(json.dumps(document(found, verdicts)))
     elif options.integer("layer") is not None:
         print(_layer(found, options.integer("layer") or 0))
-    elif verdicts is None:
+    elif verdicts is not None:
+        print(_verdicts(verdicts))
+    elif options.flag("interactive"):
+        _explore(found)
+    elif not written:
         from wherry.cli.image.explored import page
 
         print(page(found, _columns()))
-    else:
-        print(_verdicts(verdicts))
     return int(any(not verdict.passed for verdict in verdicts or ()))
+
+
+def _explore(found: Explored) -> None:
+    """Raises UsageError where there is no terminal, or not what it takes."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("--interactive needs a terminal", hint="--html FILE writes a page")
+    try:
+        from wherry.cli.explorer.app import Explorer
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("textual", "rich"):
+            raise
+        raise UsageError(
+            "the terminal explorer needs the Python package textual",
+            hint="pip install 'wherry[terminal]', or --html FILE writes a page",
+        ) from None
+    Explorer(found, _dockerfiles(found)).run()
+
+
+def _dockerfiles(found: Explored) -> dict[str, str]:
+    """The Dockerfiles of the layers that are still where they were."""
+    from wherry.store.regular import read_regular
+
+    texts = {}
+    for path in {layer.made.dockerfile for layer in found.layers if layer.made.line}:
+        try:
+            texts[path] = read_regular(path).decode("utf-8", "replace")
+        except OSError:
+            pass
+    return texts
+
+
+def _write(found: Explored, options: Options) -> bool:
+    """The files that were asked for, each there when it is whole; whether there was one."""
+    from wherry.layers.newfile import new_file
+
+    asked = {form: file for form in WRITERS if (file := options.string(form)) is not None}
+    if len(set(asked.values())) < len(asked):
+        raise UsageError("--html, --png and --svg write a file each", hint="give each a name of its own")
+    for form, file in asked.items():
+        data = WRITERS[form](found)
+        with new_file(file) as out:
+            out.write(data)
+    return bool(asked)
+
+
+def _html(found: Explored) -> bytes:
+    from wherry.explore.page.write import page
+
+    return page(found).encode()
+
+
+def _svg(found: Explored) -> bytes:
+    from wherry.explore.picture.figure import figure
+    from wherry.explore.picture.svg import svg
+
+    return svg(figure(found)).encode()
+
+
+def _png(found: Explored) -> bytes:
+    from wherry.explore.picture.figure import figure
+    from wherry.explore.picture.png import png
+
+    return png(figure(found))
+
+
+WRITERS = {"html": _html, "png": _png, "svg": _svg}
 
 
 def _layer(found: Explored, number: int) -> str:
@@ -95,8 +168,8 @@ def _verdicts(verdicts: Sequence[Verdict]) -> str:
 def _limits(options: Options) -> Limits:
     """What a file says, and the command line instead of it.  Raises UsageError."""
     from wherry.cli.core.files import read
-    from wherry.digits import size
     from wherry.explore.limits import DEFAULT, Limits, parse, with_values
+    from wherry.sizes import size
 
     file = options.string("rules")
     limits = DEFAULT

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import signal
 import threading
+import time
 
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.cli.proxy.options import (
@@ -19,6 +19,7 @@ from wherry.cli.proxy.options import (
     sources,
 )
 from wherry.cli.proxy.say import say
+from wherry.counted import counted
 from wherry.errors import ProxyError
 from wherry.handlers import handle
 from wherry.typed import TYPE_CHECKING
@@ -93,7 +94,7 @@ def _publish(publisher: Publisher, monitor: Monitor) -> Callable[[Table], None]:
         outcome = publisher.publish(table)
         monitor.applied(outcome)
         if outcome.kind == "written":
-            say(f"{report.stamp(datetime.datetime.now())}, written: {len(table.routes)} routes")
+            say(f"{report.stamp(time.time())}, written: {counted(len(table.routes), 'route')}")
         for line in diff.lines(table):
             say(line)
 

@@ -9,7 +9,7 @@ import re
 from wherry.cli.core.flags import Flag
 from wherry.cli.proxy.cluster import CLUSTER_FLAGS
 from wherry.cli.proxy.say import say
-from wherry.errors import UsageError
+from wherry.errors import ProxyError, UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ NGINX_FLAGS = (
 def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, Source]:
     """The sources that the flags name.  Nothing is read yet, but access to a cluster is looked for.
 
-    Raises UsageError where none is named, unless that means a cluster.
+    Raises UsageError where none is named, unless that means a cluster, and ProxyError for a folder that is
+    not there: that is a mistake, and no fault that passes.
     """
     from wherry.cli.proxy.cluster import cluster, requested
 
@@ -67,7 +68,12 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
     if folder is not None:
         from wherry.proxy.sources.directory import Directory
 
-        found["folder"] = Directory(os.path.abspath(folder))
+        path = os.path.abspath(folder)
+        if not os.path.isdir(path):
+            raise ProxyError(
+                f"{path} is not a folder", hint="--from-dir names a folder of Service manifests"
+            )
+        found["folder"] = Directory(path)
     if options.flag("containers"):
         from wherry.cli.proxy.containers import containers
 

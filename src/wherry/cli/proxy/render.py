@@ -16,6 +16,7 @@ from wherry.cli.proxy.options import (
     sources,
 )
 from wherry.cli.proxy.say import say
+from wherry.counted import counted
 from wherry.errors import ProxyError
 from wherry.typed import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def run(options: Options) -> int:
         sys.stdout.write(render(table.routes, rendering))
     else:
         outcome = Publisher(folder, rendering).publish(table)
-        say(f"{folder}/default.conf {outcome.kind}: {len(table.routes)} routes")
+        say(f"{folder}/default.conf {outcome.kind}: {counted(len(table.routes), 'route')}")
     # A file that cannot be read costs the others nothing; where nothing is left, that is a failure.
     return int(not table.routes and any(r.reason == "bad-manifest" for r in table.rejected))
 

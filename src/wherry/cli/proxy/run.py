@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 
 from wherry.cli.core.flags import Command, Options
@@ -27,7 +29,7 @@ COMMAND = Command(
     (*SOURCE_FLAGS, *ROUTE_FLAGS, *RENDER_FLAGS, *NGINX_FLAGS),
     description=(
         "Starts nginx as a child, without root, and routes to what Services say; every change is served\n"
-        "within milliseconds and without a dropped request.  ^C ends both and leaves nothing behind."
+        "within milliseconds.  ^C ends both and leaves nothing behind."
     ),
 )
 
@@ -53,3 +55,5 @@ def run(options: Options) -> int:
             return standalone.run(followed, routing, state)
     finally:
         shutil.rmtree(state, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another run's folder is there
+            os.rmdir(os.path.dirname(state))

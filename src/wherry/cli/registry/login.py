@@ -26,7 +26,7 @@ COMMAND = Command(
         TLS,
     ),
     max_args=1,
-    description="Docker Hub is meant where no server is named.",
+    description="Without SERVER: Docker Hub.",
 )
 
 

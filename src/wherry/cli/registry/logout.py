@@ -5,9 +5,7 @@ from __future__ import annotations
 from wherry.cli.core.flags import Command, Options
 from wherry.cli.registry.client import settings
 
-COMMAND = Command(
-    "logout", "[SERVER]", max_args=1, description="Docker Hub is meant where no server is named."
-)
+COMMAND = Command("logout", "[SERVER]", max_args=1, description="Without SERVER: Docker Hub.")
 
 
 def run(options: Options) -> int:

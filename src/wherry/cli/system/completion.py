@@ -14,7 +14,7 @@ COMMAND = Command(
     description="bash, zsh: source <(wherry completion bash).  fish: wherry completion fish | source",
 )
 IMAGES = ("run", "create", "history", "image inspect", "inspect", "push", "rmi", "save", "tag")
-LIST_IMAGES = "wherry images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null"
+LIST_IMAGES = "wherry completion images 2>/dev/null"
 LIST_CONTAINERS = "wherry ps -a --format '{{.Names}}' 2>/dev/null"
 LIST_VOLUMES = "wherry volume ls -q 2>/dev/null"
 VOLUMES = ("inspect", "volume inspect", "volume rm")
@@ -27,6 +27,9 @@ def run(options: Options) -> int:
     from wherry.errors import UsageError, nearest
 
     shell = options.args[0]
+    if shell == "images":
+        print("\n".join(_image_names(options)))
+        return 0
     writers = {"bash": _bash, "zsh": _zsh, "fish": _fish}
     if shell not in writers:
         near = nearest(shell, list(writers))
@@ -35,6 +38,14 @@ def run(options: Options) -> int:
         )
     print(writers[shell](), end="")
     return 0
+
+
+def _image_names(options: Options) -> list[str]:
+    """For the scripts, at each press of Tab: names, without a look at any image."""
+    from wherry.oci.reference import from_canonical
+    from wherry.store import Store
+
+    return [from_canonical(name).familiar() for name in Store.open(options.runtime).names.all()]
 
 
 def _flags() -> dict[str, tuple[Flag, ...]]:

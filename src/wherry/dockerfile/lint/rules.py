@@ -129,6 +129,19 @@ RULES = {
         "The libraries that a program needs should be in the image",
         "{} starts {}, which needs {}, and the image does not have it",
     ),
+    # And what its layers carry for nothing.
+    "RepeatedFiles": Rule(
+        "A RUN step that changes the mode or the owner of files makes a layer that has them again",
+        "RUN brings {} again that {} of line {} brought, with another mode, owner or time",
+    ),
+    "RemovedLater": Rule(
+        "What a later step removes stays in the layer that brought it",
+        "RUN removes {} that {} of line {} brought: the image keeps the bytes",
+    ),
+    "PackageListsLeft": Rule(
+        "Package lists are of no use in an image",
+        "RUN leaves {} of package lists in {}",
+    ),
 }
 
 

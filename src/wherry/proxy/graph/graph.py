@@ -1,7 +1,7 @@
 """PURE: who wins where two want the same host and path.
 
 The older object wins (creationTimestamp; one without counts as newest), ties by namespace and name; the
-loser is reported.
+loser is reported.  What a folder holds is as old there as its file (sources.directory).
 """
 
 from __future__ import annotations

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import datetime
-
     from wherry.proxy.reload.transaction import Outcome
 
 
-def stamp(when: datetime.datetime) -> str:
-    """The article's way to say when: ``At 14:07 on 17/11/16``."""
-    return when.strftime("At %H:%M on %d/%m/%y")
+def stamp(when: float) -> str:
+    """A Unix time with seconds and the zone of this machine (RFC 3339): ``2016-11-17T14:07:09+01:00``."""
+    moment = datetime.datetime.fromtimestamp(when, datetime.UTC).astimezone()
+    return moment.isoformat(timespec="seconds")
 
 
-def detected(when: datetime.datetime) -> str:
+def detected(when: float) -> str:
     """The line that the article's reloader logged, to the letter."""
-    return f"{stamp(when)}, config file update detected."
+    moment = datetime.datetime.fromtimestamp(when, datetime.UTC).astimezone()
+    return f"{moment:At %H:%M on %d/%m/%y}, config file update detected."
 
 
 def words(outcome: Outcome, subject: str = "") -> str:

@@ -2,12 +2,16 @@
 
 A file that is broken keeps what it said when it was last whole (a half-saved edit drops no route), is
 reported with its line, and costs the others nothing.  Hidden files, and an editor's own, are not looked at.
+
+An object without a creationTimestamp is as old as its file has been in the folder: a file that comes later
+takes nothing from those that are there.  Of files that are new together the one that was written first is
+the older.
 """
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.errors import ProxyError
 from wherry.proxy.model import Rejected
@@ -32,11 +36,15 @@ PAUSE = 0.2
 
 
 class Held(NamedTuple):
-    """A file as it was read: what identified its content then, what it said, and what its parts mean."""
+    """A file as it was read: what identified its content then, what it said, and what its parts mean.
+
+    `place` is its place among all files that came, from 1; 0: it has none yet.
+    """
 
     identity: tuple[int, int, int]
     manifests: Manifests
     parts: Mapping[bytes, Part] = {}
+    place: int = 0
 
 
 class Directory:
@@ -46,6 +54,7 @@ class Directory:
         self._path = path
         self._followed = tuple(followed)
         self._held: dict[str, Held] = {}
+        self._places = 0
 
     def list(self) -> Snapshot:
         if not os.path.isdir(self._path):
@@ -94,8 +103,18 @@ class Directory:
                 found.pop(name)
                 if name in self._held:
                     found[name] = self._held[name]
-        self._held = found
+        self._held = self._placed(found)
         return True
+
+    def _placed(self, found: dict[str, Held]) -> dict[str, Held]:
+        """Files that are new get the next places, as they were written."""
+        new = sorted((held.identity[0], name) for name, held in found.items() if not held.place)
+        for _, name in new:
+            self._places += 1
+            held = found[name]
+            manifests = held.manifests._replace(snapshot=_dated(held.manifests.snapshot, self._places))
+            found[name] = held._replace(manifests=manifests, place=self._places)
+        return found
 
     def _read(self, name: str, before: Held | None, *, changed: bool) -> Held | None:
         """The file as it is now; None when it is gone or is no file.
@@ -121,10 +140,27 @@ class Directory:
         if manifests.broken and before is not None:
             held = before.manifests.snapshot
             manifests = Manifests(held._replace(rejected=manifests.snapshot.rejected))
-        return Held(identity, manifests, parts)
+        place = before.place if before is not None else 0
+        dated = _dated(manifests.snapshot, place) if place else manifests.snapshot
+        return Held(identity, manifests._replace(snapshot=dated), parts, place)
 
     def _snapshot(self) -> Snapshot:
         return joined(held.manifests.snapshot for _, held in sorted(self._held.items()))
+
+
+def _dated(snapshot: Snapshot, place: int) -> Snapshot:
+    """With a creationTimestamp for objects that have none: after all real ones, in the order of files."""
+    when = f"~{place:09}"
+    return snapshot._replace(
+        objects={
+            resource: tuple(_replaced(object_, when) for object_ in objects)
+            for resource, objects in snapshot.objects.items()
+        }
+    )
+
+
+def _replaced(object_: Any, when: str) -> Any:
+    return object_._replace(created=when) if getattr(object_, "created", None) == "" else object_
 
 
 def _is_file(name: str) -> bool:

@@ -1,0 +1,171 @@
+"""Images compared, wherever they are."""
+
+from __future__ import annotations
+
+import os
+
+from wherry.errors import NotFoundError, UsageError
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from wherry.compare.compare import Comparison
+    from wherry.compare.layers import Base
+    from wherry.compare.model import Subject
+    from wherry.copying.places import Place
+    from wherry.images.view import Image
+    from wherry.oci.config import ImageConfig
+    from wherry.oci.platform import Platform
+    from wherry.registry.client import Registries
+    from wherry.registry.progress import Progress
+    from wherry.store import Store
+
+PLACES = ("docker", "oci", "oci-archive", "docker-archive", "wherry")
+"""Beginnings of what says itself where it is."""
+MOST = 100
+"""Images that are compared at once: the files of all are in memory together."""
+
+
+class Asked(NamedTuple):
+    """What there is besides the names: `platform` of images for several, who speaks to registries, who is
+    told of transfers."""
+
+    registries: Callable[[], Registries]
+    progress: Progress
+    platform: Platform | None = None
+
+
+def compare(store: Store, words: Sequence[str], asked: Asked, *, bases: bool = False) -> Comparison:
+    """The images that `words` mean: of the store, files and folders, or ``docker://NAME`` and the like.
+
+    With `bases` those, and all local ones that are a base; of bases no files are compared.  What is fetched
+    for it does not stay.  Raises NotFoundError, CorruptError, RegistryError, UsageError.
+    """
+    store.runtime.need_layers()
+    try:
+        with store.using():
+            return _compared(store, words, asked, bases=bases)
+    finally:
+        if any(word.partition(":")[0] in PLACES[:-1] or os.path.exists(word) for word in words):
+            store.collect()
+
+
+def _compared(store: Store, words: Sequence[str], asked: Asked, *, bases: bool) -> Comparison:
+    from wherry.compare import compare as core
+    from wherry.compare.layers import Base
+    from wherry.compare.read import same
+
+    _check_number(words)
+    known = list(_images(store))
+    subjects = [_subject(store, word, asked) for word in words]
+    if bases:
+        subjects += _bases(store, known, subjects, asked)
+    if not subjects:
+        raise NotFoundError("no images are here to compare", hint="wherry pull, build or load one")
+    known += [Base(each.name, _stack(each)) for each in subjects]
+    return core.compare(subjects, known, same, each=not bases)
+
+
+def _bases(store: Store, known: Sequence[Base], named: Sequence[Subject], asked: Asked) -> list[Subject]:
+    """The local bases that are not among those named, the largest first."""
+    from wherry.compare.layers import local_bases
+
+    names = [base.name for base in local_bases(known) if base.diff_ids not in map(_stack, named)]
+    _check_number([*(each.name for each in named), *names])
+    found = [_subject(store, f"wherry:{name}", asked)._replace(name=name) for name in names]
+    return sorted(found, key=lambda each: (-each.size, each.name))
+
+
+def _check_number(names: Sequence[str]) -> None:
+    if len(names) > MOST:
+        raise UsageError(f"{len(names)} images are too many to compare: at most {MOST}")
+
+
+def _stack(subject: Subject) -> tuple[str, ...]:
+    return tuple(layer.diff_id for layer in subject.layers)
+
+
+def _images(store: Store) -> Iterator[Base]:
+    """The images of the store that have a name, each by the first of its names."""
+    from wherry.compare.layers import Base
+    from wherry.images.view import Image
+
+    for record in store.images.all():
+        image = Image(store, record)
+        names = sorted(image.names())
+        if names and not image.warn_of_damage():
+            yield Base(names[0], image.config.diff_ids)
+
+
+def _subject(store: Store, word: str, asked: Asked) -> Subject:
+    from wherry.copying.places import Place, parse_place
+    from wherry.images.lookup import find, lookup
+
+    kind, colon, rest = word.partition(":")
+    if colon and rest and kind in PLACES:
+        if kind != "wherry":
+            return _elsewhere(store, word, parse_place(word), asked)
+        return _here(store, rest, find(store, rest, asked.platform) or lookup(store, rest))
+    path = word if os.path.exists(word) else ""
+    image = None if "/" in path and path.startswith((".", "/")) else find(store, word, asked.platform)
+    if image is not None:
+        return _here(store, word, image)
+    if path:
+        return _elsewhere(store, word, Place(_kind_of(path), path), asked)
+    try:
+        return _here(store, word, lookup(store, word))
+    except NotFoundError as error:
+        hint = f"{error.hint}; docker://NAME asks a registry, an archive is read by its path"
+        raise NotFoundError(error.message, hint=hint) from None
+
+
+def _here(store: Store, name: str, image: Image) -> Subject:
+    return _read(store, name, image.id, image.config)
+
+
+def _elsewhere(store: Store, name: str, place: Place, asked: Asked) -> Subject:
+    from wherry.copying.places import Opened, source
+    from wherry.copying.unpacked import unpacked
+
+    client = asked.registries()
+    try:
+        with store.temp() as temporary:
+            opened = Opened(client, store, temporary)
+            with source(place, opened, compress=False) as (here, reference):
+                found = unpacked(store, here, reference, asked.platform, asked.progress)
+    finally:
+        client.close()
+    return _read(store, name.removeprefix("docker://"), *found)
+
+
+def _read(store: Store, name: str, image: str, config: ImageConfig) -> Subject:
+    from wherry.compare.read import subject
+    from wherry.images.view import layer_paths
+
+    paths = [os.path.realpath(path) for path in layer_paths(store, config.diff_ids, f"image {name}")]
+    infos = [store.layers.info(diff_id) for diff_id in config.diff_ids]
+    return subject(name, image, config, paths, [info.size if info is not None else 0 for info in infos])
+
+
+def _kind_of(path: str) -> str:
+    """Which of PLACES a file or folder is.  Raises NotFoundError for what holds no image."""
+    if os.path.isdir(path):
+        return "oci"
+    from wherry.layers.compress import decompressed
+    from wherry.layers.tarread import TarReader
+
+    found = ""
+    with open(path, "rb") as file:
+        for member in TarReader(decompressed(file), path):
+            name = member.entry.name.removeprefix(b"./")
+            if name == b"manifest.json":
+                return "docker-archive"
+            if name == b"index.json":
+                found = "oci-archive"
+    if not found:
+        raise NotFoundError(
+            f"{path} holds no image: neither manifest.json nor index.json is in it",
+            hint="wherry import makes an image of the archive of a file system",
+        )
+    return found

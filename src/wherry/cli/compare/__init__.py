@@ -1,0 +1,8 @@
+"""A comparison as people see it.
+
+text      on a terminal, in 80 columns
+figure    PURE: the sizes as a bar chart, as shapes
+svg, png  the shapes as pictures
+html      PURE: a page that needs no other file
+rows      PURE: what text and page say in the same words
+"""

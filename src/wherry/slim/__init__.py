@@ -1,0 +1,1 @@
+"""From a fat image to what its program needs: closure, observation, the slim image, and its proof."""

@@ -1,0 +1,145 @@
+"""The files of an image, found by path with the links on the way, and read with a limit."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+
+from wherry.errors import ContextError
+from wherry.layers.view import MOST_SYMLINKS
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wherry.layers.view import Node, View
+
+LARGEST = 1 << 26
+"""Bytes of a program that are searched."""
+LARGEST_TEXT = 4 << 20
+DEEPEST = 4096
+
+
+class Trail(NamedTuple):
+    """`links` are the symlinks on the way to `end`, None where the path leads nowhere."""
+
+    links: tuple[Node, ...]
+    end: Node | None
+
+
+class Files:
+    """Of one view.  Names have no leading slash; those of results have no links among their folders."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self._lists: dict[str, tuple[str, ...]] = {}
+        self._folders: dict[str, Node | None] = {}
+
+    def trail(self, path: str) -> Trail:
+        """A loop of links leads nowhere, and is no error."""
+        root = self.view.root()
+        if root is None or "\0" in path:
+            return Trail((), None)
+        links: list[Node] = []
+        trail = [root]
+        parts = _parts(path)
+        while parts:
+            part = parts.pop()
+            if part == "..":
+                if len(trail) > 1:
+                    trail.pop()
+                continue
+            node = self._child(trail[-1], part)
+            if node is None or (parts and not (node.is_folder or node.is_symlink)):
+                return Trail(tuple(links), None)
+            if not node.is_symlink:
+                trail.append(node)
+                continue
+            if len(links) >= MOST_SYMLINKS:
+                return Trail(tuple(links), None)
+            links.append(node)
+            target = os.readlink(node.path)
+            if target.startswith("/"):
+                del trail[1:]
+            parts += _parts(target)
+            if len(parts) > DEEPEST:
+                return Trail(tuple(links), None)
+        return Trail(tuple(links), trail[-1])
+
+    def _child(self, folder: Node, name: str) -> Node | None:
+        """Folders are asked for again and again, and remembered."""
+        full = f"{folder.name}/{name}" if folder.name else name
+        if full in self._folders:
+            return self._folders[full]
+        node = self.view.child(folder, name) if folder.is_folder else None
+        if node is None or node.is_folder or node.is_symlink:
+            self._folders[full] = node
+        return node
+
+    def find(self, path: str) -> Node | None:
+        """What a path leads to."""
+        return self.trail(path).end
+
+    def is_file(self, path: str) -> bool:
+        node = self.find(path)
+        return node is not None and stat.S_ISREG(node.status.st_mode)
+
+    def is_folder(self, path: str) -> bool:
+        node = self.find(path)
+        return node is not None and node.is_folder
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The names in a folder; none where it is none."""
+        node = self.find(folder)
+        if node is None or not node.is_folder:
+            return ()
+        if node.name not in self._lists:
+            self._lists[node.name] = tuple(self.view.list(node))
+        return self._lists[node.name]
+
+    def glob(self, pattern: str) -> list[str]:
+        """The paths that a pattern means; wildcards match no slash.  A path without any is itself."""
+        from wherry.dockerfile import glob
+
+        found = ["/"]
+        for part in [p for p in pattern.split("/") if p]:
+            if not any(wildcard in part for wildcard in "*?["):
+                found = [posixpath.join(each, part) for each in found]
+                continue
+            found = [
+                posixpath.join(each, name)
+                for each in found
+                for name in self.names(each)
+                if glob.match(part, name)
+            ]
+        return [each for each in found if self.find(each) is not None]
+
+    def data(self, node: Node, most: int = LARGEST) -> bytes:
+        """The first bytes of a regular file; empty for what is none, or cannot be read."""
+        if not stat.S_ISREG(node.status.st_mode):
+            return b""
+        try:
+            file = os.open(node.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return b""
+        with open(file, "rb") as stream:
+            return stream.read(most)
+
+    def text(self, path: str) -> str:
+        """A text of the image; empty for what is none, or larger than texts are."""
+        node = self.find(path)
+        if node is None or node.status.st_size > LARGEST_TEXT:
+            return ""
+        return self.data(node).decode("utf-8", "replace")
+
+    def below(self, folder: Node) -> Sequence[Node]:
+        """Everything below a folder."""
+        try:
+            return tuple(self.view.walk(folder))
+        except ContextError:
+            return ()
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in reversed(path.split("/")) if part not in ("", ".")]

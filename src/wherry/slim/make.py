@@ -1,0 +1,177 @@
+"""From a fat image to a slim one: closure, observation, layer, proof."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+import time
+
+from wherry.errors import SandboxError, WherryError
+from wherry.images.view import Image
+from wherry.images.write import create_image
+from wherry.layers.view import View
+from wherry.oci.config import History
+from wherry.oci.times import rfc3339
+from wherry.slim import experiment, verify
+from wherry.slim.files import Files
+from wherry.slim.layer import write
+from wherry.slim.static import Wish, begun, dropping
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wherry.layers.view import Node
+    from wherry.slim.closure import Kept
+    from wherry.slim.experiment import Outcome, Plan
+    from wherry.store import ImageRecord, Store
+
+SYSTEM = ("dev", "proc", "sys")
+"""What a container is given, whatever the image has there."""
+MOST_SHOWN = 5
+
+
+class Slimmed(NamedTuple):
+    """`static` and `observed` are how many files each of them found, `only_observed` those that reading the
+    image did not find.  `uncompared` as verify.uncompared()."""
+
+    image: ImageRecord
+    kept: Kept
+    size: int
+    static: int
+    observed: int
+    only_observed: tuple[str, ...]
+    uncompared: tuple[str, ...]
+    was_observed: bool
+
+
+def slim(
+    store: Store,
+    fat: Image,
+    wish: Wish,
+    plan: Plan,
+    *,
+    reproducible: bool = False,
+    told: Callable[[str], object] = lambda line: None,
+) -> Slimmed:
+    """Make the slim image of `fat`; it has no name yet, and is one of the store's.
+
+    Raises WherryError, and makes nothing, where the slim image does not do what the fat one does: the
+    message says what differed, the hint which files were missed.
+    """
+    view = View(fat.layer_paths())
+    files = Files(view)
+    wish = wish._replace(commands=(*wish.commands, *plan.commands))
+    told("reading the image")
+    closure = begun(view, fat.config, wish)
+    static = closure.run()
+    told(f"found {_count(static)} files; running the image as it is")
+    before = experiment.run(store, fat, plan)
+    _check_fat(before, plan)
+    seen = _seen(files, before.used)
+    for path, how in seen:
+        closure.keep(path, how)
+    kept = closure.run()
+    told(f"keeping {_count(kept)} files; running the slim image")
+    image = _write(store, fat, view, kept, reproducible=reproducible)
+    small = Image(store, image)
+    _prove(store, small, plan, before, files, wish)
+    store.images.add(image)
+    observed = {node.name for path, _ in seen if (node := files.find(path)) is not None and _is_file(node)}
+    return Slimmed(
+        image,
+        kept,
+        small.size(),
+        _count(static),
+        len(observed),
+        tuple(sorted(name for name in observed if name not in static.reasons)),
+        tuple(verify.uncompared(before)),
+        before.observed,
+    )
+
+
+def _check_fat(outcome: Outcome, plan: Plan) -> None:
+    """What does not work before cannot be compared afterwards."""
+    first, *others = outcome.answers
+    silent = next((each for each in others if each.status == "no answer"), None)
+    if silent is None:
+        return
+    how = (
+        "does not answer"
+        if first.status == experiment.RUNS
+        else f"ended with {first.status} before it answered"
+    )
+    raise WherryError(
+        f"the image itself {how} {silent.what}" + "".join(f"\n  {line}" for line in outcome.said),
+        hint=f"does it need --env, --volume or -p, or more than {plan.ready:g} s?",
+    )
+
+
+def _seen(files: Files, used: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """What of the paths that were looked for the image has; of others the folder, where it has that."""
+    found: dict[str, str] = {}
+    for path, call in used.items():
+        if path.split("/")[1] in SYSTEM:
+            continue
+        node = files.find(path)
+        if node is None:
+            path = posixpath.dirname(path)
+            call = f"{call} of a file in it"
+            node = files.find(path)
+        if node is not None and node.name:
+            found.setdefault(path, f"seen: {call}")
+    return tuple(found.items())
+
+
+def _write(store: Store, fat: Image, view: View, kept: Kept, *, reproducible: bool) -> ImageRecord:
+    """The layer and the image, which is not recorded yet."""
+    with store.temp() as temporary:
+        tree = os.path.join(temporary, "tree")
+        os.mkdir(tree)
+        write(view, kept.nodes, tree)
+        layer = store.layers.commit(tree)
+    config = fat.config
+    created = config.created if reproducible else rfc3339(time.time())
+    line = History(created, "wherry slim", f"{_count(kept)} files of {fat.id}")
+    slim = config._replace(diff_ids=(layer,), history=(line,), created=created)
+    return create_image(store, slim, keep=False)
+
+
+def _prove(store: Store, small: Image, plan: Plan, before: Outcome, files: Files, wish: Wish) -> None:
+    """Raises WherryError where the slim image does not do what the fat one did."""
+    mine = Files(View(small.layer_paths()))
+    dropped = dropping(wish.drop)
+    try:
+        after = experiment.run(store, small, plan, before)
+    except SandboxError as error:
+        raise WherryError(f"the slim image does not start: {error.message}", hint=error.hint) from None
+    found = verify.differences(before, after)
+    if not found:
+        return
+
+    def in_fat(path: str) -> bool:
+        node = files.find(path)
+        return node is not None and path.split("/")[1] not in SYSTEM
+
+    lines = [f"  {each.what}: {each.fat!r} before, {each.slim!r} after" for each in found[:MOST_SHOWN]]
+    missed = verify.missing(after.used, in_fat, lambda path: mine.find(path) is not None)[:MOST_SHOWN]
+    lines += [f"  missed: {path}{' (--drop)' if dropped(path.lstrip('/')) else ''}" for path in missed]
+    lines += [f"  it said: {line}" for line in after.said]
+    hint = " ".join(f"--keep {path}" for path in missed) if missed else _no_hint(after)
+    what = "the slim image does not do what the image does; nothing was tagged"
+    raise WherryError("\n".join([what, *lines]), hint=hint)
+
+
+def _no_hint(after: Outcome) -> str:
+    if after.observed:
+        return "it missed no file of the image: is what it says the same each time?"
+    return "without an OCI runtime nothing is observed: apt-get install crun, and the missing file is named"
+
+
+def _count(kept: Kept) -> int:
+    return sum(1 for node in kept.nodes.values() if _is_file(node))
+
+
+def _is_file(node: Node) -> bool:
+    return stat.S_ISREG(node.status.st_mode)

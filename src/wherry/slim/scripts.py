@@ -1,0 +1,79 @@
+"""What scripts need: their interpreters, the programs and files among their words; settings, too."""
+
+from __future__ import annotations
+
+import posixpath
+
+from wherry.slim.elf import named
+from wherry.slim.files import LARGEST_TEXT
+from wherry.slim.reason import CERTAIN, GUESS, LIKELY
+from wherry.slim.words import paths, shell_words
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wherry.layers.view import Node
+    from wherry.slim.closure import Closure
+
+SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh", "mksh", "busybox"))
+SETTINGS = ("etc/", "usr/local/etc/", "opt/", "srv/", "usr/etc/")
+LARGEST_SETTINGS = 1 << 18
+MOST_PATHS = 2000
+BINARY = b"\0"
+# Lists of what there is, which name what nobody of their readers opens.
+LISTS = ("/ca-certificates.conf", "/mime.types", "/shells", "/services", "/protocols")
+
+
+def interpreter(head: bytes) -> tuple[str, str]:
+    """The interpreter of a script and its argument (execve(2)); two empty texts for what is none."""
+    if not head.startswith(b"#!"):
+        return "", ""
+    words = head[2:].split(b"\n", 1)[0].decode("utf-8", "surrogateescape").split(None, 1)
+    return (words[0], words[1].strip() if len(words) > 1 else "") if words else ("", "")
+
+
+def read(closure: Closure, node: Node, head: bytes) -> None:
+    program, argument = interpreter(head)
+    if program:
+        _script(closure, node, program, argument)
+    elif node.name.startswith(SETTINGS) and BINARY not in head:
+        _settings(closure, node)
+
+
+def _script(closure: Closure, node: Node, program: str, argument: str) -> None:
+    closure.keep(posixpath.join("/", program), "its interpreter", node.name)
+    name = posixpath.basename(program)
+    if name == "env":
+        words = [word for word in argument.split() if not word.startswith("-") and "=" not in word]
+        name = posixpath.basename(words[0]) if words else ""
+        closure.program(name, "its interpreter", node.name)
+    if name in SHELLS:
+        shell(closure, closure.files.data(node, LARGEST_TEXT).decode("utf-8", "replace"), node.name)
+
+
+def shell(closure: Closure, text: str, by: str, confidence: int = LIKELY) -> None:
+    """The programs and files among the words of a shell's text."""
+    for word in dict.fromkeys(shell_words(text)):
+        path = closure.command(word.text)
+        if path is not None and closure.executable(path):
+            least = confidence if word.is_command else GUESS
+            closure.keep(path, f"the word {word.text}", by, least)
+    _paths(closure, text, by, CERTAIN if confidence == CERTAIN else LIKELY)
+
+
+def _settings(closure: Closure, node: Node) -> None:
+    if node.name.endswith(LISTS) or node.status.st_size > LARGEST_SETTINGS:
+        return
+    text = closure.files.data(node).decode("utf-8", "replace")
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith(("#", ";", "//")))
+    _paths(closure, "\n".join(lines), node.name, LIKELY)
+
+
+def _paths(closure: Closure, text: str, by: str, confidence: int) -> None:
+    for number, path in enumerate(paths(text)):
+        if number >= MOST_PATHS:
+            return
+        if any(wildcard in path for wildcard in "*?["):
+            for each in closure.files.glob(path):
+                closure.keep(each, f"its pattern {path}", by, confidence)
+        else:
+            named(closure, path, by, "its path is in it")

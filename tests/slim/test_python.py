@@ -1,0 +1,223 @@
+"""What Python and Node programs load: packages as they are installed, read without running them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support.slim import closure, files, write
+from wherry.slim.python.imports import Import, parse
+from wherry.slim.reason import GUESS, chain
+from wherry.slim.static import Wish
+
+EXPORTS = st.recursive(
+    st.none() | st.text(max_size=9), lambda below: st.dictionaries(st.text(max_size=4), below)
+)
+SITE = "usr/lib/python3.11/site-packages"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A Python without its library but for what the tests write, and the app ``/app/main.py``."""
+    top = tmp_path / "tree"
+    (top / "usr/bin").mkdir(parents=True)
+    shutil.copy("/bin/busybox", top / "usr/bin/python3.11")
+    (top / "usr/bin/python3").symlink_to("python3.11")
+    for name in ("os", "json", "pydoc", "unused", "_strptime", "datetime"):
+        write(top / f"usr/lib/python3.11/{name}.py", "")
+    write(top / "usr/lib/python3.11/encodings/__init__.py", "")
+    return top
+
+
+def found(tree: Path, *argv: str, **config: object) -> set[str]:
+    argv = argv or ("python3", "/app/main.py")
+    return {name.removeprefix("usr/lib/python3.11/") for name in files(closure(tree, *argv, **config))}
+
+
+def test_packages_namespaces_relative_imports_and_what_functions_import(tree: Path) -> None:
+    write(
+        tree / "app/main.py",
+        "import json, helper\nfrom ns.part import thing\ndef f():\n    import pydoc, late\n",
+    )
+    write(tree / "app/helper.py", "from pkg import sub\nfrom pkg.deep import *\n")
+    write(tree / "app/late.py", "")
+    write(tree / f"{SITE}/pkg/__init__.py", "")
+    write(tree / f"{SITE}/pkg/sub.py", "from .sibling import x\nfrom . import other\n")
+    for name in ("sibling", "other", "alone"):
+        write(tree / f"{SITE}/pkg/{name}.py", "")
+    write(tree / f"{SITE}/pkg/deep/__init__.py", "from ..cousin import y\n")
+    write(tree / f"{SITE}/pkg/cousin.py", "")
+    write(tree / f"{SITE}/ns/part/__init__.py", "")
+    write(tree / f"{SITE}/ns/apart/__init__.py", "")
+    names = found(tree)
+    assert {
+        "json.py",
+        "os.py",
+        "encodings/__init__.py",
+        "app/main.py",
+        "app/helper.py",
+        "app/late.py",
+    } <= names
+    site = {name.removeprefix("site-packages/") for name in names if name.startswith("site-packages/")}
+    assert site == {
+        "pkg/__init__.py", "pkg/sub.py", "pkg/sibling.py", "pkg/other.py", "pkg/deep/__init__.py",
+        "pkg/cousin.py", "ns/part/__init__.py",
+    }  # fmt: skip
+    assert "unused.py" not in names and "pydoc.py" not in names, "help() is for people at a terminal"
+    assert (
+        "usr/lib/python3.11/pydoc.py"
+        in closure(tree, "python3", "/app/main.py", wish=Wish(trust=GUESS)).reasons
+    )
+    reasons = chain(closure(tree, "python3", "/app/main.py").reasons, f"{SITE}/pkg/cousin.py")
+    assert [name.rpartition("/")[2] for name, _ in reasons][:3] == ["cousin.py", "__init__.py", "helper.py"]
+
+
+def test_names_that_only_running_tells_keep_the_package(tree: Path) -> None:
+    write(
+        tree / "app/main.py",
+        "import plugged, settled\nimport importlib\nimportlib.import_module('by.name')\n",
+    )
+    write(
+        tree / f"{SITE}/plugged/__init__.py",
+        "import importlib\ndef f(x): return importlib.import_module(x)\n",
+    )
+    write(tree / f"{SITE}/plugged/plugins/a.py", "")
+    write(tree / f"{SITE}/plugged/tests/test_a.py", "")
+    write(tree / f"{SITE}/settled/__init__.py", 'BACKEND = "other.backend:make"\n')
+    write(tree / f"{SITE}/settled/never.py", "")
+    write(tree / f"{SITE}/other/__init__.py", "")
+    write(tree / f"{SITE}/other/backend.py", "")
+    write(tree / f"{SITE}/by/name.py", "")
+    names = found(tree)
+    assert {
+        f"site-packages/{name}" for name in ("plugged/plugins/a.py", "other/backend.py", "by/name.py")
+    } <= names
+    assert not {"site-packages/plugged/tests/test_a.py", "site-packages/settled/never.py"} & names
+
+
+def test_data_and_records_of_installed_packages_come_with_them(tree: Path) -> None:
+    write(tree / "app/main.py", "import pkg\nfrom datetime import date\n")
+    write(tree / f"{SITE}/pkg/__init__.py", "")
+    write(tree / f"{SITE}/pkg/data/cacert.pem", "x")
+    write(tree / f"{SITE}/pkg/source.c", "x")
+    write(tree / f"{SITE}/My_Pkg-1.0.dist-info/METADATA", "Name: x\n")
+    write(tree / f"{SITE}/My_Pkg-1.0.dist-info/RECORD", "pkg/__init__.py,,\n")
+    write(tree / f"{SITE}/other-1.0.dist-info/METADATA", "Name: x\n")
+    names = found(tree)
+    assert {"site-packages/pkg/data/cacert.pem", "site-packages/My_Pkg-1.0.dist-info/METADATA"} <= names
+    assert not {"site-packages/pkg/source.c", "site-packages/other-1.0.dist-info/METADATA"} & names
+    assert "_strptime.py" in names, "datetime imports it from C"
+
+
+def test_scripts_modules_and_virtual_environments(tree: Path) -> None:
+    venv = "opt/venv"
+    write(tree / f"{venv}/pyvenv.cfg", "home = /usr/bin\n")
+    (tree / venv / "bin").mkdir()
+    (tree / venv / "bin/python").symlink_to("/usr/bin/python3")
+    write(tree / f"{venv}/bin/serve", "#!/opt/venv/bin/python\nfrom server.cli import main\n", 0o755)
+    write(tree / f"{venv}/lib/python3.11/site-packages/server/__init__.py", "")
+    write(tree / f"{venv}/lib/python3.11/site-packages/server/cli.py", "")
+    write(tree / f"{venv}/lib/python3.11/site-packages/server/__main__.py", "import json\n")
+    write(tree / "work/shop/wsgi.py", "import unused\n")
+    write(tree / "work/shop/__init__.py", "")
+    names = found(tree, f"/{venv}/bin/serve", "shop.wsgi:app", WorkingDir="/work")
+    assert {f"{venv}/lib/python3.11/site-packages/server/cli.py", f"{venv}/pyvenv.cfg"} <= names
+    assert {"work/shop/wsgi.py", "unused.py"} <= names
+    names = found(tree, f"/{venv}/bin/python", "-m", "server")
+    assert {f"{venv}/lib/python3.11/site-packages/server/__main__.py", "json.py"} <= names
+
+
+def test_imports_of_a_source() -> None:
+    text = """
+import a.b as c
+from .. import d
+try:
+    import e
+except ImportError: pass
+if TYPE_CHECKING:
+    import never
+if __name__ == "__main__":
+    import never_either
+def f():
+    from g import h
+"""
+    assert set(parse(text.encode()).imports) == {
+        Import("a.b"), Import("", 2, ("d",)), Import("e"), Import("g", 0, ("h",), late=True)
+    }  # fmt: skip
+
+
+def test_a_newer_syntax_is_read_by_its_lines() -> None:
+    text = b"import a, b as c\nfrom .x import (y, z)\ntype X = $nothing\n  import late\n"
+    imports = parse(text).imports
+    assert {each.module for each in imports} == {"a", "b", "x", "late"}
+    assert [each.late for each in imports if each.module == "late"] == [True]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.one_of(st.binary(max_size=400), st.text(max_size=400).map(lambda t: t.encode("utf-8", "replace")))
+)
+def test_any_source_is_read(data: bytes) -> None:
+    parse(data)
+    parse(b"(" * 5000 + data)
+    parse(b"import " + data + b"\nif x:\n" + data)
+
+
+@pytest.fixture
+def node_tree(tmp_path: Path) -> Path:
+    top = tmp_path / "tree"
+    (top / "usr/bin").mkdir(parents=True)
+    shutil.copy("/bin/busybox", top / "usr/bin/node")
+    return top
+
+
+def test_node_requires_imports_and_exports(node_tree: Path) -> None:
+    app, modules = node_tree / "app", node_tree / "app/node_modules"
+    write(app / "package.json", '{"imports": {"#db": {"node": "./db/node.js", "default": "./db/web.js"}}}')
+    write(
+        app / "main.mjs",
+        "import one from 'one';\nimport('./lazy.js');\nimport '#db'\n"
+        "const x = require(\"@scope/two/feature\");\nrequire('node:fs');\n"
+        "require('./nothing'); require('./data')",
+    )
+    for name in ("lazy.js", "db/node.js", "db/web.js", "data.json"):
+        write(app / name, "{}")
+    write(modules / "one/package.json", '{"main": "lib"}')
+    write(modules / "one/lib/index.js", "require('three'); require('../native.node')")
+    write(modules / "one/native.node", "")
+    write(modules / "one/README.md", "")
+    write(modules / "one/node_modules/three/index.js", "")
+    write(modules / "three/index.js", "")
+    write(modules / "@scope/two/package.json", '{"exports": {"./*": ["./dist/*.cjs"], ".": "./no.js"}}')
+    write(modules / "@scope/two/dist/feature.cjs", "module.exports = (name) => require(name)")
+    write(modules / "@scope/two/dist/other.cjs", "")
+    write(modules / "unused/index.js", "")
+    found = {name.removeprefix("app/") for name in files(closure(node_tree, "node", "/app/main.mjs"))}
+    assert {
+        "main.mjs", "lazy.js", "db/node.js", "data.json", "node_modules/one/package.json",
+        "node_modules/one/lib/index.js", "node_modules/one/native.node",
+        "node_modules/one/node_modules/three/index.js", "node_modules/@scope/two/dist/feature.cjs",
+    } <= found  # fmt: skip
+    assert "node_modules/@scope/two/dist/other.cjs" in found, "it loads by names made while it runs"
+    assert (
+        not {"node_modules/unused/index.js", "node_modules/three/index.js", "node_modules/one/README.md"}
+        & found
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=200), EXPORTS)
+def test_any_package_is_read(tmp_path: Path, text: str, exports: object) -> None:
+    tree = tmp_path / "t"
+    shutil.rmtree(tree, ignore_errors=True)
+    (tree / "bin").mkdir(parents=True)
+    shutil.copy("/bin/busybox", tree / "bin/node")
+    write(tree / "app/main.js", "require('x')\n" + text.encode("utf-8", "replace").decode())
+    write(tree / "app/node_modules/x/package.json", json.dumps({"exports": exports, "main": exports}))
+    write(tree / "app/node_modules/x/index.js", "")
+    assert "app/main.js" in closure(tree, "node", "/app/main.js").reasons

@@ -1,0 +1,168 @@
+"""`wherry slim`: made, run beside the fat image, and named only where both answer alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.image import diff_ids
+from support.image import tree as layer_tree
+from support.trees import snapshot
+from support.wherry import Wherry
+
+pytestmark = [pytest.mark.mounts, pytest.mark.runtime]
+
+# A program that reads one file by a name that stands nowhere as a whole, and says what is in it.
+READS = """
+#include <stdio.h>
+#include <string.h>
+int main(void) {
+  char path[64] = "/da", text[64] = "";
+  strcat(path, "ta/secret"); FILE *file = fopen(path, "r");
+  if (!file || !fgets(text, sizeof text, file)) { puts("nothing"); return 3; }
+  puts(text); return 0;
+}
+"""
+
+
+@pytest.fixture
+def fat(bb: Wherry, tmp_path: Path) -> Wherry:
+    """The image ``fat``: busybox, a script that is its program, and a program that hides what it reads."""
+    folder = tmp_path / "fat"
+    folder.mkdir()
+    subprocess.run(
+        ["gcc", "-static", "-x", "c", "-", "-o", folder / "reads"], input=READS.encode(), check=True
+    )
+    (folder / "start.sh").write_text("#!/bin/sh\necho hello; cat /etc/motd\n")
+    (folder / "start.sh").chmod(0o755)
+    (folder / "waste").write_bytes(os.urandom(2_000_000))
+    (folder / "motd").write_text("good morning\n")
+    bb.build(
+        folder,
+        "FROM bb\nCOPY motd /etc/motd\nCOPY waste /usr/lib/waste\nCOPY start.sh reads /app/\n"
+        "COPY motd /data/secret\nENV A=1\nLABEL of=fat\nWORKDIR /tmp\nCMD [\"/app/start.sh\"]\n",
+        "-t", "fat",
+    )  # fmt: skip
+    return bb
+
+
+def test_it_is_one_layer_with_the_same_configuration_and_works(fat: Wherry) -> None:
+    said = fat.run("slim", "fat", "-t", "small")
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.strip() == json.loads(fat("inspect", "small"))[0]["Id"]
+    before, after = (json.loads(fat("inspect", name))[0] for name in ("fat", "small"))
+    assert before["Config"] == after["Config"]
+    assert len(after["RootFS"]["Layers"]) == 1
+    tree = layer_tree(fat, diff_ids(fat, "small")[0])
+    assert (
+        (tree / "app/start.sh").exists()
+        and (tree / "etc/motd").exists()
+        and (tree / "bin/busybox").exists()
+    )
+    assert not (tree / "usr/lib/waste").exists()
+    assert (tree / "bin/sh").is_symlink(), "a program's link is what the image calls it by"
+    assert fat("run", "--rm", "small") == "hello\ngood morning"
+    assert before["Size"] - after["Size"] > 2_000_000
+
+
+def test_what_only_running_shows_is_observed(fat: Wherry, tmp_path: Path) -> None:
+    done = fat.run("slim", "fat", "-t", "small", "--exec", "/app/reads", "--audit", str(tmp_path / "log"))
+    assert done.returncode == 0, done.stderr
+    assert fat("run", "--rm", "small", "/app/reads").strip() == "good morning"
+    log = json.loads((tmp_path / "log").read_text())
+    kept = {each["path"]: each["reasons"] for each in log["kept"]}
+    assert kept["/data/secret"][0]["rule"] == "seen: openat"
+    assert "/usr/lib/waste" in {each["path"] for each in log["dropped"]}
+    assert fat("slim", "fat", "--audit", str(tmp_path / "log"), "--why", "/data/secret").startswith(
+        "/data/secret: seen"
+    )
+
+
+def test_what_breaks_is_not_named_and_the_missing_file_is(fat: Wherry) -> None:
+    said = fat.fails("slim", "fat", "-t", "small", "--exec", "/app/reads", "--drop", "/data", code=1)
+    assert "nothing was tagged" in said and "missed: /data/secret (--drop)" in said
+    assert "hint: --keep /data/secret" in said
+    assert "'exit code 0' before, 'exit code 3' after" in said
+    assert "small" not in fat("images")
+    fat.fails("inspect", "small")
+
+
+def test_why(fat: Wherry) -> None:
+    assert fat("slim", "fat", "--why", "/bin/busybox").splitlines() == [
+        "/bin/busybox: its interpreter",
+        "  /app/start.sh: the image starts it",
+    ]
+    done = fat.run("slim", "fat", "--why", "/usr/lib/waste")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "/usr/lib/waste is not kept\n")
+    assert "fat has no /nope" in fat.fails("slim", "fat", "--why", "/nope", code=1)
+
+
+def test_a_file_with_all_of_it(fat: Wherry, tmp_path: Path) -> None:
+    (tmp_path / ".wherryslim").write_text(
+        "# ours\nexec /app/reads\nkeep /usr/lib/waste\n\ndrop /etc/group\n"
+    )
+    fat("slim", "fat", "-t", "small", cwd=tmp_path)
+    tree = layer_tree(fat, diff_ids(fat, "small")[0])
+    assert (tree / "usr/lib/waste").exists() and (tree / "data/secret").exists()
+    assert not (tree / "etc/group").exists()
+    (tmp_path / ".wherryslim").write_text("keep /usr\nprobes x\n")
+    said = fat.fails("slim", "fat", "-t", "other", cwd=tmp_path, code=125)
+    assert ".wherryslim:2: unknown word 'probes'" in said
+
+
+def test_reproducible(fat: Wherry) -> None:
+    fat("slim", "fat", "-t", "one", "--reproducible")
+    fat("slim", "fat", "-t", "two", "--reproducible")
+    one, two = (json.loads(fat("inspect", name))[0]["Id"] for name in ("one", "two"))
+    assert one == two
+
+
+def test_a_dockerfile_is_suggested(fat: Wherry, tmp_path: Path) -> None:
+    fat("slim", "fat", "-t", "small", "--exec", "/app/reads", "--suggest", str(tmp_path / "Dockerfile"))
+    text = (tmp_path / "Dockerfile").read_text()
+    assert 'CMD ["/app/start.sh"]' in text and 'ENV A="1"' in text
+    assert "\ndata/secret\n" in text and "waste" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("nothing", "-t", "x"), 1, "No such image: nothing:latest"),
+        (("fat",), 125, "the slim image needs a name"),
+        (("fat", "-t", "x", "--keep", "/nope"), 1, "--keep /nope: fat has no such file"),
+        (("fat", "-t", "x", "--keep", "app"), 125, "--keep app: not an absolute path"),
+        (("fat", "-t", "x", "--preset", "nodee"), 125, "there is no preset nodee"),
+        (("fat", "-t", "x", "--probe", "localhost"), 125, "--probe localhost is no URL of HTTP"),
+        (("fat", "-t", "x", "--exec", "'"), 125, "No closing quotation"),
+        (("fat", "-t", "x", "--exec", "nowhere"), 127, "nowhere"),
+        (
+            ("fat", "-t", "x", "--probe", "http://127.0.0.1:1/"),
+            1,
+            "ended with exit code 0 before it answered",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said_by_name(fat: Wherry, words: tuple[str, ...], code: int, said: str) -> None:
+    assert said in fat.fails("slim", *words, code=code)
+    assert len(fat("images", "-q").split()) == 2
+
+
+def test_owners_modes_links_and_folders_are_as_they_were(bb: Wherry, tmp_path: Path) -> None:
+    bb.build(
+        tmp_path / "c",
+        "FROM bb\nRUN mkdir -p /d/e && echo x > /d/e/f && ln /d/e/f /d/hard && ln -s e/f /d/soft && "
+        "mkfifo /d/pipe && chown 1000:1000 /d/e && chmod 2750 /d/e && chmod 4711 /d/e/f && "
+        "touch -d @1000000000 /d/e /d\n"
+        'CMD ["true"]\n',
+        "-t", "fat",
+    )  # fmt: skip
+    bb("slim", "fat", "-t", "small", "--keep", "/d")
+    before = snapshot(layer_tree(bb, diff_ids(bb, "fat")[-1]))
+    after = snapshot(layer_tree(bb, diff_ids(bb, "small")[0]))
+    names = [name for name in before if name == b"d" or name.startswith(b"d/")]
+    assert len(names) == 6
+    assert {name: before[name] for name in names} == {name: after[name] for name in names}
