@@ -12,6 +12,8 @@ from cluster.traffic import ask
 from wherry import __version__
 
 Object = dict[str, Any]
+PATIENCE = 180.0
+"""Seconds.  Kubernetes' own controllers hear of an API server's return up to a minute and a half later."""
 
 
 class Cluster(NamedTuple):
@@ -62,7 +64,12 @@ class Door(NamedTuple):
             seen.append(ask(address or self.address, host))
             return seen[-1].startswith(said)
 
-        wait(so, f"{host} is not answered by {said}", last_words=lambda: f"{seen[-1]}\n{self.status()}")
+        wait(
+            so,
+            f"{host} is not answered by {said}",
+            PATIENCE,
+            last_words=lambda: f"{seen[-1]}\n{self.status()}",
+        )
 
     def status(self) -> str:
         words = ("-n", self.namespace, "exec", "deployment/nginx", "-c", "nginx", "--", "wherry", "proxy")

@@ -139,7 +139,8 @@ class Node:
         self.api.stop()
         self._init.kill()
         self._init.wait()
-        _remove_cgroups(self.networks.cgroup)
+        with contextlib.suppress(AssertionError):  # the last processes may take a moment to end
+            wait(lambda: _remove_cgroups(self.networks.cgroup), "its cgroups stay", 10.0)
 
     def last_words(self) -> str:
         return "\n".join(f"{name}: {p.last_words()[-1500:]}" for name, p in self._running.items())
@@ -301,12 +302,13 @@ def _copy_cpuset(cgroup: str) -> None:
             (CGROUPS / "cpuset" / cgroup / name).write_text(source.read_text())
 
 
-def _remove_cgroups(cgroup: str) -> None:
-    """Those that nobody is in; the deepest first."""
+def _remove_cgroups(cgroup: str) -> bool:
+    """Those that nobody is in, the deepest first; whether that was all of them."""
     for controller in _controllers():
         for path, _, _ in os.walk(controller / cgroup, topdown=False):
             with contextlib.suppress(OSError):
                 os.rmdir(path)
+    return not any((controller / cgroup).exists() for controller in _controllers())
 
 
 def _bridge(networks: Networks) -> Mapping[str, Any]:
@@ -399,3 +401,4 @@ def plain_http(folder: Path, registry: Registry) -> dict[str, str]:
 def push(wherry: Wherry, image: str, name: str) -> None:
     wherry("tag", image, name)
     wherry("push", "-q", name)
+    wherry("rmi", name)

@@ -8,8 +8,8 @@ import pytest
 
 from cluster.installed import Cluster, Door, door
 from cluster.programs import wait
-from cluster.traffic import Load, ask
-from cluster.workload import deployment, service
+from cluster.traffic import Load, WebSocket, ask
+from cluster.workload import by_its_address, deployment, service
 from support.checkout import ROOT
 from support.podimages import EXAMPLE, IMAGES
 from support.wherry import Wherry
@@ -159,10 +159,12 @@ def test_without_an_api_server_requests_are_answered_and_after_it_changes_are(
         enough = sum(load.seen.values()) + 500
         wait(lambda: sum(load.seen.values()) > enough, "requests are not answered")
         cluster.node.api.start()
-        cluster.apply(service(apps, "later", "one", "later.example"))
+        # Kubernetes' own controllers hear of it much later: the endpoints are written by hand.
+        (pod,) = cluster.pods(apps, "app=one")
+        cluster.apply(*by_its_address(service(apps, "later", "one", "later.example"), pod))
         for pod in served.nginx():
             served.is_answered("later.example", "pod:one", f"{pod['status']['podIP']}:8080")
-    cluster.kubectl("-n", apps, "delete", "service", "later")
+    cluster.kubectl("-n", apps, "delete", "service/later", "endpointslice/later")
     assert load.failures == {}
 
 
@@ -178,6 +180,29 @@ def test_a_node_whose_programs_crash_goes_on_and_heals(served: Door, apps: str, 
         cluster.rolled_out(apps, "steady")
         cluster.kubectl("-n", apps, "scale", "deployment/steady", "--replicas=2")
         cluster.rolled_out(apps, "steady")
+    assert load.failures == {}
+
+
+def test_a_websocket_outlives_a_reload_and_lives_while_its_pod_ends(
+    doors: dict[str, Door], apps: str
+) -> None:
+    door, cluster = doors["endpoints"], doors["endpoints"].cluster
+    pod, *_ = door.nginx()
+    name, address = pod["metadata"]["name"], f"{pod['status']['podIP']}:8080"
+    door.is_answered("steady.example", "pod:steady", address)
+    link = WebSocket(address, "steady.example")
+    (one,) = cluster.pods(apps, "app=one")
+    cluster.apply(*by_its_address(service(apps, "reloaded", "one", "reloaded.example"), one))
+    door.is_answered("reloaded.example", "pod:one", address)
+    assert link.echoes(), "it was ended by a reload"
+    with Load(door.address, "steady.example") as load:
+        cluster.kubectl("-n", door.namespace, "delete", "pod", name, "--wait=false")
+        wait(lambda: name not in {p["metadata"]["name"] for p in door.nginx()}, "it is not told to end")
+        assert link.echoes(), "it was ended with the first signal"
+        wait(lambda: not link.echoes(), "it is never ended")
+        cluster.rolled_out(door.namespace, "nginx")
+    link.close()
+    cluster.kubectl("-n", apps, "delete", "service/reloaded", "endpointslice/reloaded")
     assert load.failures == {}
 
 

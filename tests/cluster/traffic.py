@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from collections import Counter
 
@@ -27,6 +28,32 @@ def ask(address: str, host: str, path: str = "/", link: http.client.HTTPConnecti
     finally:
         if link is None:
             one.close()
+
+
+class WebSocket:
+    """A connection that became one; the pod behind it gives lines back."""
+
+    def __init__(self, address: str, host: str) -> None:
+        name, _, port = address.rpartition(":")
+        self._link = socket.create_connection((name, int(port)), PATIENCE)
+        self._file = self._link.makefile("rb")
+        words = f"GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        self._link.sendall(words.encode())
+        assert b" 101 " in self._file.readline()
+        while self._file.readline().strip():
+            pass
+
+    def echoes(self) -> bool:
+        """Whether a line comes back; not so once the connection has ended."""
+        try:
+            self._link.sendall(b"line\n")
+            return self._file.readline() == b"line\n"
+        except ConnectionError:
+            return False
+
+    def close(self) -> None:
+        self._file.close()
+        self._link.close()
 
 
 class Load:

@@ -11,6 +11,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     def do_GET(self):
+        if self.headers.get("Upgrade"):
+            self.send_response(101)
+            self.send_header("Upgrade", "websocket")
+            self.send_header("Connection", "Upgrade")
+            self.end_headers()
+            self.wfile.flush()
+            for line in self.rfile:
+                self.wfile.write(line)
+                self.wfile.flush()
+            return
         body = ("pod:%s %s" % (os.uname().nodename, self.path)).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -71,4 +81,22 @@ def service(namespace: str, name: str, app: str, host: str, labels: Object | Non
             "annotations": {"wherry.dev/host": host},
         },
         "spec": {"selector": {"app": app}, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]},
+    }
+
+
+def by_its_address(service: Object, pod: Object) -> tuple[Object, Object]:
+    """The Service without a selector, and the slice that a controller would write for this pod."""
+    meta = service["metadata"]
+    del service["spec"]["selector"]
+    return service, {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": meta["name"],
+            "namespace": meta["namespace"],
+            "labels": {"kubernetes.io/service-name": meta["name"]},
+        },
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+        "endpoints": [{"addresses": [pod["status"]["podIP"]], "conditions": {"ready": True}}],
     }

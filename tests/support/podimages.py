@@ -25,6 +25,9 @@ def pod_images(name: str = "wherry:0.1.0") -> Wherry:
     _run(wherry, *pod, "-t", "wherry-python", "--target", "wherry", ".")
     for file, image in IMAGES.items():
         _run(wherry, "build", "-q", "-f", f"{EXAMPLE}/Dockerfile.{file}", "-t", image, ".")
+    # Each change of wherry makes other images: of the old ones a gigabyte is kept.
+    _run(wherry, "image", "prune", "-f")
+    _run(wherry, "builder", "prune", "-f", "--keep-storage", "1GB")
     return wherry
 
 
