@@ -21,7 +21,7 @@ from wherry.oci.reference import Reference, parse
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
 MOST_NAMED = 10_000
@@ -38,20 +38,25 @@ class DockerEntry(NamedTuple):
 
 
 class Archive:
-    """Every method raises CorruptError."""
+    """Every method raises CorruptError.  `elsewhere` has its files that lie in other places."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, elsewhere: Mapping[str, str] = {}) -> None:
         self._folder = folder
+        self._elsewhere = elsewhere
 
     def has(self, path: str) -> bool:
-        return os.path.isfile(resolve(self._folder, path))
+        return os.path.isfile(self._place(path))
 
     def file(self, path: str) -> str:
         """The file of a path of the archive; old archives link layers to each other."""
-        host = resolve(self._folder, path)
+        host = self._place(path)
         if not os.path.isfile(host):
             raise CorruptError(f"the archive has no {path}", hint="it is incomplete")
         return host
+
+    def _place(self, path: str) -> str:
+        host = resolve(self._folder, path)
+        return self._elsewhere.get(os.path.relpath(host, self._folder), host)
 
     def read(self, path: str, most: int = LARGEST_CONFIG) -> bytes:
         """A document of the archive."""

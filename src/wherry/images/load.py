@@ -15,23 +15,28 @@ from wherry.images.attestations import LARGEST as LARGEST_STATEMENT
 from wherry.images.index import index_json
 from wherry.images.write import create_image
 from wherry.layers.compress import decompressed, kind_of
+from wherry.layers.entry import FILE
 from wherry.layers.tree import ROOT_MODE
 from wherry.layers.unpack import unpack
 from wherry.oci import config as oci_config
 from wherry.oci import manifest as oci_manifest
 from wherry.oci.attestation import MOST, subject_of
+from wherry.oci.digest import is_digest
 from wherry.oci.layout import IMAGE_NAME, REF_NAME, blob_path
 from wherry.oci.manifest import Descriptor
 from wherry.oci.platform import runs_natively
 from wherry.oci.reference import Reference, parse
 from wherry.sandbox.machine import machine
+from wherry.sha256 import hex_of_file
 from wherry.store import LayerBlob, LayerInfo
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import IO
 
     from wherry.images.view import Image
+    from wherry.layers.entry import Entry
     from wherry.layers.tarread import Reader
     from wherry.store import Store
 
@@ -42,6 +47,8 @@ MEDIA_TYPES = {
 }
 MANIFESTS = (oci_manifest.MANIFEST, oci_manifest.DOCKER_MANIFEST)
 DEEPEST = 4
+LITTLE = 1 << 20
+"""Bytes of a layer that is rather written again than looked for."""
 INDEXES = (oci_manifest.INDEX, oci_manifest.DOCKER_INDEX)
 
 
@@ -57,8 +64,9 @@ def load_images(store: Store, stream: Reader) -> list[Loaded]:
     with store.temp() as temporary:
         folder = os.path.join(temporary, "archive")
         os.mkdir(folder)
-        unpack(decompressed(stream), folder, name="the archive", markers=False)
-        loading = _Loading(store, folder, temporary)
+        known = _Known(store)
+        unpack(decompressed(stream), folder, name="the archive", markers=False, skip=known.has)
+        loading = _Loading(store, folder, temporary, known.paths, own=True)
         if os.path.isfile(os.path.join(folder, "manifest.json")):
             return loading.docker()
         if os.path.isfile(os.path.join(folder, "index.json")):
@@ -87,11 +95,45 @@ def load_layout(store: Store, path: str, digest: str, tag: str, temporary: str) 
     return Image(store, record)
 
 
-class _Loading:
-    def __init__(self, store: Store, folder: str, temporary: str) -> None:
+class _Known:
+    """Layers of an archive that the store has already: `paths` are their blobs, by their names in it."""
+
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._archive = Archive(folder)
+        self.paths: dict[str, str] = {}
+
+    def has(self, entry: Entry) -> bool:
+        """Whether a member is such a layer, which need not be written once more to be looked at."""
+        if entry.type != FILE or entry.size < LITTLE:
+            return False
+        name = os.fsdecode(os.path.normpath(entry.name))
+        digest = "sha256:" + os.path.basename(name)
+        if not is_digest(digest) or name != blob_path(digest):
+            return False
+        blobs = self._store.blobs
+        if not blobs.has(digest) or blobs.size(digest) != entry.size or not blobs.is_whole(digest):
+            return False
+        self.paths[name] = blobs.path(digest)
+        return True
+
+
+class _Loading:
+    """`elsewhere` are files of the archive that the store has, found whole.  `own`: the folder is ours."""
+
+    def __init__(
+        self,
+        store: Store,
+        folder: str,
+        temporary: str,
+        elsewhere: Mapping[str, str] = {},
+        *,
+        own: bool = False,
+    ) -> None:
+        self._store = store
+        self._archive = Archive(folder, elsewhere)
         self._temporary = temporary
+        self._own = own
+        self._whole = set(elsewhere.values())
 
     def docker(self) -> list[Loaded]:
         return [self._image(*entry) for entry in self._archive.docker()]
@@ -194,7 +236,7 @@ class _Loading:
         for path, diff_id in paired(layers, config.diff_ids):
             if not self._store.layers.has(diff_id):
                 self._layer(path, diff_id)
-            elif not all(self._store.blobs.is_whole(b.digest) for b in self._store.layers.blobs(diff_id)):
+            elif not all(self._is_whole(blob) for blob in self._store.layers.blobs(diff_id)):
                 self._heal(path, diff_id)
         record = create_image(self._store, config, data)
         for name in names:
@@ -226,15 +268,33 @@ class _Loading:
             pass  # it is verified on the way
         self._keep(source, diff_id)
 
+    def _is_whole(self, blob: LayerBlob) -> bool:
+        blobs = self._store.blobs
+        return blobs.path(blob.digest) in self._whole or blobs.is_whole(blob.digest)
+
     def _keep(self, source: str, diff_id: str) -> None:
-        """Keep the bytes of a layer, as they came, as a blob."""
-        with open(source, "rb") as file, self._store.blobs.writer() as blob:
-            start = file.read(CHUNK)
-            data = start
-            while data:
+        """Keep the bytes of a layer that was verified, as they came, as a blob; those that are ours are not
+        written again."""
+        with open(source, "rb") as file:
+            kind = kind_of(file.read(CHUNK))
+            media_type = MEDIA_TYPES.get(kind)
+            if media_type is None:
+                return
+            file.seek(0)
+            # The digest of a plain tar is the diff ID.
+            digest = diff_id if kind == "none" else "sha256:" + hex_of_file(file.fileno())
+            if source in self._whole:
+                size = os.fstat(file.fileno()).st_size
+            elif self._own:
+                size = self._store.blobs.adopt(source, digest)
+            else:
+                size = self._copied(file, digest)
+        self._store.layers.add_blob(LayerBlob(diff_id, media_type, digest, size))
+
+    def _copied(self, file: IO[bytes], digest: str) -> int:
+        """The bytes of somebody else's file as a blob; how many they are."""
+        file.seek(0)
+        with self._store.blobs.writer() as blob:
+            while data := file.read(CHUNK):
                 blob.write(data)
-                data = file.read(CHUNK)
-            media_type = MEDIA_TYPES.get(kind_of(start))
-            if media_type is not None:
-                digest, size = blob.commit()
-                self._store.layers.add_blob(LayerBlob(diff_id, media_type, digest, size))
+            return blob.commit(digest)[1]

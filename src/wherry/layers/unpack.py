@@ -40,18 +40,27 @@ MACHINE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.E
                      errno.ENOMEM, errno.EACCES, errno.EPERM))  # fmt: skip
 
 
-def unpack(stream: Reader, dest: str, *, name: str = "archive", markers: bool = True) -> Packed:
+def unpack(
+    stream: Reader,
+    dest: str,
+    *,
+    name: str = "archive",
+    markers: bool = True,
+    skip: Callable[[Entry], bool] | None = None,
+) -> Packed:
     """Unpack an uncompressed tar into `dest`, an existing empty folder; return its diff ID and sizes.
 
     With `markers` false, names that begin with ``.wh.`` are refused rather than read as deletions (an
-    archive that a user gives to ADD is not a layer).  Raises HostileArchiveError and CorruptError, after
-    which `dest` holds a part of the archive and is to be removed.
+    archive that a user gives to ADD is not a layer).  What is to `skip` is left out.  Raises
+    HostileArchiveError and CorruptError, after which `dest` holds a part of the archive and is to be
+    removed.
     """
     with Ahead(stream) as source:
         reader = TarReader(source, name)
         tree = Unpacker(dest, name, markers=markers, follow=View([dest]).followed)
         for member in reader:
-            tree.add(member, reader.data())
+            if skip is None or not skip(member.entry):
+                tree.add(member, reader.data())
         tree.finish()
         reader.drain()
     return Packed("sha256:" + source.hash.hexdigest(), source.size, tree.size, tree.count)
