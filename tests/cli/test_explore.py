@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from fakes.registry import FakeRegistry, fake_registry
+from support.plain import plain_user
 from support.registry import running_registry
 from support.wherry import Wherry
 
@@ -243,3 +245,22 @@ def test_pictures_are_written(image: Wherry, tmp_path: Path) -> None:
     assert svg.read_text().startswith("<svg") and png.read_bytes().startswith(b"\x89PNG")
     error = image.fails("explore", "--svg", str(svg), "--png", str(svg), "img", code=125)
     assert "a file each" in error
+
+
+@pytest.mark.rootless
+def test_a_plain_user_explores_what_it_built(entered_by_all: Path) -> None:
+    """Files of other owners and modes are read in the user namespace; so is what a build says of them."""
+    user = plain_user(entered_by_all)
+    context = entered_by_all / "context"
+    context.mkdir()
+    shutil.copy("/bin/busybox", context / "sh")
+    (context / "app").write_bytes(os.urandom(150_000))
+    for path in (context, *context.iterdir()):
+        path.chmod(0o755)
+    copies = "COPY sh /bin/sh\nCOPY sh /bin/chmod\nCOPY app /app\n"
+    (context / "Dockerfile").write_text(f'FROM scratch\n{copies}RUN ["/bin/sh", "-c", "chmod 0 /app"]\n')
+    done = user.run("build", "-t", "img", str(context))
+    assert done.returncode == 0, done.stderr
+    assert "RepeatedFiles: RUN brings 150kB again" in done.stderr
+    value = explored(user, "img")
+    assert [(loss["kind"], loss["size"]) for loss in value["losses"]] == [("repeated", 150_000)]

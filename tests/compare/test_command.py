@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import tarfile
 import unicodedata
@@ -18,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from support.browser import browser
 from support.image import build_two_layers
-from support.machine import require
+from support.plain import plain_user
 from support.registry import Registry
 from support.wherry import Wherry
 
-CHROMIUM = shutil.which("chromium") or ""
 EVIL = "<img src=x onerror=document.title='owned'>\"'&]]></title><script>document.title='owned'</script>"
 CONTROL = "\x1b]0;owned\x07\x1b[31m\r\n\u202eerror: forged"
 
@@ -309,24 +307,8 @@ def test_a_picture_is_whole_or_not_there(wherry: Wherry, tmp_path: Path) -> None
     assert sorted(os.listdir(tmp_path)) == ["a.png", "c", "home", "store"]
 
 
-def shown_by_browser(page: Path, profile: Path) -> str:
-    """The document as the browser has it when its scripts ran."""
-    require(bool(CHROMIUM), "needs chromium")
-    words = (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--virtual-time-budget=2000",
-    )
-    done = subprocess.run(
-        [CHROMIUM, *words, f"--user-data-dir={profile}", "--dump-dom", page.as_uri()],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    return done.stdout
-
-
 @pytest.mark.root
+@pytest.mark.browser
 def test_hostile_names_in_a_page_are_text_to_a_browser(
     hostile: tuple[Wherry, str, str], tmp_path: Path
 ) -> None:
@@ -334,27 +316,30 @@ def test_hostile_names_in_a_page_are_text_to_a_browser(
     page = tmp_path / "a.html"
     wherry("compare", "--html", str(page), one, other)
     harmless(page.read_text())
-    dom = shown_by_browser(page, tmp_path / "profile")
-    title = re.search(r"<title>(.*?)</title>", dom, re.DOTALL)
-    assert title is not None and title[1].startswith("wherry compare: ")
-    assert "<img" not in dom and dom.count("<script") == 1
-    assert html.escape("document.title='owned'", quote=False) in dom  # it is there, as text
+    with browser() as driver:
+        driver.get(page.as_uri())
+        assert driver.title.startswith("wherry compare: ") and driver.get_log("browser") == []
+        assert not driver.find_elements("css selector", "img")
+        assert len(driver.find_elements("css selector", "script")) == 1
+        assert "document.title='owned'" in driver.find_element("id", "facts").text
 
 
-@pytest.mark.root
-def test_a_page_s_search_leaves_the_rows_with_a_word_and_no_other_script_runs(
-    three: Wherry, tmp_path: Path
-) -> None:
-    page = tmp_path / "a.html"
-    three("compare", "--html", str(page), "fat", "thin")
-    text = page.read_text()
-    typed = (
-        "<script>const i=document.querySelector('input[aria-controls=d1r]');i.value='GROUP';i.oninput();"
-        "document.title=[...document.querySelectorAll('#d1r tbody tr')].filter(r=>!r.hidden).length"
-        "+' '+i.nextElementSibling.textContent</script></body>"
-    )
-    page.write_text(text.replace("</body>", typed))
-    assert "<title>wherry compare: " in shown_by_browser(page, tmp_path / "profile")
-    page.write_text(re.sub(r"<meta http-equiv[^>]*>", "", text).replace("</body>", typed))
-    assert "<title>1 1 shown</title>" in shown_by_browser(page, tmp_path / "profile")
-    assert not re.search(r"(?:src|href|url)\s*[=(]", text)  # nothing is fetched
+@pytest.mark.rootless
+@pytest.mark.mounts
+def test_a_plain_user_compares_owners_as_the_images_have_them(entered_by_all: Path) -> None:
+    plain = plain_user(entered_by_all)
+    context = entered_by_all / "context"
+    context.mkdir()
+    (context / "a").write_text("a")
+    for name, flags in (("one", ""), ("two", "--chown=7:8 --chmod=0400 ")):
+        plain.build(context, f"FROM scratch\nCOPY {flags}a /a\n", "-t", name)
+    pictures = entered_by_all / "pictures"
+    pictures.mkdir(mode=0o777)
+    pictures.chmod(0o777)
+    value = compared(plain, "--svg", str(pictures / "a.svg"), "one", "two")
+    (row,) = value["differences"][0]["files"]
+    assert row["what"] == ["mode", "owner"] and (row["after"]["uid"], row["after"]["gid"]) == (7, 8)
+    assert (pictures / "a.svg").exists()
+    plain("save", "-o", str(pictures / "two.tar"), "two")
+    (found,) = compared(plain, "two", str(pictures / "two.tar"))["differences"]
+    assert found["files"] == []
