@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from wherry.cli.core.flags import LAYERS, Command, Flag, Options
+from wherry.cli.core.flags import FORMAT, LAYERS, Command, Flag, Options
 from wherry.cli.registry.client import TLS, wanted_platform
 from wherry.errors import CommandLineError, UsageError
 from wherry.typed import TYPE_CHECKING
@@ -22,7 +22,7 @@ COMMAND = Command(
         Flag("all", "bool", "Every difference, not the largest alone", short="a"),
         Flag("bases", "bool", "Compare all local images that others are built on, or on none"),
         Flag("html", "string", "Write a page that needs no other file", metavar="FILE"),
-        Flag("json", "bool", "Everything as JSON, with the lists of files (docs/compare.md)"),
+        FORMAT._replace(help="Output; json has the lists of files (docs/compare.md)"),
         Flag("platform", "string", "Of images for several, those for this", metavar="OS/ARCH[/VARIANT]"),
         Flag("png", "string", "Write the sizes as a bar chart", metavar="FILE"),
         Flag("svg", "string", "Write the sizes as a bar chart", metavar="FILE"),
@@ -57,7 +57,7 @@ def run(options: Options) -> int:
     finally:
         progress.close()
     _write(found, options)
-    if options.flag("json"):
+    if options.string("format") == "json":
         from wherry.compare.document import document
 
         print(json.dumps(document(found)))

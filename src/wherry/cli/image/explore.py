@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from wherry.cli.core.flags import Command, Flag, Options
+from wherry.cli.core.flags import FORMAT, Command, Flag, Options
 from wherry.cli.registry.client import TLS, wanted_platform
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
@@ -23,7 +23,7 @@ COMMAND = Command(
         Flag("ci", "bool", "Check the rules: exit with 1 where the image breaks one"),
         Flag("html", "string", "Write a page that needs nothing else", metavar="FILE"),
         Flag("interactive", "bool", "Explore on the terminal (needs wherry[terminal])", short="i"),
-        Flag("json", "bool", "Everything as JSON, with the lists of files (docs/explore.md)"),
+        FORMAT._replace(help="Output; json has the lists of files (docs/explore.md)"),
         Flag("layer", "int", "List what one layer adds, changes and removes", metavar="N"),
         Flag("lowest-efficiency", "string", "Rule: the part that is not wasted, from 0 to 1", metavar="F"),
         Flag(
@@ -68,7 +68,7 @@ def _show(found: Explored, limits: Limits | None, options: Options) -> int:
 
     verdicts = check(found, limits) if limits is not None else None
     written = _write(found, options)
-    if options.flag("json"):
+    if options.string("format") == "json":
         from wherry.explore.document import document
 
         print(json.dumps(document(found, verdicts)))

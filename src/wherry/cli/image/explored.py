@@ -6,6 +6,7 @@ import textwrap
 
 from wherry.cli.core.printable import printable, width
 from wherry.cli.core.units import human_size
+from wherry.counted import counted
 from wherry.explore.explore import OVERWRITTEN, REPEATED
 from wherry.explore.stack import ADDED, CHANGED, REMOVED
 from wherry.typed import TYPE_CHECKING
@@ -46,9 +47,10 @@ def page(found: Explored, columns: int) -> str:
 
 
 def _head(found: Explored) -> Iterator[str]:
-    layers = f"{len(found.layers)} layer{'s' * (len(found.layers) != 1)}"
+    layers = counted(len(found.layers), "layer")
+    files = counted(len(found.files), "file")
     platform = f", {found.platform}" if found.platform else ""
-    yield f"{found.name}{platform}: {human_size(found.size)} in {layers}, {len(found.files)} files"
+    yield f"{found.name}{platform}: {human_size(found.size)} in {layers}, {files}"
     hidden = f"{human_size(found.wasted)} hidden" if found.wasted else "nothing hidden"
     copies = f", {human_size(found.duplicated)} in copies" if found.duplicated else ""
     yield f"efficiency {100 * found.efficiency:.1f} %: {hidden}{copies}"
