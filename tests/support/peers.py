@@ -20,6 +20,8 @@ from support.machine import require
 
 DOCKER_ARCHIVE, OCI_ARCHIVE, LAYOUT = "docker-archive", "oci-archive", "oci"
 KINDS = (DOCKER_ARCHIVE, OCI_ARCHIVE, LAYOUT)
+OUTSIDE = dict(os.environ)
+"""The environment before any test gives itself a home."""
 
 
 class Peer(ABC):
@@ -124,7 +126,9 @@ class _OfSid(Peer):
 
     def command(self) -> list[str]:
         program, *words = super().command()  # type: ignore[safe-super]
-        made = subprocess.run(["scripts/peers_of_sid"], capture_output=True, text=True, check=False)
+        made = subprocess.run(
+            ["scripts/peers_of_sid"], capture_output=True, text=True, check=False, env=OUTSIDE
+        )
         require(made.returncode == 0, f"needs programs of Debian sid: {made.stderr[-500:]}")
         inside = 'root=$1; shift; for d in "$@"; do shift; [ "$d" = -- ] && break; '
         inside += 'mount --rbind "$d" "$root$d"; done; exec chroot "$root" "$@"'
