@@ -278,7 +278,7 @@ def test_hostile_names_in_an_svg_are_text(hostile: tuple[Wherry, str, str], tmp_
 def test_the_picture_has_the_colours_of_what_is_there(three: Wherry, tmp_path: Path) -> None:
     from PIL import Image
 
-    from wherry.cli.compare.svg import COLOURS
+    from wherry.cli.compare.figure import PALETTE
 
     three("compare", "--png", str(tmp_path / "a.png"), "fat", "thin")
     with Image.open(tmp_path / "a.png") as picture:
@@ -286,8 +286,8 @@ def test_the_picture_has_the_colours_of_what_is_there(three: Wherry, tmp_path: P
         found = {
             f"#{r:02x}{g:02x}{b:02x}": number for number, (r, g, b) in picture.getcolors(1 << 20) or ()
         }
-    assert all(found.get(colour, 0) >= 24 * 24 for colour in COLOURS.values()), found
-    assert found[COLOURS["base"]] > found[COLOURS["own"]] > 0
+    assert all(found.get(colour, 0) >= 24 * 24 for colour in PALETTE.light.values()), found
+    assert found[PALETTE.light["base"]] > found[PALETTE.light["own"]] > 0
 
 
 @pytest.mark.root

@@ -1,4 +1,4 @@
-"""PURE: the sizes as a bar chart: shapes with places in pixels, for whoever draws them."""
+"""PURE: the sizes as a bar chart."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from wherry.cli.compare import rows
 from wherry.cli.core.printable import printable, width
 from wherry.cli.core.units import human_size
 from wherry.compare.layers import KINDS
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.picture.shapes import MARGIN, WIDTH, Box, Figure, Label, Palette, Place
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,42 +15,17 @@ if TYPE_CHECKING:
     from wherry.compare.compare import Comparison
     from wherry.compare.layers import Split
 
-WIDTH, MARGIN, TOP = 960, 24, 72
-ROW, BAR = 66, 20
+TOP, ROW, BAR = 72, 66, 20
 ROOM = 84
 """Pixels beside the longest bar, for its size."""
 LEAST = 2
 """Pixels of a part that has bytes."""
 LETTERS = 100
 """Columns of a line of text."""
-
-
-class Box(NamedTuple):
-    """A filled rectangle; `kind` is one of layers.KINDS, `title` what a pointer over it is told."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    kind: str
-    title: str = ""
-
-
-class Label(NamedTuple):
-    """A line of text on its baseline; `style` is "title", "name", "size" or "note"."""
-
-    x: float
-    y: float
-    text: str
-    style: str
-
-
-class Figure(NamedTuple):
-    width: int
-    height: int
-    title: str
-    boxes: tuple[Box, ...]
-    labels: tuple[Label, ...]
+PALETTE = Palette(
+    {"base": "#8c959f", "shared": "#0969da", "own": "#bc4c00"},
+    {"base": "#8b949e", "shared": "#58a6ff", "own": "#f0883e"},
+)
 
 
 def figure(found: Comparison) -> Figure:
@@ -58,7 +34,7 @@ def figure(found: Comparison) -> Figure:
     labels: list[Label] = []
     x = float(MARGIN)
     for kind in KINDS:
-        boxes.append(Box(x, 44, 12, 12, kind, kind))
+        boxes.append(Box(Place(x, 44, 12, 12), kind, kind))
         labels.append(Label(x + 18, 55, kind, "note"))
         x += 84
     title = "Sizes of images" if len(found.subjects) > 1 else "Size of an image"
@@ -70,12 +46,12 @@ def figure(found: Comparison) -> Figure:
     for subject, split in zip(found.subjects, found.splits, strict=True):
         labels.append(Label(MARGIN, y + 14, shortened(subject.name), "name"))
         parts = list(_boxes(split, y + 20, largest))
-        end = parts[-1].x + parts[-1].width if parts else MARGIN
+        end = parts[-1].place.x + parts[-1].place.width if parts else MARGIN
         boxes += parts
-        labels.append(Label(end + 8, y + 35, human_size(subject.size), "size"))
+        labels.append(Label(end + 8, y + 35, human_size(subject.size), "name"))
         labels.append(Label(MARGIN, y + 55, shortened(rows.parts(split)), "note"))
         y += ROW
-    return Figure(WIDTH, int(y) + MARGIN // 2, title, tuple(boxes), tuple(labels))
+    return Figure(WIDTH, int(y) + MARGIN // 2, title, PALETTE, tuple(boxes), tuple(labels))
 
 
 def _boxes(split: Split, y: float, largest: int) -> Iterator[Box]:
@@ -87,7 +63,7 @@ def _boxes(split: Split, y: float, largest: int) -> Iterator[Box]:
             wide = max(LEAST, (WIDTH - 2 * MARGIN - ROOM) * part.layer.size / largest)
             said = printable(part.layer.created_by)
             title = f"{kind}, {human_size(part.layer.size)}{': ' if said else ''}{said}"
-            yield Box(round(x, 1), y, round(wide, 1), BAR, kind, shortened(title, 3 * LETTERS))
+            yield Box(Place(x, y, wide, BAR), kind, shortened(title, 3 * LETTERS))
             x += wide
 
 

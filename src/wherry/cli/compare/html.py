@@ -10,17 +10,17 @@ import base64
 import hashlib
 
 from wherry.cli.compare import rows
-from wherry.cli.compare.figure import figure, shortened
-from wherry.cli.compare.svg import COLOURS, escaped, inline
+from wherry.cli.compare.figure import PALETTE, figure, shortened
 from wherry.cli.core.printable import printable
 from wherry.cli.core.units import human_size
 from wherry.compare.document import files_of
 from wherry.compare.files import ADDED, REMOVED, trees
 from wherry.compare.layers import KINDS
+from wherry.picture.svg import escaped, inline
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from wherry.compare.compare import Comparison, Difference
 
@@ -32,22 +32,21 @@ SCRIPT = (
     "for(const r of t.tBodies[0].rows)n+=!(r.hidden=!r.textContent.toLowerCase().includes(w));"
     "i.nextElementSibling.textContent=n+' shown'}"
 )
-DARK = {"base": "#8b949e", "shared": "#58a6ff", "own": "#f0883e"}
 
 
-def _variables(colours: dict[str, str], ink: str, pale: str, paper: str, line: str) -> str:
+def _variables(colours: Mapping[str, str], ink: str, pale: str, paper: str, line: str) -> str:
     kinds = "".join(f"--{kind}:{colour};" for kind, colour in colours.items())
     return f"{kinds}--ink:{ink};--pale:{pale};--paper:{paper};--line:{line}"
 
 
 STYLE = (
-    f":root{{color-scheme:light dark;{_variables(COLOURS, '#1f2328', '#57606a', '#fff', '#d0d7de')}}}"
+    f":root{{color-scheme:light dark;{_variables(PALETTE.light, '#1f2328', '#57606a', '#fff', '#d0d7de')}}}"
     "@media(prefers-color-scheme:dark){:root{"
-    f"{_variables(DARK, '#e6edf3', '#9ea7b3', '#0d1117', '#30363d')}}}}}"
+    f"{_variables(PALETTE.dark, '#e6edf3', '#9ea7b3', '#0d1117', '#30363d')}}}}}"
     "body{font:15px/1.45 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:var(--ink);"
     "background:var(--paper);max-width:62rem;margin:1.5rem auto;padding:0 1rem}"
     "h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;overflow-wrap:anywhere}"
-    "svg{width:100%;min-width:40rem;height:auto}text{font-size:13px;fill:var(--ink)}.title,.name,.size{font-weight:600}"
+    "svg{width:100%;min-width:40rem;height:auto}text{font-size:13px;fill:var(--ink)}.title,.name{font-weight:600}"
     "text.title{font-size:18px}text.note{fill:var(--pale)}rect{stroke:var(--paper);stroke-width:.6}"
     + "".join(f"rect.{kind}{{fill:var(--{kind})}}" for kind in KINDS)
     + ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;margin:.5rem 0}"

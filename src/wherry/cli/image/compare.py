@@ -89,14 +89,14 @@ def _write(found: Comparison, options: Options) -> None:
 
 def _svg(found: Comparison) -> bytes:
     from wherry.cli.compare.figure import figure
-    from wherry.cli.compare.svg import svg
+    from wherry.picture.svg import svg
 
     return svg(figure(found)).encode()
 
 
 def _png(found: Comparison) -> bytes:
     from wherry.cli.compare.figure import figure
-    from wherry.cli.compare.png import png
+    from wherry.picture.png import png
 
     return png(figure(found))
 

@@ -135,15 +135,15 @@ def _html(found: Explored) -> bytes:
 
 
 def _svg(found: Explored) -> bytes:
-    from wherry.explore.picture.figure import figure
-    from wherry.explore.picture.svg import svg
+    from wherry.explore.figure import figure
+    from wherry.picture.svg import svg
 
     return svg(figure(found)).encode()
 
 
 def _png(found: Explored) -> bytes:
-    from wherry.explore.picture.figure import figure
-    from wherry.explore.picture.png import png
+    from wherry.explore.figure import figure
+    from wherry.picture.png import png
 
     return png(figure(found))
 

@@ -1,9 +1,10 @@
-"""PURE: an explored image as shapes with places in pixels, for whoever draws them."""
+"""PURE: an explored image as a picture: its layers, and a map of what is in them."""
 
 from __future__ import annotations
 
-from wherry.explore.picture.treemap import Place, treemap
 from wherry.explore.stack import REMOVED
+from wherry.picture.shapes import MARGIN, WIDTH, Box, Figure, Label, Palette, Place
+from wherry.picture.treemap import treemap
 from wherry.printable import printable, width
 from wherry.sizes import human_size
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 
     from wherry.explore.explore import Explored, Layer
 
-WIDTH, MARGIN, TOP = 960, 24, 66
-ROW, MAP = 22, 420
+TOP, ROW, MAP = 66, 22, 420
 BAR = 150
 """Pixels of the bar of the largest layer."""
 MOST_LAYERS = 40
@@ -24,38 +24,9 @@ LEAST = 4
 """Pixels of a box that is drawn."""
 LETTER = 6.6
 """Pixels of a letter, about."""
-COLOURS = 8
-
-
-class Box(NamedTuple):
-    """A filled rectangle; `colour` counts from 0 to COLOURS - 1, `hidden` is the part of its bytes (0 to 1)
-    that an upper layer hides, `title` what a pointer over it is told."""
-
-    place: Place
-    colour: int
-    hidden: float
-    title: str
-
-    @property
-    def is_striped(self) -> bool:
-        return self.hidden > STRIPED
-
-
-class Label(NamedTuple):
-    """A line of text on its baseline; `style` is "title", "name" or "note"."""
-
-    x: float
-    y: float
-    text: str
-    style: str
-
-
-class Figure(NamedTuple):
-    width: int
-    height: int
-    title: str
-    boxes: tuple[Box, ...]
-    labels: tuple[Label, ...]
+LIGHT = ("#dbe7ff", "#ffe3c7", "#d3f0dd", "#f5d9ea", "#e6dfff", "#fff1b8", "#cfeef2", "#f3ddd0")
+DARK = ("#23395f", "#5a3a17", "#1f4a30", "#56294a", "#3a2f66", "#4e4314", "#17474e", "#553425")
+PALETTE = Palette(*({f"c{number}": colour for number, colour in enumerate(all_)} for all_ in (LIGHT, DARK)))
 
 
 class _Part(NamedTuple):
@@ -89,7 +60,7 @@ def figure(found: Explored) -> Figure:
     for box, label in _map(found.layers, area):
         boxes += box
         labels += label
-    return Figure(WIDTH, y + 12 + MAP + MARGIN, title, tuple(boxes), tuple(labels))
+    return Figure(WIDTH, y + 12 + MAP + MARGIN, title, PALETTE, tuple(boxes), tuple(labels))
 
 
 def _map(layers: Sequence[Layer], area: Place) -> Iterator[tuple[list[Box], list[Label]]]:
@@ -129,7 +100,7 @@ def _box(place: Place, layer: Layer, part: _Part) -> Box:
     title = f"{part.name}: {human_size(part.size)}"
     if part.hidden:
         title += f", {human_size(part.hidden)} hidden"
-    return Box(place, layer.number % COLOURS, part.hidden / part.size if part.size else 0, title)
+    return Box(place, f"c{layer.number % len(LIGHT)}", title, part.hidden > STRIPED * part.size)
 
 
 def _label(place: Place, text: str, style: str) -> Label | None:

@@ -1,16 +1,16 @@
-"""The picture as PNG, twice as fine as its pixels, in the font that comes with Pillow."""
+"""A picture as PNG, twice as fine as its pixels, in the font that comes with Pillow."""
 
 from __future__ import annotations
 
 import io
 
-from wherry.explore.picture.svg import INK, LIGHT, PALE, PAPER
+from wherry.picture.svg import INK, PALE, PAPER
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-    from wherry.explore.picture.figure import Box, Figure, Label
+    from wherry.picture.shapes import Box, Figure, Label
 
 SCALE = 2
 SIZES = {"title": 18, "name": 12, "note": 12}
@@ -29,7 +29,7 @@ def png(figure: Figure) -> bytes:
         corners = _corners(box)
         if corners is None:
             continue
-        draw.rectangle(corners, fill=LIGHT[box.colour], outline="#c4c9d1")
+        draw.rectangle(corners, fill=figure.palette.light[box.colour], outline="#c4c9d1")
         if box.is_striped:
             _stripes(draw, corners)
     for label in figure.labels:

@@ -5,24 +5,11 @@ Source: Bruls, Huizing, van Wijk: Squarified Treemaps (2000).
 
 from __future__ import annotations
 
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.picture.shapes import Place
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-
-class Place(NamedTuple):
-    """Pixels, from the upper left corner."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def within(self, edge: float, head: float = 0) -> Place:
-        """What is left inside an edge, and below a heading."""
-        width, height = self.width - 2 * edge, self.height - 2 * edge - head
-        return Place(self.x + edge, self.y + edge + head, max(0, width), max(0, height))
 
 
 def treemap(sizes: Sequence[float], area: Place) -> list[Place]:
