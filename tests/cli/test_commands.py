@@ -52,6 +52,15 @@ def test_a_wrong_word_is_an_error_with_docker_s_exit_code_and_a_hint(wherry: Whe
         assert "images" in said
 
 
+@pytest.mark.parametrize("who", ["Client", "Server"])
+def test_what_scripts_ask_of_docker_s_version_is_answered(wherry: Wherry, who: str) -> None:
+    version = wherry("--version").split()[-1]
+    assert wherry("version", "--format", f"{{{{.{who}.Version}}}}") == version
+    about = json.loads(wherry("version", "-f", "json"))
+    assert about[who]["Version"] == version and about[who]["Os"] == "linux"
+    assert "can't evaluate" in wherry.fails("version", "--format", "{{.Nope}}", code=1)
+
+
 def test_version_and_info(wherry: Wherry) -> None:
     assert re.search(r"\d+\.\d+\.\d+", wherry("version"))
     assert re.search(r"\d+\.\d+\.\d+", wherry("--version"))
