@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wherry.counted import counted
 from wherry.explore.stack import REMOVED
 from wherry.picture.shapes import MARGIN, WIDTH, Box, Figure, Label, Palette, Place
 from wherry.picture.treemap import treemap
@@ -39,7 +40,7 @@ def figure(found: Explored) -> Figure:
     """The layers as bars with their commands, and below them a map of layers and their folders."""
     boxes: list[Box] = []
     title = f"{printable(found.name)}: {human_size(found.size)}"
-    about = f"{len(found.files):,} files, efficiency {100 * found.efficiency:.1f} %"
+    about = f"{counted(len(found.files), 'file')}, efficiency {100 * found.efficiency:.1f} %"
     if found.wasted:
         about += f", {human_size(found.wasted)} hidden (stripes: most of a box)"
     labels = [Label(MARGIN, 30, title, "title"), Label(MARGIN, 51, about, "note")]

@@ -99,7 +99,8 @@ class Files:
         return self._lists[node.name]
 
     def glob(self, pattern: str) -> list[str]:
-        """The paths that a pattern means; wildcards match no slash.  A path without any is itself."""
+        """The paths that a pattern means; wildcards match no slash.  A path without any is itself, if
+        there is such a name."""
         from wherry.dockerfile import glob
 
         found = ["/"]
@@ -113,7 +114,15 @@ class Files:
                 for name in self.names(each)
                 if glob.match(part, name)
             ]
-        return [each for each in found if self.find(each) is not None]
+        return [each for each in found if self._has(each)]
+
+    def _has(self, path: str) -> bool:
+        """Whether there is such a name, perhaps a link that leads nowhere."""
+        if self.find(path) is not None:
+            return True
+        above, _, name = path.rpartition("/")
+        folder = self.find(above)
+        return folder is not None and self._child(folder, name) is not None
 
     def data(self, node: Node, most: int = LARGEST) -> bytes:
         """The first bytes of a regular file; empty for what is none, or cannot be read."""

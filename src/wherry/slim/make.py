@@ -7,6 +7,7 @@ import posixpath
 import stat
 import time
 
+from wherry.counted import counted
 from wherry.errors import SandboxError, WherryError
 from wherry.images.view import Image
 from wherry.images.write import create_image
@@ -66,14 +67,14 @@ def slim(
     told("reading the image")
     closure = begun(view, fat.config, wish)
     static = closure.run()
-    told(f"found {_count(static)} files; running the image as it is")
+    told(f"found {counted(_count(static), 'file')}; running the image as it is")
     before = experiment.run(store, fat, plan)
     _check_fat(before, plan)
     seen = _seen(files, before.used)
     for path, how in seen:
         closure.keep(path, how)
     kept = closure.run()
-    told(f"keeping {_count(kept)} files; running the slim image")
+    told(f"keeping {counted(_count(kept), 'file')}; running the slim image")
     image = _write(store, fat, view, kept, reproducible=reproducible)
     small = Image(store, image)
     _prove(store, small, plan, before, files, wish)
@@ -133,7 +134,7 @@ def _write(store: Store, fat: Image, view: View, kept: Kept, *, reproducible: bo
         layer = store.layers.commit(tree)
     config = fat.config
     created = config.created if reproducible else rfc3339(time.time())
-    line = History(created, "wherry slim", f"{_count(kept)} files of {fat.id}")
+    line = History(created, "wherry slim", f"{counted(_count(kept), 'file')} of {fat.id}")
     slim = config._replace(diff_ids=(layer,), history=(line,), created=created)
     return create_image(store, slim, keep=False)
 

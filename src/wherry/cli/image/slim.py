@@ -6,6 +6,7 @@ import os
 import sys
 
 from wherry.cli.core.flags import LAYERS, Command, Flag, Options
+from wherry.counted import counted
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _say(made: SlimResult) -> None:
     slimmed = made.slimmed
     before, after = human_size(made.before), human_size(slimmed.size)
     print(f"{before} before, {after} now", file=sys.stderr)
-    found = f"reading the image found {slimmed.static} files"
+    found = f"reading the image found {counted(slimmed.static, 'file')}"
     if slimmed.was_observed:
         found += f", running it {slimmed.observed}, {len(slimmed.only_observed)} of them new"
     print(found, file=sys.stderr)
