@@ -111,7 +111,7 @@ def test_a_flag_that_stands_alone_is_one_of_some_command(page: Path) -> None:
     from wherry.cli.commands import COMMANDS
 
     known = {flag for name in COMMANDS for flag in flags(name)}
-    known |= {f"--{flag.name}" for flag in GLOBAL.flags} | {"--help", *FOREIGN_FLAGS}
+    known |= {f"--{flag.name}" for flag in GLOBAL.flags} | {"--help", "--json", *FOREIGN_FLAGS}
     known |= {f"--{flag}" for flags_ in INSTRUCTIONS.values() for flag in flags_}
     spans = [word for span in SPAN.findall(prose(page)) for word in span.split() if span[0] == "-"]
     named = {re.split(r"[=\[,|]", word)[0] for word in spans if word.startswith("--")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from explore.drawn import explored, layer
 from support.browser import browser
+from wherry.errors import UsageError
 from wherry.explore.figure import MOST_LAYERS, figure
 from wherry.picture.png import SCALE, png
 from wherry.picture.shapes import Figure, Place
@@ -102,3 +104,10 @@ def test_a_browser_shows_it(tmp_path: Path) -> None:
         driver.get((tmp_path / "picture.svg").as_uri())
         wide = driver.execute_script("return document.querySelector('text').getComputedTextLength()")
         assert wide > 100 and driver.get_log("browser") == []
+
+
+def test_without_pillow_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(UsageError, match="needs the Python package pillow") as caught:
+        png(drawn())
+    assert "wherry[pictures]" in str(caught.value.hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -165,10 +166,19 @@ def slowly(pattern: str, first: int, go: threading.Event) -> Callable[[Request],
 
 def wait_for_bytes(wherry: Wherry, count: int) -> None:
     deadline = time.monotonic() + 20
-    folder = wherry.root / "downloads"
-    while not folder.exists() or sum(f.stat().st_size for f in folder.iterdir()) < count:
+    while bytes_in(wherry.root / "downloads") < count:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def bytes_in(folder: Path) -> int:
+    """Of its files, as far as they do not go meanwhile."""
+    total = 0
+    with contextlib.suppress(FileNotFoundError):
+        for file in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                total += file.stat().st_size
+    return total
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+from wherry.errors import UsageError
 from wherry.picture.svg import INK, PALE, PAPER
 from wherry.typed import TYPE_CHECKING
 
@@ -20,8 +21,16 @@ STRIPE = 9
 
 
 def png(figure: Figure) -> bytes:
-    """The same figure gives the same bytes with the same Pillow."""
-    from PIL import Image, ImageDraw
+    """The same figure gives the same bytes with the same Pillow.  Raises UsageError where there is none."""
+    try:
+        from PIL import Image, ImageDraw
+    except ModuleNotFoundError as error:
+        if error.name != "PIL":
+            raise
+        raise UsageError(
+            "a PNG needs the Python package pillow",
+            hint="pip install 'wherry[pictures]', or --svg FILE writes a picture",
+        ) from None
 
     picture = Image.new("RGB", (figure.width * SCALE, figure.height * SCALE), PAPER)
     draw = ImageDraw.Draw(picture)
