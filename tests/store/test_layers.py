@@ -171,3 +171,20 @@ def test_only_what_came_from_the_disk_is_durable() -> None:
     assert not came_from_disk("tree 1f 2f", now)  # another tree than that
     assert not came_from_disk(DOUBT, now)
     assert not came_from_disk(now, now)
+
+
+def test_whoever_is_killed_before_a_short_name_is_there_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in its place nor beside it, where the layer's removal would leave it behind."""
+    store = Store.open(str(tmp_path / "s"))
+    monkeypatch.setattr("wherry.store.layers.put_in_place", lambda *_: os.kill(os.getpid(), 9))
+    child = os.fork()
+    if not child:
+        add_layer(store, tmp_path / "tree")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
+    assert os.listdir(Path(store.root, "l")) == []
+    monkeypatch.undo()
+    info = add_layer(store, tmp_path / "again")
+    assert os.listdir(Path(store.root, "l")) == [os.path.basename(store.layers.link(info.diff_id))]

@@ -19,7 +19,7 @@ from wherry.errors import StorageError
 from wherry.layers.remove import remove_tree
 from wherry.store.boot import DOUBT, came_from_disk, present_mark, tree_mark
 from wherry.store.layerrecord import LayerBlob, LayerInfo, LayerRecord
-from wherry.store.temporary import delete, discard, move_away, put_in_place
+from wherry.store.temporary import delete, discard, move_away, put_in_place, temporary_folder
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -213,9 +213,10 @@ class Layers:
         if self.linked(diff_id):
             return
         os.makedirs(self._links, mode=0o700, exist_ok=True)
-        temporary = f"{self.link(diff_id)}.{os.getpid()}-{os.urandom(4).hex()}"
-        os.symlink(_target(diff_id), temporary)
-        put_in_place(temporary, self.link(diff_id), self._temporary)
+        with temporary_folder(self._temporary) as work:  # whoever is killed leaves nothing among the links
+            link = os.path.join(work, "l")
+            os.symlink(_target(diff_id), link)
+            put_in_place(link, self.link(diff_id), self._temporary)
 
     def drop_dangling(self) -> None:
         """Remove the links that lead to no tree, which a kill between link and record leaves."""
