@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 import time
 import urllib.request
 
+FIRST, LAST = 10_000, 29_999
+"""None that the kernel gives to an outgoing connection, and no node port of Kubernetes."""
+
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = random.SystemRandom().randint(FIRST, LAST)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def fetch(url: str, *, within: float = 10.0) -> str:
