@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import http.client
 import socket
-import threading
-from collections import Counter
+
+from support.clients import Clients
 
 PATIENCE = 10.0
 
@@ -56,29 +56,15 @@ class WebSocket:
         self._link.close()
 
 
-class Load:
+class Load(Clients):
     """Clients that connect anew for each request, and one that keeps its connection, until the block ends.
 
     A kept connection that nginx has closed is opened again, as clients do, and the request sent once more.
     """
 
     def __init__(self, address: str, host: str, clients: int = 3) -> None:
-        self.seen: Counter[str] = Counter()
+        super().__init__([self._anew] * clients + [self._kept])
         self._where = (address, host)
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        runs = [self._anew] * clients + [self._kept]
-        self._threads = [threading.Thread(target=run) for run in runs]
-
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
 
     @property
     def failures(self) -> dict[str, int]:
@@ -87,19 +73,15 @@ class Load:
 
     def _anew(self) -> None:
         # A port that was left is free again after a minute: 28,000 are enough for all clients at this pace.
-        while not self._stop.wait(0.01):
-            self._count(ask(*self._where))
+        while not self.stop.wait(0.01):
+            self.count(ask(*self._where))
 
     def _kept(self) -> None:
         address, host = self._where
         link = http.client.HTTPConnection(address, timeout=PATIENCE)
-        while not self._stop.wait(0.005):
+        while not self.stop.wait(0.005):
             said = ask(address, host, link=link)
             if "RemoteDisconnected" in said or "ConnectionReset" in said:
                 said = ask(address, host, link=link)
-            self._count(said)
+            self.count(said)
         link.close()
-
-    def _count(self, said: str) -> None:
-        with self._lock:
-            self.seen[said] += 1

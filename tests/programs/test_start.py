@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.programs import compile_, place
 from support.wherry import Wherry
 from wherry.layers.view import View
 from wherry.oci.platform import Platform
@@ -21,17 +21,6 @@ from wherry.programs.start import Problem, Start, problems
 AMD64 = Platform("linux", "amd64")
 MAIN = "int main(void){return 0;}"
 LOADER = "lib64/ld-linux-x86-64.so.2"
-
-
-def place(tree: Path, source: str | Path, name: str) -> None:
-    (tree / name).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, tree / name)
-
-
-def compile_(target: Path, text: str, *flags: str) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["gcc", "-x", "c", "-", "-o", target, *flags], input=text.encode(), check=True)
-    return target
 
 
 def found(tree: Path, *argv: str, **changes: object) -> list[Problem]:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.slim import closure, compile_, files, place, write
+from support.programs import compile_, place
+from support.slim import closure, files, write
 from wherry.slim.reason import CERTAIN, GUESS, LIKELY, chain
 from wherry.slim.static import Wish
 

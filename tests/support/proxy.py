@@ -13,11 +13,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from support.clients import Clients
 
 PATIENCE = 20.0
 
@@ -180,28 +181,16 @@ def answers(port: int, host: str, status: int, name: str | None = None, path: st
     wait_until(so, f"{host}{path} answered with {status} by {name}")
 
 
-class Load:
+class Load(Clients):
     """Requests without a pause from some clients, each on a new connection, until the block ends."""
 
     def __init__(self, port: int, host: str, clients: int = 3) -> None:
-        self.seen: Counter[str] = Counter()
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(port, host)) for _ in range(clients)]
+        super().__init__([self._run] * clients)
+        self._where = (port, host)
 
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self, port: int, host: str) -> None:
-        while not self._stop.is_set():
-            found = ask(port, host)
-            label = found.json()["name"] if found.status == 200 else f"{found.status} {found.body.strip()}"
-            with self._lock:
-                self.seen[label] += 1
+    def _run(self) -> None:
+        while not self.stop.is_set():
+            found = ask(*self._where)
+            self.count(
+                found.json()["name"] if found.status == 200 else f"{found.status} {found.body.strip()}"
+            )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 from wherry.layers.view import View
@@ -12,17 +10,6 @@ from wherry.slim.closure import Kept
 from wherry.slim.static import Wish, static_closure
 
 NOTHING = Wish()
-
-
-def place(tree: Path, source: str | Path, name: str) -> None:
-    (tree / name).parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, tree / name)
-
-
-def compile_(target: Path, text: str, *flags: str) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["gcc", "-x", "c", "-", "-o", target, *flags], input=text.encode(), check=True)
-    return target
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> Path:

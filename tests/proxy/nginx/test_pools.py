@@ -10,6 +10,7 @@ import pytest
 
 from proxy.nginx.conftest import Open, Pods
 from support.pods import Listener, route
+from support.ports import free_port
 from support.proxy import ask
 from wherry.proxy.nginx.config import Directive
 from wherry.proxy.nginx.pools import FULL, MOST_POOLS, chosen, keys, pools
@@ -62,7 +63,7 @@ def test_every_route_reaches_its_own_address(serve: Open, everywhere: Everywhere
 @pytest.mark.nginx
 def test_a_request_that_fails_is_tried_at_its_own_address_and_nowhere_else(serve: Open, pods: Pods) -> None:
     one, other = pods(2)
-    gone = f"127.0.0.1:{unused()}"
+    gone = f"127.0.0.1:{free_port()}"
     door = serve(
         route(one.address, "one.example"), route(other.address, "two.example"), route(gone, "gone.example")
     )
@@ -125,12 +126,6 @@ def test_whatever_a_request_looks_like_it_reaches_its_own_address(
         assert answers.count(b" 200 OK") == REQUESTS[kind].count(b"HTTP/1."), answers[:300]
         assert answers.rpartition(b" 200 OK")[2].count(started[1].name.encode()) == 1
     assert sum(started[1].delivered.values()) == 4 and not started[2].delivered
-
-
-def unused() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 64, 128, 129, 1000, 5000])
