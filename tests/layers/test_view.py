@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from wherry.errors import ContextError
 from wherry.layers import view as view_module
-from wherry.layers.view import Look, Seen, View, look_at
+from wherry.layers.view import Look, Node, Seen, View, look_at
 
 
 @pytest.fixture
@@ -106,3 +107,17 @@ def test_many_names_in_many_layers_cost_a_look_at_each_layer_and_each_name(
         for name in ("folder", f"folder/f{number}", "folder/absent", f"folder/no{number}"):
             View(trees, seen=seen).find(name)
     assert len(looks) < 60 * 6
+
+
+def test_the_links_on_the_way_are_told_and_their_targets_are_bounded(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/f").touch()
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("d")
+    links: list[Node] = []
+    found = View([str(tmp_path)]).find("one/f", links=links)
+    assert found is not None and found.name == "d/f" and [link.name for link in links] == ["one", "two"]
+    for number in range(3):
+        (tmp_path / f"l{number}").symlink_to(f"l{number + 1}" + "/a" * 2000)
+    with pytest.raises(ContextError, match="too many symbolic links"):
+        View([str(tmp_path)]).find("l0")

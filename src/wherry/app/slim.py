@@ -112,7 +112,7 @@ def read_wishes(path: str, *, must_exist: bool) -> Wishes:
 
 def _begin(store: Store, request: SlimRequest) -> tuple[Image, View, Wish]:
     from wherry.images.lookup import lookup
-    from wherry.layers.view import View
+    from wherry.layers.view import Seen, View
     from wherry.slim.files import Files
     from wherry.slim.reason import CONFIDENCES
     from wherry.slim.static import Wish
@@ -120,7 +120,7 @@ def _begin(store: Store, request: SlimRequest) -> tuple[Image, View, Wish]:
     wishes = request.wishes.checked()
     store.runtime.need_layers()
     image = lookup(store, request.options.image)
-    view = View(image.layer_paths())
+    view = View(image.layer_paths(), seen=Seen())
     files = Files(view)
     for path in wishes.keep:
         if not files.glob(path):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 MOST_SYMLINKS = 255
+DEEPEST = 4096
+"""Parts of a path, once a symlink on it is replaced by its target."""
 
 
 class Node(NamedTuple):
@@ -113,14 +115,15 @@ class View:
             return None
         return Node("", self._trees[0], os.stat(self._trees[0]), self._trees)
 
-    def find(self, path: str, *, follow_last: bool = True) -> Node | None:
-        """What `path` is, or None.  Raises ContextError for a loop of symlinks."""
+    def find(self, path: str, *, follow_last: bool = True, links: list[Node] | None = None) -> Node | None:
+        """What `path` is, or None; the symlinks on the way are added to `links`.  Raises ContextError for a
+        loop of symlinks."""
         root = self.root()
         if root is None:
             return None
         trail = [root]
         parts = _parts(path)
-        followed = 0
+        links = [] if links is None else links
         while parts:
             part = parts.pop()
             if part == "..":
@@ -131,13 +134,15 @@ class View:
             if node is None:
                 return None
             if node.is_symlink and (parts or follow_last):
-                followed += 1
-                if followed > MOST_SYMLINKS:
+                if len(links) >= MOST_SYMLINKS:
                     raise ContextError(f"too many symbolic links in {path}")
+                links.append(node)
                 target = os.readlink(node.path)
                 if target.startswith("/"):
                     del trail[1:]
                 parts += _parts(target)
+                if len(parts) > DEEPEST:
+                    raise ContextError(f"too many symbolic links in {path}")
             elif parts and not node.is_folder:
                 return None
             else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import posixpath
 import stat
 
 from wherry.errors import ContextError
-from wherry.layers.view import MOST_SYMLINKS
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 LARGEST = 1 << 26
 """Bytes of a program that are searched."""
 LARGEST_TEXT = 4 << 20
-DEEPEST = 4096
 
 
 class Trail(NamedTuple):
@@ -34,48 +33,15 @@ class Files:
     def __init__(self, view: View) -> None:
         self.view = view
         self._lists: dict[str, tuple[str, ...]] = {}
-        self._folders: dict[str, Node | None] = {}
 
     def trail(self, path: str) -> Trail:
         """A loop of links leads nowhere, and is no error."""
-        root = self.view.root()
-        if root is None or "\0" in path:
-            return Trail((), None)
         links: list[Node] = []
-        trail = [root]
-        parts = _parts(path)
-        while parts:
-            part = parts.pop()
-            if part == "..":
-                if len(trail) > 1:
-                    trail.pop()
-                continue
-            node = self._child(trail[-1], part)
-            if node is None or (parts and not (node.is_folder or node.is_symlink)):
-                return Trail(tuple(links), None)
-            if not node.is_symlink:
-                trail.append(node)
-                continue
-            if len(links) >= MOST_SYMLINKS:
-                return Trail(tuple(links), None)
-            links.append(node)
-            target = os.readlink(node.path)
-            if target.startswith("/"):
-                del trail[1:]
-            parts += _parts(target)
-            if len(parts) > DEEPEST:
-                return Trail(tuple(links), None)
-        return Trail(tuple(links), trail[-1])
-
-    def _child(self, folder: Node, name: str) -> Node | None:
-        """Folders are asked for again and again, and remembered."""
-        full = f"{folder.name}/{name}" if folder.name else name
-        if full in self._folders:
-            return self._folders[full]
-        node = self.view.child(folder, name) if folder.is_folder else None
-        if node is None or node.is_folder or node.is_symlink:
-            self._folders[full] = node
-        return node
+        end = None
+        if "\0" not in path:
+            with contextlib.suppress(ContextError):
+                end = self.view.find(path, links=links)
+        return Trail(tuple(links), end)
 
     def find(self, path: str) -> Node | None:
         """What a path leads to."""
@@ -118,11 +84,9 @@ class Files:
 
     def _has(self, path: str) -> bool:
         """Whether there is such a name, perhaps a link that leads nowhere."""
-        if self.find(path) is not None:
-            return True
-        above, _, name = path.rpartition("/")
-        folder = self.find(above)
-        return folder is not None and self._child(folder, name) is not None
+        with contextlib.suppress(ContextError):
+            return "\0" not in path and self.view.find(path, follow_last=False) is not None
+        return False
 
     def data(self, node: Node, most: int = LARGEST) -> bytes:
         """The first bytes of a regular file; empty for what is none, or cannot be read."""
@@ -148,7 +112,3 @@ class Files:
             return tuple(self.view.walk(folder))
         except ContextError:
             return ()
-
-
-def _parts(path: str) -> list[str]:
-    return [part for part in reversed(path.split("/")) if part not in ("", ".")]

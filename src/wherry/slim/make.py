@@ -11,7 +11,7 @@ from wherry.counted import counted
 from wherry.errors import SandboxError, WherryError
 from wherry.images.view import Image
 from wherry.images.write import create_image
-from wherry.layers.view import View
+from wherry.layers.view import Seen, View
 from wherry.oci.config import History
 from wherry.oci.times import rfc3339
 from wherry.slim import experiment, verify
@@ -61,7 +61,7 @@ def slim(
     Raises WherryError, and makes nothing, where the slim image does not do what the fat one does: the
     message says what differed, the hint which files were missed.
     """
-    view = View(fat.layer_paths())
+    view = View(fat.layer_paths(), seen=Seen())
     files = Files(view)
     wish = wish._replace(commands=(*wish.commands, *plan.commands))
     told("reading the image")
@@ -141,7 +141,7 @@ def _write(store: Store, fat: Image, view: View, kept: Kept, *, reproducible: bo
 
 def _prove(store: Store, small: Image, plan: Plan, before: Outcome, files: Files, wish: Wish) -> None:
     """Raises WherryError where the slim image does not do what the fat one did."""
-    mine = Files(View(small.layer_paths()))
+    mine = Files(View(small.layer_paths(), seen=Seen()))
     dropped = dropping(wish.drop)
     try:
         after = experiment.run(store, small, plan, before)
