@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from bench.images import BaseImage
 
 
+def buildkitd(programs: Path, socket: Path, root: Path) -> list[str]:
+    """The command of a daemon that shares no path with another one on this machine."""
+    return [
+        str(programs / "buildkitd"),
+        f"--addr=unix://{socket}",
+        # By default it is one socket for the whole machine, and the second daemon does not start.
+        f"--otel-socket-path={socket}.traces",
+        f"--root={root}",
+        "--oci-worker-binary=runc",
+        "--oci-worker-net=host",
+        # Its collector would remove what a later round needs; nobody else's runs either.
+        "--oci-worker-gc=false",
+    ]
+
+
 class BuildKit(Peer):
     key = "buildkit"
     title = f"BuildKit {BUILDKIT.version.removeprefix('v')}"
@@ -39,14 +54,10 @@ class BuildKit(Peer):
 
     def start(self, disk: Path, scratch: Path) -> None:
         assert self._programs is not None
-        socket = f"unix://{scratch / 'buildkit.sock'}"
-        self._buildctl = (str(self._programs / "buildctl"), "--addr", socket)
-        words = ["--addr", socket, "--root", str(disk / "root"), "--oci-worker-binary=runc"]
-        # Its collector would remove what a later round needs; nobody else's runs either.
-        words += ["--oci-worker-net=host", "--oci-worker-gc=false"]
-        self._daemon = Daemon(
-            [str(self._programs / "buildkitd"), *words], self._env, scratch / "buildkitd.log"
-        )
+        socket = scratch / "buildkit.sock"
+        self._buildctl = (str(self._programs / "buildctl"), "--addr", f"unix://{socket}")
+        words = buildkitd(self._programs, socket, disk / "root")
+        self._daemon = Daemon(words, self._env, scratch / "buildkitd.log")
         self._daemon.wait_until(lambda: output(*self._buildctl, "debug", "workers", env=self._env))
 
     def stop(self) -> None:

@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench.peers.buildkit import buildkitd
 from bench.peers.go_programs import BUILDKIT
 from bench.programs import CommandFailed, Daemon, NotHere, environment, output
 
@@ -106,9 +107,7 @@ def running_buildkit(folder: Path) -> Iterator[BuildKit]:
     # Its database waits for the disk at every step; nothing here is to outlive the machine.
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "none", str(disk)], check=True)
-    words = ["--addr", f"unix://{socket}", "--root", str(disk), "--oci-worker-binary=runc"]
-    words += ["--oci-worker-net=host", "--oci-worker-gc=false"]
-    daemon = Daemon([str(found / "buildkitd"), *words], environment(folder), folder / "log")
+    daemon = Daemon(buildkitd(found, socket, disk), environment(folder), folder / "log")
     buildkit = BuildKit(found / "buildctl", socket, folder)
     try:
         daemon.wait_until(buildkit.ready)
