@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from fakes.registry import FakeRegistry, Request, cut, digest, fake_registry
 from registry.test_faults import PIECE, SIZE, layer, put_image, stops
@@ -129,6 +130,33 @@ def test_what_is_attached_there_stays_listed_when_more_comes_along(
         listed = json.loads(there.manifests["a", tag][1])["manifests"]
         assert sorted(each["digest"] for each in listed) == sorted(made)
         assert there.manifests["a", made[0]] == fake.manifests["a", made[0]]
+
+
+def listed(registry: Registry, name: str, subject: str) -> list[str]:
+    """What a registry says is attached there; by a tag where it answers no such question."""
+    for path in (f"referrers/{subject}", f"manifests/{subject.replace(':', '-')}"):
+        address = f"http://{registry.host}/v2/{name}/{path}"
+        answer = urllib3.request("GET", address, headers={"Accept": INDEX}, retries=False)
+        if answer.status == 200:
+            return [each["digest"] for each in answer.json()["manifests"]]
+    raise AssertionError(f"{answer.status} {answer.data!r}")
+
+
+def test_what_is_attached_goes_to_a_real_registry_and_comes_back(
+    wherry: Wherry, fake: FakeRegistry, registry: Registry
+) -> None:
+    subject = put_image(fake, "a", [layer(1, 100)])
+    made = put_artifact(fake, "a", subject, b"one")
+    entry = {"mediaType": MANIFEST, "digest": made, "size": len(fake.manifests["a", made][1])}
+    tag = subject.replace(":", "-")
+    fake.put("a", tag, INDEX, json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode())
+    there = f"docker://{registry.host}/attached/a"
+    wherry("copy", "-q", "--all", f"docker://{fake.host}/a", there)
+    assert listed(registry, "attached/a", subject) == [made]
+    with fake_registry() as back:
+        wherry("copy", "-q", "--all", there, f"docker://{back.host}/a")
+        same(fake, "a", back, "a")
+        assert [each["digest"] for each in json.loads(back.manifests["a", tag][1])["manifests"]] == [made]
 
 
 def test_a_registry_that_knows_of_subjects_gets_no_list(wherry: Wherry, fake: FakeRegistry) -> None:
