@@ -11,7 +11,7 @@ import json
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
 END = "KEPT"
@@ -19,8 +19,15 @@ TAR = "tar --create --xattrs --no-recursion --verbatim-files-from --null --direc
 UNTAR = "tar --extract --xattrs --xattrs-include='*' --preserve-permissions --same-owner --directory=/slim"
 
 
-def dockerfile(image: str, names: Iterable[str], config: dict[str, Any]) -> str:
-    """`names` are of everything that is kept, folders too, without a leading slash; `config` the image's.
+def dockerfile(
+    image: str,
+    names: Iterable[str],
+    config: dict[str, Any],
+    base: str = "scratch",
+    gone: Sequence[str] = (),
+) -> str:
+    """`names` are of everything that is kept above the image `base`, folders too, without a leading slash,
+    `gone` those of the base that are not; `config` the image's.
 
     Names with an end of line or a backslash can stand in no such list: ValueError names them.
     """
@@ -39,12 +46,23 @@ def dockerfile(image: str, names: Iterable[str], config: dict[str, Any]) -> str:
             END,
             f"RUN mkdir /slim && tr '\\n' '\\0' < /slim.kept > /slim.kept0 && {TAR}=/slim.kept0 | {UNTAR}",
             "",
-            "FROM scratch",
+            f"FROM {base}",
+            *(
+                ["USER 0", f"RUN {json.dumps(['rm', '-rf', *(f'/{name}' for name in gone)])}"]
+                if gone
+                else ()
+            ),
             "COPY --from=fat /slim/ /",
             *_instructions(config),
             "",
         ]
     )
+
+
+def _removing(gone: Sequence[str], config: dict[str, Any]) -> Iterator[str]:
+    if config.get("User"):
+        yield "USER 0"
+    yield f"RUN {json.dumps(['rm', '-rf', *(f'/{name}' for name in gone)])}"
 
 
 def _instructions(config: dict[str, Any]) -> Iterator[str]:
