@@ -33,6 +33,7 @@ class SlimRequest(NamedTuple):
     seconds: float = 0.0
     reproducible: bool = False
     keep_base: bool = False
+    packages: bool = True
 
 
 class SlimResult(NamedTuple):
@@ -76,7 +77,16 @@ def slim(
     if suggest and request.keep_base and not base.name:
         raise UsageError("a Dockerfile needs a name for the base", hint="wherry tag IMAGE NAME gives one")
     with store.using():
-        made = make(store, image, wish, plan, base=base, reproducible=request.reproducible, told=told)
+        made = make(
+            store,
+            image,
+            wish,
+            plan,
+            base=base,
+            packages=request.packages,
+            reproducible=request.reproducible,
+            told=told,
+        )
         store.name(name, made.image)
     log = _audit(view, made, image, base) if audit else None
     dockerfile = _dockerfile(request.options.image, view, made, image, base) if suggest else ""

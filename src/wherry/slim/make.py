@@ -18,6 +18,8 @@ from wherry.slim import experiment, verify
 from wherry.slim.base import Above, Base, above
 from wherry.slim.files import Files
 from wherry.slim.layer import write
+from wherry.slim.origin import Origin
+from wherry.slim.records import Records, recorded, records
 from wherry.slim.static import Wish, begun, dropping
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
@@ -38,11 +40,13 @@ NO_BASE = Base()
 
 class Slimmed(NamedTuple):
     """`static` and `observed` are how many files each of them found, `only_observed` those that reading the
-    image did not find.  `layer` is what lies above the base, `uncompared` as verify.uncompared()."""
+    image did not find.  `layer` is what lies above the base, `records` of that what the
+    image had not, `uncompared` as verify.uncompared()."""
 
     image: ImageRecord
     kept: Kept
     layer: Above
+    records: dict[str, bytes]
     size: int
     static: int
     observed: int
@@ -58,10 +62,12 @@ def slim(
     plan: Plan,
     *,
     base: Base = NO_BASE,
+    packages: bool = True,
     reproducible: bool = False,
     told: Callable[[str], object] = lambda line: None,
 ) -> Slimmed:
     """Make the slim image of `fat`, on the layers of `base`; it has no name yet, and is one of the store's.
+    With `packages` it says of which packages its files are.
 
     Raises WherryError, and makes nothing, where the slim image does not do what the fat one does: the
     message says what differed, the hint which files were missed.
@@ -70,7 +76,8 @@ def slim(
     files = Files(view)
     wish = wish._replace(commands=(*wish.commands, *plan.commands))
     told("reading the image")
-    closure = begun(view, fat.config, wish)
+    origin = Origin(files)
+    closure = begun(view, fat.config, wish, origin)
     static = closure.run()
     told(f"found {counted(_count(static), 'file')}; running the image as it is")
     before = experiment.run(store, fat, plan)
@@ -79,12 +86,15 @@ def slim(
     for path, how in seen:
         closure.keep(path, how)
     kept = closure.run()
+    below = View(fat.layer_paths()[: base.layers], seen=Seen()) if base.layers else None
+    said = records(files, kept, origin.package, below) if packages else Records()
+    said = said.without(dropping(wish.drop))
+    with store.temp() as extra:
+        kept = recorded(view, kept, said, extra)
+        layer = above(below, view, kept.nodes) if below is not None else Above(kept.nodes)
+        line = f"{counted(_count(kept), 'file')} of {fat.id}"
+        image = _write(store, fat.config, view, layer, base.layers, line, reproducible=reproducible)
     told(f"keeping {counted(_count(kept), 'file')}; running the slim image")
-    layer = Above(kept.nodes)
-    if base.layers:
-        layer = above(View(fat.layer_paths()[: base.layers], seen=Seen()), view, kept.nodes)
-    line = f"{counted(_count(kept), 'file')} of {fat.id}"
-    image = _write(store, fat.config, view, layer, base.layers, line, reproducible=reproducible)
     small = Image(store, image)
     _prove(store, small, plan, before, files, wish)
     store.images.add(image)
@@ -93,6 +103,7 @@ def slim(
         image,
         kept,
         layer,
+        said.written,
         small.size(),
         _count(static),
         len(observed),
