@@ -160,15 +160,26 @@ def _audit(view: View, made: Slimmed, image: Image, base: Base) -> dict[str, Any
 
 
 def _dockerfile(name: str, view: View, made: Slimmed, image: Image, base: Base) -> str:
+    from stat import S_IMODE
+
     from wherry.slim.layer import folders_of
-    from wherry.slim.suggest import dockerfile
+    from wherry.slim.make import SYSTEM
+    from wherry.slim.suggest import Content, dockerfile
 
     top = made.layer
-    names = {*top.nodes, *folders_of(view, top.nodes)} - {""}
+    own = [each for each in top.nodes if view.find(each, follow_last=False) is None]
+    folders = folders_of(view, top.nodes)
+    content = Content(
+        {*top.nodes, *folders} - {"", *own, *made.records},
+        base.name or "scratch",
+        top.gone,
+        made.records,
+        {each: S_IMODE(folders[each].status.st_mode) for each in SYSTEM if each in folders},
+    )
     try:
-        return dockerfile(name, names, image.config.config, base.name or "scratch", top.gone)
+        return dockerfile(name, image.config.config, content)
     except ValueError as error:
-        raise WherryError(f"no Dockerfile can name the file {str(error)!r}") from None
+        raise WherryError(f"no Dockerfile can {error}") from None
 
 
 def as_text(log: dict[str, Any]) -> str:
