@@ -695,6 +695,66 @@ def test_an_upload_that_never_moves_is_given_up(bb: Wherry, fake: FakeRegistry, 
     assert fake.manifests == {}
 
 
+def refuses(method: str, pattern: str, status: int) -> Callable[[Request], bool]:
+    """Answer what this registry does not serve."""
+
+    def hook(request: Request) -> bool:
+        if request.command != method or not re.search(pattern, request.path):
+            return False
+        request.body()
+        request.answer(status, b'{"errors":[{"code":"UNSUPPORTED"}]}')
+        return True
+
+    return hook
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 415])
+def test_a_registry_that_takes_no_parts_gets_a_blob_in_one(
+    bb: Wherry, other: Wherry, fake: FakeRegistry, tmp_path: Path, status: int
+) -> None:
+    name = f"{fake.host}/b"
+    two_layers(bb, tmp_path, name)
+    fake.hooks.append(refuses("PATCH", "/uploads/", status))
+    bb("push", "-q", name)
+    assert contents(other, name, tmp_path) == hashlib.sha256(random.Random(5).randbytes(SIZE)).hexdigest()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405])
+def test_what_a_neighbour_may_not_lend_is_sent(
+    bb: Wherry, other: Wherry, fake: FakeRegistry, tmp_path: Path, status: int
+) -> None:
+    """Nor may a token be had for both repositories."""
+    first, second, third = (f"{fake.host}/lend/{name}" for name in "abc")
+    two_layers(bb, tmp_path, first)
+    bb("push", "-q", first)
+    bb("tag", first, second)
+    kept = dict(fake.blobs)
+    for words in (("push", "-q", second), ("copy", "-q", f"docker://{first}", f"docker://{third}")):
+        hidden = [refuses("POST", "mount=", status), refuses("HEAD", "/lend/[bc]/blobs/", 404)]
+        fake.hooks[:] = hidden
+        bb(*words)
+        assert fake.count("POST", "mount=") and fake.blobs == kept
+        assert fake.count("PUT", f"/lend/{words[-1][-1]}/blobs/uploads/") >= 2
+    fake.hooks.clear()
+    assert contents(other, second, tmp_path)
+
+
+@pytest.mark.parametrize("status", [400, 405])
+@pytest.mark.parametrize("what", ["/manifests/", "/blobs/"])
+def test_a_registry_that_cannot_be_asked_whether_it_has_something(
+    bb: Wherry, other: Wherry, fake: FakeRegistry, tmp_path: Path, what: str, status: int
+) -> None:
+    name = f"{fake.host}/b"
+    two_layers(bb, tmp_path, name)
+    fake.hooks.append(refuses("HEAD", what, status))
+    bb("push", "-q", name)
+    assert contents(other, name, tmp_path) == hashlib.sha256(random.Random(5).randbytes(SIZE)).hexdigest()
+    with fake_registry() as there:
+        there.hooks.append(refuses("HEAD", what, status))
+        other("copy", "-q", f"docker://{name}", f"docker://{there.host}/c")
+        assert there.blobs == fake.blobs
+
+
 @pytest.mark.parametrize(
     ("pattern", "status", "says"),
     [
