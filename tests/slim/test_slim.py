@@ -194,3 +194,44 @@ def test_owners_modes_links_and_folders_are_as_they_were(bb: Wherry, tmp_path: P
     names = [name for name in before if name in (b"d", b"dangling") or name.startswith(b"d/")]
     assert len(names) == 7
     assert {name: before[name] for name in names} == {name: after[name] for name in names}
+
+
+@pytest.fixture
+def based(fat: Wherry, tmp_path: Path) -> Wherry:
+    """The images ``base``, and ``upper``, which changes, removes and adds files, used ones and others."""
+    fat.build(
+        tmp_path / "base",
+        "FROM bb\nRUN mkdir -p /opt/old /opt/kept && echo 1 > /opt/old/file && echo 1 > /opt/kept/one && "
+        "echo 1 > /opt/kept/two && echo 1 > /opt/changed && echo 1 > /opt/unused\nENV BASE=1\n",
+        "-t", "base",
+    )  # fmt: skip
+    fat.build(
+        tmp_path / "upper",
+        "FROM base\nRUN rm -r /opt/old /opt/kept/one && echo 2 > /opt/changed && echo 2 > /opt/unused && "
+        "echo 2 > /opt/waste && echo 2 > /opt/used && chmod 700 /opt/kept\n"
+        'ENV UPPER=2\nCMD ["cat", "/opt/changed", "/opt/used"]\n',
+        "-t", "upper",
+    )  # fmt: skip
+    return fat
+
+
+def test_a_base_is_kept_and_what_lies_above_it_is_cut(based: Wherry, tmp_path: Path) -> None:
+    based("slim", "upper", "-t", "small", "--keep-base", "--audit", str(tmp_path / "log"))
+    base = diff_ids(based, "base")
+    assert diff_ids(based, "small")[:-1] == base and len(base) > 0
+    names = set(snapshot(layer_tree(based, diff_ids(based, "small")[-1])))
+    assert {b"opt/changed", b"opt/used", b"opt/old", b"opt/kept/one", b"opt/unused"} <= names
+    assert b"opt/waste" not in names and b"bin/busybox" not in names
+    assert based("run", "--rm", "small") == "2\n2"
+    shown = based("run", "--rm", "small", "find", "/opt").split()
+    assert sorted(shown) == ["/opt", "/opt/changed", "/opt/kept", "/opt/kept/two", "/opt/used"]
+    assert based("run", "--rm", "small", "stat", "-c", "%a", "/opt/kept") == "700"
+    kept = {each["path"]: each["reasons"] for each in json.loads((tmp_path / "log").read_text())["kept"]}
+    assert kept["/opt/kept/two"][0]["rule"] == "the base image has it"
+    history = json.loads(based("image", "inspect", "small"))[0]["RootFS"]["Layers"]
+    assert len(history) == len(based("history", "-q", "small").split())
+
+
+def test_a_base_that_is_known_to_nobody_is_an_error(bb: Wherry) -> None:
+    said = bb.fails("slim", "bb", "-t", "small", "--keep-base", code=1)
+    assert "the base of the image is not known" in said and "leave --keep-base out" in said

@@ -33,7 +33,7 @@ def static_closure(view: View, config: ImageConfig, wish: Wish) -> Kept:
     return begun(view, config, wish).run()
 
 
-def begun(view: View, config: ImageConfig, wish: Wish) -> Closure:
+def begun(view: View, config: ImageConfig, wish: Wish, origin: Origin | None = None) -> Closure:
     """The closure, for whoever has more to ask for after its run().  Raises as static_closure()."""
     files = Files(view)
     closure = Closure(
@@ -41,7 +41,7 @@ def begun(view: View, config: ImageConfig, wish: Wish) -> Closure:
         entry.start_of(config, view),
         (elf.read, scripts.read, system.read, nginx.read, jvm.read, Python(), node.Reader()),
         dropped=dropping(wish.drop),
-        same=Origin(files).same,
+        same=(origin or Origin(files)).same,
         trust=wish.trust,
     )
     system.roots(closure)

@@ -40,7 +40,9 @@ COMMAND = Command(
             "file", "string", "Read options from a file (default .wherryslim, if there is one)", short="f"
         ),
         Flag("keep", "list", "Keep files that nothing asks for", metavar="PATH"),
+        Flag("keep-base", "bool", "Keep the layers of the base image as they are, and slim what is above"),
         Flag("network", "string", "Network while the image runs", metavar="NET"),
+        Flag("no-packages", "bool", "Leave out what tells scanners which packages are in the image"),
         Flag("preset", "list", "Keep what such programs usually need: go, jvm, nginx, node, python, shell"),
         Flag("probe", "list", "Ask for a URL; both images must answer alike", metavar="URL"),
         Flag("publish", "list", "Publish a port while the image runs", short="p", metavar="PORT"),
@@ -110,6 +112,8 @@ def _request(options: Options) -> SlimRequest:
         options.string("confidence") or "likely",
         float(options.integer("run") or 0),
         options.flag("reproducible"),
+        options.flag("keep-base"),
+        not options.flag("no-packages"),
     )
 
 
