@@ -132,6 +132,11 @@ class Node:
         assert len(pids) > 1, said
         _do(*self.inside("kill", "-9", *map(str, pids[1:])))
 
+    def volume(self, pod: Mapping[str, Any], name: str) -> Path:
+        """An emptyDir of a pod, as a folder of this machine."""
+        inside = f"{RUN}/kubelet/pods/{pod['metadata']['uid']}/volumes/kubernetes.io~empty-dir/{name}"
+        return Path(f"/proc/{self._first}/root{inside}")
+
     def stop(self) -> None:
         """Ends everything.  Idempotent."""
         for program in reversed(self._running.values()):

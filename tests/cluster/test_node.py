@@ -6,55 +6,16 @@ from typing import Any
 
 import pytest
 
-from cluster.installed import Cluster, Door, door
+from cluster.installed import Cluster, Door
 from cluster.programs import wait
 from cluster.traffic import Load, WebSocket, ask
 from cluster.workload import by_its_address, deployment, service
 from support.checkout import ROOT
 from support.podimages import EXAMPLE, IMAGES
-from support.wherry import Wherry
 
 pytestmark = [pytest.mark.node, pytest.mark.timeout(600)]
-MODES = ["clusterip", "endpoints"]
 MANY = 50
 Object = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def doors(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Door]:
-    """The pod in both modes, two of each, in front of the same Services."""
-    wherry = Wherry(tmp_path_factory.mktemp("unused") / "store")
-    common = ("--image", cluster.image("wherry"), "--service-type", "NodePort")
-    for mode in MODES:
-        words = (*common, "--into", mode, *(["--endpoints"] if mode == "endpoints" else []))
-        cluster.kubectl("apply", "-f", "-", text=wherry("proxy", "manifests", *words))
-    return {mode: door(cluster, mode) for mode in MODES}
-
-
-@pytest.fixture(scope="module")
-def apps(cluster: Cluster) -> str:
-    """A namespace with the Deployments ``one`` and ``two``, and ``steady`` behind a Service."""
-    namespace = "apps"
-    cluster.kubectl("create", "namespace", namespace)
-    image = cluster.image("wherry-python")
-    cluster.apply(
-        *(
-            deployment(namespace, name, image, 2 if name == "steady" else 1)
-            for name in ("one", "two", "steady")
-        ),
-        service(namespace, "steady", "steady", "steady.example"),
-    )
-    for name in ("one", "two", "steady"):
-        cluster.rolled_out(namespace, name)
-    return namespace
-
-
-@pytest.fixture(params=MODES)
-def served(request: pytest.FixtureRequest, doors: dict[str, Door], apps: str) -> Door:
-    """A mode's door, behind which steady.example is."""
-    one = doors[request.param]
-    one.is_answered("steady.example", "pod:steady")
-    return one
 
 
 def test_the_pod_is_ready_as_a_plain_user_and_nobody_warns(served: Door) -> None:
