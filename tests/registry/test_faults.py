@@ -216,6 +216,45 @@ def test_two_that_pull_one_image_fetch_it_once(other: Wherry, fake: FakeRegistry
     assert contents(other, f"{fake.host}/a", tmp_path) == expected(tars[1])
 
 
+def test_a_tag_that_moves_in_the_middle_of_a_pull(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    """It stands for one image or for the other, whole."""
+    old, go = layer(1), threading.Event()
+    first = put_image(fake, "a", [old])
+    fake.hooks.append(slowly(blob_of(fake, "a"), PIECE, go))
+    process = other.start("pull", f"{fake.host}/a")
+    wait_for_bytes(other, PIECE)
+    put_image(fake, "a", [layer(2), layer(3)])
+    go.set()
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0 and f"Digest: {first}" in said
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(old)
+    other("pull", "-q", f"{fake.host}/a")
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(layer(3))
+
+
+def test_what_is_removed_in_the_middle_of_a_pull_is_nothing_of_it(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    """A layer that is here already for another image, whose last name goes meanwhile."""
+    shared, own, go = layer(1), layer(2), threading.Event()
+    put_image(fake, "before", [shared])
+    put_image(fake, "a", [shared, own])
+    other("pull", "-q", f"{fake.host}/before")
+    fake.hooks.append(slowly(blob_of(fake, "a", 1), PIECE, go))
+    process = other.start("pull", f"{fake.host}/a")
+    wait_for_bytes(other, PIECE)
+    removing = [other.start("rmi", f"{fake.host}/before"), other.start("system", "prune", "-af")]
+    time.sleep(0.5)
+    go.set()
+    assert process.wait(30) == 0
+    assert removing[0].wait(30) == 0 and removing[1].wait(30) == 0
+    if other("images", "-q"):  # a prune that came last may take what nothing uses
+        assert contents(other, f"{fake.host}/a", tmp_path) == expected(own)
+    assert "nothing is wrong" in other("system", "check")
+
+
 def test_what_an_earlier_try_left_is_not_believed(
     other: Wherry, fake: FakeRegistry, tmp_path: Path
 ) -> None:
