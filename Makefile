@@ -22,8 +22,9 @@ check: setup      ## ruff, mypy --strict, import contracts, the picture of the a
 	$(VENV)/bin/lint-imports
 	$(PY) scripts/draw_architecture --check
 
+# A file's tests share what they start, and so a process.
 test: setup       ## all tests; live ones where this machine can; says what it skipped and why
-	$(VENV)/bin/pytest -m "not cluster and not peers" -rs -n 2 --dist loadgroup
+	$(VENV)/bin/pytest -m "not cluster and not peers" -rs -n 2 --dist loadfile --no-loadscope-reorder
 
 PEERS := scripts/setup dev && scripts/setup peers && $(VENV)/bin/pytest -rs -n 2 --dist load
 test-peers:       ## images to and from podman, buildah, skopeo, crane, regctl, and distribution 3
