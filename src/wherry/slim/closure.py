@@ -119,6 +119,17 @@ class Closure:
         node = self.files.find(path)
         return node is not None and stat.S_ISREG(node.status.st_mode) and bool(node.status.st_mode & 0o111)
 
+    def starts(self, node: Node) -> bool:
+        """Whether the image names this file when it starts."""
+        words = (posixpath.join("/", self.start.workdir, word) for word in self.start.argv)
+        return any((found := self.files.find(word)) and found.name == node.name for word in words)
+
+    def is_named_first(self, node: Node) -> bool:
+        """Whether a kept file is asked for by the file that the image starts."""
+        path = self.command(self.start.argv[0]) if self.start.argv else None
+        first = self.files.find(path) if path is not None else None
+        return first is not None and self._reasons[node.name].by == first.name
+
     def is_kept(self, name: str) -> bool:
         return name in self._reasons
 

@@ -13,7 +13,7 @@ from wherry.pattern import pattern
 from wherry.slim.elf import named
 from wherry.slim.entry import folder_of_program
 from wherry.slim.reason import CERTAIN, LIKELY
-from wherry.slim.scripts import interpreter
+from wherry.slim.scripts import interpreter_name
 from wherry.slim.words import paths
 from wherry.typed import TYPE_CHECKING
 
@@ -40,6 +40,7 @@ SHARED = (
 LEFT_OUT = frozenset(
     ("node_modules", "test", "tests", "__tests__", "docs", "doc", "example", "examples", ".git")
 )
+FOR_PEOPLE = (".md", ".ts", ".map", ".markdown")
 MOST_TARGETS = 1000
 
 
@@ -50,11 +51,7 @@ class Reader:
         self._whole: set[str] = set()
 
     def __call__(self, closure: Closure, node: Node, head: bytes) -> None:
-        if posixpath.basename(interpreter(head)[0]) == "env":
-            is_node = interpreter(head)[1].split()[-1:] == ["node"]
-        else:
-            is_node = posixpath.basename(interpreter(head)[0]) in ("node", "nodejs")
-        if node.name.endswith(SOURCES) or is_node:
+        if node.name.endswith(SOURCES) or interpreter_name(head) in ("node", "nodejs"):
             self._module(closure, node)
 
     def _module(self, closure: Closure, node: Node) -> None:
@@ -63,22 +60,20 @@ class Reader:
         package = _package(closure, folder)
         if package:
             closure.keep(f"{package}/package.json", "its package", node.name)
-        if self._starts(closure, node):
+        if closure.starts(node):
             folder_of_program(closure, package or folder, node.name)
         for found in LOADED.finditer(text):
             self._load(closure, node, folder, found.group(2))
         installed = "node_modules/" in node.name or f"/{node.name}".startswith(SHARED)
         if package and installed and package not in self._whole and DYNAMIC.search(text):
             self._whole.add(package)
-            for path in _below(closure, package):
+            for path in closure.files.inside(package, LEFT_OUT):
+                if path.endswith(FOR_PEOPLE):
+                    continue
                 closure.keep(path, "of a package that loads by names made while it runs", node.name, LIKELY)
         if not installed:
             for path in paths(text):
                 named(closure, path, node.name)
-
-    def _starts(self, closure: Closure, node: Node) -> bool:
-        words = (posixpath.join("/", closure.start.workdir, word) for word in closure.start.argv)
-        return any((found := closure.files.find(word)) and found.name == node.name for word in words)
 
     def _load(self, closure: Closure, node: Node, folder: str, name: str) -> None:
         name = name.removeprefix("node:")
@@ -196,13 +191,3 @@ def _targets(value: object) -> list[str]:
         elif isinstance(one, dict):
             waiting += one.values()
     return found
-
-
-def _below(closure: Closure, folder: str) -> Iterator[str]:
-    for name in closure.files.names(folder):
-        path = f"{folder}/{name}"
-        if closure.files.is_folder(path):
-            if name not in LEFT_OUT:
-                yield from _below(closure, path)
-        elif not name.endswith((".md", ".ts", ".map", ".markdown")):
-            yield path
