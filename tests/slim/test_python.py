@@ -253,8 +253,14 @@ def test_a_script_of_the_shell_that_starts_python(tree: Path) -> None:
     )
     write(tree / "app/manage.py", "import shop.models\n")
     write(tree / "app/shop/models.py", "import json\n")
-    kept = found(tree, "./start.sh", WorkingDir="/app")
+    write(tree / "venv/pyvenv.cfg", "home = /usr/bin\n")
+    (tree / "venv/bin").mkdir()
+    (tree / "venv/bin/python3").symlink_to("/usr/bin/python3")
+    write(tree / "venv/lib/python3.11/site-packages/server.py", "")
+    write(tree / "app/wsgi.py", "import server\n")
+    kept = found(tree, "./start.sh", WorkingDir="/app", Env=["PATH=/venv/bin:/usr/bin"])
     assert {"app/manage.py", "app/shop/models.py", "json.py"} <= kept
+    assert {"venv/pyvenv.cfg", "venv/lib/python3.11/site-packages/server.py"} <= kept
 
 
 def test_a_folder_of_programs_is_not_the_program_s_own(tree: Path) -> None:

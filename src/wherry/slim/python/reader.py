@@ -67,10 +67,12 @@ class Reader:
             closure.files, version, prefix, [f for f in env.get("PYTHONPATH", "").split(":") if f]
         )
         self._path = search
+        for folder in env.get("PATH", "").split(":"):
+            self._environment(closure, folder, search)
         for word in closure.start.argv:
             path = closure.command(word)
             if path is not None:
-                self._environment(closure, path, search)
+                self._of_program(closure, path, search)
         if self._is_program(closure, node):
             search.add_own(closure.start.workdir)
             if closure.start.workdir != "/":
@@ -97,15 +99,19 @@ class Reader:
                 return True
         return False
 
-    def _environment(self, closure: Closure, path: str, search: SearchPath) -> None:
-        """The virtual environment that a program, or the interpreter of a script, lies in (PEP 405)."""
+    def _of_program(self, closure: Closure, path: str, search: SearchPath) -> None:
+        """The virtual environments of a program and of the interpreter of a script."""
         node = closure.files.find(path)
         head = closure.files.data(node, 256) if node is not None else b""
         for program in (path, interpreter(head)[0]):
-            top = posixpath.dirname(posixpath.dirname(program))
-            if top and closure.files.is_file(f"{top}/pyvenv.cfg"):
-                closure.keep(f"{top}/pyvenv.cfg", "the virtual environment")
-                search.add_site(f"{top}/lib/python{search.version}/site-packages")
+            self._environment(closure, posixpath.dirname(program), search)
+
+    def _environment(self, closure: Closure, folder: str, search: SearchPath) -> None:
+        """The virtual environment that a folder of programs is of (PEP 405)."""
+        top = posixpath.dirname(folder.rstrip("/"))
+        if top and closure.first(f"environment {top}") and closure.files.is_file(f"{top}/pyvenv.cfg"):
+            closure.keep(f"{top}/pyvenv.cfg", "the virtual environment")
+            search.add_site(f"{top}/lib/python{search.version}/site-packages")
 
     def _arguments(self, closure: Closure, node: Node, search: SearchPath) -> None:
         argv = list(closure.start.argv)
@@ -146,6 +152,8 @@ class Reader:
     def _module(self, closure: Closure, node: Node, search: SearchPath) -> None:
         path = f"/{node.name}"
         name = self._modules.get(path, "")
+        if not path.endswith((".py", ".pyc")):
+            self._of_program(closure, path, search)
         if not name:
             folder = posixpath.dirname(path)
             if not search.is_standard(path) and not any(path.startswith(s + "/") for s in search.sites):
