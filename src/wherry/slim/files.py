@@ -33,15 +33,18 @@ class Files:
     def __init__(self, view: View) -> None:
         self.view = view
         self._lists: dict[str, tuple[str, ...]] = {}
+        self._trails: dict[str, Trail] = {}
 
     def trail(self, path: str) -> Trail:
-        """A loop of links leads nowhere, and is no error."""
-        links: list[Node] = []
-        end = None
-        if "\0" not in path:
-            with contextlib.suppress(ContextError):
-                end = self.view.find(path, links=links)
-        return Trail(tuple(links), end)
+        """A loop of links leads nowhere, and is no error.  Each path is looked up once."""
+        if path not in self._trails:
+            links: list[Node] = []
+            end = None
+            if "\0" not in path:
+                with contextlib.suppress(ContextError):
+                    end = self.view.find(path, links=links)
+            self._trails[path] = Trail(tuple(links), end)
+        return self._trails[path]
 
     def find(self, path: str) -> Node | None:
         """What a path leads to."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wherry.layers.view import Node
     from wherry.slim.closure import Closure
 
+PROGRAMS = ("node", "nodejs")
 SOURCES = (".js", ".cjs", ".mjs")
 ENDINGS = ("", ".js", ".json", ".node", ".mjs", ".cjs")
 LOADED = pattern(
@@ -45,14 +46,22 @@ MOST_TARGETS = 1000
 
 
 class Reader:
-    """Of one closure."""
+    """Of one closure.  Files that come before their interpreter wait for it: without it they are data."""
 
     def __init__(self) -> None:
         self._whole: set[str] = set()
+        self._waiting: list[Node] = []
+        self._is_there = False
 
     def __call__(self, closure: Closure, node: Node, head: bytes) -> None:
-        if node.name.endswith(SOURCES) or interpreter_name(head) in ("node", "nodejs"):
-            self._module(closure, node)
+        if posixpath.basename(node.name) in PROGRAMS and head.startswith(b"\x7fELF"):
+            self._is_there = True
+        elif node.name.endswith(SOURCES) or interpreter_name(head) in PROGRAMS:
+            self._waiting.append(node)
+        if self._is_there:
+            for each in self._waiting:
+                self._module(closure, each)
+            self._waiting.clear()
 
     def _module(self, closure: Closure, node: Node) -> None:
         folder = "/" + posixpath.dirname(node.name)
