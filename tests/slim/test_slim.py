@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,39 +13,6 @@ from support.trees import snapshot
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.mounts, pytest.mark.runtime]
-
-# A program that reads one file by a name that stands nowhere as a whole, and says what is in it.
-READS = """
-#include <stdio.h>
-#include <string.h>
-int main(void) {
-  char path[64] = "/da", text[64] = "";
-  strcat(path, "ta/secret"); FILE *file = fopen(path, "r");
-  if (!file || !fgets(text, sizeof text, file)) { puts("nothing"); return 3; }
-  puts(text); return 0;
-}
-"""
-
-
-@pytest.fixture
-def fat(bb: Wherry, tmp_path: Path) -> Wherry:
-    """The image ``fat``: busybox, a script that is its program, and a program that hides what it reads."""
-    folder = tmp_path / "fat"
-    folder.mkdir()
-    subprocess.run(
-        ["gcc", "-static", "-x", "c", "-", "-o", folder / "reads"], input=READS.encode(), check=True
-    )
-    (folder / "start.sh").write_text("#!/bin/sh\necho hello; cat /etc/motd\n")
-    (folder / "start.sh").chmod(0o755)
-    (folder / "waste").write_bytes(os.urandom(2_000_000))
-    (folder / "motd").write_text("good morning\n")
-    bb.build(
-        folder,
-        "FROM bb\nCOPY motd /etc/motd\nCOPY waste /usr/lib/waste\nCOPY start.sh reads /app/\n"
-        "COPY motd /data/secret\nENV A=1\nLABEL of=fat\nWORKDIR /tmp\nCMD [\"/app/start.sh\"]\n",
-        "-t", "fat",
-    )  # fmt: skip
-    return bb
 
 
 def test_it_is_one_layer_with_the_same_configuration_and_works(fat: Wherry) -> None:
@@ -97,17 +62,6 @@ def test_a_plain_user_observes_as_root_does(fat: Wherry, tmp_path: Path, entered
     assert plain("run", "--rm", "small", "/app/reads").strip() == "good morning"
     said = plain.fails("slim", "fat", "-t", "other", "--exec", "/app/reads", "--drop", "/data", code=1)
     assert "missed: /data/secret (--drop)" in said
-
-
-def test_without_a_runtime_it_is_proved_and_not_observed(fat: Wherry) -> None:
-    done = fat.run(
-        "--isolation", "chroot", "slim", "fat", "-t", "small", "--keep", "/data", "--exec", "/app/reads"
-    )
-    assert done.returncode == 0, done.stderr
-    assert "running it" not in done.stderr.splitlines()[-2]
-    said = fat.fails("--isolation", "chroot", "slim", "fat", "-t", "other", "--exec", "/app/reads", code=1)
-    assert "without an OCI runtime nothing is observed" in said
-    assert "other" not in fat("images")
 
 
 def test_what_breaks_is_not_named_and_the_missing_file_is(fat: Wherry) -> None:

@@ -41,7 +41,7 @@ NO_BASE = Base()
 class Slimmed(NamedTuple):
     """`static` and `observed` are how many files each of them found, `only_observed` those that reading the
     image did not find.  `layer` is what lies above the base, `records` of that what the
-    image had not, `uncompared` as verify.uncompared()."""
+    image had not, `watched` as experiment.Outcome's, `uncompared` as verify.uncompared()."""
 
     image: ImageRecord
     kept: Kept
@@ -52,7 +52,7 @@ class Slimmed(NamedTuple):
     observed: int
     only_observed: tuple[str, ...]
     uncompared: tuple[str, ...]
-    was_observed: bool
+    watched: str
 
 
 def slim(
@@ -109,7 +109,7 @@ def slim(
         len(observed),
         tuple(sorted(name for name in observed if name not in static.reasons)),
         tuple(verify.uncompared(before)),
-        before.observed,
+        before.watched,
     )
 
 
@@ -198,9 +198,11 @@ def _prove(store: Store, small: Image, plan: Plan, before: Outcome, files: Files
 
 
 def _no_hint(after: Outcome) -> str:
-    if after.observed:
+    if after.watched:
         return "it missed no file of the image: is what it says the same each time?"
-    return "without an OCI runtime nothing is observed: apt-get install crun, and the missing file is named"
+    return (
+        "processes cannot be watched here (no seccomp notifications, no ptrace): no missing file is known"
+    )
 
 
 def _count(kept: Kept) -> int:

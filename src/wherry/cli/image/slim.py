@@ -140,13 +140,15 @@ def _why(options: Options, request: SlimRequest, path: str) -> int:
 
 def _say(made: SlimResult) -> None:
     from wherry.cli.core.units import human_size
+    from wherry.sandbox.watching import TRACED
 
     slimmed = made.slimmed
     before, after = human_size(made.before), human_size(slimmed.size)
     print(f"{before} before, {after} now", file=sys.stderr)
     found = f"reading the image found {counted(slimmed.static, 'file')}"
-    if slimmed.was_observed:
-        found += f", running it {slimmed.observed}, {len(slimmed.only_observed)} of them new"
+    if slimmed.watched:
+        way = " (by ptrace)" if slimmed.watched == TRACED else ""
+        found += f", running it{way} {slimmed.observed}, {len(slimmed.only_observed)} of them new"
     print(found, file=sys.stderr)
     for what in slimmed.kept.lacking[:MOST_SHOWN]:
         print(f"the image itself lacks {what}", file=sys.stderr)
