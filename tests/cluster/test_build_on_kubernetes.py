@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import signal
 import subprocess
@@ -94,8 +95,9 @@ def settings(folder: Path, cluster: Cluster) -> dict[str, str]:
 
 @pytest.fixture
 def here(builder: Cluster, namespace: str, tmp_path: Path) -> Iterator[Here]:
-    """A namespace of Pod Security's level baseline."""
+    """A namespace of Pod Security's level baseline; an older one of a test's name may still be ending."""
     kubectl = builder.kubectl
+    namespace = f"{namespace[:40].strip('-')}-{os.urandom(3).hex()}"
     kubectl("create", "namespace", namespace)
     kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=baseline")
     wait(
@@ -147,7 +149,7 @@ def test_an_image_is_built_in_a_pod_and_nothing_of_it_stays(here: Here, tmp_path
 def test_two_builds_in_two_pods_share_the_cache_and_the_context_goes_up_once(
     here: Here, tmp_path: Path
 ) -> None:
-    here.context("COPY given /", "RUN cat /proc/sys/kernel/random/uuid > /chance", given="one\n")
+    here.context("COPY given /", "RUN head -c 99 /dev/urandom | md5sum > /chance", given="one\n")
     first = here.build()
     assert "sent " in first
     chance = here.file("/chance")
@@ -155,10 +157,10 @@ def test_two_builds_in_two_pods_share_the_cache_and_the_context_goes_up_once(
     other = here._replace(
         wherry=Wherry(tmp_path / "other", env=settings(tmp_path, here.cluster)), folder=tmp_path / "again"
     )
-    other.context("COPY given /", "RUN cat /proc/sys/kernel/random/uuid > /chance", given="one\n")
+    other.context("COPY given /", "RUN head -c 99 /dev/urandom | md5sum > /chance", given="one\n")
     second = other.build()
     assert "sent " not in second and " is there" in second
-    assert ends(second)["[3/3] RUN cat /proc/sys/kernel/random/uuid > /chance"] == "CACHED"
+    assert ends(second)["[3/3] RUN head -c 99 /dev/urandom | md5sum > /chance"] == "CACHED"
     assert other.file("/chance") == chance
     pods = [re.findall(r"pod (wherry-\S+)", said) for said in (first, second)]
     assert len({*pods[0], *pods[1]}) == 2
@@ -166,7 +168,7 @@ def test_two_builds_in_two_pods_share_the_cache_and_the_context_goes_up_once(
 
 def test_a_pod_that_is_killed_costs_only_the_step_that_ran(here: Here) -> None:
     here.context(
-        "RUN cat /proc/sys/kernel/random/uuid | tee /first",
+        "RUN head -c 99 /dev/urandom | md5sum | tee /first",
         "RUN echo second-runs; until [ -e /stop ]; do sleep 1; [ $((n+=1)) = 8 ] && touch /stop; done",
     )
     build = here.wherry.start(*here.words())
@@ -183,11 +185,11 @@ def test_a_pod_that_is_killed_costs_only_the_step_that_ran(here: Here) -> None:
     said += build.communicate(timeout=120)[1]
     assert build.returncode == 0, said
     assert "was lost: it was killed (exit code 137); another one goes on from the cache" in said
-    first = [line for line in said.splitlines() if re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-", line)]
+    first = [line for line in said.splitlines() if re.search(r" [0-9a-f]{32} ", line)]
     assert len(first) == 1, said
     steps = ends(said)
-    assert steps["[2/3] RUN cat /proc/sys/kernel/random/uuid | tee /first"] == "CACHED"
-    assert said.count(" CANCELED") == 1 and here.file("/first") in first[0]
+    assert steps["[2/3] RUN head -c 99 /dev/urandom | md5sum | tee /first"] == "CACHED"
+    assert said.count(" CANCELED") == 1 and here.file("/first").split()[0] in first[0]
     here.is_clean()
 
 
@@ -244,9 +246,9 @@ def test_a_build_that_fails_fails_as_here(here: Here) -> None:
 
 def test_stages_side_by_side_are_built_in_pods_of_their_own(here: Here) -> None:
     here.context(
-        "RUN sleep 1; cat /proc/sys/kernel/random/uuid > /a",
+        "RUN sleep 1; head -c 99 /dev/urandom | md5sum > /a",
         f"FROM {here.cluster.registry}/bb:1 AS b",
-        "RUN sleep 1; cat /proc/sys/kernel/random/uuid > /b",
+        "RUN sleep 1; head -c 99 /dev/urandom | md5sum > /b",
         f"FROM {here.cluster.registry}/bb:1",
         "COPY --from=0 /a /",
         "COPY --from=b /b /",
@@ -255,8 +257,8 @@ def test_stages_side_by_side_are_built_in_pods_of_their_own(here: Here) -> None:
     said = here.build("--parallel", "2")
     begun = re.findall(r"^#[0-9]+ \[cluster\] starting a pod for (\S+)", said, re.M)
     assert [name.count("-") for name in begun] == [begun[2].count("-") + 1] * 2 + [begun[2].count("-")]
-    assert said.count("RUN sleep 1; cat /proc/sys/kernel/random/uuid > /b") == 2
-    assert ends(said)["[b 2/2] RUN sleep 1; cat /proc/sys/kernel/random/uuid > /b"] == "CACHED"
+    assert said.count("RUN sleep 1; head -c 99 /dev/urandom | md5sum > /b") == 2
+    assert ends(said)["[b 2/2] RUN sleep 1; head -c 99 /dev/urandom | md5sum > /b"] == "CACHED"
     assert here.file("/both") == f"{here.file('/a')}\n{here.file('/b')}"
     here.is_clean()
     # A stage that fails ends the others.
@@ -310,6 +312,12 @@ def test_a_registry_lets_the_pod_in_by_the_credentials_of_this_machine(here: Her
         assert wherry("run", "--rm", name, "cat", "/built") == "built"
 
 
+def level(here: Here, name: str) -> None:
+    """Of Pod Security."""
+    label = f"pod-security.kubernetes.io/enforce={name}"
+    here.cluster.kubectl("label", "--overwrite", "namespace", here.namespace, label)
+
+
 NO_POD = {"spec": {"hard": {"pods": "0"}}}
 
 
@@ -334,11 +342,10 @@ def test_what_is_in_the_way_is_one_line_with_the_object_and_a_hint(here: Here) -
     ):  # fmt: skip
         said = here.wherry.fails(*here.words("--progress=quiet", *words), code=1).splitlines()
         assert len(said) == 2 and says in said[0] and hint in said[1], said
-    kubectl = here.cluster.kubectl
-    label = "pod-security.kubernetes.io/enforce=restricted"
-    kubectl("label", "--overwrite", "namespace", here.namespace, label)
+    level(here, "restricted")
     said = here.wherry.fails(*here.words("--progress=quiet"), code=1).splitlines()
     assert len(said) == 2 and 'violates PodSecurity "restricted' in said[0] and "baseline" in said[1]
+    level(here, "baseline")
     quota(here)
     said = here.wherry.fails(*here.words("--progress=quiet", soon), code=1).splitlines()
     assert len(said) == 2 and "exceeded quota: q" in said[0] and "quota" in said[1]
