@@ -19,6 +19,7 @@ from cluster.node import push
 from cluster.objects import account, account_subject, binding, role
 from cluster.programs import wait
 from support.busybox import import_busybox
+from support.certificates import Authority
 from support.podimages import builder_image
 from support.registry import PASSWORD, USER, running_registry
 from support.wherry import Wherry
@@ -291,15 +292,16 @@ def test_an_api_server_that_is_away_for_a_while_costs_nothing(here: Here) -> Non
     here.is_clean()
 
 
-def test_a_registry_lets_the_pod_in_by_the_credentials_of_this_machine(here: Here, tmp_path: Path) -> None:
+def test_what_this_machine_has_of_a_registry_lets_the_pod_in(here: Here, tmp_path: Path) -> None:
     here.context("RUN echo built > /built")
     host = here.cluster.node.networks.host
-    with running_registry(tmp_path / "registry", passwords=True, address=host) as registry:
-        env = settings(tmp_path, here.cluster)
-        config = Path(env["CONTAINERS_REGISTRIES_CONF"])
-        config.write_text(
-            config.read_text() + f'[[registry]]\nlocation = "{registry.host}"\ninsecure = true\n'
-        )
+    authority = Authority(tmp_path / "authority")
+    pair = authority.server("registry", "/CN=registry", [f"IP:{host}"])
+    with running_registry(tmp_path / "registry", passwords=True, tls=pair, address=host) as registry:
+        certificates = tmp_path / "config/containers/certs.d" / registry.host
+        certificates.mkdir(parents=True)
+        (certificates / "ca.crt").write_bytes(authority.certificate.read_bytes())
+        env = {**settings(tmp_path, here.cluster), "XDG_CONFIG_HOME": str(tmp_path / "config")}
         auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": auth}}}))
         wherry = Wherry(tmp_path / "own", env={**env, "DOCKER_CONFIG": str(tmp_path)})

@@ -15,7 +15,7 @@ from wherry.builder.context.artifact import Recipe
 from wherry.builder.progress import underway
 from wherry.errors import UnsupportedError, UsageError, WherryError
 from wherry.jobs import manifest
-from wherry.jobs.credentials import docker_config, registries_conf
+from wherry.jobs.credentials import certificates, docker_config, registries_conf
 from wherry.jobs.run import Outcome, run
 from wherry.jobs.stages import StagePod, apart, images
 from wherry.oci.reference import Reference, parse
@@ -221,6 +221,7 @@ def _given(
         docker_config(client.settings, names),
         registries_conf(client.settings, names),
         {_key(number): secret.read() for number, secret in enumerate(secrets.values())},
+        certificates(client.settings, names),
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
+from wherry.errors import RegistryError
 from wherry.oci.reference import DEFAULT_DOMAIN
 from wherry.registry import credentials
 from wherry.registry.endpoints import endpoints, is_loopback
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
     from wherry.oci.reference import Reference
     from wherry.registry.settings import Settings
+
+LARGEST = 1 << 20
+"""Bytes of a certificate's file."""
 
 
 def docker_config(settings: Settings, names: Iterable[Reference]) -> bytes:
@@ -32,6 +37,28 @@ def docker_config(settings: Settings, names: Iterable[Reference]) -> bytes:
         own = name.domain != DEFAULT_DOMAIN
         auths[f"{name.domain}/{name.path}" if own else credentials.key(name.domain)] = entry
     return json.dumps({"auths": auths}).encode()
+
+
+def certificates(settings: Settings, names: Iterable[Reference]) -> dict[str, bytes]:
+    """What certs.d has of these registries, by its path in one: ``HOST/FILE``.  Raises RegistryError."""
+    hosts = {place.host for name in names for place in endpoints(settings, name, pulls=False)}
+    found: dict[str, bytes] = {}
+    for number, folder in enumerate(settings.certificate_folders):
+        for host in sorted(hosts):
+            for file in _files(os.path.join(folder, host)):
+                try:
+                    with open(os.path.join(folder, host, file), "rb") as data:
+                        found[f"{host}/{number}-{file}"] = data.read(LARGEST)
+                except OSError as error:
+                    raise RegistryError(f"{folder}/{host}/{file}: {error.strerror}") from None
+    return found
+
+
+def _files(folder: str) -> list[str]:
+    try:
+        return [name for name in sorted(os.listdir(folder)) if name.endswith((".crt", ".cert", ".key"))]
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return []
 
 
 def registries_conf(settings: Settings, names: Iterable[Reference]) -> bytes:

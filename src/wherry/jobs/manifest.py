@@ -22,6 +22,7 @@ CONTAINER = "build"
 STORE = "/var/lib/wherry"
 GIVEN = "/run/wherry"
 """Where the Secret's files are in the pod."""
+CERTIFICATES = "/etc/containers/certs.d"
 DOCKER_CONFIG = ".dockerconfigjson"
 REGISTRIES = "registries.conf"
 KEPT = 600
@@ -52,15 +53,16 @@ CAPABILITIES = (
 
 class Given(NamedTuple):
     """What a build is given that is in no log: the registries' credentials as a config.json of docker's,
-    the settings of registries, and secrets by their file's name."""
+    the settings of registries, certificates by their path in certs.d, and secrets by their file's name."""
 
     docker_config: bytes = b"{}"
     registries: bytes = b""
     secrets: Mapping[str, bytes] = {}
+    certificates: Mapping[str, bytes] = {}
 
 
-def job(name: str, words: Sequence[str], options: PodOptions) -> Object:
-    """The Job that runs ``wherry`` with these words.
+def job(name: str, words: Sequence[str], options: PodOptions, certificates: Sequence[str] = ()) -> Object:
+    """The Job that runs ``wherry`` with these words; `certificates` are the paths of those that are given.
 
     A pod that is lost, or killed, is tried again; a build that fails is not.
     """
@@ -88,12 +90,12 @@ def job(name: str, words: Sequence[str], options: PodOptions) -> Object:
             "activeDeadlineSeconds": options.deadline,
             "ttlSecondsAfterFinished": KEPT,
             "podFailurePolicy": {"rules": lost},
-            "template": {"metadata": {"labels": labels}, "spec": _pod(name, words, options)},
+            "template": {"metadata": {"labels": labels}, "spec": _pod(name, words, options, certificates)},
         },
     }
 
 
-def _pod(name: str, words: Sequence[str], options: PodOptions) -> Object:
+def _pod(name: str, words: Sequence[str], options: PodOptions, certificates: Sequence[str]) -> Object:
     pod: Object = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -107,6 +109,12 @@ def _pod(name: str, words: Sequence[str], options: PodOptions) -> Object:
             {"name": "given", "secret": {"secretName": name, "defaultMode": 0o400}},
         ],
     }
+    if certificates:
+        items = [{"key": _certificate(n), "path": path} for n, path in enumerate(certificates)]
+        volume = {"secretName": name, "defaultMode": 0o400, "items": items}
+        pod["volumes"].append({"name": "certificates", "secret": volume})
+        mount = {"name": "certificates", "mountPath": CERTIFICATES, "readOnly": True}
+        pod["containers"][0]["volumeMounts"].append(mount)
     if options.account:
         pod["serviceAccountName"] = options.account
     if options.node_selector:
@@ -144,12 +152,18 @@ def _unexpanded(word: str) -> str:
     return word.replace("$", "$$")
 
 
+def _certificate(number: int) -> str:
+    """Of a Secret: paths of certificates have letters that keys have not."""
+    return f"certificate-{number}"
+
+
 def secret(name: str, given: Given, owner: Mapping[str, str]) -> Object:
     """The Secret of a Job, which goes when the Job goes.  `owner` is the Job's name and uid.
 
     Raises UsageError for more than a Secret can hold.
     """
     files = {DOCKER_CONFIG: given.docker_config, REGISTRIES: given.registries, **given.secrets}
+    files |= {_certificate(number): data for number, data in enumerate(given.certificates.values())}
     if sum(map(len, files.values())) > LARGEST:
         raise UsageError(
             f"secrets and credentials have more than the {LARGEST >> 20} MiB of a Kubernetes Secret"

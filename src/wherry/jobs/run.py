@@ -51,7 +51,7 @@ def run(
 
     Raises ClusterError for all that is not the build's own failure.
     """
-    created = jobs.create(manifest.job(name, words, options))
+    created = jobs.create(manifest.job(name, words, options, tuple(given.certificates)))
     uid = str(created["metadata"]["uid"])
     try:
         jobs.create_secret(manifest.secret(name, given, {"name": name, "uid": uid}))

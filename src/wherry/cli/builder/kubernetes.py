@@ -9,8 +9,9 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from wherry import __version__
 from wherry.cli.builder.cluster_flags import CLUSTER_FLAGS
-from wherry.errors import UsageError
+from wherry.errors import ClusterError, ProxyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -127,7 +128,7 @@ def _words(flag: Flag, options: Options) -> list[str]:
 
 
 def _jobs(options: Options, progress: Progress) -> Jobs:
-    """Raises ProxyError where no cluster is configured."""
+    """Raises ClusterError where no cluster is configured."""
     from wherry.jobs.cluster import Jobs
     from wherry.kube.access import Finder
     from wherry.kube.client import Client
@@ -135,7 +136,13 @@ def _jobs(options: Options, progress: Progress) -> Jobs:
 
     policy = Policy(connect=5.0, page=20.0)
     finder = Finder(options.string("kubeconfig"), options.string("kube-context"), options.runtime.env)
-    client = Client(finder, policy)
+    try:
+        client = Client(finder, policy)
+    except ProxyError as error:
+        # The other wing's flag has kubectl's name, which here would be that of a build's context.
+        raise ClusterError(
+            error.message, hint=error.hint and error.hint.replace("--context", "--kube-context")
+        ) from None
     return Jobs(client, options.string("namespace") or client.namespace, policy, progress.note)
 
 
@@ -144,6 +151,11 @@ def _tell(options: Options, outcome: Outcome, *, quiet: bool) -> None:
     said = [line for line in map(_of_here, outcome.said) if line is not None]
     if said and (outcome.code or not quiet):
         print("\n".join(said), file=sys.stderr)
+    if outcome.code == UsageError.exit_code:
+        print(
+            f"hint: these words are understood here: has the image of the pods wherry {__version__}, too?",
+            file=sys.stderr,
+        )
     if outcome.code:
         return
     answer = outcome.answer
