@@ -119,6 +119,8 @@ def test_a_dockerfile_is_suggested(fat: Wherry, tmp_path: Path) -> None:
         (("fat", "-t", "x", "--keep", "app"), 125, "--keep app: not an absolute path"),
         (("fat", "-t", "x", "--preset", "nodee"), 125, "there is no preset nodee"),
         (("fat", "-t", "x", "--probe", "localhost"), 125, "--probe localhost is no URL of HTTP"),
+        (("fat", "-t", "x", "--probe", "http:///"), 125, "--probe http:/// is no URL of HTTP"),
+        (("fat", "-t", "x", "--probe", "http://a:b/"), 125, "--probe http://a:b/ is no URL of HTTP"),
         (("fat", "-t", "x", "--exec", "'"), 125, "No closing quotation"),
         (("fat", "-t", "x", "--exec", "nowhere"), 127, "nowhere"),
         (

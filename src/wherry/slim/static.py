@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.slim import elf, entry, jvm, nginx, node, scripts, system
+from wherry.slim import elf, entry, jvm, nginx, node, pam, perl, ruby, scripts, system
 from wherry.slim.closure import Closure
 from wherry.slim.files import Files
 from wherry.slim.origin import Origin
@@ -39,7 +39,10 @@ def begun(view: View, config: ImageConfig, wish: Wish, origin: Origin | None = N
     closure = Closure(
         view,
         entry.start_of(config, view),
-        (elf.read, scripts.read, system.read, nginx.read, jvm.read, Python(), node.Reader()),
+        (
+            *(elf.read, scripts.read, system.read, pam.read, nginx.read, jvm.read),
+            *(Python(), node.Reader(), perl.Reader(), ruby.Reader()),
+        ),
         dropped=dropping(wish.drop),
         same=(origin or Origin(files)).same,
         trust=wish.trust,
