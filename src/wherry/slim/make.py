@@ -18,6 +18,7 @@ from wherry.slim import experiment, verify
 from wherry.slim.files import Files
 from wherry.slim.layer import write
 from wherry.slim.static import Wish, begun, dropping
+from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 SYSTEM = ("dev", "proc", "sys")
 """What a container is given, whatever the image has there."""
 MOST_SHOWN = 5
+TERMINAL = pattern(r"(?i)\b(?:tty|terminal)\b")
 
 
 class Slimmed(NamedTuple):
     """`static` and `observed` are how many files each of them found, `only_observed` those that reading the
-    image did not find.  `uncompared` as verify.uncompared()."""
+    image did not find.  `uncompared` and `failing` as
+    the functions of verify."""
 
     image: ImageRecord
     kept: Kept
@@ -44,6 +47,7 @@ class Slimmed(NamedTuple):
     observed: int
     only_observed: tuple[str, ...]
     uncompared: tuple[str, ...]
+    failing: tuple[str, ...]
     was_observed: bool
 
 
@@ -88,6 +92,7 @@ def slim(
         len(observed),
         tuple(sorted(name for name in observed if name not in static.reasons)),
         tuple(verify.uncompared(before)),
+        tuple(verify.failing(before)),
         before.observed,
     )
 
@@ -95,18 +100,23 @@ def slim(
 def _check_fat(outcome: Outcome, plan: Plan) -> None:
     """What does not work before cannot be compared afterwards."""
     first, *others = outcome.answers
-    silent = next((each for each in others if each.status == "no answer"), None)
-    if silent is None:
+    silent = next((each for each in others if each.status == experiment.NO_ANSWER), None)
+    if silent is not None and first.status == experiment.RUNS:
+        how = f"does not answer {silent.what} within {plan.ready:g} s"
+    elif silent is not None:
+        how = f"ended with {first.status} before it answered {silent.what}"
+    elif not others and first.status not in (experiment.RUNS, experiment.SUCCESS):
+        how = f"ended with {first.status}, which proves nothing"
+    else:
         return
-    how = (
-        "does not answer"
-        if first.status == experiment.RUNS
-        else f"ended with {first.status} before it answered"
-    )
-    raise WherryError(
-        f"the image itself {how} {silent.what}" + "".join(f"\n  {line}" for line in outcome.said),
-        hint=f"does it need --env, --volume or -p, or more than {plan.ready:g} s?",
-    )
+    if any(TERMINAL.search(line) for line in outcome.said):
+        hint = "it wants a terminal, and has none here: --exec COMMAND runs what needs none"
+    elif silent is not None:
+        hint = "does it need --env, --volume, --network or -p?"
+    else:
+        hint = "does it need --env, --volume or --network? --exec COMMAND runs what works"
+    lines = "".join(f"\n  {line}" for line in outcome.said)
+    raise WherryError(f"the image itself {how}{lines}", hint=hint)
 
 
 def _seen(files: Files, used: dict[str, str]) -> tuple[tuple[str, str], ...]:
