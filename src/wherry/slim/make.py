@@ -13,18 +13,22 @@ from wherry.images.view import Image
 from wherry.images.write import create_image
 from wherry.layers.view import Seen, View
 from wherry.oci.config import History
+from wherry.oci.platform import runs_natively
 from wherry.oci.times import rfc3339
+from wherry.pattern import pattern
+from wherry.sandbox.emulate import why_not
+from wherry.sandbox.machine import machine
 from wherry.slim import experiment, verify
 from wherry.slim.files import Files
 from wherry.slim.layer import write
 from wherry.slim.static import Wish, begun, dropping
-from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wherry.layers.view import Node
+    from wherry.oci.platform import Platform
     from wherry.slim.closure import Kept
     from wherry.slim.experiment import Outcome, Plan
     from wherry.store import ImageRecord, Store
@@ -73,7 +77,7 @@ def slim(
     static = closure.run()
     told(f"found {counted(_count(static), 'file')}; running the image as it is")
     before = experiment.run(store, fat, plan)
-    _check_fat(before, plan)
+    _check_fat(before, plan, fat.config.platform)
     seen = _seen(files, before.used)
     for path, how in seen:
         closure.keep(path, how)
@@ -97,7 +101,7 @@ def slim(
     )
 
 
-def _check_fat(outcome: Outcome, plan: Plan) -> None:
+def _check_fat(outcome: Outcome, plan: Plan, platform: Platform) -> None:
     """What does not work before cannot be compared afterwards."""
     first, *others = outcome.answers
     silent = next((each for each in others if each.status == experiment.NO_ANSWER), None)
@@ -109,7 +113,11 @@ def _check_fat(outcome: Outcome, plan: Plan) -> None:
         how = f"ended with {first.status}, which proves nothing"
     else:
         return
-    if any(TERMINAL.search(line) for line in outcome.said):
+    foreign = "" if runs_natively(machine(), platform) else why_not(platform.architecture)
+    if foreign:
+        how = f"is for {platform}, and {foreign}; it {how}"
+        hint = "as root: apt-get install qemu-user-static; or make it slim on such a machine"
+    elif any(TERMINAL.search(line) for line in outcome.said):
         hint = "it wants a terminal, and has none here: --exec COMMAND runs what needs none"
     elif silent is not None:
         hint = "does it need --env, --volume, --network or -p?"

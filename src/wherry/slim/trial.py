@@ -65,7 +65,7 @@ class Trial:
         if self.code() is not None:
             return
         number = parse_signal(self._config.process.stop_signal)
-        reached = _reaches(self._running.inner(), number)
+        reached = reaches(self._running.inner(), number)
         self._running.signal(number)
         if self.wait((self._config.stop_timeout or GRACE) if reached else 0) is None:
             self._running.kill()
@@ -121,7 +121,7 @@ def trial(store: Store, image: Image, options: CreateOptions, observer: str) -> 
                     running.wait()
 
 
-def _reaches(pid: int | None, number: int) -> bool:
+def reaches(pid: int | None, number: int) -> bool:
     """Whether a signal does anything to a process: to the first one of a namespace only what it handles, or
     blocks and waits for (pid_namespaces(7))."""
     try:
