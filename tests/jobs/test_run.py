@@ -151,7 +151,7 @@ def test_after_a_pod_that_was_lost_the_next_one_is_told_and_what_was_begun_is_ca
     ("reason", "says"),
     [
         ("DeadlineExceeded", "took more than its 7200 s"),
-        ("BackoffLimitExceeded", "failed: BackoffLimitExceeded, pod p was lost: it is gone"),
+        ("BackoffLimitExceeded", "pod p was lost: it is gone; the Job name has no more tries"),
     ],
 )
 def test_a_job_that_gives_up_says_why(reason: str, says: str) -> None:
@@ -186,3 +186,23 @@ def test_a_log_that_may_not_be_read_is_an_error() -> None:
     cluster = Cluster([[RUNS]], [([], Fault(faults.FORBIDDEN, "you may not", "bind it to a Role"))])
     with pytest.raises(ClusterError, match="you may not"):
         built(cluster)
+
+
+def test_a_pod_whose_memory_runs_out_again_is_not_tried_for_ever() -> None:
+    killed = RUNS._replace(code=137, reason="OOMKilled", ended=True)
+    again = killed._replace(name="q", uid="2")
+    cluster = Cluster([[killed], [killed], [killed, again]], [([], None), ([], None)])
+    with pytest.raises(ClusterError, match="memory ran out in pod q, and in one before it") as raised:
+        built(cluster)
+    assert "limits.memory" in str(raised.value.hint)
+
+
+def test_a_log_that_nobody_can_read_is_said_and_the_code_counts() -> None:
+    told = Told()
+    cluster = Cluster([[RUNS], [RUNS], [DONE]], [([], CUT)] * 7)
+    assert built(cluster, told).code == 0
+    notes = [words[1] for words in told.told if words[0] == "note"]
+    assert notes == [
+        "the log of pod p is tried again: the connection broke",
+        "the log was not read to its end: the connection broke",
+    ]

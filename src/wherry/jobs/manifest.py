@@ -71,16 +71,8 @@ def job(name: str, words: Sequence[str], options: PodOptions, certificates: Sequ
         "app.kubernetes.io/name": "wherry-build",
         "app.kubernetes.io/managed-by": "wherry",
     }
-    lost = [
-        {
-            "action": "Ignore" if options.retries else "FailJob",
-            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
-        },
-        {
-            "action": "FailJob",
-            "onExitCodes": {"containerName": CONTAINER, "operator": "NotIn", "values": list(KILLED)},
-        },
-    ]
+    # Whatever else ends a pod counts as a try, evictions too: one that fills its disk would come for ever.
+    own = {"containerName": CONTAINER, "operator": "NotIn", "values": list(KILLED)}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -89,7 +81,7 @@ def job(name: str, words: Sequence[str], options: PodOptions, certificates: Sequ
             "backoffLimit": options.retries,
             "activeDeadlineSeconds": options.deadline,
             "ttlSecondsAfterFinished": KEPT,
-            "podFailurePolicy": {"rules": lost},
+            "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": own}]},
             "template": {"metadata": {"labels": labels}, "spec": _pod(name, words, options, certificates)},
         },
     }

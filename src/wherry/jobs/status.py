@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 IMAGE = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 )
+OOM = "OOMKilled"
 NO_START = frozenset({"StartError", "ContainerCannotRun"})
 USUAL = frozenset({"ContainerCreating", "PodInitializing", ""})
 HOPELESS = ("not found", "denied", "unauthorized", "forbidden", "no basic auth", "http response to https")
@@ -168,8 +169,8 @@ def _hopeless(text: str) -> bool:
 
 def loss(one: Pod) -> str:
     """Why a pod that ran has no result."""
-    if one.reason in ("OOMKilled",):
-        return "memory ran out (OOMKilled)"
+    if one.reason == OOM:
+        return f"memory ran out ({OOM})"
     if one.reason and one.reason != "Error":
         return f"{one.reason}: {one.message}" if one.message else one.reason
     return f"it was killed (exit code {one.code})" if one.code is not None else "it is gone"
