@@ -113,6 +113,13 @@ def test_lines_of_a_log_that_breaks_come_once_and_in_order() -> None:
     assert cluster.since == ["", "2026-01-01T00:00:01Z"]
 
 
+def test_a_log_is_read_on_in_the_time_of_its_node() -> None:
+    lines = [b"2026-01-01T05:30:00.000000001+05:30 one", b"2026-01-01T05:30:01.000000000+05:30 two"]
+    cluster = Cluster([[RUNS], [RUNS], [DONE]], [(lines[:1], CUT), (lines, None)])
+    assert built(cluster).said == ("one", "two")
+    assert cluster.since == ["", "2026-01-01T05:30:00+05:30"]
+
+
 def test_a_log_that_broke_at_the_end_is_read_to_its_end() -> None:
     lines = stamped(b"one", b"two")
     assert built(Cluster([[RUNS], [DONE]], [(lines[:1], CUT), (lines, None)])).said == ("one", "two")
@@ -206,3 +213,24 @@ def test_a_log_that_nobody_can_read_is_said_and_the_code_counts() -> None:
         "the log of pod p is tried again: the connection broke",
         "the log was not read to its end: the connection broke",
     ]
+
+
+def test_a_pod_that_does_not_end_on_its_lost_node_is_replaced_by_another_jobs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_module, "UNENDING", 0.0)
+    told = Told()
+    leaving = RUNS._replace(leaving=True)
+    cluster = Cluster(
+        [[RUNS], [leaving], [leaving], [RUNS._replace(uid="2")], [DONE._replace(uid="2")]],
+        [(stamped(b"lost words"), None), ([], None), (stamped(b"all"), None)],
+    )
+    assert built(cluster, told) == Outcome(0, ("all",), {})
+    assert "its node does not answer; another one goes on" in str(told.told)
+
+
+def test_nodes_that_are_lost_one_after_the_other_end_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "UNENDING", 0.0)
+    cluster = Cluster([[RUNS._replace(leaving=True)]], [([], None)] * 20)
+    with pytest.raises(ClusterError, match="its node does not answer, as those before it"):
+        built(cluster)

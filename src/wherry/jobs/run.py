@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from wherry.jobs.options import PodOptions
     from wherry.jobs.status import Pod
 
+UNENDING = 30.0
+"""Seconds for a pod to end that has been told to: its grace are two."""
 TRIES = 5
 """To read the rest of a log."""
 LOOK = 0.3
@@ -34,6 +37,10 @@ class Outcome(NamedTuple):
     code: int
     said: tuple[str, ...]
     answer: Mapping[str, Any]
+
+
+class _Unending(Exception):
+    """The pod of that name has been told to end, and nobody says that it has."""
 
 
 class Stopped(Exception):
@@ -51,8 +58,31 @@ def run(
 ) -> Outcome:
     """Run ``wherry`` with these words in a pod.  However it ends, nothing of it stays in the cluster.
 
+    A Job waits for a pod that has to end and does not, whose node is gone: another Job is made then.
     Raises ClusterError for all that is not the build's own failure.
     """
+    for number in range(options.retries + 1):
+        try:
+            own = f"{name}-again{number}" if number else name
+            return _run(jobs, own, words, given, options, progress, stop)
+        except _Unending as error:
+            lost = f"pod {error} was lost: it has to end, and its node does not answer"
+            if number < options.retries:
+                progress.note(f"{lost}; another one goes on from the cache")
+    raise ClusterError(
+        f"{lost}, as those before it", hint="kubectl get nodes; what was finished is in the cache"
+    )
+
+
+def _run(
+    jobs: Jobs,
+    name: str,
+    words: Sequence[str],
+    given: Given,
+    options: PodOptions,
+    progress: Progress,
+    stop: threading.Event,
+) -> Outcome:
     created = jobs.create(manifest.job(name, words, options, tuple(given.certificates)))
     uid = str(created["metadata"]["uid"])
     try:
@@ -161,6 +191,7 @@ class _Run:
         """Tell what a pod says until it ends; how it ended."""
         reader = _Reader(self._jobs, one.name, self._line)
         noted = ""
+        leaving = 0.0
         while True:
             at_end = reader.read(self._stop)
             now = next((p for p in self._jobs.pods(self._name) if p.uid == one.uid), None)
@@ -170,6 +201,9 @@ class _Run:
                 if not at_end:
                     self._finish(reader)
                 return now
+            leaving = leaving or (time.monotonic() if now.leaving else 0.0)
+            if leaving and time.monotonic() - leaving > UNENDING:
+                raise _Unending(one.name)
             if reader.fault and reader.fault != noted:
                 noted = reader.fault
                 self._progress.note(f"the log of pod {one.name} is tried again: {noted}")
@@ -218,10 +252,10 @@ class _Reader:
 
     def read(self, stop: threading.Event) -> bool:
         """Read on.  Whether it came to an end in order."""
-        since = self._last.partition(b".")[0].decode("ascii", "replace")
+        since = re.sub(rb"\.[0-9]+", b"", self._last).decode("ascii", "replace")  # in the node's time zone
         self.fault = ""
         try:
-            with self._jobs.log(self._pod, f"{since}Z" if since else "") as lines:
+            with self._jobs.log(self._pod, since) as lines:
                 for line in lines:
                     self._one(line)
                     if stop.is_set():

@@ -26,7 +26,7 @@ class Pod(NamedTuple):
     """`runs` says that its container has begun; `code` is the exit code of one that has ended.
 
     `reason` and `message` say why it waits, or why it ended as it did; `refused` why no node takes it.
-    `ended` says that nothing of it runs any more.
+    `ended` says that nothing of it runs any more, `leaving` that it has been told to end.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Pod(NamedTuple):
     message: str = ""
     refused: str = ""
     ended: bool = False
+    leaving: bool = False
 
     @property
     def has_result(self) -> bool:
@@ -64,6 +65,7 @@ def pod(value: Mapping[str, Any]) -> Pod:
         reason=str(status.get("reason") or ""),
         message=printable(status.get("message") or ""),
         ended=phase in ("Failed", "Succeeded"),
+        leaving=bool(meta.get("deletionTimestamp")),
     )
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
