@@ -23,16 +23,22 @@ GO_MOD = "module bench\n\ngo 1.24\n"
 
 
 class GoPrograms(NamedTuple):
-    """`packages` are folders below `module`; a program has the name of its package's folder."""
+    """`packages` are folders below `module`; a program has the name of its package's folder.
+
+    With `main`, a file of ours that uses them as a library, the program is that one, without its suffix.
+    """
 
     title: str
     module: str
     version: str
     packages: tuple[str, ...]
     minutes: str
+    main: Path | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
+        if self.main is not None:
+            return (self.main.stem,)
         return tuple(package.rpartition("/")[2] for package in self.packages)
 
     def folder(self) -> Path:
@@ -57,6 +63,10 @@ class GoPrograms(NamedTuple):
         imports = "\n".join(f'\t_ "{path}"' for path in paths)
         (work / "go.mod").write_text(GO_MOD)
         (work / "tools.go").write_text(f"//go:build tools\n\npackage bench\n\nimport (\n{imports}\n)\n")
+        if self.main is not None:
+            (work / self.main.stem).mkdir()
+            shutil.copy(self.main, work / self.main.stem)
+            paths = [f"./{self.main.stem}"]
         programs = work / "bin"
         go = self._go(work)
         for words in (
@@ -130,3 +140,11 @@ DISTRIBUTION = GoPrograms(
     "distribution", "github.com/distribution/distribution/v3", "v3.1.2", ("cmd/registry",), "two minutes"
 )
 HELM = GoPrograms("helm", "helm.sh/helm/v4", "v4.3.1", ("cmd/helm",), "three minutes")
+REFERRERS_REGISTRY = GoPrograms(
+    "referrers-registry",
+    CRANE.module,
+    CRANE.version,
+    ("pkg/registry",),
+    "a minute",
+    Path(__file__).with_name("referrers_registry.go"),
+)

@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from fakes.registry import FakeRegistry, Request, cut, digest, fake_registry
 from registry.test_faults import PIECE, SIZE, layer, put_image, stops
@@ -59,6 +60,42 @@ def test_one_platform_alone(wherry: Wherry, fake: FakeRegistry) -> None:
         copied = wherry("copy", "-q", "--platform", "linux/arm64", *words)
         assert there.manifests["a", "latest"] == fake.manifests["a", "arm64"]
         assert copied == digest(fake.manifests["a", "arm64"][1]) and len(there.blobs) == 2
+
+
+def put_foreign(fake: FakeRegistry, *, there: bool) -> str:
+    """An image whose only layer names another place for its bytes; its digest there is returned."""
+    put_image(fake, "a", [layer()])
+    value = json.loads(fake.manifests["a", "latest"][1])
+    (foreign,) = value["layers"]
+    foreign["mediaType"] = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+    foreign["urls"] = ["https://files.invalid/layer"]
+    fake.put("a", "latest", value["mediaType"], json.dumps(value).encode())
+    if not there:
+        del fake.blobs[foreign["digest"]]
+    return str(foreign["digest"])
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_foreign_layer_goes_along_where_its_bytes_are_and_is_named_where_they_are_not(
+    wherry: Wherry, fake: FakeRegistry, tmp_path: Path, there: bool
+) -> None:
+    digest = put_foreign(fake, there=there)
+    with fake_registry() as other:
+        said = wherry("copy", f"docker://{fake.host}/a", f"oci:{tmp_path}/layout:1")
+        assert ("Skipped foreign layer" in said) != there
+        wherry("copy", "-q", f"oci:{tmp_path}/layout:1", f"docker://{other.host}/a")
+        assert other.manifests["a", "latest"] == fake.manifests["a", "latest"]
+        assert (digest in other.blobs) == there
+        assert other.count("POST", "/uploads/") == (2 if there else 1)  # nothing begun is left behind
+
+
+@pytest.mark.parametrize("target", ["docker-archive:{}/x.tar:x", "wherry:x"])
+def test_what_needs_a_foreign_layer_s_bytes_says_that_they_are_elsewhere(
+    wherry: Wherry, fake: FakeRegistry, tmp_path: Path, target: str
+) -> None:
+    put_foreign(fake, there=False)
+    said = wherry.fails("copy", f"docker://{fake.host}/a", target.format(tmp_path), code=1)
+    assert "is foreign" in said and not (tmp_path / "x.tar").exists()
 
 
 def test_what_is_in_one_registry_is_not_sent(wherry: Wherry, fake: FakeRegistry) -> None:
@@ -129,6 +166,33 @@ def test_what_is_attached_there_stays_listed_when_more_comes_along(
         listed = json.loads(there.manifests["a", tag][1])["manifests"]
         assert sorted(each["digest"] for each in listed) == sorted(made)
         assert there.manifests["a", made[0]] == fake.manifests["a", made[0]]
+
+
+def listed(registry: Registry, name: str, subject: str) -> list[str]:
+    """What a registry says is attached there; by a tag where it answers no such question."""
+    for path in (f"referrers/{subject}", f"manifests/{subject.replace(':', '-')}"):
+        address = f"http://{registry.host}/v2/{name}/{path}"
+        answer = urllib3.request("GET", address, headers={"Accept": INDEX}, retries=False)
+        if answer.status == 200:
+            return [each["digest"] for each in answer.json()["manifests"]]
+    raise AssertionError(f"{answer.status} {answer.data!r}")
+
+
+def test_what_is_attached_goes_to_a_real_registry_and_comes_back(
+    wherry: Wherry, fake: FakeRegistry, registry: Registry
+) -> None:
+    subject = put_image(fake, "a", [layer(1, 100)])
+    made = put_artifact(fake, "a", subject, b"one")
+    entry = {"mediaType": MANIFEST, "digest": made, "size": len(fake.manifests["a", made][1])}
+    tag = subject.replace(":", "-")
+    fake.put("a", tag, INDEX, json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode())
+    there = f"docker://{registry.host}/attached/a"
+    wherry("copy", "-q", "--all", f"docker://{fake.host}/a", there)
+    assert listed(registry, "attached/a", subject) == [made]
+    with fake_registry() as back:
+        wherry("copy", "-q", "--all", there, f"docker://{back.host}/a")
+        same(fake, "a", back, "a")
+        assert [each["digest"] for each in json.loads(back.manifests["a", tag][1])["manifests"]] == [made]
 
 
 def test_a_registry_that_knows_of_subjects_gets_no_list(wherry: Wherry, fake: FakeRegistry) -> None:

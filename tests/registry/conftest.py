@@ -8,20 +8,36 @@ from pathlib import Path
 import pytest
 
 from fakes.registry import FakeRegistry, fake_registry
-from support.registry import DEBIAN, DISTRIBUTION_3, Registry, authority, running_registry
+from support.registry import (
+    DEBIAN,
+    DISTRIBUTION_3,
+    WITH_REFERRERS,
+    Registry,
+    authority,
+    running_registry,
+)
 from support.wherry import Wherry
 
 
 @pytest.fixture(scope="session", params=[DEBIAN, pytest.param(DISTRIBUTION_3, marks=pytest.mark.peers)])
 def registry_kind(request: pytest.FixtureRequest) -> str:
-    """The registries that every test with one is run against."""
+    """The registries that every test with passwords, tokens or TLS is run against."""
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
-def registry(registry_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+@pytest.fixture(
+    scope="session",
+    params=[
+        DEBIAN,
+        pytest.param(DISTRIBUTION_3, marks=pytest.mark.peers),
+        pytest.param(WITH_REFERRERS, marks=pytest.mark.peers),
+    ],
+)
+def registry(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Registry]:
     """A registry that is open to everybody.  Each test uses names of its own."""
-    with running_registry(tmp_path_factory.mktemp("registry"), registry_kind) as running:
+    with running_registry(tmp_path_factory.mktemp("registry"), request.param) as running:
         yield running
 
 

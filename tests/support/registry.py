@@ -1,6 +1,7 @@
 """A registry on loopback, for as long as a test lasts: plain, with passwords, tokens, TLS.
 
-Debian's docker-registry 2.8, or distribution 3: they read one configuration.
+Debian's docker-registry 2.8, or distribution 3: they read one configuration.  crane's library knows
+referrers, and neither ranges nor passwords.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from bench.peers.go_programs import DISTRIBUTION
+from bench.peers.go_programs import DISTRIBUTION, REFERRERS_REGISTRY, GoPrograms
 from bench.programs import NotHere
 
 from support.certificates import Authority, Pair, openssl
@@ -30,13 +31,16 @@ USER, PASSWORD = "someone", "geheim"
 # bcrypt of "geheim", by `htpasswd -Bbn`.
 HTPASSWD = "someone:$2y$05$sllzdHAliJMNLxYD9UECsO745DLckaMnSy1c67pAECxAYer8nRrf.\n"
 PATIENCE = 20.0
-DEBIAN, DISTRIBUTION_3 = "docker-registry", "distribution-3"
+DEBIAN, DISTRIBUTION_3, WITH_REFERRERS = "docker-registry", "distribution-3", "referrers-registry"
 
 
 class Registry:
     """`host` is ``ADDRESS:PORT``."""
 
-    def __init__(self, host: str, folder: Path, process: subprocess.Popen[bytes], scheme: str) -> None:
+    def __init__(
+        self, kind: str, host: str, folder: Path, process: subprocess.Popen[bytes], scheme: str
+    ) -> None:
+        self.kind = kind
         self.host = host
         self.folder = folder
         self.process = process
@@ -87,24 +91,30 @@ def running_registry(
     (folder / "config.yml").write_text(json.dumps(config))
     with (folder / "log").open("ab") as log:
         # It ends with us, however we end.
-        words = ["setpriv", "--pdeathsig", "KILL", _program(kind), "serve", str(folder / "config.yml")]
+        words = ["setpriv", "--pdeathsig", "KILL", *_serve(kind, host, folder)]
         # distribution 3 would send traces to whoever listens.
         quiet = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
         process = subprocess.Popen(words, stdout=log, stderr=log, env=quiet)
     try:
         _wait(host, process, folder)
-        yield Registry(host, folder, process, "https" if tls else "http")
+        yield Registry(kind, host, folder, process, "https" if tls else "http")
     finally:
         process.kill()
         process.wait()
 
 
+def _serve(kind: str, host: str, folder: Path) -> list[str]:
+    if kind == WITH_REFERRERS:
+        (folder / "data").mkdir(exist_ok=True)
+        return [_built(REFERRERS_REGISTRY, "referrers_registry"), host, str(folder / "data")]
+    program = DEBIAN if kind == DEBIAN else _built(DISTRIBUTION, "registry")
+    return [program, "serve", str(folder / "config.yml")]
+
+
 @functools.cache
-def _program(kind: str) -> str:
-    if kind == DEBIAN:
-        return DEBIAN
+def _built(programs: GoPrograms, name: str) -> str:
     try:
-        return str(DISTRIBUTION.folder() / "registry")
+        return str(programs.folder() / name)
     except NotHere as error:
         require(False, f"needs {error}")
         raise
