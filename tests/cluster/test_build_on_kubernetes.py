@@ -194,6 +194,31 @@ def test_a_pod_that_is_killed_costs_only_the_step_that_ran(here: Here) -> None:
     here.is_clean()
 
 
+def test_a_pod_whose_node_is_gone_is_replaced_when_the_node_is_back(here: Here) -> None:
+    """Nobody says that it has ended: its Job would wait for it."""
+    here.context("RUN echo first", "RUN echo it-runs; sleep 5; echo done > /done")
+    build = here.wherry.start(*here.words())
+    assert build.stderr is not None
+    said = ""
+    while " it-runs\n" not in said:
+        said += build.stderr.readline()
+        assert build.poll() is None, said
+    wait(lambda: "buildcache" in tags(here), "the cache is not written")
+    here.cluster.node.kill("kubelet")
+    try:
+        words = ("-n", here.namespace, "delete", "pod", "--all", "--wait=false")
+        here.cluster.kubectl(*words)
+        while "does not answer; another one goes on" not in said:
+            said += build.stderr.readline()
+            assert build.poll() is None, said
+    finally:
+        here.cluster.node.start_kubelet()
+    said += build.communicate(timeout=120)[1]
+    assert build.returncode == 0, said
+    assert ends(said)["[2/3] RUN echo first"] == "CACHED" and here.file("/done") == "done"
+    here.is_clean()
+
+
 def tags(here: Here) -> str:
     return here.wherry.run("search", "--list-tags", here.name().rpartition(":")[0]).stdout
 
