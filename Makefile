@@ -22,8 +22,10 @@ check: setup      ## ruff, mypy --strict, import contracts, the picture of the a
 	$(VENV)/bin/lint-imports
 	$(PY) scripts/draw_architecture --check
 
+# A file's tests share what they start, and so a process.
+BY_FILE := -rs -n 2 --dist loadfile --no-loadscope-reorder
 test: setup       ## all tests; live ones where this machine can; says what it skipped and why
-	$(VENV)/bin/pytest -m "not cluster and not peers and not programs" -rs -n 2 --dist loadgroup
+	$(VENV)/bin/pytest -m "not cluster and not peers and not programs" $(BY_FILE)
 
 PEERS := scripts/setup dev && scripts/setup peers && $(VENV)/bin/pytest -rs -n 2 --dist load
 test-peers:       ## images to and from podman, buildah, skopeo, crane, regctl, and distribution 3
@@ -33,7 +35,7 @@ test-peers-short: ## the same in a few minutes, without regctl
 	@$(PEERS) -m "peers and not long"
 
 test-slim: setup  ## fat and slim images of real programs, whose packages come from registries
-	$(VENV)/bin/pytest -m programs -rs -n 2 --dist loadgroup tests/slim
+	$(VENV)/bin/pytest -m programs $(BY_FILE) tests/slim
 
 test-drawn: setup  ## 1,000 Dockerfiles drawn from a grammar, built with BuildKit, too (an hour)
 	WHERRY_DRAWN=$${WHERRY_DRAWN:-1000} $(VENV)/bin/pytest -rs -n 2 -k drawn tests/differential

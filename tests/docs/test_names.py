@@ -26,7 +26,7 @@ SPAN = re.compile(r"`([^`\n]+)`")
 # Words that a page may have behind `wherry` where it speaks of no command.
 PLACEHOLDERS = ("COMMAND", "…")
 # Flags of other programs, and of runtimes, that pages name by themselves.
-FOREIGN_FLAGS = ("--privileged", "--ids", "--preserve-digests", "--beside", "--results")
+FOREIGN_FLAGS = ("--privileged", "--ids", "--preserve-digests", "--beside", "--results", "--sid")
 TEXTS = {page: page.read_text() for page in [*pages(), ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"]}
 
 

@@ -31,6 +31,13 @@ def pod_images(name: str = "wherry:0.1.0") -> Wherry:
     return wherry
 
 
+def builder_image(name: str) -> Wherry:
+    """A store that holds `name`: the image of the pods of ``build --on kubernetes``."""
+    wherry = pod_images()
+    _run(wherry, "build", "-q", "-f", "deploy/builder/Dockerfile", *of_the_machine(), "-t", name, ".")
+    return wherry
+
+
 def of_the_machine() -> list[str]:
     """To reach a package index as this machine does: its certificates, its proxy."""
     file = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")

@@ -33,7 +33,7 @@ def static_closure(view: View, config: ImageConfig, wish: Wish) -> Kept:
     return begun(view, config, wish).run()
 
 
-def begun(view: View, config: ImageConfig, wish: Wish) -> Closure:
+def begun(view: View, config: ImageConfig, wish: Wish, origin: Origin | None = None) -> Closure:
     """The closure, for whoever has more to ask for after its run().  Raises as static_closure()."""
     files = Files(view)
     closure = Closure(
@@ -44,7 +44,7 @@ def begun(view: View, config: ImageConfig, wish: Wish) -> Closure:
             *(Python(), node.Reader(), perl.Reader(), ruby.Reader()),
         ),
         dropped=dropping(wish.drop),
-        same=Origin(files).same,
+        same=(origin or Origin(files)).same,
         trust=wish.trust,
     )
     system.roots(closure)
