@@ -119,6 +119,21 @@ def test_where_a_require_stands_says_how_sure_it_is(tree: Path) -> None:
     assert closure(tree, "ruby", "/app/main.rb").reasons["app/main.rb"].confidence in (CERTAIN, LIKELY)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=begin\n" * 2**18,
+        "require" + " " * 2**22,
+        "autoload :A," * 2**18,
+        "require '" + "a/" * 2**20,
+        " " * 2**22,
+    ],
+    ids=range(5),
+)
+def test_no_text_takes_for_ever(text: str) -> None:
+    parse(text)
+
+
 @given(st.text(alphabet="require_load autoload('\"#{})\n=begin:,x/", max_size=400))
 def test_any_text_is_read(text: str) -> None:
     parse(text)
