@@ -133,6 +133,15 @@ def test_a_shell_script_has_its_interpreter_and_the_commands_in_it(tree: Path) -
     assert "bin/word" in closure(tree, "/start.sh", wish=Wish(trust=GUESS)).reasons
 
 
+def test_what_settings_include(tree: Path) -> None:
+    compile_(tree / "app", '#include <stdio.h>\nint main(void){puts("/etc/app.conf");}')
+    write(tree / "etc/app.conf", "@includedir /etc/app.d\n  !include '/srv/*.ini'\n# include nothing\n")
+    for name in ("etc/app.d/one", "etc/app.d/deep/two", "srv/three.ini", "srv/four.txt"):
+        write(tree / name, "")
+    found = files(closure(tree, "/app"))
+    assert {"etc/app.d/one", "etc/app.d/deep/two", "srv/three.ini"} <= found and "srv/four.txt" not in found
+
+
 def test_what_sh_c_and_a_health_check_name(tree: Path) -> None:
     for name in ("one", "two", "three"):
         compile_(tree / f"bin/{name}", MAIN, "-static")
