@@ -285,3 +285,19 @@ def test_what_an_image_lacked_before_is_said(tree: Path) -> None:
     write(tree / "start", "#!/bin/nothing\n", 0o755)
     assert closure(tree, "/app").lacking == ("libgone.so (for /app)",)
     assert closure(tree, "/start").lacking == ("/bin/nothing",)
+    (tree / "start").chmod(0o644)
+    assert closure(tree, "sh", "/start").lacking == (), "no line for the kernel"
+
+
+def test_a_library_that_another_one_loads_first_is_not_lacking(tree: Path) -> None:
+    """As libjvm.so, which the JVM loads by its path, and then those that need it."""
+    compile_(tree / "opt/server/libmine.so", "int x(void){return 1;}", "-shared", "-fPIC")
+    compile_(
+        tree / "opt/libother.so", "int x(void); int y(void){return x();}", "-shared", "-fPIC",
+        f"-L{tree}/opt/server", "-lmine",
+    )  # fmt: skip
+    compile_(tree / "app", MAIN)
+    assert closure(tree, "/app", wish=Wish(keep=("/opt",))).lacking == ()
+    (tree / "opt/server/libmine.so").unlink()
+    said = closure(tree, "/app", wish=Wish(keep=("/opt",))).lacking
+    assert said == ("libmine.so (for /opt/libother.so)",)

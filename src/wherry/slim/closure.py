@@ -82,7 +82,7 @@ class Closure:
         self._deep: set[str] = set()
         self._reasons: dict[str, Reason] = {}
         self._nodes: dict[str, Node] = {}
-        self._missing: dict[str, None] = {}
+        self._missing: dict[str, str] = {}
         self._commands: dict[str, str] | None = None
 
     def keep(
@@ -136,9 +136,10 @@ class Closure:
     def is_kept(self, name: str) -> bool:
         return name in self._reasons
 
-    def lacks(self, what: str) -> None:
-        """Something is named for certain, and the image does not have it."""
-        self._missing[what] = None
+    def lacks(self, what: str, library: str = "") -> None:
+        """Something is named for certain, and the image does not have it; of a `library` the name, for one
+        that is loaded from elsewhere before will do."""
+        self._missing[what] = library
 
     def confidence(self, name: str) -> int:
         """Of a kept file's reason."""
@@ -156,7 +157,9 @@ class Closure:
         while self._waiting:
             _, _, ask = heapq.heappop(self._waiting)
             self._take(ask)
-        return Kept(dict(self._reasons), dict(self._nodes), tuple(self._missing))
+        loaded = {posixpath.basename(name) for name in self._reasons}
+        lacking = (what for what, library in self._missing.items() if library not in loaded)
+        return Kept(dict(self._reasons), dict(self._nodes), tuple(lacking))
 
     def _take(self, ask: Ask) -> None:
         links, node = self.files.trail(ask.path)

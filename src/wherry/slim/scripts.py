@@ -51,7 +51,10 @@ def read(closure: Closure, node: Node, head: bytes) -> None:
 
 
 def _script(closure: Closure, node: Node, program: str, argument: str) -> None:
-    closure.keep(posixpath.join("/", program), "its interpreter", node.name)
+    # What cannot be started itself is read by a program that heeds or skips the line.
+    starts = program.startswith("/") and bool(node.status.st_mode & 0o111)
+    confidence = CERTAIN if starts else LIKELY
+    closure.keep(posixpath.join("/", program), "its interpreter", node.name, confidence)
     name = posixpath.basename(program)
     if name == "env":
         words = [word for word in argument.split() if not word.startswith("-") and "=" not in word]
