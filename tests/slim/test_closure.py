@@ -177,6 +177,13 @@ def test_nginx_includes_modules_and_documents(tree: Path) -> None:
     assert "var/log/nginx" in kept.reasons, "logs are made, their folder has to be there"
 
 
+def test_nginx_that_another_program_starts_may_have_another_configuration(tree: Path) -> None:
+    built = "--prefix=/opt/web --conf-path=/etc/nginx/gone.conf"
+    compile_(tree / "usr/bin/nginx", f'#include <stdio.h>\nint main(void){{puts("{built}");}}')
+    assert closure(tree, "nginx").lacking == ("/etc/nginx/gone.conf",)
+    assert closure(tree, "sh", "-c", "nginx -c /tmp/made.conf").lacking == ()
+
+
 def test_zones_locales_and_services_by_what_the_image_says(tree: Path) -> None:
     compile_(tree / "app", MAIN)
     for zone in ("Europe/Vienna", "Asia/Tokyo"):
