@@ -286,6 +286,18 @@ def test_a_jvm_is_kept_without_what_compilers_read(tree: Path) -> None:
     assert {"usr/bin/java", "app/app.jar", "app/lib/other.jar"} <= kept
 
 
+def test_a_jdk_of_java_8_has_its_classes_in_a_folder_of_their_own(tree: Path) -> None:
+    home = tree / "opt/jdk8"
+    compile_(home / "bin/java", MAIN)
+    for name in ("jre/lib/rt.jar", "jre/lib/jsse.jar", "jre/lib/amd64/server/libjvm.so", "include/jni.h"):
+        write(home / name, "x")
+    found = files(closure(tree, "/opt/jdk8/bin/java", "-jar", "/app.jar"))
+    assert {
+        f"opt/jdk8/jre/lib/{name}" for name in ("rt.jar", "jsse.jar", "amd64/server/libjvm.so")
+    } <= found
+    assert "opt/jdk8/include/jni.h" not in found
+
+
 def test_what_an_image_lacked_before_is_said(tree: Path) -> None:
     compile_(tree / "opt/libgone.so", "int x(void){return 1;}", "-shared", "-fPIC")
     compile_(tree / "app", "int x(void); int main(void){return x();}", f"-L{tree}/opt", "-lgone")

@@ -128,10 +128,14 @@ class Closure:
         return any((found := self.files.find(word)) and found.name == node.name for word in words)
 
     def is_named_first(self, node: Node) -> bool:
-        """Whether a kept file is asked for by the file that the image starts."""
+        """Whether the script that the image starts names a kept file, or what that one interprets."""
         path = self.command(self.start.argv[0]) if self.start.argv else None
         first = self.files.find(path) if path is not None else None
-        return first is not None and self._reasons[node.name].by == first.name
+        if first is None or self.files.data(first, 2) != b"#!":
+            return False
+        by = self._reasons[node.name].by
+        above = self._reasons[by].by if by in self._reasons else ""
+        return first.name in (by, above)
 
     def is_kept(self, name: str) -> bool:
         return name in self._reasons
