@@ -406,13 +406,30 @@ def index(data: bytes) -> None:
     _files(data, Descriptor("", "sha256:" + "0" * 64, 1))
 
 
+def sources(data: bytes) -> None:
+    """What `slim` reads of programs in other languages."""
+    from wherry.slim import nginx, perl, ruby, words
+    from wherry.slim.python import compiled, imports
+
+    code = data.decode("utf-8", "replace")
+    perl.parse(code)
+    ruby.parse(code)
+    imports.parse(data)
+    for each in (
+        *(compiled.names(data), nginx.directives(code), words.shell_words(code), words.paths(code)),
+        *(words.binary_paths(data), words.binary_libraries(data)),
+    ):
+        for _ in each:
+            pass
+
+
 HARNESSES: dict[str, Callable[[bytes], object]] = {
     each.__name__: each
     for each in (
         tar, members, compressed, dockerfile, plan, expansion, ignore, wildcards, config, manifest, archive,
         elf, libraries, reference, platform, gitref, users, manifests, routes, template, flags, mount,
         response, lines, buildrecord, visible, urls, packages,
-        statement, layer, index,
+        statement, layer, index, sources,
     )
 }  # fmt: skip
 
