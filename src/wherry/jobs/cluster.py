@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wherry.errors import ClusterError
 from wherry.jobs import status
 from wherry.jobs.manifest import CONTAINER, LABEL
+from wherry.jobs.status import NO
 from wherry.kube import faults
 from wherry.kube.faults import Failed, RequestInfo
 from wherry.kube.resource import Resource
@@ -176,4 +177,5 @@ def _told() -> Iterator[None]:
 
 
 def _error(failed: Failed) -> ClusterError:
-    return ClusterError(failed.fault.message, hint=failed.fault.hint)
+    fault = failed.fault
+    return ClusterError(fault.message, hint=fault.hint or (NO if fault.kind == faults.REFUSED else None))

@@ -33,7 +33,7 @@ HERE = frozenset(
 )
 """Flags that say something of this machine: what they say is put into other words for the pods."""
 OF_THE_IMAGE = frozenset(
-    {"tag", "target", "output", "load", "push", "cache-from", "cache-to", "squash", "annotation", "attest"}
+    {"tag", "target", "output", "load", "push", "cache-to", "squash", "annotation", "attest"}
     | {"sbom", "provenance"}
 )
 """Flags for the pod that gives the image."""
