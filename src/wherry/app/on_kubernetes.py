@@ -17,6 +17,7 @@ from wherry.jobs.stages import apart, images
 from wherry.jobs.words import Words, secret_flag, secret_key
 from wherry.oci.reference import Reference, parse
 from wherry.registry.endpoints import is_loopback
+from wherry.remote.urls import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,6 +105,12 @@ def checked(request: BuildRequest) -> list[Reference]:
             )
     if any(cache.type == "local" for cache in (*request.cache_to, *request.options.cache_from)):
         raise UnsupportedError("a cache of type local is not for --on kubernetes", hint="type=registry")
+    for word in (request.context, *request.contexts):
+        if shown(word) != word:
+            raise UnsupportedError(
+                f"{shown(word)} has credentials in it, which whoever reads the Job would read",
+                hint="--secret id=GIT_AUTH_TOKEN,src=FILE gives them to git",
+            )
     if request.options.given is not None and request.options.given.agents:
         raise UnsupportedError("--ssh is not for --on kubernetes: a pod does not reach the agent")
     return names
