@@ -463,11 +463,13 @@ def test_each_right_of_the_role_in_the_docs_is_needed_and_they_are_enough(here: 
         done = here.wherry.run(
             *as_user(here, [r for r in RULES if r != left_out], "--driver-opt=timeout=3s")
         )
-        assert done.returncode == 1, (left_out, done.stderr)
+        # What was built is there, whether its Job stays or not.
+        assert done.returncode == (0 if verb == "delete" else 1), (left_out, done.stderr)
         if resource == "events":
             assert "exceeded quota" not in done.stderr and "no pod of the Job" in done.stderr
         else:
-            assert f"may not {verb} {resource}" in done.stderr or "was not removed" in done.stderr
+            assert f"may not {verb} {resource}" in done.stderr
+            assert ("was not removed" in done.stderr) == (verb == "delete")
         words = ("-n", here.namespace, "delete", "--all", "--ignore-not-found", "quota,job")
         here.cluster.kubectl(*words)
         here.is_clean()
