@@ -114,9 +114,7 @@ class ApiServer:
 
     def start(self) -> None:
         """Returns when it is ready."""
-        etcd = Program(self._etcd_words(), self.folder / "etcd.log")
-        self._running.append(etcd)
-        etcd.until(self._etcd_revision)
+        self.start_etcd()
         server = Program(self._server_words(), self.folder / "kube-apiserver.log")
         self._running.append(server)
         server.until(self._ready)
@@ -125,6 +123,16 @@ class ApiServer:
         """As when a machine loses its power, unless told otherwise."""
         while self._running:
             self._running.pop().stop(signal_)
+
+    def start_etcd(self) -> None:
+        """Its store; returns when it is ready."""
+        etcd = Program(self._etcd_words(), self.folder / "etcd.log")
+        self._running.insert(0, etcd)
+        etcd.until(self._etcd_revision)
+
+    def kill_etcd(self) -> None:
+        """As when its machine loses its power, and the server's does not."""
+        self._running.pop(0).stop(signal.SIGKILL)
 
     def compact(self) -> None:
         """Forget every version but the present one."""

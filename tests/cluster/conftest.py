@@ -11,9 +11,10 @@ import pytest
 from cluster.apiserver import ApiServer
 from cluster.follower import Follower, Wire, following
 from cluster.helm import Helm
-from cluster.installed import Cluster
+from cluster.installed import MODES, Cluster, Door, installed
 from cluster.node import plain_http, push, running_node
 from cluster.programs import kubernetes
+from cluster.workload import deployment, service
 from support.podimages import IMAGES, pod_images
 from support.wherry import Wherry
 from wherry import __version__
@@ -101,3 +102,35 @@ def cluster(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     return Helm(tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def doors(cluster: Cluster) -> dict[str, Door]:
+    """The pod in both modes, two of each, in front of the same Services."""
+    return {mode: installed(cluster, mode, mode) for mode in MODES}
+
+
+@pytest.fixture(scope="session")
+def apps(cluster: Cluster) -> str:
+    """A namespace with the Deployments ``one`` and ``two``, and ``steady`` behind a Service."""
+    namespace = "apps"
+    cluster.kubectl("create", "namespace", namespace)
+    image = cluster.image("wherry-python")
+    cluster.apply(
+        *(
+            deployment(namespace, name, image, 2 if name == "steady" else 1)
+            for name in ("one", "two", "steady")
+        ),
+        service(namespace, "steady", "steady", "steady.example"),
+    )
+    for name in ("one", "two", "steady"):
+        cluster.rolled_out(namespace, name)
+    return namespace
+
+
+@pytest.fixture(params=MODES)
+def served(request: pytest.FixtureRequest, doors: dict[str, Door], apps: str) -> Door:
+    """A mode's door, behind which steady.example is."""
+    one = doors[request.param]
+    one.is_answered("steady.example", "pod:steady")
+    return one

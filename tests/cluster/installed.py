@@ -10,8 +10,10 @@ from cluster.node import Node
 from cluster.programs import wait
 from cluster.traffic import ask
 from wherry import __version__
+from wherry.proxy.pod import PodOptions, manifests
 
 Object = dict[str, Any]
+MODES = ["clusterip", "endpoints"]
 PATIENCE = 180.0
 """Seconds.  Kubernetes' own controllers hear of an API server's return up to a minute and a half later."""
 
@@ -80,3 +82,16 @@ def door(cluster: Cluster, namespace: str) -> Door:
     cluster.rolled_out(namespace, "nginx")
     port = cluster.kubectl.get("-n", namespace, "service", "nginx")["spec"]["ports"][0]["nodePort"]
     return Door(cluster, namespace, f"{cluster.node.networks.node}:{port}")
+
+
+def installed(cluster: Cluster, namespace: str, mode: str) -> Door:
+    """The pod, in a namespace of its own."""
+    options = PodOptions(
+        image=cluster.image("wherry"),
+        into=namespace,
+        service_type="NodePort",
+        source=("--selector", "wherry.dev/expose=true"),
+        rendering=("--endpoints",) if mode == "endpoints" else (),
+    )
+    cluster.apply(*manifests(options))
+    return door(cluster, namespace)

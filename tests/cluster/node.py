@@ -14,7 +14,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cluster.apiserver import ApiServer
 from cluster.kubectl import Kubectl
@@ -41,6 +41,16 @@ exec sleep infinity
 PAUSE = 'FROM bb\nENTRYPOINT ["/bin/busybox", "sleep", "2147483647"]\n'
 
 
+class Usage(NamedTuple):
+    """What the processes of a container have taken, and hold: seconds of a CPU, MiB, open files."""
+
+    processes: int
+    seconds: float
+    resident: tuple[float, ...]
+    proportional: float
+    files: int
+
+
 class Networks:
     """Addresses that no other run of the tests uses on this machine: `number` is in all of them."""
 
@@ -49,8 +59,8 @@ class Networks:
         self.link = f"wherry-n{number}"
         self.host, self.node = f"10.243.{number}.1", f"10.243.{number}.2"
         self.pods, self.gateway = f"10.244.{number}.0/24", f"10.244.{number}.1"
-        self.services, self.api = f"10.245.{number}.0/24", f"10.245.{number}.1"
-        self.dns = f"10.245.{number}.10"
+        services = f"10.{246 + number // 64}.{number % 64 * 4}"
+        self.services, self.api, self.dns = f"{services}.0/22", f"{services}.1", f"{services}.10"
 
     @property
     def cgroup(self) -> str:
@@ -131,6 +141,46 @@ class Node:
         pids = sorted(int(line.split()[0]) for line in said)
         assert len(pids) > 1, said
         _do(*self.inside("kill", "-9", *map(str, pids[1:])))
+
+    def kill_master(self, pod: Mapping[str, Any], name: str) -> None:
+        """The first child of a container's first process."""
+        said = self.ctr("tasks", "ps", _container(pod, name)).stdout.splitlines()[1:]
+        first, *others = sorted(int(line.split()[0]) for line in said)
+        parents = self.inside("ps", "-o", "pid=", "--ppid", str(first))
+        children = subprocess.run(parents, capture_output=True, text=True, check=True).stdout.split()
+        assert {int(pid) for pid in children} & set(others), said
+        _do(*self.inside("kill", "-9", min(children, key=int)))
+
+    def usage(self, pod: Mapping[str, Any], name: str) -> Usage:
+        """Of all processes of a container."""
+        said = self.ctr("tasks", "ps", _container(pod, name)).stdout.splitlines()[1:]
+        folders = [Path(f"/proc/{self._first}/root/proc/{line.split()[0]}") for line in said]
+        ticks = [f.joinpath("stat").read_text().rpartition(")")[2].split()[11:13] for f in folders]
+        seconds = sum(int(t) for pair in ticks for t in pair) / os.sysconf("SC_CLK_TCK")
+        resident = [_mib(folder / "status", "VmRSS") for folder in folders]
+        proportional = sum(_mib(folder / "smaps_rollup", "Pss") for folder in folders)
+        files = sum(len(os.listdir(folder / "fd")) for folder in folders)
+        return Usage(len(folders), seconds, tuple(resident), proportional, files)
+
+    @contextlib.contextmanager
+    def pods_without_api(self) -> Iterator[None]:
+        """Pods cannot reach the API server meanwhile; the node's own programs can."""
+        where = ("FORWARD", "-d", self.networks.host, "-p", "tcp", "--dport", str(self.api.port))
+        rule = (*where, "-j", "REJECT")
+        _do(*self.inside("iptables", "-I", *rule))
+        try:
+            yield
+        finally:
+            _do(*self.inside("iptables", "-D", *rule))
+
+    def configuration(self, pod: Mapping[str, Any]) -> bytes:
+        """What its nginx serves."""
+        return (self.volume(pod, "conf") / ".wherry/live/default.conf").read_bytes()
+
+    def volume(self, pod: Mapping[str, Any], name: str) -> Path:
+        """An emptyDir of a pod, as a folder of this machine."""
+        inside = f"{RUN}/kubelet/pods/{pod['metadata']['uid']}/volumes/kubernetes.io~empty-dir/{name}"
+        return Path(f"/proc/{self._first}/root{inside}")
 
     def stop(self) -> None:
         """Ends everything.  Idempotent."""
@@ -275,6 +325,11 @@ class Node:
         (hosts / "hosts.toml").write_text(f'[host."http://{registry}"]\n')
         text = CONTAINERD.format(run=RUN, folder=folder, registry=registry)
         (folder / "containerd.toml").write_text(text)
+
+
+def _mib(path: Path, name: str) -> float:
+    (found,) = (line.split()[1] for line in path.read_text().splitlines() if line.startswith(f"{name}:"))
+    return int(found) / 1024
 
 
 def _container(pod: Mapping[str, Any], name: str) -> str:

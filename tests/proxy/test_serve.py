@@ -299,6 +299,46 @@ def test_a_bad_file_and_no_earlier_one_is_the_end(pod: Pod) -> None:
     assert 'unknown directive "nonsense"' in proxy.said() and "Traceback" not in proxy.said()
 
 
+def test_an_nginx_that_is_killed_is_begun_again_and_requests_that_run_are_finished(
+    pod: Pod, backends: Backends
+) -> None:
+    """Its workers outlive it: they let the port go, and answer what they took."""
+    backends["slow"] = Backend("slow", delay=2.0)
+    pod.publish(slow=backends["slow"].port, one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    before = backends["slow"].connections
+    with ThreadPoolExecutor() as clients:
+        answer = clients.submit(ask, pod.port, "slow.example")
+        wait_until(lambda: backends["slow"].connections > before)
+        os.kill(min(proxy.nginx()), signal.SIGKILL)
+        proxy.says("started: generation 2")
+        assert ask(pod.port, "one.example").json()["name"] == "one"
+        assert answer.result().status == 200
+    assert "nginx ended by itself; beginning it again" in proxy.said()
+    pod.publish(one=backends["two"].port)
+    answers(pod.port, "one.example", 200, "two")
+
+
+def test_an_nginx_that_ends_again_and_again_is_the_end(pod: Pod, backends: Backends) -> None:
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    os.kill(min(proxy.nginx()), signal.SIGKILL)
+    proxy.says("started: generation 2")
+    wait_until(lambda: len(masters(proxy)) == 1)
+    os.kill(masters(proxy)[0], signal.SIGKILL)
+    assert proxy.process.wait(PATIENCE) == 1
+    assert "nginx ended by itself, twice" in proxy.said() and "Traceback" not in proxy.said()
+    wait_until(lambda: proxy.nginx() == [])
+
+
+def masters(proxy: Proxy) -> list[int]:
+    """The processes of nginx whose parent is the proxy."""
+    words = ["pgrep", "-P", str(proxy.process.pid), "nginx"]
+    return [int(pid) for pid in subprocess.run(words, capture_output=True, check=False).stdout.split()]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
 def test_a_request_that_runs_is_finished_at_the_end(pod: Pod, backends: Backends, number: int) -> None:
     backends["slow"] = Backend("slow", delay=0.7)
@@ -383,7 +423,11 @@ def test_health_readiness_and_metrics(pod: Pod, backends: Backends) -> None:
     proxy.says("waiting for")
     assert get("/healthz")[0] == 200
     assert get("/readyz") == (503, "no configuration yet\n")
-    pod.publish(one=backends["one"].port)
+    assert get("/serving") == (503, "no configuration yet\n")
+    with ThreadPoolExecutor() as probes:
+        probe = probes.submit(get, "/serving")
+        pod.publish(one=backends["one"].port)
+        assert probe.result() == (200, "ok\n"), "it waits for a moment"
     wait_until(lambda: get("/readyz") == (200, "ok\n"))
     pod.write("nonsense;\n")
     proxy.says("refused by nginx -t")

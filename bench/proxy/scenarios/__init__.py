@@ -47,7 +47,8 @@ def all_proxy_scenarios() -> tuple[ProxyScenario, ...]:
     from bench.proxy.scenarios.blocks import BlockForEach
     from bench.proxy.scenarios.cluster import FollowedCluster
     from bench.proxy.scenarios.laptop import FollowedFolder
+    from bench.proxy.scenarios.leaks import Leaks
     from bench.proxy.scenarios.reloads import ReloadsUnderLoad
     from bench.proxy.scenarios.throughput import Throughput
 
-    return FollowedCluster(), FollowedFolder(), ReloadsUnderLoad(), BlockForEach(), Throughput()
+    return FollowedCluster(), FollowedFolder(), ReloadsUnderLoad(), BlockForEach(), Throughput(), Leaks()

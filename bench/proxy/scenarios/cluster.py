@@ -76,6 +76,7 @@ class Pod:
         self._folder.mkdir()
         self._turns: dict[int, int] = {}
         self._generator: Daemon | None = None
+        self._serve: Daemon | None = None
         self.first = 0.0
 
     @contextlib.contextmanager
@@ -88,9 +89,13 @@ class Pod:
         with running(generate, logs[0]) as self._generator:
             wait(default_conf.exists, "the first configuration")
             self.first = time.perf_counter() - begun
-            with running(serve, logs[1]) as daemon:
-                daemon.wait_until(lambda: until(ADDRESS, host(0), answer(0), 1.0))
+            with running(serve, logs[1]) as self._serve:
+                self._serve.wait_until(lambda: until(ADDRESS, host(0), answer(0), 1.0))
                 yield self
+
+    def pids(self) -> dict[str, int]:
+        assert self._generator is not None and self._serve is not None
+        return {"proxy generate": self._generator.pid, "proxy serve": self._serve.pid}
 
     def lists(self) -> list[float]:
         """Seconds of `proxy render`, from its start to its exit."""
@@ -103,11 +108,16 @@ class Pod:
         """Seconds from the server's acceptance to the new answer: by kind, each in its turn, spaced."""
         found: dict[str, list[float]] = {"changed": [], "created": [], "deleted": []}
         for turn in range(times):
-            kind = list(found)[turn % 3]
-            number = random.choice(self._changing) if kind == "changed" else self._services + turn // 3
             time.sleep(random.uniform(*IDLE))
-            found[kind].append(self._event(kind, number))
+            kind, seconds = self.change(turn)
+            found[kind].append(seconds)
         return found
+
+    def change(self, turn: int) -> tuple[str, float]:
+        """One of each kind in its turn, and its seconds."""
+        kind = ("changed", "created", "deleted")[turn % 3]
+        number = random.choice(self._changing) if kind == "changed" else self._services + turn // 3
+        return kind, self._event(kind, number)
 
     def burst(self, turn: int) -> float:
         """Seconds from the last of many acceptances to the last of the new answers."""

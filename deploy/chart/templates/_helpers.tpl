@@ -72,7 +72,7 @@ volumeMounts:
   {{- end }}
 {{- end }}
 
-{{/* (list . PATH PORT PERIOD) */}}
+{{/* (list . PATH PORT DELAY PERIOD) */}}
 {{- define "probe" -}}
 httpGet:
   path: {{ index . 1 }}
@@ -80,6 +80,7 @@ httpGet:
   {{- if (index . 0).Values.hostNetwork }}
   host: 127.0.0.1
   {{- end }}
-periodSeconds: {{ index . 3 }}
+initialDelaySeconds: {{ index . 3 }}
+periodSeconds: {{ index . 4 }}
 timeoutSeconds: 5
 {{- end }}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from wherry.errors import ProxyError, WherryError
 from wherry.proxy.reload.debounce import Debounce
 from wherry.proxy.resources.snapshot import joined
-from wherry.proxy.routes import Router, Table
+from wherry.proxy.routes import Router, Table, only_unanswerable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,6 +64,8 @@ class Controller:
         self._debounce = Debounce(WINDOW, LONGEST)
         self._lock = threading.Lock()  # guards what stands below
         self._snapshots: dict[str, Snapshot] = {}
+        self._table: Table | None = None  # what was published last
+        self._waited = False
         self._fatal: WherryError | None = None
         # A signal handler may put into it at any moment (a Condition would lose or deadlock on that).
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -107,7 +109,7 @@ class Controller:
             if self._fatal is not None:
                 raise self._fatal
             with self._lock:
-                due, now = self._debounce.due(), time.monotonic()
+                due, now = self._due(), time.monotonic()
                 if due is not None:
                     due = max(due, now + self._rest())
                     if due <= now:
@@ -117,14 +119,21 @@ class Controller:
                 self._wakes.get(timeout=None if due is None else due - now)
         return False
 
+    def _due(self) -> float | None:
+        """When to look again: something changed, or time alone changes what is wanted."""
+        return min((t for t in (self._debounce.due(), self._router.due()) if t is not None), default=None)
+
     def _round(self) -> None:
         with self._lock:
             held = [self._snapshots[name] for name in self._sources]
         begun = time.perf_counter()
-        table = self._router.build(joined(held))
+        table = self._router.build(joined(held), time.monotonic())
+        if self._endpoints_come(table):
+            return
         self._observer.built(table, time.perf_counter() - begun)
         try:
             self._publish(table)
+            self._table = table
         except ProxyError as error:
             self._observer.failed(error)
             again = threading.Timer(RETRY, self._retry)
@@ -132,6 +141,20 @@ class Controller:
             again.start()
         # Ten thousand Services are no garbage: walking them costs more than rendering them.
         gc.freeze()
+
+    def _endpoints_come(self, table: Table) -> bool:
+        """Wait for the window's length, once, where all that is new has no endpoint yet.
+
+        The EndpointSlice of a Service that was created comes some milliseconds after it, and would wait for
+        a reload that answers nobody.
+        """
+        self._waited = (
+            not self._waited and self._table is not None and only_unanswerable(self._table, table)
+        )
+        if self._waited:
+            with self._lock:
+                self._debounce.changed(time.monotonic())
+        return self._waited
 
     def _retry(self) -> None:
         with self._lock:

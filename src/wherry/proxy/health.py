@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 10
 """Seconds that a client may take for its request."""
+SOON = 3.0
+"""Seconds that /serving waits for a first configuration: a probe that fails is a warning to somebody, and
+that a pod has just begun is none."""
 
 
 class HealthServer:
@@ -86,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/readyz":
             self._state(self.server.monitor.unready())
         elif path == "/serving":
-            self._state(self.server.monitor.not_serving())
+            self._state(self.server.monitor.not_serving(SOON))
         else:
             self._answer(404, b"there is /healthz, /readyz, /serving and /metrics\n")
 

@@ -48,6 +48,7 @@ class Monitor:
         self._error: str | None = None
         self.folder: str | None = None
         """Where another process writes routes.json and sources.json, for one that has no table itself."""
+        self._good = threading.Event()
         self.durations: list[Callable[[str, float], None]] = []
 
     def heard(self, source: str) -> None:
@@ -74,6 +75,8 @@ class Monitor:
             self._outcome = outcome
             self._error = None if outcome.kind in GOOD else outcome.message
             self._reloads[outcome.kind] += 1
+        if outcome.kind in GOOD:
+            self._good.set()
         if outcome.kind != "unchanged":
             self._observe("validate", outcome.validating)
             self._observe("reload", outcome.reloading)
@@ -103,15 +106,13 @@ class Monitor:
             return f"what is wanted is not served: {facts.last_error}"
         return self.not_serving()
 
-    def not_serving(self) -> str | None:
+    def not_serving(self, patience: float = 0.0) -> str | None:
         """Why nothing was brought into force yet; None once something was, whatever came after that.
 
-        For the probe that decides whether clients are sent here: what served before still does.
+        For the probe that decides whether clients are sent here: what served before still does.  Waits for
+        it so many seconds.
         """
-        facts = self.facts()
-        if not any(facts.reloads[kind] for kind in facts.reloads.keys() & GOOD):
-            return facts.last_error or "no configuration yet"
-        return None
+        return None if self._good.wait(patience) else self.facts().last_error or "no configuration yet"
 
     def unhealthy(self) -> str | None:
         """Why this process should be restarted: a source that was alive and went silent."""

@@ -29,6 +29,11 @@ GRACE = 60
 """Seconds from SIGTERM to SIGKILL."""
 DRAIN = 30
 """Seconds of those in which requests may finish."""
+BEGIN = 1
+"""Seconds before the first probe: nobody listens yet, and each refusal would be a warning in the events."""
+WAIT = 24 * 3600
+"""Seconds that the init container waits for an API server: one that gave up would begin again minutes after
+the server's return."""
 LEAVE = 5
 """Seconds before nginx is told to end: until then the Service still sends it connections."""
 
@@ -208,7 +213,11 @@ def _pod(options: PodOptions) -> Manifest:
                 "labelSelector": {"matchLabels": _labels()},
             }
         ],
-        "initContainers": [_container("render", options, [*listen, *follow], memory="256Mi", token=True)],
+        "initContainers": [
+            _container(
+                "render", options, [*listen, "--wait", str(WAIT), *follow], memory="256Mi", token=True
+            )
+        ],
         "containers": [
             _container(
                 "serve",
@@ -217,9 +226,8 @@ def _pod(options: PodOptions) -> Manifest:
                 memory="512Mi",
                 ports=[("http", LISTEN), ("metrics", NGINX_HEALTH)],
                 lifecycle={"preStop": {"sleep": {"seconds": LEAVE}}},
-                # Not at once: until nginx serves, each answer would be a warning in the pod's events.
-                readinessProbe={"initialDelaySeconds": 1, **_probe("/serving", NGINX_HEALTH, 2, health)},
-                livenessProbe=_probe("/healthz", NGINX_HEALTH, 10, health),
+                readinessProbe=_probe("/serving", NGINX_HEALTH, BEGIN, 2, health),
+                livenessProbe=_probe("/healthz", NGINX_HEALTH, 10, 10, health),
             ),
             # It has no readiness probe: what was served goes on being served while it hears nothing.
             _container(
@@ -229,7 +237,7 @@ def _pod(options: PodOptions) -> Manifest:
                 memory="256Mi",
                 token=True,
                 ports=[("gen-metrics", GENERATOR_HEALTH)],
-                livenessProbe=_probe("/healthz", GENERATOR_HEALTH, 10, health),
+                livenessProbe=_probe("/healthz", GENERATOR_HEALTH, 10, 10, health),
             ),
         ],
         "volumes": [{"name": "conf", "emptyDir": {"sizeLimit": "64Mi"}}, _token()],
@@ -273,10 +281,15 @@ def _container(
     return described
 
 
-def _probe(path: str, port: int, period: int, host: str) -> Manifest:
+def _probe(path: str, port: int, begin: int, period: int, host: str) -> Manifest:
     """`host` is "" for the pod's own address."""
     where = {"path": path, "port": port, **({"host": host} if host else {})}
-    return {"httpGet": where, "periodSeconds": period, "timeoutSeconds": 5}
+    return {
+        "httpGet": where,
+        "initialDelaySeconds": begin,
+        "periodSeconds": period,
+        "timeoutSeconds": 5,
+    }
 
 
 def _token() -> Manifest:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.proxy.graph.graph import PARTS, GraphBuilder
 from wherry.proxy.model import Rejected, Route
+from wherry.proxy.settling import Settling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,21 +26,45 @@ class Table(NamedTuple):
 class Router:
     """Builds tables, remembering what each object gave, so that one change among 10,000 costs little.
 
-    No I/O and no clock; equal input gives an equal table whatever was built before.
+    No I/O, and the caller brings the clock.  Equal input gives an equal table whatever was built before,
+    but for addresses that settle (Options.settle).
     """
 
     def __init__(self, options: Options, parts: Sequence[Callable[[Options], Part]] = PARTS) -> None:
         self._graph = GraphBuilder(options, parts)
         self._routes: dict[Claim, Route] = {}
+        self._settling = Settling(options.settle)
 
-    def build(self, snapshot: Snapshot) -> Table:
+    def build(self, snapshot: Snapshot, now: float = 0.0) -> Table:
+        """`now` is in seconds, monotonic."""
         graph = self._graph.build(snapshot)
         before = self._routes
         self._routes = {claim: before.get(claim) or _route(claim) for claim in graph.claims}
-        return Table(tuple(self._routes.values()), graph.rejected)
+        new = self._settling.new((c.backend.spare for c in graph.claims if c.backend.pods), now)
+        if not new:
+            return Table(tuple(self._routes.values()), graph.rejected)
+        routes = (_direct(*one) if one[0].backend.spare in new else one[1] for one in self._routes.items())
+        return Table(tuple(routes), graph.rejected)
+
+    def due(self) -> float | None:
+        """When the same objects make another table than the last; None: they never do."""
+        return self._settling.due()
 
 
 def _route(claim: Claim) -> Route:
     host, path = claim.where
-    addresses, spare = claim.backend
+    addresses, spare, _ = claim.backend
     return Route(claim.name, host, path, addresses, claim.settings, spare)
+
+
+def _direct(claim: Claim, route: Route) -> Route:
+    """To the pods, where it went to the one address that stands for them."""
+    return route._replace(addresses=claim.backend.pods) if claim.backend.pods else route
+
+
+def only_unanswerable(before: Table, now: Table) -> bool:
+    """Whether all that is different are routes that are new and that nothing could answer (503)."""
+    known = set(map(id, before.routes))
+    new = [route for route in now.routes if id(route) not in known]
+    more = len(now.routes) - len(before.routes)
+    return more == len(new) > 0 and not any(route.addresses for route in new)

@@ -30,6 +30,8 @@ LOOK_AGAIN = 5.0
 """Seconds between looks without any event."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until what could not be applied is tried again, doubled each time."""
+TWICE = 60.0
+"""Seconds within which an nginx that ends a second time is not begun again."""
 PAIR = 2.0
 """Seconds that routes.json may come after the default.conf that was rendered from it."""
 
@@ -63,15 +65,22 @@ class Server:
         self._failed: str | None = None  # what could not be applied, for now
         self._pause = 0.0
         self._again = 0.0  # when to try it again (monotonic)
+        self._lost = float("-inf")  # when nginx last ended by itself (monotonic)
 
     def run(self, life: Lifecycle) -> None:
-        """Until `life` ends.  Raises ProxyError when nginx cannot be started at all."""
+        """Until `life` ends.  An nginx that ends by itself is begun again, here and now: that costs some
+        milliseconds, and the container's end seconds.
+
+        Raises ProxyError when nginx cannot be started at all, or ends again and again.
+        """
         watch = Watch(self._folder)
         try:
             self.look()
             if not self._reloader.running:
                 self._last_good()
             while life.going():
+                if life.lost():
+                    self._begin_again()
                 due = time.monotonic() + self._patience()
                 names = watch.wait(self._patience(), also=life.wakes)
                 life.woken()
@@ -116,6 +125,14 @@ class Server:
             self._put_off(text, error)
             return
         self._report(outcome)
+
+    def _begin_again(self) -> None:
+        now = time.monotonic()
+        if now - self._lost < TWICE:
+            raise ProxyError("nginx ended by itself, twice", hint="its own message stands above")
+        self._lost = now
+        self._log("nginx ended by itself; beginning it again")
+        self._report(self._reloader.resume())
 
     def _put_off(self, text: str | None, error: ProxyError) -> None:
         """Say it, everywhere, and try again later."""

@@ -87,10 +87,16 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
 
 def route_options(options: Options, domain: str, *, local: bool) -> RouteOptions:
     from wherry.proxy.graph.options import Options as RouteOptions
+    from wherry.proxy.settling import SETTLE
 
     checked = checked_domain(options.string("domain") or domain)
     return RouteOptions(
-        checked, options.flag("endpoints"), bool(resolvers(options)), local=local, slices=not local
+        checked,
+        options.flag("endpoints"),
+        bool(resolvers(options)),
+        local=local,
+        slices=not local,
+        settle=0.0 if local else SETTLE,
     )
 
 

@@ -41,7 +41,8 @@ COMMAND = Command(
     description="Lists the Services, renders them, and exits: the init container of the nginx pod.",
 )
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 8.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0
+"""Seconds between two tries: a server that comes back is heard of soon."""
 
 
 def run(options: Options) -> int:
@@ -77,7 +78,7 @@ def read_all(followed: Mapping[str, Source], patience: float) -> list[Snapshot]:
     end = time.monotonic() + patience
     held = []
     for name, source in followed.items():
-        pause = FIRST_PAUSE
+        pause, said = FIRST_PAUSE, ""
         while True:
             try:
                 held.append(source.list())
@@ -86,7 +87,10 @@ def read_all(followed: Mapping[str, Source], patience: float) -> list[Snapshot]:
                 left = end - time.monotonic()
                 if left <= 0:
                     raise
-                say(f"{name}: {error.message}; trying again for {left:.0f} s")
+                if error.message != said:
+                    said = error.message
+                    hint = f" ({error.hint})" if error.hint else ""
+                    say(f"{name}: {said}{hint}; trying again for {left:.0f} s")
                 time.sleep(min(pause, left))
                 pause = min(pause * 2, LONGEST_PAUSE)
     return held

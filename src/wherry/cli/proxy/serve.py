@@ -63,8 +63,6 @@ def _managed(options: Options, nginx: Nginx, folder: str, state: str, monitor: M
         grace = float(options.integer("grace") or 0)
         try:
             Server(folder, state, Reloader(managed), monitor, say, isolate=True).run(life)
-            if life.lost():
-                raise ProxyError("nginx ended by itself", hint="its own message stands above")
         finally:
             if managed.process is not None:
                 managed.process.quit(0.0 if life.at_once else grace)

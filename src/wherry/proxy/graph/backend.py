@@ -102,7 +102,7 @@ def backend(service: Service, slices: Sequence[EndpointSlice], port: Port, optio
     if not slices and not (options.endpoints or options.slices):
         return Backend((whole,), whole)
     ready = _ready(service, slices, port, options)
-    return Backend(ready if options.endpoints or not ready else (whole,), whole)
+    return Backend(ready, whole) if options.endpoints or not ready else Backend((whole,), whole, ready)
 
 
 def _external(service: Service, port: Port, options: Options) -> tuple[str, ...]:

@@ -16,10 +16,14 @@ Age = tuple[str, str, str]
 
 
 class Backend(NamedTuple):
-    """What answers: `addresses` ("ip:port"; none: 503); `spare` is one that stands for them all, or ""."""
+    """What answers: `addresses` ("ip:port"; none: 503); `spare` is one that stands for them all, or "".
+
+    Where `addresses` is only that one, `pods` are those behind it, as far as they are known.
+    """
 
     addresses: tuple[str, ...]
     spare: str = ""
+    pods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -41,8 +41,8 @@ class Lifecycle:
         os.close(self.waker)
 
     def going(self) -> bool:
-        """False once a signal asked for the end, or nginx ended by itself."""
-        return not self._ended_by and not self.lost()
+        """False once a signal asked for the end."""
+        return not self._ended_by
 
     def lost(self) -> bool:
         """Whether an nginx that ran does not any more."""

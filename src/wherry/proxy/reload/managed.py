@@ -83,7 +83,8 @@ class Managed:
 
     def complaint(self) -> str | None:
         """Raises ProxyError where somebody else has an address, or it may not be had."""
-        free_to_listen(self._text(self._candidate), held=self._text("live") if self.alive() else "")
+        held = "" if self.process is None else self._text("live")  # one that was killed left its workers
+        free_to_listen(self._text(self._candidate), held=held)
         return self._nginx.complaint(self._conf(self._candidate), self._state)
 
     def swap(self) -> None:
@@ -92,10 +93,10 @@ class Managed:
 
     def signal(self) -> None:
         text = self._text("live")
-        if self.process is None or not self.process.alive():
+        if self.process is None:
             free_to_listen(text)
             self._start()
-        elif free_to_listen(text, held=self._text(self._previous)):
+        elif self.process.alive() and free_to_listen(text, held=self._text(self._previous)):
             self._draining.begin(self.process.workers())
             self.process.send(signal.SIGHUP)
         else:
@@ -107,14 +108,15 @@ class Managed:
         self.process = Process(self._nginx.command(self._conf("live"), self._state), self._nginx.env)
 
     def _make_way(self, text: str) -> None:
-        """A reload opens what is new before it closes what is old: start another nginx in place of it.
+        """Start another nginx in place of it: where it ended by itself, or has what the next one needs (a
+        reload opens what is new before it closes what is old).
 
         It stops listening at once and finishes its requests; for a moment nobody listens.
         """
         assert self.process is not None  # noqa: S101
         leaving, self.process = self.process, None  # its end is no end of ours
         self._draining = Draining()
-        leaving.send(signal.SIGQUIT)
+        leaving.let_go()
         self._leaving = [one for one in self._leaving if one.alive()] + [leaving]
         end = time.monotonic() + LET_GO
         try:

@@ -52,6 +52,14 @@ class Process:
         """Signal the master; nothing happens when it has ended."""
         self._child.send_signal(number)
 
+    def let_go(self) -> None:
+        """Stop listening, and finish the requests that run; a master that was killed left its workers."""
+        if self.alive():
+            self.send(signal.SIGQUIT)
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGQUIT)
+
     def workers(self) -> list[int]:
         return children(self.pid)
 

@@ -103,9 +103,10 @@ class Reloader:
         )
 
     def resume(self) -> Outcome:
-        """Serve what was in force when we last ran.  Raises ProxyError when there is nothing."""
+        """Serve what was in force when we, or nginx, last ran.  Raises ProxyError when there is nothing."""
         if not self.text:
             raise ProxyError("there is no configuration that served before")
+        self._certain, self.running = False, self._target.alive()
         return self.apply(Candidate(self.text))
 
     def _switch(self, text: str, number: int) -> Outcome:
