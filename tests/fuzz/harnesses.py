@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -348,7 +347,7 @@ def urls(data: bytes) -> None:
 
     found = shown(text(data))
     assert shown(found) == found
-    assert all(each in ("git@", "xxxxx:xxxxx@") for each in re.findall(USERINFO, found))
+    assert all(each in ("git@", "xxxxx:xxxxx@") for each in USERINFO.findall(found))
 
 
 def packages(data: bytes) -> None:
