@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 RUN := PATH=$(CURDIR)/$(VENV)/bin:$$PATH
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup lock check test test-peers test-peers-short test-drawn test-pythons test-cluster test-node soak fuzz demo dist bench clean
+.PHONY: help setup lock check test test-peers test-peers-short test-slim test-drawn test-pythons test-cluster test-node soak fuzz demo dist bench clean
 help:             ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -22,8 +22,10 @@ check: setup      ## ruff, mypy --strict, import contracts, the picture of the a
 	$(VENV)/bin/lint-imports
 	$(PY) scripts/draw_architecture --check
 
+# A file's tests share what they start, and so a process.
+BY_FILE := -rs -n 2 --dist loadfile --no-loadscope-reorder
 test: setup       ## all tests; live ones where this machine can; says what it skipped and why
-	$(VENV)/bin/pytest -m "not cluster and not peers" -rs -n 2 --dist loadgroup
+	$(VENV)/bin/pytest -m "not cluster and not peers and not programs" $(BY_FILE)
 
 PEERS := scripts/setup dev && scripts/setup peers && $(VENV)/bin/pytest -rs -n 2 --dist load
 test-peers:       ## images to and from podman, buildah, skopeo, crane, regctl, and distribution 3
@@ -31,6 +33,9 @@ test-peers:       ## images to and from podman, buildah, skopeo, crane, regctl, 
 
 test-peers-short: ## the same in a few minutes, without regctl
 	@$(PEERS) -m "peers and not long"
+
+test-slim: setup  ## fat and slim images of real programs, whose packages come from registries
+	$(VENV)/bin/pytest -m programs $(BY_FILE) tests/slim
 
 test-drawn: setup  ## 1,000 Dockerfiles drawn from a grammar, built with BuildKit, too (an hour)
 	WHERRY_DRAWN=$${WHERRY_DRAWN:-1000} $(VENV)/bin/pytest -rs -n 2 -k drawn tests/differential

@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="list the rows")
     parser.add_argument("--results", type=Path, help="where to write; a trial is written nowhere else")
+    parser.add_argument("--sid", action="store_true", help="docker, podman and skopeo of Debian sid")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     return parser
 
@@ -84,7 +85,7 @@ def _measure(arguments: argparse.Namespace) -> int:
     results = Results(arguments.runs, machine.describe())
     scenarios = chosen(all_scenarios(), arguments.only)
     if scenarios:
-        _measure_builders(folder, scenarios, results)
+        _measure_builders(folder, scenarios, results, sid=arguments.sid)
     results.sections = measure_proxy(folder, arguments.only, min(1.0, arguments.runs / LEAST_ROUNDS))
     print(results.markdown())
     trial = arguments.runs < LEAST_ROUNDS or arguments.only
@@ -93,9 +94,9 @@ def _measure(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _measure_builders(folder: Path, scenarios: Sequence[Scenario], results: Results) -> None:
+def _measure_builders(folder: Path, scenarios: Sequence[Scenario], results: Results, *, sid: bool) -> None:
     samples = Samples(folder / "output")
-    with Peers().started(folder) as peers, fresh_disk(folder, "work") as work:
+    with Peers().started(folder, sid=sid) as peers, fresh_disk(folder, "work") as work:
         if not peers.here:
             raise NotHere("there is nothing to measure")
         measure(scenarios, peers.here, work, results.rounds, samples)

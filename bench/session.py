@@ -60,11 +60,11 @@ class Peers:
         self.titles: dict[str, str] = {}
 
     @contextlib.contextmanager
-    def started(self, folder: Path) -> Iterator[Peers]:
+    def started(self, folder: Path, *, sid: bool) -> Iterator[Peers]:
         """Start each on a fresh disk of its own with the base images loaded; stop them at the end."""
         images = make_images(folder)
         with contextlib.ExitStack() as stack:
-            for peer in all_peers(folder):
+            for peer in all_peers(folder, sid=sid):
                 try:
                     self._start(peer, folder, stack)
                     for image in images:

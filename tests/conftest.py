@@ -49,13 +49,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             require(shutil.which(program) is not None, f"needs {program} on PATH")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With -n: a file's tests share fixtures in one process; those of live/ share the demo's images."""
-    for item in items:
-        live = "live" in item.path.parts
-        item.add_marker(pytest.mark.xdist_group("live" if live else str(item.path)))
-
-
 @pytest.fixture(autouse=True)
 def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WHERRY_ROOT", "WHERRY_ISOLATION", "WHERRY_DEBUG", "SOURCE_DATE_EPOCH", "NO_COLOR"):

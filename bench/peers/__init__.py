@@ -106,21 +106,23 @@ def expect_work(peer: Peer, output: str) -> None:
         raise CommandFailed(f"{peer.key}: steps came from the cache that should not:\n{output[-2000:]}")
 
 
-def all_peers(home: Path) -> tuple[Peer, ...]:
-    """Every peer, wherry first: the order of the columns."""
+def all_peers(home: Path, *, sid: bool = False) -> tuple[Peer, ...]:
+    """Every peer, wherry first: the order of the columns.  With `sid` those that Debian has are sid's."""
     from bench.peers.buildkit import BuildKit
     from bench.peers.copiers import Crane, Skopeo
     from bench.peers.dive import Dive
     from bench.peers.docker import Docker
     from bench.peers.podman import Podman
+    from bench.peers.sid import Sid
     from bench.peers.wherry import Wherry
 
+    before = Sid(home).prefix if sid else ()
     return (
         Wherry(home),
-        Docker(home),
+        Docker(home, before),
         BuildKit(home),
-        Podman(home),
-        Skopeo(home),
+        Podman(home, before),
+        Skopeo(home, before),
         Crane(home),
         Dive(home),
     )

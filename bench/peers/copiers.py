@@ -35,17 +35,22 @@ class Skopeo(Copier):
     key = "skopeo"
     title = "skopeo"
 
+    def __init__(self, home: Path, before: tuple[str, ...] = ()) -> None:
+        """`before` is what sid's command lines begin with, () for this machine's skopeo."""
+        super().__init__(home)
+        self._skopeo = (*before, "skopeo")
+
     def require(self) -> None:
-        if shutil.which("skopeo") is None:
+        if len(self._skopeo) == 1 and shutil.which("skopeo") is None:
             raise NotHere("skopeo")
         self.title = f"skopeo {self.version()}"
 
     def version(self) -> str:
-        return output("skopeo", "--version", env=self._env).split()[2]
+        return output(*self._skopeo, "--version", env=self._env).split()[2]
 
     def copy(self, source: str, target: str) -> Command:
         tls = ("--src-tls-verify=false", "--dest-tls-verify=false")
-        words = ("skopeo", "copy", "-q", *tls, f"docker://{source}", f"docker://{target}")
+        words = (*self._skopeo, "copy", "-q", *tls, f"docker://{source}", f"docker://{target}")
         return Command(words, self._env)
 
 

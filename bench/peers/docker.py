@@ -1,4 +1,7 @@
-"""Debian's docker.io: dockerd on a private socket, without a bridge and without firewall rules."""
+"""Debian's docker.io: dockerd on a private socket, without a bridge and without firewall rules.
+
+That of sid keeps images in containerd's store, as new installations do.
+"""
 
 from __future__ import annotations
 
@@ -25,25 +28,30 @@ class Docker(Peer):
     title = "docker"
     moves = True
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, before: tuple[str, ...] = ()) -> None:
+        """`before` is what sid's command lines begin with, () for this machine's docker."""
         self._env = environment(home)
+        self._before = before
         self._daemon: Daemon | None = None
         self._docker: tuple[str, ...] = ()
 
     def require(self) -> None:
-        if shutil.which("dockerd") is None:
+        if not self._before and shutil.which("dockerd") is None:
             raise NotHere("dockerd (apt-get install docker.io)")
 
     def start(self, disk: Path, scratch: Path) -> None:
-        client = DEBIAN_CLIENT if os.path.exists(DEBIAN_CLIENT) else shutil.which("docker")
+        known = self._before or os.path.exists(DEBIAN_CLIENT)
+        client = DEBIAN_CLIENT if known else shutil.which("docker")
         if client is None:
             raise NotHere("the docker client (apt-get install docker.io)")
         socket = f"unix://{scratch / 'docker.sock'}"
-        self._docker = (client, "-H", socket)
+        self._docker = (*self._before, client, "-H", socket)
         options = {"--data-root": disk / "data", "--exec-root": disk / "exec", "-p": scratch / "docker.pid"}
         words = [str(word) for pair in options.items() for word in pair]
+        if self._before:
+            words += ["--feature", "containerd-snapshotter=true"]
         self._daemon = Daemon(
-            ["dockerd", *words, "-H", socket, "--bridge=none", "--iptables=false"],
+            [*self._before, "dockerd", *words, "-H", socket, "--bridge=none", "--iptables=false"],
             self._env,
             scratch / "dockerd.log",
         )

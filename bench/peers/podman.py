@@ -21,22 +21,24 @@ class Podman(Peer):
     builds = False
     moves = True
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, before: tuple[str, ...] = ()) -> None:
+        """`before` is what sid's command lines begin with, () for this machine's podman."""
         self._env = environment(home)
-        self._podman: tuple[str, ...] = ("podman",)
+        self._before = before
+        self._podman: tuple[str, ...] = (*before, "podman")
 
     def require(self) -> None:
-        if shutil.which("podman") is None:
+        if not self._before and shutil.which("podman") is None:
             raise NotHere("podman")
         self.title = f"podman {self.version()}"
 
     def start(self, disk: Path, scratch: Path) -> None:
         # The runtime is runc for all; without systemd the cgroups are made by hand.
         places = (f"--root={disk / 'root'}", f"--runroot={scratch / 'podman'}")
-        self._podman = ("podman", *places, "--runtime=runc", "--cgroup-manager=cgroupfs")
+        self._podman = (*self._before, "podman", *places, "--runtime=runc", "--cgroup-manager=cgroupfs")
 
     def version(self) -> str:
-        return output("podman", "--version", env=self._env).split()[-1]
+        return output(*self._before, "podman", "--version", env=self._env).split()[-1]
 
     def load(self, image: BaseImage) -> None:
         output(*self._podman, "load", "-i", str(image.archive), env=self._env)

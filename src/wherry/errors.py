@@ -22,6 +22,7 @@
     │   └── CommandNotFound        127
     ├── UnsupportedError           1    understood and refused by name: a later version brings it
     ├── RegistryError              1    a registry refused, or could not be asked, or answered nonsense
+    ├── ClusterError               1    a Kubernetes cluster refused a build, or could not be asked
     └── ProxyError                 1    the proxy wing: sources, rendering, reloading
 
 A message says what happened and to what; a hint says what to do next, in one line.
@@ -170,6 +171,10 @@ class UnsupportedError(WherryError):
 
 
 class RegistryError(WherryError):
+    pass
+
+
+class ClusterError(WherryError):
     pass
 
 

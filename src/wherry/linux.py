@@ -50,9 +50,17 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_CAPBSET_READ = 23
 PR_CAPBSET_DROP = 24
 PR_SET_KEEPCAPS = 8
+PR_SET_NO_NEW_PRIVS = 38
 
 CAP_SYS_ADMIN = 21
 LINUX_CAPABILITY_VERSION_3 = 0x20080522
+SYS_SECCOMP = {"x86_64": 317, "aarch64": 277}
+SECCOMP_SET_MODE_FILTER = 1
+SECCOMP_FILTER_FLAG_NEW_LISTENER = 1 << 3
+SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV = 1 << 5
+LISTENER = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+PTRACE_GETREGSET = 0x4204
+NT_PRSTATUS = 1
 SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}
 
 
@@ -161,6 +169,44 @@ def prctl(option: int, value: int, third: int = 0) -> int:
 
     word = ctypes.c_ulong
     return _check(libc().prctl(option, word(value), word(third), word(0), word(0)))
+
+
+class Filter:
+    """A filter of system calls (seccomp(2)), given as instructions of struct sock_filter, 8 bytes each."""
+
+    def __init__(self, instructions: bytes) -> None:
+        import ctypes
+
+        self._code = ctypes.create_string_buffer(instructions, len(instructions))
+        # struct sock_fprog: a count, and after padding the address.
+        self._program = (ctypes.c_uint64 * 2)(len(instructions) // 8, ctypes.addressof(self._code))
+        self._call = ctypes.c_long(SYS_SECCOMP[os.uname().machine])
+
+    def install(self, *, listens: bool) -> int:
+        """Put it in force for this process and all that it starts; with `listens` the listener that is told
+        of its notifications, which signals do not interrupt (Linux 5.19)."""
+        flags = LISTENER if listens else 0
+        return _check(libc().syscall(self._call, SECCOMP_SET_MODE_FILTER, flags, self._program))
+
+
+def ptrace(request: int, pid: int, address: int, data: int) -> int:
+    """ptrace(2) with number arguments."""
+    import ctypes
+
+    word = ctypes.c_ulong
+    call = libc().ptrace
+    call.restype = ctypes.c_long
+    return _check(call(ctypes.c_long(request), ctypes.c_int(pid), word(address), word(data)))
+
+
+def registers(pid: int) -> list[int]:
+    """The general registers of a process that is stopped for this thread, 64 bits each."""
+    import ctypes
+
+    found = (ctypes.c_uint64 * 64)()
+    place = (ctypes.c_uint64 * 2)(ctypes.addressof(found), ctypes.sizeof(found))
+    ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, ctypes.addressof(place))
+    return list(found)
 
 
 def set_personality(value: int) -> None:

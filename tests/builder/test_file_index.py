@@ -179,6 +179,18 @@ def test_an_index_that_was_cut_off_or_damaged_is_none(tmp_path: Path, hashed: Ha
         assert look(folder, tmp_path / "s", ".") == whole
 
 
+def test_an_index_is_read_in_pieces_that_may_end_anywhere(
+    tmp_path: Path, hashed: Hashed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = filled(tmp_path / "c", "a", "\u00fc\u2708", "b\nc", "d" * 200)
+    whole = look(folder, tmp_path / "s", ".")
+    hashed.clear()
+    for size in range(1, 80):
+        monkeypatch.setattr(file_index, "PIECE", size)
+        assert look(folder, tmp_path / "s", ".") == whole
+    assert hashed == []
+
+
 def test_an_index_of_many_files_takes_one_text_a_file(tmp_path: Path, hashed: Hashed) -> None:
     """So that 200,000 files are known in a few dozen megabytes."""
     folder = filled(tmp_path / "c", *(f"d/{number}" for number in range(20)))

@@ -7,7 +7,7 @@ import pytest
 from wherry.cli.core.flags import Command, Flag, parse
 from wherry.cli.core.table import columns
 from wherry.cli.core.template import Template
-from wherry.cli.core.units import human_duration, human_size
+from wherry.cli.core.units import human_duration, human_size, since
 from wherry.errors import UsageError, WherryError
 
 DATA = {
@@ -98,6 +98,21 @@ def test_sizes_are_docker_s(size: float, shown: str) -> None:
 )
 def test_durations_are_docker_s(seconds: float, shown: str) -> None:
     assert human_duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("1970-01-01T00:00:00Z", "2 weeks ago"),
+        ("1970-01-15T00:00:00.123456789Z", "24 hours ago"),
+        ("0001-01-01T00:00:00Z", "N/A"),
+        ("", "N/A"),
+        ("garbage", "N/A"),
+        ("2030-01-01T00:00:00Z", "Less than a second ago"),
+    ],
+)
+def test_how_long_ago(text: str, shown: str) -> None:
+    assert since(text, 15 * 86400.0) == shown
 
 
 def test_columns_are_padded_to_the_widest() -> None:

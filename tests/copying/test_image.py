@@ -62,6 +62,42 @@ def test_one_platform_alone(wherry: Wherry, fake: FakeRegistry) -> None:
         assert copied == digest(fake.manifests["a", "arm64"][1]) and len(there.blobs) == 2
 
 
+def put_foreign(fake: FakeRegistry, *, there: bool) -> str:
+    """An image whose only layer names another place for its bytes; its digest there is returned."""
+    put_image(fake, "a", [layer()])
+    value = json.loads(fake.manifests["a", "latest"][1])
+    (foreign,) = value["layers"]
+    foreign["mediaType"] = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
+    foreign["urls"] = ["https://files.invalid/layer"]
+    fake.put("a", "latest", value["mediaType"], json.dumps(value).encode())
+    if not there:
+        del fake.blobs[foreign["digest"]]
+    return str(foreign["digest"])
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_foreign_layer_goes_along_where_its_bytes_are_and_is_named_where_they_are_not(
+    wherry: Wherry, fake: FakeRegistry, tmp_path: Path, there: bool
+) -> None:
+    digest = put_foreign(fake, there=there)
+    with fake_registry() as other:
+        said = wherry("copy", f"docker://{fake.host}/a", f"oci:{tmp_path}/layout:1")
+        assert ("Skipped foreign layer" in said) != there
+        wherry("copy", "-q", f"oci:{tmp_path}/layout:1", f"docker://{other.host}/a")
+        assert other.manifests["a", "latest"] == fake.manifests["a", "latest"]
+        assert (digest in other.blobs) == there
+        assert other.count("POST", "/uploads/") == (2 if there else 1)  # nothing begun is left behind
+
+
+@pytest.mark.parametrize("target", ["docker-archive:{}/x.tar:x", "wherry:x"])
+def test_what_needs_a_foreign_layer_s_bytes_says_that_they_are_elsewhere(
+    wherry: Wherry, fake: FakeRegistry, tmp_path: Path, target: str
+) -> None:
+    put_foreign(fake, there=False)
+    said = wherry.fails("copy", f"docker://{fake.host}/a", target.format(tmp_path), code=1)
+    assert "is foreign" in said and not (tmp_path / "x.tar").exists()
+
+
 def test_what_is_in_one_registry_is_not_sent(wherry: Wherry, fake: FakeRegistry) -> None:
     put_index(fake, "a")
     wherry("copy", "-q", f"docker://{fake.host}/a", f"docker://{fake.host}/b")

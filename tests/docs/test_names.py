@@ -26,7 +26,7 @@ SPAN = re.compile(r"`([^`\n]+)`")
 # Words that a page may have behind `wherry` where it speaks of no command.
 PLACEHOLDERS = ("COMMAND", "…")
 # Flags of other programs, and of runtimes, that pages name by themselves.
-FOREIGN_FLAGS = ("--privileged", "--ids", "--preserve-digests", "--beside", "--results")
+FOREIGN_FLAGS = ("--privileged", "--ids", "--preserve-digests", "--beside", "--results", "--sid")
 TEXTS = {page: page.read_text() for page in [*pages(), ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"]}
 
 
@@ -129,7 +129,8 @@ OTHERS = {
     "WHERRY_USERNS": "wherry's own, from the start of a command to its second start in a namespace",
     "PYTHONPATH": "Python's, which the monitor of a container is given",
     "REQUEST_METHOD": "a web server's, in which HTTP_PROXY is not believed",
-    **dict.fromkeys(("LD_LIBRARY_PATH", "CLASSPATH", "NODE_PATH"), "an image's"),
+    **dict.fromkeys(("LD_LIBRARY_PATH", "CLASSPATH", "NODE_PATH", "PERL5LIB", "RUBYLIB"), "an image's"),
+    **dict.fromkeys(("GEM_HOME", "GEM_PATH", "RUBYOPT"), "an image's"),
     "PYTHONUTF8": "Python's, which wherry sets for itself",
 }
 

@@ -124,6 +124,17 @@ def test_sockets_are_left_out_and_deletions_have_their_names(tmp_path: Path) -> 
     assert is_opaque(str(tmp_path / "out/dir"))
 
 
+def test_names_that_files_have_elsewhere_are_nothing_to_a_tar(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "d").mkdir(parents=True)
+    for name in ("a", "d/b", "d/c"):
+        (tmp_path / "one" / name).write_text(name)
+        (tmp_path / "two" / name).hardlink_to(tmp_path / "one" / name)
+    assert pack(str(tmp_path / "two")) == pack(str(tmp_path / "two"), alone=True)
+    os.link(tmp_path / "two/a", tmp_path / "two/z")
+    assert pack(str(tmp_path / "two")) != pack(str(tmp_path / "two"), alone=True)
+
+
 @pytest.mark.parametrize("size", [8 << 30, (1 << 40) + 7])
 def test_files_beyond_eight_gibibytes_fit_the_format(size: int) -> None:
     """Only the header: its size is what readers of the format understand."""

@@ -216,6 +216,45 @@ def test_two_that_pull_one_image_fetch_it_once(other: Wherry, fake: FakeRegistry
     assert contents(other, f"{fake.host}/a", tmp_path) == expected(tars[1])
 
 
+def test_a_tag_that_moves_in_the_middle_of_a_pull(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    """It stands for one image or for the other, whole."""
+    old, go = layer(1), threading.Event()
+    first = put_image(fake, "a", [old])
+    fake.hooks.append(slowly(blob_of(fake, "a"), PIECE, go))
+    process = other.start("pull", f"{fake.host}/a")
+    wait_for_bytes(other, PIECE)
+    put_image(fake, "a", [layer(2), layer(3)])
+    go.set()
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0 and f"Digest: {first}" in said
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(old)
+    other("pull", "-q", f"{fake.host}/a")
+    assert contents(other, f"{fake.host}/a", tmp_path) == expected(layer(3))
+
+
+def test_what_is_removed_in_the_middle_of_a_pull_is_nothing_of_it(
+    other: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    """A layer that is here already for another image, whose last name goes meanwhile."""
+    shared, own, go = layer(1), layer(2), threading.Event()
+    put_image(fake, "before", [shared])
+    put_image(fake, "a", [shared, own])
+    other("pull", "-q", f"{fake.host}/before")
+    fake.hooks.append(slowly(blob_of(fake, "a", 1), PIECE, go))
+    process = other.start("pull", f"{fake.host}/a")
+    wait_for_bytes(other, PIECE)
+    removing = [other.start("rmi", f"{fake.host}/before"), other.start("system", "prune", "-af")]
+    time.sleep(0.5)
+    go.set()
+    assert process.wait(30) == 0
+    assert removing[0].wait(30) == 0 and removing[1].wait(30) == 0
+    if other("images", "-q"):  # a prune that came last may take what nothing uses
+        assert contents(other, f"{fake.host}/a", tmp_path) == expected(own)
+    assert "nothing is wrong" in other("system", "check")
+
+
 def test_what_an_earlier_try_left_is_not_believed(
     other: Wherry, fake: FakeRegistry, tmp_path: Path
 ) -> None:
@@ -693,6 +732,66 @@ def test_an_upload_that_never_moves_is_given_up(bb: Wherry, fake: FakeRegistry, 
     said = bb.fails("push", name, code=1)
     assert "connection failed" in said and fake.host in said
     assert fake.manifests == {}
+
+
+def refuses(method: str, pattern: str, status: int) -> Callable[[Request], bool]:
+    """Answer what this registry does not serve."""
+
+    def hook(request: Request) -> bool:
+        if request.command != method or not re.search(pattern, request.path):
+            return False
+        request.body()
+        request.answer(status, b'{"errors":[{"code":"UNSUPPORTED"}]}')
+        return True
+
+    return hook
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 415])
+def test_a_registry_that_takes_no_parts_gets_a_blob_in_one(
+    bb: Wherry, other: Wherry, fake: FakeRegistry, tmp_path: Path, status: int
+) -> None:
+    name = f"{fake.host}/b"
+    two_layers(bb, tmp_path, name)
+    fake.hooks.append(refuses("PATCH", "/uploads/", status))
+    bb("push", "-q", name)
+    assert contents(other, name, tmp_path) == hashlib.sha256(random.Random(5).randbytes(SIZE)).hexdigest()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405])
+def test_what_a_neighbour_may_not_lend_is_sent(
+    bb: Wherry, other: Wherry, fake: FakeRegistry, tmp_path: Path, status: int
+) -> None:
+    """Nor may a token be had for both repositories."""
+    first, second, third = (f"{fake.host}/lend/{name}" for name in "abc")
+    two_layers(bb, tmp_path, first)
+    bb("push", "-q", first)
+    bb("tag", first, second)
+    kept = dict(fake.blobs)
+    for words in (("push", "-q", second), ("copy", "-q", f"docker://{first}", f"docker://{third}")):
+        hidden = [refuses("POST", "mount=", status), refuses("HEAD", "/lend/[bc]/blobs/", 404)]
+        fake.hooks[:] = hidden
+        bb(*words)
+        assert fake.count("POST", "mount=") and fake.blobs == kept
+        assert fake.count("PUT", f"/lend/{words[-1][-1]}/blobs/uploads/") >= 2
+    fake.hooks.clear()
+    assert contents(other, second, tmp_path)
+
+
+@pytest.mark.parametrize("status", [400, 405])
+@pytest.mark.parametrize("what", ["/manifests/", "/blobs/"])
+def test_a_registry_that_cannot_be_asked_whether_it_has_something(
+    bb: Wherry, other: Wherry, fake: FakeRegistry, tmp_path: Path, what: str, status: int
+) -> None:
+    name = f"{fake.host}/b"
+    two_layers(bb, tmp_path, name)
+    fake.hooks.append(refuses("HEAD", what, status))
+    bb("push", "-q", name)
+    assert contents(other, name, tmp_path) == hashlib.sha256(random.Random(5).randbytes(SIZE)).hexdigest()
+    with fake_registry() as there:
+        there.hooks.append(refuses("HEAD", what, status))
+        other("copy", "-q", f"docker://{name}", f"docker://{there.host}/c")
+        assert there.blobs == fake.blobs
 
 
 @pytest.mark.parametrize(

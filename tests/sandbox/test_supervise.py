@@ -109,3 +109,15 @@ def test_a_container_s_next_run_takes_away_what_a_killed_one_left(bb: Wherry) ->
     (folder / "upper/once").touch()
     bb("start", "-a", "cc")
     assert not list(folder.glob("bundle-*"))
+
+
+def test_a_runtime_that_cannot_be_executed_says_so_and_leaves_the_caller_s_files(
+    bb: Wherry, tmp_path: Path
+) -> None:
+    """Its process once went on as wherry itself, and cleaned up what the other one still used."""
+    program = tmp_path / "crun"
+    program.write_text("#!/nowhere/python\n")
+    program.chmod(0o755)
+    said = bb.fails("run", "--rm", "bb", "true", env={"WHERRY_RUNTIME": str(program)}, code=125)
+    assert said.count("error: the sandbox could not be made: ") == 1 and len(said.splitlines()) == 1, said
+    assert bb("run", "--rm", "bb", "echo", "fine") == "fine"

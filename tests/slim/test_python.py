@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.slim import closure, files, write
+from wherry.slim.python.compiled import names
 from wherry.slim.python.imports import Import, parse
 from wherry.slim.reason import GUESS, chain
 from wherry.slim.static import Wish
@@ -221,3 +223,48 @@ def test_any_package_is_read(tmp_path: Path, text: str, exports: object) -> None
     write(tree / "app/node_modules/x/package.json", json.dumps({"exports": exports, "main": exports}))
     write(tree / "app/node_modules/x/index.js", "")
     assert "app/main.js" in closure(tree, "node", "/app/main.js").reasons
+
+
+def test_compiled_modules_without_sources(tree: Path) -> None:
+    """As `python3 -m compileall -b` leaves them where the sources are removed afterwards."""
+    write(tree / "app/main.py", "import shop.cart\n")
+    package = tree / f"{SITE}/shop"
+    write(package / "__init__.py", "")
+    write(package / "cart.py", "import json\nfrom . import prices\nfrom .deep.rates import rate\n")
+    for name in ("prices", "never", "deep/__init__", "deep/rates"):
+        write(package / f"{name}.py", "")
+    compileall.compile_dir(package, quiet=1, legacy=True)
+    for source in package.rglob("*.py"):
+        source.unlink()
+    site = {name.removeprefix("site-packages/shop/") for name in found(tree)}
+    assert {"__init__.pyc", "cart.pyc", "prices.pyc", "deep/rates.pyc", "json.py"} <= site
+    assert "never.pyc" not in site
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_may_be_a_compiled_module(data: bytes) -> None:
+    list(names(data))
+
+
+def test_a_script_of_the_shell_that_starts_python(tree: Path) -> None:
+    shutil.copy("/bin/busybox", tree / "usr/bin/sh")
+    write(
+        tree / "app/start.sh", "#!/usr/bin/sh\npython3 manage.py migrate\nexec python3 -m server\n", 0o755
+    )
+    write(tree / "app/manage.py", "import shop.models\n")
+    write(tree / "app/shop/models.py", "import json\n")
+    write(tree / "venv/pyvenv.cfg", "home = /usr/bin\n")
+    (tree / "venv/bin").mkdir()
+    (tree / "venv/bin/python3").symlink_to("/usr/bin/python3")
+    write(tree / "venv/lib/python3.11/site-packages/server.py", "")
+    write(tree / "app/wsgi.py", "import server\n")
+    kept = found(tree, "./start.sh", WorkingDir="/app", Env=["PATH=/venv/bin:/usr/bin"])
+    assert {"app/manage.py", "app/shop/models.py", "json.py"} <= kept
+    assert {"venv/pyvenv.cfg", "venv/lib/python3.11/site-packages/server.py"} <= kept
+
+
+def test_a_folder_of_programs_is_not_the_program_s_own(tree: Path) -> None:
+    write(tree / "opt/venv/bin/serve", "#!/usr/bin/python3\nimport json\n", 0o755)
+    write(tree / "opt/venv/bin/pip", "#!/usr/bin/python3\nimport unused\n", 0o755)
+    names_ = found(tree, "/opt/venv/bin/serve")
+    assert "json.py" in names_ and not {"opt/venv/bin/pip", "unused.py"} & names_

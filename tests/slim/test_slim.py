@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,39 +13,6 @@ from support.trees import snapshot
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.mounts, pytest.mark.runtime]
-
-# A program that reads one file by a name that stands nowhere as a whole, and says what is in it.
-READS = """
-#include <stdio.h>
-#include <string.h>
-int main(void) {
-  char path[64] = "/da", text[64] = "";
-  strcat(path, "ta/secret"); FILE *file = fopen(path, "r");
-  if (!file || !fgets(text, sizeof text, file)) { puts("nothing"); return 3; }
-  puts(text); return 0;
-}
-"""
-
-
-@pytest.fixture
-def fat(bb: Wherry, tmp_path: Path) -> Wherry:
-    """The image ``fat``: busybox, a script that is its program, and a program that hides what it reads."""
-    folder = tmp_path / "fat"
-    folder.mkdir()
-    subprocess.run(
-        ["gcc", "-static", "-x", "c", "-", "-o", folder / "reads"], input=READS.encode(), check=True
-    )
-    (folder / "start.sh").write_text("#!/bin/sh\necho hello; cat /etc/motd\n")
-    (folder / "start.sh").chmod(0o755)
-    (folder / "waste").write_bytes(os.urandom(2_000_000))
-    (folder / "motd").write_text("good morning\n")
-    bb.build(
-        folder,
-        "FROM bb\nCOPY motd /etc/motd\nCOPY waste /usr/lib/waste\nCOPY start.sh reads /app/\n"
-        "COPY motd /data/secret\nENV A=1\nLABEL of=fat\nWORKDIR /tmp\nCMD [\"/app/start.sh\"]\n",
-        "-t", "fat",
-    )  # fmt: skip
-    return bb
 
 
 def test_it_is_one_layer_with_the_same_configuration_and_works(fat: Wherry) -> None:
@@ -97,17 +62,6 @@ def test_a_plain_user_observes_as_root_does(fat: Wherry, tmp_path: Path, entered
     assert plain("run", "--rm", "small", "/app/reads").strip() == "good morning"
     said = plain.fails("slim", "fat", "-t", "other", "--exec", "/app/reads", "--drop", "/data", code=1)
     assert "missed: /data/secret (--drop)" in said
-
-
-def test_without_a_runtime_it_is_proved_and_not_observed(fat: Wherry) -> None:
-    done = fat.run(
-        "--isolation", "chroot", "slim", "fat", "-t", "small", "--keep", "/data", "--exec", "/app/reads"
-    )
-    assert done.returncode == 0, done.stderr
-    assert "running it" not in done.stderr.splitlines()[-2]
-    said = fat.fails("--isolation", "chroot", "slim", "fat", "-t", "other", "--exec", "/app/reads", code=1)
-    assert "without an OCI runtime nothing is observed" in said
-    assert "other" not in fat("images")
 
 
 def test_what_breaks_is_not_named_and_the_missing_file_is(fat: Wherry) -> None:
@@ -165,6 +119,8 @@ def test_a_dockerfile_is_suggested(fat: Wherry, tmp_path: Path) -> None:
         (("fat", "-t", "x", "--keep", "app"), 125, "--keep app: not an absolute path"),
         (("fat", "-t", "x", "--preset", "nodee"), 125, "there is no preset nodee"),
         (("fat", "-t", "x", "--probe", "localhost"), 125, "--probe localhost is no URL of HTTP"),
+        (("fat", "-t", "x", "--probe", "http:///"), 125, "--probe http:/// is no URL of HTTP"),
+        (("fat", "-t", "x", "--probe", "http://a:b/"), 125, "--probe http://a:b/ is no URL of HTTP"),
         (("fat", "-t", "x", "--exec", "'"), 125, "No closing quotation"),
         (("fat", "-t", "x", "--exec", "nowhere"), 127, "nowhere"),
         (
@@ -194,3 +150,44 @@ def test_owners_modes_links_and_folders_are_as_they_were(bb: Wherry, tmp_path: P
     names = [name for name in before if name in (b"d", b"dangling") or name.startswith(b"d/")]
     assert len(names) == 7
     assert {name: before[name] for name in names} == {name: after[name] for name in names}
+
+
+@pytest.fixture
+def based(fat: Wherry, tmp_path: Path) -> Wherry:
+    """The images ``base``, and ``upper``, which changes, removes and adds files, used ones and others."""
+    fat.build(
+        tmp_path / "base",
+        "FROM bb\nRUN mkdir -p /opt/old /opt/kept && echo 1 > /opt/old/file && echo 1 > /opt/kept/one && "
+        "echo 1 > /opt/kept/two && echo 1 > /opt/changed && echo 1 > /opt/unused\nENV BASE=1\n",
+        "-t", "base",
+    )  # fmt: skip
+    fat.build(
+        tmp_path / "upper",
+        "FROM base\nRUN rm -r /opt/old /opt/kept/one && echo 2 > /opt/changed && echo 2 > /opt/unused && "
+        "echo 2 > /opt/waste && echo 2 > /opt/used && chmod 700 /opt/kept\n"
+        'ENV UPPER=2\nCMD ["cat", "/opt/changed", "/opt/used"]\n',
+        "-t", "upper",
+    )  # fmt: skip
+    return fat
+
+
+def test_a_base_is_kept_and_what_lies_above_it_is_cut(based: Wherry, tmp_path: Path) -> None:
+    based("slim", "upper", "-t", "small", "--keep-base", "--audit", str(tmp_path / "log"))
+    base = diff_ids(based, "base")
+    assert diff_ids(based, "small")[:-1] == base and len(base) > 0
+    names = set(snapshot(layer_tree(based, diff_ids(based, "small")[-1])))
+    assert {b"opt/changed", b"opt/used", b"opt/old", b"opt/kept/one", b"opt/unused"} <= names
+    assert b"opt/waste" not in names and b"bin/busybox" not in names
+    assert based("run", "--rm", "small") == "2\n2"
+    shown = based("run", "--rm", "small", "find", "/opt").split()
+    assert sorted(shown) == ["/opt", "/opt/changed", "/opt/kept", "/opt/kept/two", "/opt/used"]
+    assert based("run", "--rm", "small", "stat", "-c", "%a", "/opt/kept") == "700"
+    kept = {each["path"]: each["reasons"] for each in json.loads((tmp_path / "log").read_text())["kept"]}
+    assert kept["/opt/kept/two"][0]["rule"] == "the base image has it"
+    history = json.loads(based("image", "inspect", "small"))[0]["RootFS"]["Layers"]
+    assert len(history) == len(based("history", "-q", "small").split())
+
+
+def test_a_base_that_is_known_to_nobody_is_an_error(bb: Wherry) -> None:
+    said = bb.fails("slim", "bb", "-t", "small", "--keep-base", code=1)
+    assert "the base of the image is not known" in said and "leave --keep-base out" in said

@@ -1,4 +1,5 @@
-"""Debian's dockerd on a socket of its own, for as long as a test session lasts."""
+"""Debian's dockerd on a socket of its own, for as long as a test session lasts; or that of Debian sid, with
+containerd's image store."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,8 +19,8 @@ DOCKER = "/usr/bin/docker"
 class Dockerd:
     """`docker(...)` runs the client against it."""
 
-    def __init__(self, socket: Path) -> None:
-        self.prefix = [DOCKER, "-H", f"unix://{socket}"]
+    def __init__(self, socket: Path, before: Sequence[str] = ()) -> None:
+        self.prefix = [*before, DOCKER, "-H", f"unix://{socket}"]
 
     def run(self, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
         options.setdefault("timeout", 120)
@@ -35,16 +36,21 @@ class Dockerd:
 
 
 @contextlib.contextmanager
-def running_dockerd(folder: Path) -> Iterator[Dockerd]:
-    """Start it below `folder` (a short path: sockets have 108 bytes) and end it, containerd too."""
+def running_dockerd(folder: Path, before: Sequence[str] = ()) -> Iterator[Dockerd]:
+    """Start it below `folder` (a short path: sockets have 108 bytes) and end it, containerd too.
+
+    `before` is how command lines of programs of sid begin.
+    """
     folder.mkdir(exist_ok=True)
     socket, log = folder / "s", folder / "log"
     options = ["--data-root", folder / "d", "--exec-root", folder / "e", "-p", folder / "pid"]
     options += ["-H", f"unix://{socket}", "--bridge=none", "--iptables=false"]
+    if before:
+        options += ["--feature", "containerd-snapshotter=true"]
     with log.open("wb") as out:
-        daemon = start(["dockerd", *map(str, options)], out)
+        daemon = start([*before, "dockerd", *map(str, options)], out)
     try:
-        docker = Dockerd(socket)
+        docker = Dockerd(socket, before)
         deadline = time.monotonic() + 60
         while docker.run("version").returncode != 0:
             assert daemon.poll() is None and time.monotonic() < deadline, log.read_text()[-3000:]

@@ -120,21 +120,27 @@ class Podman(Buildah):
         )
 
 
+def of_sid() -> list[str]:
+    """How the command lines of Debian sid's programs begin: in a root directory of its own, in which this
+    machine's temporary files are."""
+    made = subprocess.run(
+        ["scripts/peers_of_sid"], capture_output=True, text=True, check=False, env=OUTSIDE
+    )
+    require(made.returncode == 0, f"needs programs of Debian sid: {made.stderr[-500:]}")
+    # runc wants its root to be a mount.
+    inside = (
+        'root=$1; shift; mount --bind "$root" "$root"; for d in "$@"; do shift; [ "$d" = -- ] && break; '
+    )
+    inside += 'mount --rbind "$d" "$root$d"; done; exec chroot "$root" "$@"'
+    shown = ["/proc", "/sys", "/dev", tempfile.gettempdir()]
+    return ["unshare", "--mount", "sh", "-c", inside, "sh", made.stdout.strip(), *shown, "--"]
+
+
 class _OfSid(Peer):
-    """The program as Debian sid has it, in a root directory of its own in which this machine's temporary
-    files are."""
+    """The program as Debian sid has it."""
 
     def command(self) -> list[str]:
-        program, *words = super().command()  # type: ignore[safe-super]
-        made = subprocess.run(
-            ["scripts/peers_of_sid"], capture_output=True, text=True, check=False, env=OUTSIDE
-        )
-        require(made.returncode == 0, f"needs programs of Debian sid: {made.stderr[-500:]}")
-        inside = 'root=$1; shift; for d in "$@"; do shift; [ "$d" = -- ] && break; '
-        inside += 'mount --rbind "$d" "$root$d"; done; exec chroot "$root" "$@"'
-        shown = ["/proc", "/sys", "/dev", tempfile.gettempdir()]
-        apart = ["unshare", "--mount", "sh", "-c", inside, "sh", made.stdout.strip(), *shown, "--"]
-        return [*apart, program, *words]
+        return [*of_sid(), *super().command()]  # type: ignore[safe-super]
 
 
 class SkopeoOfSid(_OfSid, Skopeo):

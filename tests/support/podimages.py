@@ -20,7 +20,7 @@ def pod_images(name: str = "wherry:0.1.0") -> Wherry:
     wherry = Wherry(cache_folder().parent / "pods")
     if not wherry("images", "-q", BASE):
         _run(wherry, "bootstrap", BASE, "--suite", "trixie", "--include", "ca-certificates")
-    pod = ("build", "-q", "-f", "deploy/nginx/Dockerfile", *_machine())
+    pod = ("build", "-q", "-f", "deploy/nginx/Dockerfile", *of_the_machine())
     _run(wherry, *pod, "-t", name, ".")
     _run(wherry, *pod, "-t", "wherry-python", "--target", "wherry", ".")
     for file, image in IMAGES.items():
@@ -31,7 +31,14 @@ def pod_images(name: str = "wherry:0.1.0") -> Wherry:
     return wherry
 
 
-def _machine() -> list[str]:
+def builder_image(name: str) -> Wherry:
+    """A store that holds `name`: the image of the pods of ``build --on kubernetes``."""
+    wherry = pod_images()
+    _run(wherry, "build", "-q", "-f", "deploy/builder/Dockerfile", *of_the_machine(), "-t", name, ".")
+    return wherry
+
+
+def of_the_machine() -> list[str]:
     """To reach a package index as this machine does: its certificates, its proxy."""
     file = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
     words = ["--secret", f"id=certificates,src={file}"] if os.path.isfile(file) else []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import random
 import socket
+import ssl
 import time
 import urllib.request
+from pathlib import Path
 
 FIRST, LAST = 10_000, 29_999
 """None that the kernel gives to an outgoing connection, and no node port of Kubernetes."""
@@ -20,12 +22,14 @@ def free_port() -> int:
             return port
 
 
-def fetch(url: str, *, within: float = 10.0) -> str:
-    """The body, asking again until somebody answers.  Raises the last error after `within` seconds."""
+def fetch(url: str, *, within: float = 10.0, trusting: Path | None = None) -> str:
+    """The body, asking again until somebody answers; `trusting` is the certificate of an authority.  Raises
+    the last error after `within` seconds."""
+    context = ssl.create_default_context(cafile=str(trusting)) if trusting is not None else None
     deadline = time.monotonic() + within
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=within) as answer:
+            with urllib.request.urlopen(url, timeout=within, context=context) as answer:
                 text: str = answer.read().decode()
                 return text
         except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 
@@ -14,7 +15,7 @@ from wherry.digits import whole
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.execute.build import Build
@@ -98,7 +99,7 @@ def build_images(
     caches = [cache for cache in request.cache_to if not cache.is_inline]
     if caches or needs_layers(request.outputs) or request.attests:
         store.runtime.need_layers()  # whose files belong to a plain user's subordinate ids
-    with opened(store, request, epoch) as found:
+    with opened(store, request, epoch, registries) as found:
         images: list[ImageRecord] = []
         attested: list[Sequence[Attestation]] = []
         for number, platform in enumerate(request.platforms or (request.options.platform,)):
@@ -113,7 +114,8 @@ def build_images(
 
                 fail_on_findings(one)
             began = time.time()
-            images.append(one.run())
+            with _checkpoints(one, caches, reporter, registries):
+                images.append(one.run())
             if request.attests:
                 from wherry.app.attestations import attestations
 
@@ -133,6 +135,38 @@ def build_images(
 def _epoch(args: dict[str, str]) -> int | None:
     """What the build's arguments say; a name's time is found once the Dockerfile is read (opened)."""
     return whole(args.get(EPOCH, ""), LATEST)
+
+
+@contextlib.contextmanager
+def _checkpoints(
+    build: Build,
+    caches: Sequence[SharedCache],
+    progress: Progress,
+    registries: Callable[[], Registries] | None,
+) -> Iterator[None]:
+    """While it runs, what it has made goes to the caches that are to have it at once."""
+    chosen = [cache for cache in caches if cache.checkpoint]
+    if not chosen:
+        yield
+        return
+    from wherry.app.pushes import checkpoint
+    from wherry.builder.cache.checkpoints import Checkpoints
+
+    def write() -> None:
+        for cache in chosen:
+            checkpoint(build, cache, registries)
+
+    checkpoints = Checkpoints(write, progress.note)
+    build.made = checkpoints.made
+    try:
+        yield
+    except Exception:
+        checkpoints.close(last=True)  # nothing is written after it
+        raise
+    except BaseException:
+        checkpoints.close(last=False)
+        raise
+    checkpoints.close(last=False)
 
 
 def _keep_caches(

@@ -8,7 +8,7 @@ from wherry.errors import NotFoundError, UsageError
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from wherry.compare.compare import Comparison
     from wherry.compare.layers import Base
@@ -52,12 +52,13 @@ def compare(store: Store, words: Sequence[str], asked: Asked, *, bases: bool = F
 
 
 def _compared(store: Store, words: Sequence[str], asked: Asked, *, bases: bool) -> Comparison:
+    from wherry.app.bases import named_images
     from wherry.compare import compare as core
     from wherry.compare.layers import Base
     from wherry.compare.read import same
 
     _check_number(words)
-    known = list(_images(store))
+    known = list(named_images(store))
     subjects = [_subject(store, word, asked) for word in words]
     if bases:
         subjects += _bases(store, known, subjects, asked)
@@ -84,18 +85,6 @@ def _check_number(names: Sequence[str]) -> None:
 
 def _stack(subject: Subject) -> tuple[str, ...]:
     return tuple(layer.diff_id for layer in subject.layers)
-
-
-def _images(store: Store) -> Iterator[Base]:
-    """The images of the store that have a name, each by the first of its names."""
-    from wherry.compare.layers import Base
-    from wherry.images.view import Image
-
-    for record in store.images.all():
-        image = Image(store, record)
-        names = sorted(image.names())
-        if names and not image.warn_of_damage():
-            yield Base(names[0], image.config.diff_ids)
 
 
 def _subject(store: Store, word: str, asked: Asked) -> Subject:

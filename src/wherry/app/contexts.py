@@ -15,18 +15,30 @@ if TYPE_CHECKING:
     from wherry.builder.context.named import NamedContext
     from wherry.builder.secrets import BuildSecrets
     from wherry.images.view import Image
+    from wherry.registry.client import Registries
     from wherry.store import Store
 
 
 def contexts(
-    words: Sequence[str], store: Store, temporary: str, given: BuildSecrets | None
+    words: Sequence[str],
+    store: Store,
+    temporary: str,
+    given: BuildSecrets | None,
+    registries: Callable[[], Registries] | None = None,
 ) -> dict[str, NamedContext]:
     """``NAME=WHERE``, by their names in lower case.  Raises UsageError, ContextError."""
-    return dict(_context(word, number, store, temporary, given) for number, word in enumerate(words))
+    return dict(
+        _context(word, number, store, temporary, given, registries) for number, word in enumerate(words)
+    )
 
 
 def _context(
-    word: str, number: int, store: Store, temporary: str, given: BuildSecrets | None
+    word: str,
+    number: int,
+    store: Store,
+    temporary: str,
+    given: BuildSecrets | None,
+    registries: Callable[[], Registries] | None,
 ) -> tuple[str, NamedContext]:
     from wherry.builder.context.named import NamedContext
     from wherry.oci.reference import parse as parse_reference
@@ -42,7 +54,9 @@ def _context(
         return name.lower(), NamedContext(value, image=_layout(rest, store, temporary, number))
     from wherry.remote.urls import shown
 
-    return name.lower(), NamedContext(shown(value), folder=_folder(value, store, temporary, number, given))
+    return name.lower(), NamedContext(
+        shown(value), folder=_folder(value, store, temporary, number, given, registries)
+    )
 
 
 def _layout(text: str, store: Store, temporary: str, number: int) -> Callable[[], Image]:
@@ -64,16 +78,24 @@ def _layout(text: str, store: Store, temporary: str, number: int) -> Callable[[]
 
 
 def _folder(
-    value: str, store: Store, temporary: str, number: int, given: BuildSecrets | None
+    value: str,
+    store: Store,
+    temporary: str,
+    number: int,
+    given: BuildSecrets | None,
+    registries: Callable[[], Registries] | None,
 ) -> Callable[[], Context]:
     def open_() -> Context:
-        from wherry.app.fetch import fetch, is_remote
+        from wherry.app.fetch import AT_REGISTRY, fetch, fetch_artifact, is_remote
         from wherry.builder.context.folder import open_context
 
         if not is_remote(value):
             return open_context(value, "", store.root)
         folder = os.path.join(temporary, f"context{number}")
         os.mkdir(folder)
+        if value.startswith(AT_REGISTRY):
+            artifact, _ = fetch_artifact(value, store, folder, registries)
+            return open_context(artifact.root, artifact.dockerfile, None)
         return open_context(fetch(value, store, folder, given)[0], "", None)
 
     return open_

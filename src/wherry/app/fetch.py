@@ -15,16 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
+    from wherry.builder.context.artifact import Fetched
     from wherry.builder.secrets import BuildSecrets
+    from wherry.registry.client import Registries
     from wherry.store import Store
 
 WEB = ("http://", "https://")
+AT_REGISTRY = "oci://"
 
 
 def is_remote(path: str) -> bool:
     from wherry.remote.gitref import parse_gitref
 
-    if path == "-":
+    if path == "-" or path.startswith(AT_REGISTRY):
         return True
     if os.path.exists(path):
         return False
@@ -70,6 +73,26 @@ def fetch(
     found(shown(path), f"sha256:{known.digest}")
     with open(file, "rb") as stream:
         return _unpacked(stream, folder)
+
+
+def fetch_artifact(
+    path: str, store: Store, folder: str, registries: Callable[[], Registries] | None
+) -> tuple[Fetched, str]:
+    """The context that ``oci://NAME[:TAG][@DIGEST]`` stands for, and the digest of its manifest."""
+    from wherry.builder.context import artifact
+    from wherry.oci.reference import parse
+
+    name = parse(path.removeprefix(AT_REGISTRY))
+    if registries is None:
+        raise UsageError(f"{path}: this build has no access to registries")
+    store.runtime.need_layers()  # see fetch()
+    client = registries()
+    try:
+        repository = client.sources(name)[-1]
+        digest = name.digest or repository.manifest(name.tag).digest
+        return artifact.fetch(store, repository, digest, folder), digest
+    finally:
+        client.close()
 
 
 def from_stdin(stdin: Callable[[], IO[bytes]] | None) -> IO[bytes]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from wherry.app.request import BuildRequest
     from wherry.builder.context.folder import Context
     from wherry.dockerfile.ast import Dockerfile
+    from wherry.registry.client import Registries
     from wherry.store import Store
 
 
@@ -21,10 +22,12 @@ def inputs(
     store: Store,
     temporary: str,
     found: Callable[[str, str], object] = lambda uri, digest: None,
+    registries: Callable[[], Registries] | None = None,
 ) -> tuple[Dockerfile, Callable[[], Context]]:
     """The Dockerfile, and a way to open the context when a COPY first needs it.
 
-    `found` is called with what a remote context's URL stood for and its digest.
+    `found` is called with what a remote context's URL stood for and its digest; `registries` have those of
+    ``oci://``.
     """
     from wherry.builder.context.folder import open_context
     from wherry.dockerfile import parse
@@ -43,7 +46,8 @@ def inputs(
         if file == "-":
             return parse(inline_file()), lambda: open_context(path, "", store.root)
         return read_dockerfile(place, path), lambda: open_context(path, place, store.root)
-    from wherry.app.fetch import fetch, is_remote
+    from wherry.app.fetch import AT_REGISTRY, fetch, fetch_artifact, is_remote
+    from wherry.layers.rootpath import resolve
 
     if not is_remote(path):
         kind = "is not a directory" if os.path.exists(path) else "not found"
@@ -55,13 +59,20 @@ def inputs(
             "invalid argument: can't use stdin for both build context and dockerfile",
             hint="name the Dockerfile in the tar with -f, or give a folder",
         )
+    if path.startswith(AT_REGISTRY):
+        artifact, digest = fetch_artifact(path, store, temporary, registries)
+        found(path, digest)
+        place = artifact.dockerfile
+        if file == "-":
+            return parse(inline_file()), lambda: open_context(artifact.root, place, None)
+        return read_dockerfile(
+            resolve(artifact.root, file) if file else place, artifact.root
+        ), lambda: open_context(artifact.root, place, None)
     root, inline = fetch(path, store, temporary, request.options.given, request.stdin, found)
     if inline is not None:
         return parse(inline), lambda: open_context(root, "", None)
     if file == "-":
         return parse(inline_file()), lambda: open_context(root, "", None)
-    from wherry.layers.rootpath import resolve
-
     place = resolve(root, file or "Dockerfile")
     if os.path.lexists(place) and not os.path.isfile(place):
         raise NotFoundError(f"failed to read dockerfile: {file or 'Dockerfile'} is not a regular file")

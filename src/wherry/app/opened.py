@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wherry.builder.context.folder import Context
     from wherry.builder.options import BuildOptions
     from wherry.dockerfile.ast import Dockerfile
+    from wherry.registry.client import Registries
     from wherry.store import Store
 
 INLINE_CACHE = "BUILDKIT_INLINE_CACHE"
@@ -36,7 +37,12 @@ class Opened(NamedTuple):
 
 
 @contextlib.contextmanager
-def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Iterator[Opened]:
+def opened(
+    store: Store,
+    request: BuildRequest,
+    epoch: int | None = None,
+    registries: Callable[[], Registries] | None = None,
+) -> Iterator[Opened]:
     """Read the Dockerfile, and have the store and a folder for as long as the block takes.
 
     Raises DockerfileError, ContextError, NotFoundError.
@@ -46,7 +52,7 @@ def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Ite
     with store.using(), store.temp() as temporary:
         sources: list[tuple[str, str]] = []
         dockerfile, context = inputs(
-            request, store, temporary, lambda uri, digest: sources.append((uri, digest))
+            request, store, temporary, lambda uri, digest: sources.append((uri, digest)), registries
         )
         options = request.options
         args = options.args
@@ -54,7 +60,7 @@ def opened(store: Store, request: BuildRequest, epoch: int | None = None) -> Ite
         if request.contexts:
             from wherry.app.contexts import contexts
 
-            named = contexts(request.contexts, store, temporary, options.given)
+            named = contexts(request.contexts, store, temporary, options.given, registries)
             options = options._replace(contexts=named)
         if args.get(EPOCH) and epoch is None:
             epoch = _named_epoch(args[EPOCH], dockerfile, context, options, store, temporary)

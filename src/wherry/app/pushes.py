@@ -67,6 +67,18 @@ def keep(
     step.end(cached=False)
 
 
+def checkpoint(build: Build, cache: SharedCache, registries: Callable[[], Registries] | None) -> None:
+    """Write what a build that runs has of a shared cache, beside all that the build found in others.
+
+    So a build that is killed leaves no less than there was.  Raises RegistryError, StorageError.
+    """
+    from wherry.builder.cache.exports import export
+    from wherry.registry.progress import Silent
+
+    layers = dict.fromkeys([*build.shared.diff_ids(), *build.reached])
+    export(build.store, cache, list(layers), build.shared, _asked(registries), Silent())
+
+
 def _asked(registries: Callable[[], Registries] | None) -> Callable[[], Registries]:
     if registries is None:
         raise UsageError("this build has no access to registries", hint="give the build its registries")

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from wherry.containers.create import CreateOptions
     from wherry.images.view import Image
-    from wherry.layers.view import View
+    from wherry.layers.view import Node, View
+    from wherry.slim.base import Base
     from wherry.slim.make import Slimmed
     from wherry.slim.static import Wish
     from wherry.slim.wishes import Wishes
@@ -31,6 +32,8 @@ class SlimRequest(NamedTuple):
     confidence: str = "likely"
     seconds: float = 0.0
     reproducible: bool = False
+    keep_base: bool = False
+    packages: bool = True
 
 
 class SlimResult(NamedTuple):
@@ -56,7 +59,9 @@ def slim(
     Raises NotFoundError for the image and for a --keep that it lacks, UsageError, and WherryError where the
     slim image failed its proof: then nothing has a new name.
     """
+    from wherry.app.bases import base_below
     from wherry.oci.reference import parse
+    from wherry.slim.base import Base
     from wherry.slim.experiment import Plan
     from wherry.slim.make import slim as make
     from wherry.slim.probe import check
@@ -68,11 +73,23 @@ def slim(
     image, view, wish = _begin(store, request)
     options = request.options._replace(env=(*request.wishes.env, *request.options.env))
     plan = Plan(options, request.wishes.probe, request.wishes.commands(), request.seconds)
+    base = base_below(store, image) if request.keep_base else Base()
+    if suggest and request.keep_base and not base.name:
+        raise UsageError("a Dockerfile needs a name for the base", hint="wherry tag IMAGE NAME gives one")
     with store.using():
-        made = make(store, image, wish, plan, reproducible=request.reproducible, told=told)
+        made = make(
+            store,
+            image,
+            wish,
+            plan,
+            base=base,
+            packages=request.packages,
+            reproducible=request.reproducible,
+            told=told,
+        )
         store.name(name, made.image)
-    log = _audit(view, made, image.id) if audit else None
-    dockerfile = _dockerfile(request.options.image, view, made, image) if suggest else ""
+    log = _audit(view, made, image, base) if audit else None
+    dockerfile = _dockerfile(request.options.image, view, made, image, base) if suggest else ""
     return SlimResult(made, image.size(), log, dockerfile)
 
 
@@ -129,24 +146,40 @@ def _begin(store: Store, request: SlimRequest) -> tuple[Image, View, Wish]:
     return image, view, Wish(keep, wishes.drop, trust=CONFIDENCES.index(request.confidence))
 
 
-def _audit(view: View, made: Slimmed, image: str) -> dict[str, Any]:
+def _audit(view: View, made: Slimmed, image: Image, base: Base) -> dict[str, Any]:
+    from wherry.layers.view import Seen, View
     from wherry.packages.find import find_packages
     from wherry.packages.owners import Owners
     from wherry.slim.audit import audit
+    from wherry.slim.base import shows
 
     owners = Owners(view, find_packages(view).packages)
-    return audit(view, made.kept, owners.of, image, made.image.id)
+    below = View(image.layer_paths()[: base.layers], seen=Seen())
+    in_base: Callable[[Node], bool] = lambda node: shows(below, node)  # noqa: E731
+    return audit(view, made.kept, owners.of, image.id, made.image.id, in_base)
 
 
-def _dockerfile(name: str, view: View, made: Slimmed, image: Image) -> str:
+def _dockerfile(name: str, view: View, made: Slimmed, image: Image, base: Base) -> str:
+    from stat import S_IMODE
+
     from wherry.slim.layer import folders_of
-    from wherry.slim.suggest import dockerfile
+    from wherry.slim.make import SYSTEM
+    from wherry.slim.suggest import Content, dockerfile
 
-    names = {*made.kept.nodes, *folders_of(view, made.kept.nodes)} - {""}
+    top = made.layer
+    own = [each for each in top.nodes if view.find(each, follow_last=False) is None]
+    folders = folders_of(view, top.nodes)
+    content = Content(
+        {*top.nodes, *folders} - {"", *own, *made.records},
+        base.name or "scratch",
+        top.gone,
+        made.records,
+        {each: S_IMODE(folders[each].status.st_mode) for each in SYSTEM if each in folders},
+    )
     try:
-        return dockerfile(name, names, image.config.config)
+        return dockerfile(name, image.config.config, content)
     except ValueError as error:
-        raise WherryError(f"no Dockerfile can name the file {str(error)!r}") from None
+        raise WherryError(f"no Dockerfile can {error}") from None
 
 
 def as_text(log: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ class AtRegistry:
         self.repository = repository
         self.name = repository.name
         self.manifest = repository.manifest
+        self.holds = repository.has_blob
         self.blob = repository.blob
         self.failure = repository.failure
 

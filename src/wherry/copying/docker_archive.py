@@ -110,7 +110,7 @@ def from_layout(layout: Layout, name: str, archive: str, temporary: str) -> None
     """Write the image that a layout has under TAG as an archive, which is an OCI layout, too.
 
     `name` is what it is to be called, "" for nothing.  Raises CorruptError where a layer is not that of its
-    diff ID.
+    diff ID, UnsupportedError where it is foreign and not there.
     """
     from wherry.images.layout import Tar
     from wherry.layers.newfile import new_file
@@ -119,6 +119,9 @@ def from_layout(layout: Layout, name: str, archive: str, temporary: str) -> None
     data = layout.document(manifest.config.digest)
     config = oci_config.parse(data)
     plain = Layout(os.path.join(temporary, "plain"))
+    for layer in manifest.layers:
+        if not layout.holds(layer.digest) and (missing := oci.not_distributed(layer)):
+            raise missing
     layers = []
     digests = [layer.digest for layer in manifest.layers]
     for blob, diff_id in paired(digests, config.diff_ids, "the manifest"):

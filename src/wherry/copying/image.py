@@ -25,6 +25,7 @@ AT_ONCE = 4
 CHUNK = 1 << 18
 MOST_DEEP = 3
 COPYING, COPIED, THERE = "Copying", "Copied", "Already there"
+SKIPPED = "Skipped foreign layer"
 INDEXES = (oci.INDEX, oci.DOCKER_INDEX)
 ATTACHED = ("", ".sig", ".att", ".sbom")
 """Ends of the tags ``sha256-HEX`` under which signatures and referrers lie (cosign, OCI 1.1)."""
@@ -36,6 +37,9 @@ class From(Protocol):
     name: str
 
     def manifest(self, reference: str) -> Fetched: ...
+
+    def holds(self, digest: str) -> bool:
+        """Whether it has a blob."""
 
     def blob(self, digest: str, start: int = 0, end: int | None = None) -> tuple[Any, int]: ...
 
@@ -141,6 +145,10 @@ class _Copying:
 
         if self._target.has(blob.digest, self._source):
             self._progress.layer(label, THERE)
+            return
+        if blob.urls and not self._source.holds(blob.digest):
+            # Whoever wants it asks those addresses, which the manifest goes on naming.
+            self._progress.layer(label, SKIPPED)
             return
         self._target.send(blob, bytes_from)
         self._progress.layer(label, COPIED)

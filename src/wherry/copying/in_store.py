@@ -64,6 +64,9 @@ class InStore:
         self._made[found.digest] = found
         return found
 
+    def holds(self, digest: str) -> bool:
+        return digest in self._blobs or self._store.blobs.has(digest)
+
     def blob(self, digest: str, start: int = 0, end: int | None = None) -> tuple[OpenFile, int]:
         if digest in self._blobs:
             file: IO[bytes] = io.BytesIO(self._blobs[digest])

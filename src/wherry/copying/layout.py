@@ -63,6 +63,9 @@ class LayoutSource:
             raise CorruptError(f"{self._folder}/{path} has more than {DOCUMENT} bytes")
         return data
 
+    def holds(self, digest: str) -> bool:
+        return os.path.isfile(os.path.join(self._folder, blob_path(digest)))
+
     def blob(self, digest: str, start: int = 0, end: int | None = None) -> tuple[OpenFile, int]:
         """Its bytes from `start` on."""
         try:
@@ -105,7 +108,7 @@ class Layout(LayoutSource):
         return [tag for tag in attached_tags(digest) if self.find(tag) is not None]
 
     def has(self, digest: str, source: From) -> bool:
-        return os.path.isfile(self.path(digest))
+        return self.holds(digest)
 
     def path(self, digest: str) -> str:
         """The file of a blob, whether it exists or not."""

@@ -70,12 +70,17 @@ def with_builds(
 ) -> list[Made]:
     """What remembered builds (newest first) tell of an image's layers besides."""
     own = [build for build in builds if build.image == image]
-    base = max((_base_layers(build, diff_ids) for build in own), default=0)
+    base = base_layers(diff_ids, image, builds)
     places = _places(diff_ids, (*own, *(build for build in builds if build.image != image)))
     return [
         _told(one, diff_id, places.get(number), builds)._replace(is_base=number < base)
         for number, (one, diff_id) in enumerate(zip(made, diff_ids, strict=True))
     ]
+
+
+def base_layers(diff_ids: Sequence[str], image: str, builds: Sequence[BuildRecord]) -> int:
+    """How many of an image's layers the builds that made it began with; 0 where none is remembered."""
+    return max((_base_layers(build, diff_ids) for build in builds if build.image == image), default=0)
 
 
 def _places(

@@ -11,17 +11,19 @@ import os
 
 from wherry.errors import CorruptError
 from wherry.images.archive import CHUNK, Archive, check_number, other_layer, paired, plain_layer
+from wherry.images.arriving import Arrived, Arriving
 from wherry.images.attestations import LARGEST as LARGEST_STATEMENT
 from wherry.images.index import index_json
 from wherry.images.write import create_image
 from wherry.layers.compress import decompressed, kind_of
-from wherry.layers.entry import FILE
+from wherry.layers.seekable import plain
+from wherry.layers.tarread import TarReader
 from wherry.layers.tree import ROOT_MODE
-from wherry.layers.unpack import unpack
+from wherry.layers.unpack import Unpacker, unpack
+from wherry.layers.view import View
 from wherry.oci import config as oci_config
 from wherry.oci import manifest as oci_manifest
 from wherry.oci.attestation import MOST, subject_of
-from wherry.oci.digest import is_digest
 from wherry.oci.layout import IMAGE_NAME, REF_NAME, blob_path
 from wherry.oci.manifest import Descriptor
 from wherry.oci.platform import runs_natively
@@ -32,11 +34,10 @@ from wherry.store import LayerBlob, LayerInfo
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from typing import IO
 
     from wherry.images.view import Image
-    from wherry.layers.entry import Entry
     from wherry.layers.tarread import Reader
     from wherry.store import Store
 
@@ -47,8 +48,6 @@ MEDIA_TYPES = {
 }
 MANIFESTS = (oci_manifest.MANIFEST, oci_manifest.DOCKER_MANIFEST)
 DEEPEST = 4
-LITTLE = 1 << 20
-"""Bytes of a layer that is rather written again than looked for."""
 INDEXES = (oci_manifest.INDEX, oci_manifest.DOCKER_INDEX)
 
 
@@ -62,11 +61,12 @@ class Loaded(NamedTuple):
 def load_images(store: Store, stream: Reader) -> list[Loaded]:
     """Load every image of an archive.  Raises CorruptError, HostileArchiveError."""
     with store.temp() as temporary:
-        folder = os.path.join(temporary, "archive")
+        folder, beside = os.path.join(temporary, "archive"), os.path.join(temporary, "beside")
         os.mkdir(folder)
-        known = _Known(store)
-        unpack(decompressed(stream), folder, name="the archive", markers=False, skip=known.has)
-        loading = _Loading(store, folder, temporary, known.paths, own=True)
+        os.mkdir(beside)
+        arriving = Arriving(store, beside)
+        _receive(stream, folder, arriving)
+        loading = _Loading(store, folder, temporary, arriving)
         if os.path.isfile(os.path.join(folder, "manifest.json")):
             return loading.docker()
         if os.path.isfile(os.path.join(folder, "index.json")):
@@ -75,6 +75,17 @@ def load_images(store: Store, stream: Reader) -> list[Loaded]:
         "the archive holds no image: neither manifest.json nor index.json",
         hint="the tar of a file system becomes an image by wherry import",
     )
+
+
+def _receive(stream: Reader, folder: str, arriving: Arriving) -> None:
+    """Unpack an archive: into `folder` what does not arrive beside it."""
+    reader = TarReader(plain(stream), "the archive")
+    tree = Unpacker(folder, "the archive", markers=False, follow=View([folder]).followed)
+    for member in reader:
+        if not arriving.take(member, reader.data()):
+            tree.add(member, reader.data())
+    tree.finish()
+    reader.drain()
 
 
 def load_layout(store: Store, path: str, digest: str, tag: str, temporary: str) -> Image:
@@ -95,45 +106,21 @@ def load_layout(store: Store, path: str, digest: str, tag: str, temporary: str) 
     return Image(store, record)
 
 
-class _Known:
-    """Layers of an archive that the store has already: `paths` are their blobs, by their names in it."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.paths: dict[str, str] = {}
-
-    def has(self, entry: Entry) -> bool:
-        """Whether a member is such a layer, which need not be written once more to be looked at."""
-        if entry.type != FILE or entry.size < LITTLE:
-            return False
-        name = os.fsdecode(os.path.normpath(entry.name))
-        digest = "sha256:" + os.path.basename(name)
-        if not is_digest(digest) or name != blob_path(digest):
-            return False
-        blobs = self._store.blobs
-        if not blobs.has(digest) or blobs.size(digest) != entry.size or not blobs.is_whole(digest):
-            return False
-        self.paths[name] = blobs.path(digest)
-        return True
-
-
 class _Loading:
-    """`elsewhere` are files of the archive that the store has, found whole.  `own`: the folder is ours."""
+    """`arrived` is what an archive had beside `folder`; without it the folder is somebody else's."""
 
     def __init__(
         self,
         store: Store,
         folder: str,
         temporary: str,
-        elsewhere: Mapping[str, str] = {},
-        *,
-        own: bool = False,
+        arrived: Arriving | None = None,
     ) -> None:
         self._store = store
-        self._archive = Archive(folder, elsewhere)
+        self._archive = Archive(folder, arrived.paths if arrived is not None else {})
         self._temporary = temporary
-        self._own = own
-        self._whole = set(elsewhere.values())
+        self._arrived = arrived.layers if arrived is not None else {}
+        self._own = arrived is not None
 
     def docker(self) -> list[Loaded]:
         return [self._image(*entry) for entry in self._archive.docker()]
@@ -236,7 +223,7 @@ class _Loading:
         for path, diff_id in paired(layers, config.diff_ids):
             if not self._store.layers.has(diff_id):
                 self._layer(path, diff_id)
-            elif not all(self._is_whole(blob) for blob in self._store.layers.blobs(diff_id)):
+            elif not all(self._is_sound(blob) for blob in self._store.layers.blobs(diff_id)):
                 self._heal(path, diff_id)
         record = create_image(self._store, config, data)
         for name in names:
@@ -246,44 +233,54 @@ class _Loading:
         return Loaded(record.id, names)
 
     def _layer(self, path: str, diff_id: str) -> None:
-        """Unpack one layer, and keep its bytes as a blob: packed again they would be other bytes."""
+        """Have one layer's tree, and keep its bytes as a blob: packed again they would be other bytes."""
         source = self._archive.file(path)
+        arrived = self._arrived.pop(source) if source in self._arrived else self._unpacked(source, diff_id)
+        tree, packed, digest = arrived
+        if packed.diff_id != diff_id:
+            raise other_layer(path, packed.diff_id, diff_id)
+        self._keep(source, diff_id, digest)
+        self._store.layers.add(tree, LayerInfo(diff_id, packed.size, packed.tar_size))
+
+    def _unpacked(self, source: str, diff_id: str) -> Arrived:
+        """A layer that did not arrive as one: it is small, in somebody else's folder, or damaged."""
         tree = os.path.join(self._temporary, "layer")
         os.mkdir(tree)
         os.chmod(tree, ROOT_MODE)
         with open(source, "rb") as file:
             packed = unpack(decompressed(file), tree, name=f"layer {diff_id[7:19]}")
-        if packed.diff_id != diff_id:
-            raise other_layer(path, packed.diff_id, diff_id)
-        self._keep(source, diff_id)
-        self._store.layers.add(tree, LayerInfo(diff_id, packed.size, packed.tar_size))
+        return Arrived(tree, packed, "")
 
     def _heal(self, path: str, diff_id: str) -> None:
         """A layer of which a blob is damaged or lost: forget that, and keep the archive's."""
         for blob in self._store.layers.blobs(diff_id):
-            if not self._store.blobs.is_whole(blob.digest):
+            if not self._is_sound(blob):
                 self._store.layers.forget_blob(blob)
         source = self._archive.file(path)
-        for _ in plain_layer(source, path, diff_id):
-            pass  # it is verified on the way
-        self._keep(source, diff_id)
+        arrived = self._arrived.get(source)
+        if arrived is None:
+            for _ in plain_layer(source, path, diff_id):
+                pass  # it is verified on the way
+        elif arrived.packed.diff_id != diff_id:
+            raise other_layer(path, arrived.packed.diff_id, diff_id)
+        self._keep(source, diff_id, arrived.digest if arrived is not None else "")
 
-    def _is_whole(self, blob: LayerBlob) -> bool:
-        blobs = self._store.blobs
-        return blobs.path(blob.digest) in self._whole or blobs.is_whole(blob.digest)
+    def _is_sound(self, blob: LayerBlob) -> bool:
+        return self._store.blobs.is_sound(blob.digest)
 
-    def _keep(self, source: str, diff_id: str) -> None:
+    def _keep(self, source: str, diff_id: str, digest: str) -> None:
         """Keep the bytes of a layer that was verified, as they came, as a blob; those that are ours are not
-        written again."""
+        written again.  `digest` is theirs, where it is known."""
         with open(source, "rb") as file:
             kind = kind_of(file.read(CHUNK))
             media_type = MEDIA_TYPES.get(kind)
             if media_type is None:
                 return
-            file.seek(0)
-            # The digest of a plain tar is the diff ID.
-            digest = diff_id if kind == "none" else "sha256:" + hex_of_file(file.fileno())
-            if source in self._whole:
+            if not digest:
+                file.seek(0)
+                # The digest of a plain tar is the diff ID.
+                digest = diff_id if kind == "none" else "sha256:" + hex_of_file(file.fileno())
+            if source == self._store.blobs.path(digest):
                 size = os.fstat(file.fileno()).st_size
             elif self._own:
                 size = self._store.blobs.adopt(source, digest)

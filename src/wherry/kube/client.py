@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 16
 LARGEST_PAGE = 512 << 20
 LARGEST_COMPLAINT = 1 << 16
+LARGEST_LINE = 1 << 20
+"""Bytes of a line of text; a longer one is cut."""
 
 
 class Body(NamedTuple):
@@ -84,6 +86,14 @@ class Client:
         silence = self._policy.inactivity
         with self._answer("GET", _url(path, query), info, patience=silence) as answer:
             yield Stream(answer, info, self._policy.inactivity)
+
+    @contextlib.contextmanager
+    def lines(self, path: str, query: Mapping[str, str], info: RequestInfo) -> Iterator[Iterator[bytes]]:
+        """An answer that is text, line by line as they come, without line ends; one that was cut off before
+        its end is left out.  A server that is silent for the policy's inactivity raises Failed."""
+        silence = self._policy.inactivity
+        with self._answer("GET", _url(path, query), info, patience=silence) as answer:
+            yield _text_lines(answer)
 
     @contextlib.contextmanager
     def _answer(
@@ -153,6 +163,17 @@ class Client:
         from wherry.kube.connection import connect
 
         self._access, self._pool = access, connect(access, self._finder.environ)
+
+
+def _text_lines(answer: Any) -> Iterator[bytes]:
+    rest = b""
+    while data := answer.read1(CHUNK):
+        *lines, rest = (rest + data).split(b"\n")
+        if len(rest) > LARGEST_LINE:
+            lines, rest = [*lines, rest], b""
+        yield from lines
+    if rest:
+        yield rest
 
 
 class Stream:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 
 from wherry.layers.entry import FILE, FOLDER
 from wherry.layers.tree import entry_of
@@ -68,35 +67,6 @@ def finish(target: str, entry: Entry, source: str, *, mtime: int | None = None) 
     set_metadata(target, entry)
     moment = os.lstat(source).st_mtime_ns if mtime is None else mtime * SECOND
     os.utime(target, ns=(moment, moment), follow_symlinks=False)
-
-
-def link_same(old: str, target: str, entry: Entry, moment: int) -> bool:
-    """Make `target` another name of `old`, a file of an older tree that holds the same bytes.
-
-    False, and nothing made, where that is not a file with the metadata of `entry` and the time `moment`
-    (ns), or cannot have one more name.
-    """
-    try:
-        status = os.lstat(old)
-        has = (
-            stat.S_IMODE(status.st_mode),
-            status.st_uid,
-            status.st_gid,
-            status.st_size,
-            status.st_mtime_ns,
-        )
-        if not stat.S_ISREG(status.st_mode) or has != (
-            entry.mode,
-            entry.uid,
-            entry.gid,
-            entry.size,
-            moment,
-        ):
-            return False
-        os.link(old, target, follow_symlinks=False)
-    except OSError:
-        return False
-    return True
 
 
 def _copy_file(source: str, target: str, entry: Entry, mtime: int | None) -> os.stat_result:

@@ -12,13 +12,15 @@ from wherry.layers.tree import walk
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from wherry.layers.entry import Entry
+    from wherry.layers.tree import Item
 
 CHUNK = 1 << 20
 # Small pieces are gathered: hashing and writing 512 bytes at a time costs more than copying them.
 GATHER = 1 << 18
+READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Packed(NamedTuple):
@@ -65,30 +67,35 @@ class Gathered:
         self._hash.close()
 
 
-def pack(tree: str, sink: Callable[[bytes], object] | None = None) -> Packed:
+def pack(tree: str, sink: Callable[[bytes], object] | None = None, *, alone: bool = False) -> Packed:
     """Write the tar of a tree in overlay form to `sink` and return what it is.
 
-    The same tree gives the same bytes, always.  Raises StepError for a name that a layer cannot hold.
+    The same tree gives the same bytes, always.  With `alone` no two of its names are one file.
+    Raises StepError for a name that a layer cannot hold.
     """
     with Gathered(sink) as out:
-        return _packed(tree, out)
+        return _packed(walk(tree, alone=alone), out)
 
 
-def _packed(tree: str, out: Gathered) -> Packed:
+def _packed(items: Iterable[Item], out: Gathered) -> Packed:
     size = count = 0
-    for entry, path, _status in walk(tree):
+    for entry, path, _status in items:
         if path is not None and entry.name.rpartition(b"/")[2].startswith(WHITEOUT):
             raise StepError(
                 f"/{os.fsdecode(entry.name)} cannot be in a layer: .wh. names mean deletions",
                 hint="remove the file where it is made",
             )
-        out.write(header(entry))
         count += 1
-        if path is not None and entry.type == FILE and entry.size:
+        size += disk_size(entry)
+        if path is None or entry.type != FILE or not entry.size:
+            out.write(header(entry))
+        elif entry.size <= GATHER:
+            out.write(header(entry) + _content(path, entry) + padding(entry.size))
+        else:
+            out.write(header(entry))
             for piece in contents(path, entry):
                 out.write(piece)
             out.write(padding(entry.size))
-        size += disk_size(entry)
     out.write(END)
     out.flush()
     return Packed(out.digest(), out.size, size, count)
@@ -99,13 +106,23 @@ def disk_size(entry: Entry) -> int:
     return len(entry.target) if entry.type == SYMLINK else entry.size
 
 
+def _content(path: bytes, entry: Entry) -> bytes:
+    """The bytes of a file of a few, at once; as contents()."""
+    file = os.open(path, READ)
+    try:
+        data = os.read(file, entry.size)
+    finally:
+        os.close(file)
+    return data if len(data) == entry.size else b"".join(contents(path, entry))
+
+
 def contents(path: bytes, entry: Entry) -> Iterator[bytes]:
     """The bytes of a file, exactly as many as its header promises.
 
     Raises ChangedError if it was cut short meanwhile; what was appended meanwhile is left out.
     """
     left = entry.size
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    file = os.open(path, READ)
     try:
         while left:
             piece = os.read(file, min(CHUNK, left))

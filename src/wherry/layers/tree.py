@@ -45,12 +45,14 @@ class Item(NamedTuple):
     status: os.stat_result
 
 
-def walk(tree: str) -> Iterator[Item]:
+def walk(tree: str, *, alone: bool = False) -> Iterator[Item]:
     """The entries of a tree in overlay form, as its layer's tar has them.
 
     Folders come before what they hold, names in byte order; of several hard links the first is the file.
     Whiteouts and opaque folders come by their names in tars.  Sockets are left out, as every builder
     leaves them out: a tar has no type for them.  The root is an entry only where it is not 0755 0:0.
+
+    With `alone` no two names of the tree are one file: other names that its files have are elsewhere.
     """
     top = os.fsencode(tree)
     status = os.lstat(top)
@@ -58,7 +60,7 @@ def walk(tree: str) -> Iterator[Item]:
     assert root is not None  # noqa: S101
     if (root.mode, root.uid, root.gid) != (ROOT_MODE, 0, 0):
         yield Item(root._replace(mtime=0), top, status)
-    links: dict[tuple[int, int], bytes] = {}
+    links: dict[int, bytes] | None = None if alone else {}
     # A stack of iterators, not recursion: a hostile tree may be deeper than Python's stack.
     stack = [_listing(top, b"")]
     while stack:
@@ -67,7 +69,7 @@ def walk(tree: str) -> Iterator[Item]:
             stack.pop()
             continue
         name, path, status = found
-        if is_whiteout(path, status):
+        if not status.st_size and is_whiteout(path, status):
             folder, _, base = name.rpartition(b"/")
             hidden = (folder + b"/" if folder else b"") + WHITEOUT + base
             yield Item(Entry(hidden, FILE, 0o600), None, status)
@@ -86,11 +88,12 @@ def entry_of(
     name: bytes,
     path: bytes,
     status: AnyStatus,
-    links: dict[tuple[int, int], bytes],
+    links: dict[int, bytes] | None,
     *,
     xattrs: bool = True,
 ) -> Entry | None:
-    """The entry for one file, or None for a socket.  `links` remembers the first name of an inode.
+    """The entry for one file, or None for a socket.  `links` remembers the first name of an
+    inode; without it none is a link.
 
     Without `xattrs` its attributes are not asked for.
     """
@@ -98,9 +101,8 @@ def entry_of(
     if kind is None:
         return None
     target = b""
-    if kind != FOLDER and status.st_nlink > 1:
-        inode = (status.st_dev, status.st_ino)
-        first = links.setdefault(inode, name)
+    if links is not None and kind != FOLDER and status.st_nlink > 1:
+        first = links.setdefault(inode_of(status), name)
         if first != name:
             kind, target = LINK, first
     if kind == SYMLINK:
@@ -122,6 +124,11 @@ def entry_of(
     )
 
 
+def inode_of(status: AnyStatus) -> int:
+    """Device and inode as one number: a tree whose files are links of another one's has one for each."""
+    return status.st_dev << 64 | status.st_ino
+
+
 def xattrs_of(path: bytes | str) -> tuple[tuple[bytes, bytes], ...]:
     """The extended attributes that belong to the image, sorted by name."""
     try:
@@ -138,6 +145,7 @@ def xattrs_of(path: bytes | str) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def _listing(folder: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes, os.stat_result]]:
-    with os.scandir(folder) as found:
-        entries = sorted((entry.name, entry.path) for entry in found)
-    return ((prefix + name, path, os.lstat(path)) for name, path in entries)
+    names = os.listdir(folder)
+    names.sort()
+    above = folder + b"/"
+    return ((prefix + name, above + name, os.lstat(above + name)) for name in names)

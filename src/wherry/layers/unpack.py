@@ -46,12 +46,11 @@ def unpack(
     *,
     name: str = "archive",
     markers: bool = True,
-    skip: Callable[[Entry], bool] | None = None,
 ) -> Packed:
     """Unpack an uncompressed tar into `dest`, an existing empty folder; return its diff ID and sizes.
 
     With `markers` false, names that begin with ``.wh.`` are refused rather than read as deletions (an
-    archive that a user gives to ADD is not a layer).  What is to `skip` is left out.  Raises
+    archive that a user gives to ADD is not a layer).  Raises
     HostileArchiveError and CorruptError, after which `dest` holds a part of the archive and is to be
     removed.
     """
@@ -59,8 +58,7 @@ def unpack(
         reader = TarReader(source, name)
         tree = Unpacker(dest, name, markers=markers, follow=View([dest]).followed)
         for member in reader:
-            if skip is None or not skip(member.entry):
-                tree.add(member, reader.data())
+            tree.add(member, reader.data())
         tree.finish()
         reader.drain()
     return Packed("sha256:" + source.hash.hexdigest(), source.size, tree.size, tree.count)

@@ -43,7 +43,7 @@ def write_members(view: View, top: Node, base: str, out: IO[bytes], *, itself: b
 
     Without `itself`, or where `base` is "", only those for what is below.
     """
-    links: dict[tuple[int, int], bytes] = {}
+    links: dict[int, bytes] = {}
     for node in _nodes(view, top):
         below = node.name[len(top.name) :].strip("/")
         full = "/".join(part for part in (base, below) if part)
@@ -57,7 +57,7 @@ def _nodes(view: View, top: Node) -> Iterator[Node]:
         yield from view.walk(top)
 
 
-def _put(node: Node, name: bytes, out: IO[bytes], links: dict[tuple[int, int], bytes]) -> None:
+def _put(node: Node, name: bytes, out: IO[bytes], links: dict[int, bytes]) -> None:
     path = os.fsencode(node.path)
     entry = entry_of(name, path, node.status, links)
     if entry is None:

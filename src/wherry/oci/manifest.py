@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from wherry.errors import CorruptError
+from wherry.errors import CorruptError, UnsupportedError
 from wherry.oci.config import load_object
 from wherry.oci.digest import is_digest
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -44,17 +44,20 @@ def compression_of(media_type: str) -> str:
 
 
 class Descriptor(NamedTuple):
-    """`size` in bytes."""
+    """`size` in bytes; `urls` say where else its bytes are (foreign layers)."""
 
     media_type: str
     digest: str
     size: int
     annotations: dict[str, str] = {}  # noqa: RUF012
+    urls: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         value: dict[str, Any] = {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
         if self.annotations:
             value["annotations"] = self.annotations
+        if self.urls:
+            value["urls"] = list(self.urls)
         return value
 
 
@@ -108,6 +111,23 @@ def parse_descriptor(value: object, name: str) -> Descriptor:
     annotations = value.get("annotations") or {}
     if not isinstance(annotations, dict):
         raise CorruptError(f"{name}: annotations is not an object")
+    urls = value.get("urls") or ()
+    if not isinstance(urls, (list, tuple)):
+        raise CorruptError(f"{name}: urls is not a list")
     return Descriptor(
-        str(value.get("mediaType", "")), digest, size, {str(k): str(v) for k, v in annotations.items()}
+        str(value.get("mediaType", "")),
+        digest,
+        size,
+        {str(k): str(v) for k, v in annotations.items()},
+        tuple(map(str, urls)),
+    )
+
+
+def not_distributed(layer: Descriptor) -> UnsupportedError | None:
+    """Why whoever has a manifest lacks this layer of it, where its kind says so (Windows' own files)."""
+    if not any(word in layer.media_type for word in ("foreign", "nondistributable")):
+        return None
+    return UnsupportedError(
+        f"layer {layer.digest.removeprefix('sha256:')[:12]} is foreign: its bytes are not with its image",
+        hint="push the image anew with docker's allow-nondistributable-artifacts",
     )

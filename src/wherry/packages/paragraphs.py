@@ -8,6 +8,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def blocks(data: bytes) -> Iterator[tuple[dict[str, str], bytes]]:
+    """Each record's fields, and its own bytes, which end with an end of line."""
+    for text in data.replace(b"\r\n", b"\n").split(b"\n\n"):
+        block = text.strip(b"\n") + b"\n"
+        for fields in paragraphs(block.decode("utf-8", "replace")):
+            yield fields, block
+
+
 def paragraphs(text: str) -> Iterator[dict[str, str]]:
     """Each record's fields, names as they are written, without lines that go on another."""
     fields: dict[str, str] = {}

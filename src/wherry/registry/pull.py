@@ -160,16 +160,6 @@ def fetch_layers(
     _Layers(store, sources, progress).fetch(layers)
 
 
-def _not_distributed(layer: Descriptor) -> UnsupportedError | None:
-    """Why a registry lacks a layer that its image names, where its kind says so (Windows' own files)."""
-    if not any(word in layer.media_type for word in ("foreign", "nondistributable")):
-        return None
-    return UnsupportedError(
-        f"layer {short(layer.digest)} is foreign: the registry does not have it",
-        hint="push the image anew with docker's allow-nondistributable-artifacts",
-    )
-
-
 def _pull(store: Store, resolved: Resolved, progress: Progress) -> _Pull:
     return _Pull(store, resolved.manifest, resolved.sources, resolved.name.familiar(), progress)
 
@@ -273,7 +263,7 @@ class _Layers:
                 try:
                     self._make(layer, diff_id, arrived)
                 except NotThere as error:
-                    raise _not_distributed(layer) or error from None
+                    raise oci.not_distributed(layer) or error from None
         self._progress.layer(label, words.PULLED)
 
     def _make(self, layer: Descriptor, diff_id: str, arrived: Callable[[int], object]) -> None:

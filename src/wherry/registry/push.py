@@ -21,7 +21,7 @@ from wherry.oci.reference import from_canonical
 from wherry.registry import progress as words
 from wherry.registry.parallel import Stop, each
 from wherry.registry.progress import short
-from wherry.registry.repository import OtherDigest
+from wherry.registry.repository import InOneOnly, OtherDigest
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -209,7 +209,11 @@ def send_blob(
 ) -> None:
     """Send a blob, whose bytes from a place on `bytes_from` gives; where the line is cut, from where they
     arrived.  `upload` is one that was begun.  Raises RegistryError."""
-    upload, in_one = _sent(repository, blob, bytes_from, upload or _begun(repository))
+    try:
+        upload, in_one = _sent(repository, blob, bytes_from, upload or _begun(repository))
+    except InOneOnly:
+        repository.send_in_one(_begun(repository), blob.digest, partial(bytes_from, 0), blob.size)
+        return
     try:
         repository.finish_upload(upload, blob.digest)
     except OtherDigest:
@@ -229,6 +233,8 @@ def _sent(
         before = upload.offset
         try:
             upload = repository.send(upload, partial(bytes_from, before), blob.size - before)
+        except InOneOnly:
+            raise
         except RegistryError:
             on = repository.arrived(upload)
             if on is None or on.offset > blob.size:

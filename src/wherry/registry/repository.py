@@ -26,6 +26,8 @@ MANIFESTS = (oci.MANIFEST, oci.DOCKER_MANIFEST, oci.INDEX, oci.DOCKER_INDEX)
 SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
 SUBJECT = "OCI-Subject"
 """The header of a registry that lists by itself what is attached to a manifest."""
+NOT_SERVED = (400, 404, 405, 415, 501)
+"""What registries answer to a method or a query that they do not serve."""
 TRIES = 4
 """Of putting a manifest whose blobs the registry does not know yet."""
 MOST_TAGS = 1_000_000
@@ -167,8 +169,8 @@ class Repository:
     def has_blob(self, digest: str, *, push: bool = False) -> bool:
         answer = self._ask("HEAD", f"/blobs/{digest}", push=push)
         answer.drop()
-        if answer.status in (200, 404):
-            return answer.status == 200
+        if answer.status == 200 or answer.status in NOT_SERVED:
+            return answer.status == 200  # one that cannot be asked gets it
         raise refusal(self.endpoint, self.path, f"blob {digest}", answer)
 
     def blob(self, digest: str, start: int = 0, end: int | None = None) -> tuple[Answer, int]:
@@ -198,28 +200,45 @@ class Repository:
         return answer, 0
 
     def begin_upload(self, mount: str = "", source: str = "") -> Upload | None:
-        """Begin to send a blob; None where it was mounted from another repository (`source`)."""
-        query = "?" + urlencode({"mount": mount, "from": source}) if mount and source else ""
-        scope = f"repository:{self.path}:pull,push"
-        if query:
-            scope += f" repository:{source}:pull"
-        answer = self._ask("POST", f"/blobs/uploads/{query}", headers={"Content-Length": "0"}, scope=scope)
-        answer.drop()
-        if answer.status == 201 and query:
-            return None
-        if answer.status not in (202, 201):
-            raise refusal(self.endpoint, self.path, "beginning an upload", answer)
+        """Begin to send a blob; None where it was mounted from another repository (`source`).
+
+        Who may not read there, or asks a registry that mounts nothing, sends it.
+        """
+        if mount and source:
+            try:
+                answer = self._begin({"mount": mount, "from": source}, f" repository:{source}:pull")
+            except RegistryError:  # no token for both repositories
+                return self.begin_upload()
+            if answer.status == 201:
+                return None
+            if answer.status != 202:
+                return self.begin_upload()
+        else:
+            answer = self._begin({}, "")
+            if answer.status not in (202, 201):
+                raise refusal(self.endpoint, self.path, "beginning an upload", answer)
         return Upload(self._location(answer), 0)
 
+    def _begin(self, query: Mapping[str, str], more: str) -> Answer:
+        path = "/blobs/uploads/" + ("?" + urlencode(query) if query else "")
+        scope = f"repository:{self.path}:pull,push{more}"
+        answer = self._ask("POST", path, headers={"Content-Length": "0"}, scope=scope)
+        answer.drop()
+        return answer
+
     def send(self, upload: Upload, pieces: Callable[[], Iterable[bytes]], size: int) -> Upload:
-        """Send `size` bytes more, as they come.  Not tried again: arrived() says how far it came."""
+        """Send `size` bytes more, as they come.  Not tried again: arrived() says how far it came.
+
+        Raises InOneOnly where the registry takes no parts of a blob.
+        """
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         if upload.offset:
             headers["Content-Range"] = f"{upload.offset}-{upload.offset + size - 1}"
         answer = self._ask("PATCH", upload.location, headers=headers, body=pieces, push=True, tries=1)
         answer.drop()
         if answer.status not in (202, 201, 204):
-            raise refusal(self.endpoint, self.path, "sending a blob", answer)
+            error = refusal(self.endpoint, self.path, "sending a blob", answer)
+            raise InOneOnly(error) if not upload.offset and answer.status in NOT_SERVED else error
         return Upload(self._location(answer), upload.offset + size)
 
     def arrived(self, upload: Upload) -> Upload | None:
@@ -232,8 +251,20 @@ class Repository:
 
     def finish_upload(self, upload: Upload, digest: str) -> None:
         """Let what was sent be a blob: the registry verifies it.  Raises OtherDigest where it is not."""
+        self._finish(upload, digest, 0, None)
+
+    def send_in_one(
+        self, upload: Upload, digest: str, pieces: Callable[[], Iterable[bytes]], size: int
+    ) -> None:
+        """Send a whole blob by the request that ends its upload.  Raises OtherDigest as finish_upload()."""
+        self._finish(upload, digest, size, pieces)
+
+    def _finish(self, upload: Upload, digest: str, size: int, body: object) -> None:
         url = upload.location + ("&" if "?" in upload.location else "?") + urlencode({"digest": digest})
-        answer = self._ask("PUT", url, headers={"Content-Length": "0"}, push=True)
+        headers = {"Content-Length": str(size)}
+        if body is not None:
+            headers["Content-Type"] = "application/octet-stream"
+        answer = self._ask("PUT", url, headers=headers, body=body, push=True)
         if answer.status not in (201, 202, 204):
             error = refusal(self.endpoint, self.path, f"finishing blob {digest}", answer)
             raise OtherDigest(error) if answer.status in (400, 416) else error
@@ -307,6 +338,10 @@ class NotThere(_Refusal):
 
 class OtherDigest(_Refusal):
     """What arrived of a blob is not what its digest says."""
+
+
+class InOneOnly(_Refusal):
+    """The registry takes a blob by one request alone."""
 
 
 def _kind_of(value: dict[str, object], declared: str) -> str:

@@ -135,7 +135,8 @@ def _supervise(parent: int, root: str, process: Process, program: str, files: tu
         os.write(
             files[2], f"error: the chroot could not be made: {in_words(error)}\n".encode(errors="replace")
         )
-    os._exit(code)
+    finally:
+        os._exit(code)
 
 
 def _run(root: str, process: Process, program: str, files: tuple[int, int, int]) -> int:
@@ -148,7 +149,8 @@ def _run(root: str, process: Process, program: str, files: tuple[int, int, int])
             _become(process, program, lambda: os.chroot(root), KEPT_CAPABILITIES - {CAP_MKNOD})
         except BaseException as error:
             os.write(2, f"error: {error}\n".encode(errors="replace"))
-        os._exit(126)
+        finally:
+            os._exit(126)
     close_streams(keep=held())
     while True:
         if signal.sigwait({signal.SIGTERM, signal.SIGCHLD}) == signal.SIGTERM:
@@ -175,7 +177,9 @@ def _become(
         os.setsid()
     if process.tty:
         own_terminal()
-    _limit(process)  # which imports something: not any more inside the root
+    # These import something, or connect: not any more inside the root.
+    _limit(process)
+    begin_to_be_watched = _watched(process)
     linux.join_new_session_keyring()
     enter()
     try:
@@ -189,11 +193,20 @@ def _become(
     for capability in range(LAST_CAPABILITY + 1):
         if capability not in kept and linux.prctl(linux.PR_CAPBSET_READ, capability):
             linux.prctl(linux.PR_CAPBSET_DROP, capability)
+    begin_to_be_watched()
     os.setgroups(list(process.user.groups))
     os.setgid(process.user.gid)
     os.setuid(process.user.uid)
     env = dict(entry.partition("=")[::2] for entry in process.env)
     os.execve(program, list(process.args), env)  # noqa: S606
+
+
+def _watched(process: Process) -> Callable[[], None]:
+    if process.watch is None or process.privileged:
+        return lambda: None
+    from wherry.sandbox.watched import beginning
+
+    return beginning(process.watch)
 
 
 def _own_null() -> None:

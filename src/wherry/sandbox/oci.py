@@ -98,6 +98,10 @@ class Oci:
         elif machine.nodes:
             os.mkdir(machine.nodes)
             mount_nodes(machine.nodes)
+        if process.watch is not None and process.watch.traced:
+            from wherry.sandbox.watched import joined
+
+            joined(process.watch)
 
     def _is_crun(self) -> bool:
         return os.path.basename(self.runtime).startswith("crun")

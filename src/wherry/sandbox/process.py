@@ -34,6 +34,13 @@ class User(NamedTuple):
     home: str = "/"
 
 
+class Watch(NamedTuple):
+    """`path` is the Unix socket of who watches: sandbox.traced, or else sandbox.notified."""
+
+    path: str
+    traced: bool = False
+
+
 class Process(NamedTuple):
     """One process in a container: everything that decides how it runs, except where its root lies.
 
@@ -47,8 +54,7 @@ class Process(NamedTuple):
     `shm_size` is in bytes, 0 for Docker's 64 MiB; `ulimits` are (name, soft, hard) by the names of
     setrlimit(2) without RLIMIT_; a `privileged` one keeps all capabilities and sees all of /proc and /sys.
 
-    `observer` is the path of a Unix socket whose listener is told of each file that is looked for by name
-    (sandbox.observer), "" for none; only an OCI runtime does that, and not of a privileged process.
+    `watch` says who is told of each file that is looked for by name; of a privileged process nobody is.
     """
 
     args: tuple[str, ...]
@@ -68,7 +74,7 @@ class Process(NamedTuple):
     shm_size: int = 0
     ulimits: tuple[tuple[str, int, int], ...] = ()
     privileged: bool = False
-    observer: str = ""
+    watch: Watch | None = None
 
 
 class Running(Protocol):

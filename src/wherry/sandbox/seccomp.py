@@ -82,16 +82,21 @@ access chdir chmod chown execve execveat faccessat faccessat2 fchmodat fchownat 
 mkdir mkdirat newfstatat open openat openat2 readlink readlinkat stat statx
 """
 """The calls that look for a file by its name."""
+KILLABLE = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
+"""Linux 5.19: without it a signal makes open() fail with EINTR, which it never does else."""
 
 
 def observed(socket: str) -> dict[str, Any]:
     """The same, where whoever listens at `socket` is asked before each call of OBSERVED (runtime-spec,
-    config-linux.md, "The Container Process State")."""
+    config-linux.md, "The Container Process State"); a tracer, where `socket` is empty."""
     told = OBSERVED.split()
     first, *others = SECCOMP["syscalls"]
     allowed = {**first, "names": [name for name in first["names"] if name not in told]}
+    if not socket:
+        return {**SECCOMP, "syscalls": [allowed, {"names": told, "action": "SCMP_ACT_TRACE"}, *others]}
     return {
         **SECCOMP,
         "listenerPath": socket,
+        "flags": [KILLABLE],
         "syscalls": [allowed, {"names": told, "action": "SCMP_ACT_NOTIFY"}, *others],
     }

@@ -149,7 +149,8 @@ def runtime_config(root: str, process: Process, files: dict[str, str], machine: 
 
 def _confined(process: Process, machine: Machine) -> dict[str, Any]:
     masked = [*MASKED, *map(THROTTLE.format, range(machine.cpus))]
-    seccomp = observed(process.observer) if process.observer else SECCOMP
+    watch = process.watch
+    seccomp = observed("" if watch.traced else watch.path) if watch is not None else SECCOMP
     return {"maskedPaths": masked, "readonlyPaths": list(READONLY), "seccomp": seccomp}
 
 

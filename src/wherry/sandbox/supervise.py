@@ -151,10 +151,17 @@ def in_pid_namespace(
         close_streams(keep=held())
         os._exit(_stand_by(first))
     except BaseException as error:
-        os.write(
-            files[2], f"error: the sandbox could not be made: {in_words(error)}\n".encode(errors="replace")
-        )
-    os._exit(125)
+        _say(f"error: the sandbox could not be made: {in_words(error)}\n", files[2])
+    finally:
+        os._exit(125)  # whatever happens: above us is the code of who started us
+
+
+def _say(text: str, stream: int) -> None:
+    """To standard error: `stream` until that was taken."""
+    try:
+        os.write(stream, text.encode(errors="replace"))
+    except OSError:
+        os.write(2, text.encode(errors="replace"))
 
 
 def _stand_by(first: int) -> int:

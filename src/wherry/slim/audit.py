@@ -28,10 +28,22 @@ VERSION = 1
 
 
 def audit(
-    view: View, kept: Kept, package: Callable[[str], Package | None], image: str, slim: str
+    view: View,
+    kept: Kept,
+    package: Callable[[str], Package | None],
+    image: str,
+    slim: str,
+    in_base: Callable[[Node], bool] = lambda node: False,
 ) -> dict[str, Any]:
-    """`package` says what brought a file of the view."""
+    """`package` says what brought a file of the view, `in_base` whether the base that is kept has it."""
     root = view.root()
+    others = [
+        node
+        for node in (view.walk(root) if root is not None else ())
+        if not node.is_folder and node.name not in kept.reasons
+    ]
+    based = [node for node in others if in_base(node)]
+    left = {node.name for node in based}
     return {
         "version": VERSION,
         "image": image,
@@ -39,13 +51,18 @@ def audit(
         "kept": [
             {"path": f"/{name}", "size": _size(kept.nodes[name]), "reasons": reasons(kept, name)}
             for name in sorted(kept.reasons)
-        ],
+        ]
+        + [{"path": f"/{node.name}", "size": _size(node), "reasons": [_of_base(node)]} for node in based],
         "dropped": [
             {"path": f"/{node.name}", "size": _size(node), "package": _shown(package(node.name))}
-            for node in (view.walk(root) if root is not None else ())
-            if not node.is_folder and node.name not in kept.reasons
+            for node in others
+            if node.name not in left
         ],
     }
+
+
+def _of_base(node: Node) -> dict[str, str]:
+    return {"path": f"/{node.name}", "rule": "the base image has it", "confidence": CONFIDENCES[0]}
 
 
 def reasons(kept: Kept, name: str) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ import stat
 
 from wherry.programs.libraries import Libraries
 from wherry.slim.files import Files
-from wherry.slim.reason import CERTAIN, LIKELY, Reason
+from wherry.slim.reason import CERTAIN, GUESS, LIKELY, Reason
 from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class Closure:
         self._trust = trust
         self._waiting: list[tuple[int, int, Ask]] = []
         self._asked = 0
+        self._best: dict[tuple[str, bool], int] = {}
+        """The best confidence with which a path was asked for."""
         self._deep: set[str] = set()
         self._reasons: dict[str, Reason] = {}
         self._nodes: dict[str, Node] = {}
@@ -90,8 +92,9 @@ class Closure:
         not there, nor of less confidence than counts."""
         above = self._reasons.get(by)
         least = max(confidence, above.confidence) if above is not None else confidence
-        if least > self._trust or self._asked >= MOST:
+        if least > self._trust or self._asked >= MOST or self._best.get((path, deep), GUESS + 1) <= least:
             return
+        self._best[path, deep] = least
         self._asked += 1
         heapq.heappush(self._waiting, (least, self._asked, Ask(path, Reason(rule, by, least), deep)))
 
@@ -118,6 +121,17 @@ class Closure:
     def executable(self, path: str) -> bool:
         node = self.files.find(path)
         return node is not None and stat.S_ISREG(node.status.st_mode) and bool(node.status.st_mode & 0o111)
+
+    def starts(self, node: Node) -> bool:
+        """Whether the image names this file when it starts."""
+        words = (posixpath.join("/", self.start.workdir, word) for word in self.start.argv)
+        return any((found := self.files.find(word)) and found.name == node.name for word in words)
+
+    def is_named_first(self, node: Node) -> bool:
+        """Whether a kept file is asked for by the file that the image starts."""
+        path = self.command(self.start.argv[0]) if self.start.argv else None
+        first = self.files.find(path) if path is not None else None
+        return first is not None and self._reasons[node.name].by == first.name
 
     def is_kept(self, name: str) -> bool:
         return name in self._reasons

@@ -24,7 +24,8 @@ SHELL = "/bin/sh"
 CACHE = "/etc/ld.so.cache"
 MOST_PATHS = 20_000
 # Their readers know what of their folders is used.
-INTERPRETERS = ("usr/bin/perl", "usr/bin/python", "usr/local/bin/python", "usr/bin/ruby", "usr/bin/node")
+INTERPRETERS = ("usr/bin/perl", "usr/bin/python", "usr/local/bin/python", "usr/bin/ruby", "usr/bin/node",
+                "usr/lib/python3", "usr/local/lib/python3")  # fmt: skip
 # The C library's own paths are for what few programs ask of it; the rules of `system` know which.
 # Below a folder of its own a package has these for those who build against it.
 FOR_BUILDERS = frozenset(

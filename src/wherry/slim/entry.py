@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wherry.slim.closure import Closure
 
 SEARCHED = frozenset(("PATH", "LD_LIBRARY_PATH", "HOME", "PWD"))
+OF_PROGRAMS = ("bin", "sbin")
 # What a program's own folder has beside the program: found by who imports it, or not needed.
 APART = frozenset(
     (
@@ -97,9 +98,12 @@ def _named(closure: Closure, path: str, rule: str) -> None:
 
 
 def folder_of_program(closure: Closure, folder: str, by: str) -> None:
-    """All in the folder of a program that is interpreted: nobody knows what it reads beside its code."""
+    """All in the folder of a program that is interpreted: nobody knows what it reads beside its code.  A
+    folder of programs is nobody's own."""
     found = closure.files.find(folder)
-    if found is None or found.name in COMMON or not found.name or not closure.first(f"folder {found.name}"):
+    if found is None or not found.name or found.name in COMMON:
+        return
+    if posixpath.basename(found.name) in OF_PROGRAMS or not closure.first(f"folder {found.name}"):
         return
     for name in closure.files.names("/" + found.name):
         if name not in APART:

@@ -11,7 +11,7 @@ from wherry.errors import ContextError
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from wherry.layers.view import Node, View
 
@@ -33,15 +33,18 @@ class Files:
     def __init__(self, view: View) -> None:
         self.view = view
         self._lists: dict[str, tuple[str, ...]] = {}
+        self._trails: dict[str, Trail] = {}
 
     def trail(self, path: str) -> Trail:
-        """A loop of links leads nowhere, and is no error."""
-        links: list[Node] = []
-        end = None
-        if "\0" not in path:
-            with contextlib.suppress(ContextError):
-                end = self.view.find(path, links=links)
-        return Trail(tuple(links), end)
+        """A loop of links leads nowhere, and is no error.  Each path is looked up once."""
+        if path not in self._trails:
+            links: list[Node] = []
+            end = None
+            if "\0" not in path:
+                with contextlib.suppress(ContextError):
+                    end = self.view.find(path, links=links)
+            self._trails[path] = Trail(tuple(links), end)
+        return self._trails[path]
 
     def find(self, path: str) -> Node | None:
         """What a path leads to."""
@@ -105,6 +108,23 @@ class Files:
         if node is None or node.status.st_size > LARGEST_TEXT:
             return ""
         return self.data(node).decode("utf-8", "replace")
+
+    def inside(self, folder: str, left_out: frozenset[str]) -> Iterator[str]:
+        """The paths of the files below a folder, links followed, without folders of some names; each folder
+        once."""
+        waiting, seen = [folder], set()
+        while waiting:
+            here = waiting.pop()
+            found = self.find(here)
+            if found is None or found.name in seen:
+                continue
+            seen.add(found.name)
+            for name in self.names(here):
+                path = f"{here}/{name}"
+                if not self.is_folder(path):
+                    yield path
+                elif name not in left_out:
+                    waiting.append(path)
 
     def below(self, folder: Node) -> Sequence[Node]:
         """Everything below a folder."""

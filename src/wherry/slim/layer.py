@@ -8,21 +8,22 @@ import stat
 
 from wherry.layers.copying import copy_node, finish
 from wherry.layers.tree import ROOT_MODE, entry_of
+from wherry.layers.whiteout import make_whiteout
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from wherry.layers.view import Node, View
 
 
-def write(view: View, nodes: Mapping[str, Node], tree: str) -> None:
+def write(view: View, nodes: Mapping[str, Node], tree: str, gone: Sequence[str] = ()) -> None:
     """Copy files, links and folders into `tree`, an empty folder, with the folders above them.
 
-    Owners, modes, times, attributes, holes and hard links are as they were.  Needs the rights to give files
-    to their owners.
+    Owners, modes, times, attributes, holes and hard links are as they were; `gone` names of layers below
+    are hidden.  Needs the rights to give files to their owners.
     """
-    folders = folders_of(view, nodes)
+    folders = folders_of(view, nodes, gone)
     for name in sorted(folders, key=len):
         if name:
             os.mkdir(os.path.join(tree, name), 0o700)
@@ -38,6 +39,8 @@ def write(view: View, nodes: Mapping[str, Node], tree: str) -> None:
             os.link(first, place, follow_symlinks=False)
         else:
             copy_node(node.path, place)
+    for name in gone:
+        make_whiteout(os.path.join(tree, name))
     # Filling folders changes their times: the deepest first.
     for name in sorted(folders, key=len, reverse=True):
         _finish(os.path.join(tree, name), folders[name])
@@ -45,12 +48,10 @@ def write(view: View, nodes: Mapping[str, Node], tree: str) -> None:
         os.chmod(tree, ROOT_MODE)
 
 
-def folders_of(view: View, nodes: Mapping[str, Node]) -> dict[str, Node]:
-    """Every folder that is kept, and those above what is kept, by name."""
-    found: dict[str, Node] = {}
-    for name, node in nodes.items():
-        if node.is_folder:
-            found[name] = node
+def folders_of(view: View, nodes: Mapping[str, Node], gone: Sequence[str] = ()) -> dict[str, Node]:
+    """Every folder that is kept, and those above what is kept or `gone`, by name."""
+    found = {name: node for name, node in nodes.items() if node.is_folder}
+    for name in (*nodes, *gone):
         above = posixpath.dirname(name)
         while above not in found:
             folder = nodes.get(above) or view.find(above)

@@ -13,17 +13,26 @@ from wherry.images.view import Image
 from wherry.images.write import create_image
 from wherry.layers.view import Seen, View
 from wherry.oci.config import History
+from wherry.oci.platform import runs_natively
 from wherry.oci.times import rfc3339
+from wherry.pattern import pattern
+from wherry.sandbox.emulate import why_not
+from wherry.sandbox.machine import machine
 from wherry.slim import experiment, verify
+from wherry.slim.base import Above, Base, above
 from wherry.slim.files import Files
 from wherry.slim.layer import write
+from wherry.slim.origin import Origin
+from wherry.slim.records import Records, recorded, records
 from wherry.slim.static import Wish, begun, dropping
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from wherry.layers.view import Node
+    from wherry.oci.config import ImageConfig
+    from wherry.oci.platform import Platform
     from wherry.slim.closure import Kept
     from wherry.slim.experiment import Outcome, Plan
     from wherry.store import ImageRecord, Store
@@ -31,20 +40,26 @@ if TYPE_CHECKING:
 SYSTEM = ("dev", "proc", "sys")
 """What a container is given, whatever the image has there."""
 MOST_SHOWN = 5
+NO_BASE = Base()
+TERMINAL = pattern(r"(?i)\b(?:tty|terminal)\b")
 
 
 class Slimmed(NamedTuple):
     """`static` and `observed` are how many files each of them found, `only_observed` those that reading the
-    image did not find.  `uncompared` as verify.uncompared()."""
+    image did not find.  `layer` is what lies above the base, `records` of that what the image had not,
+    `watched` as experiment.Outcome's, `uncompared` and `failing` as the functions of verify."""
 
     image: ImageRecord
     kept: Kept
+    layer: Above
+    records: dict[str, bytes]
     size: int
     static: int
     observed: int
     only_observed: tuple[str, ...]
     uncompared: tuple[str, ...]
-    was_observed: bool
+    failing: tuple[str, ...]
+    watched: str
 
 
 def slim(
@@ -53,10 +68,13 @@ def slim(
     wish: Wish,
     plan: Plan,
     *,
+    base: Base = NO_BASE,
+    packages: bool = True,
     reproducible: bool = False,
     told: Callable[[str], object] = lambda line: None,
 ) -> Slimmed:
-    """Make the slim image of `fat`; it has no name yet, and is one of the store's.
+    """Make the slim image of `fat`, on the layers of `base`; it has no name yet, and is one of the store's.
+    With `packages` it says of which packages its files are.
 
     Raises WherryError, and makes nothing, where the slim image does not do what the fat one does: the
     message says what differed, the hint which files were missed.
@@ -65,17 +83,25 @@ def slim(
     files = Files(view)
     wish = wish._replace(commands=(*wish.commands, *plan.commands))
     told("reading the image")
-    closure = begun(view, fat.config, wish)
+    origin = Origin(files)
+    closure = begun(view, fat.config, wish, origin)
     static = closure.run()
     told(f"found {counted(_count(static), 'file')}; running the image as it is")
     before = experiment.run(store, fat, plan)
-    _check_fat(before, plan)
+    _check_fat(before, plan, fat.config.platform)
     seen = _seen(files, before.used)
     for path, how in seen:
         closure.keep(path, how)
     kept = closure.run()
+    below = View(fat.layer_paths()[: base.layers], seen=Seen()) if base.layers else None
+    said = records(files, kept, origin.package, below) if packages else Records()
+    said = said.without(dropping(wish.drop))
+    with store.temp() as extra:
+        kept = recorded(view, kept, said, extra)
+        layer = above(below, view, kept.nodes) if below is not None else Above(kept.nodes)
+        line = f"{counted(_count(kept), 'file')} of {fat.id}"
+        image = _write(store, fat.config, view, layer, base.layers, line, reproducible=reproducible)
     told(f"keeping {counted(_count(kept), 'file')}; running the slim image")
-    image = _write(store, fat, view, kept, reproducible=reproducible)
     small = Image(store, image)
     _prove(store, small, plan, before, files, wish)
     store.images.add(image)
@@ -83,30 +109,42 @@ def slim(
     return Slimmed(
         image,
         kept,
+        layer,
+        said.written,
         small.size(),
         _count(static),
         len(observed),
         tuple(sorted(name for name in observed if name not in static.reasons)),
         tuple(verify.uncompared(before)),
-        before.observed,
+        tuple(verify.failing(before)),
+        before.watched,
     )
 
 
-def _check_fat(outcome: Outcome, plan: Plan) -> None:
+def _check_fat(outcome: Outcome, plan: Plan, platform: Platform) -> None:
     """What does not work before cannot be compared afterwards."""
     first, *others = outcome.answers
-    silent = next((each for each in others if each.status == "no answer"), None)
-    if silent is None:
+    silent = next((each for each in others if each.status == experiment.NO_ANSWER), None)
+    if silent is not None and first.status == experiment.RUNS:
+        how = f"does not answer {silent.what} within {plan.ready:g} s"
+    elif silent is not None:
+        how = f"ended with {first.status} before it answered {silent.what}"
+    elif not others and first.status not in (experiment.RUNS, experiment.SUCCESS):
+        how = f"ended with {first.status}, which proves nothing"
+    else:
         return
-    how = (
-        "does not answer"
-        if first.status == experiment.RUNS
-        else f"ended with {first.status} before it answered"
-    )
-    raise WherryError(
-        f"the image itself {how} {silent.what}" + "".join(f"\n  {line}" for line in outcome.said),
-        hint=f"does it need --env, --volume or -p, or more than {plan.ready:g} s?",
-    )
+    foreign = "" if runs_natively(machine(), platform) else why_not(platform.architecture)
+    if foreign:
+        how = f"is for {platform}, and {foreign}; it {how}"
+        hint = "as root: apt-get install qemu-user-static; or make it slim on such a machine"
+    elif any(TERMINAL.search(line) for line in outcome.said):
+        hint = "it wants a terminal, and has none here: --exec COMMAND runs what needs none"
+    elif silent is not None:
+        hint = "does it need --env, --volume, --network or -p?"
+    else:
+        hint = "does it need --env, --volume or --network? --exec COMMAND runs what works"
+    lines = "".join(f"\n  {line}" for line in outcome.said)
+    raise WherryError(f"the image itself {how}{lines}", hint=hint)
 
 
 def _seen(files: Files, used: dict[str, str]) -> tuple[tuple[str, str], ...]:
@@ -125,18 +163,30 @@ def _seen(files: Files, used: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
-def _write(store: Store, fat: Image, view: View, kept: Kept, *, reproducible: bool) -> ImageRecord:
-    """The layer and the image, which is not recorded yet."""
+def _write(
+    store: Store, config: ImageConfig, view: View, top: Above, base: int, said: str, *, reproducible: bool
+) -> ImageRecord:
+    """The layer, on the lowest of the image's, and the slim image, which is not recorded yet."""
     with store.temp() as temporary:
         tree = os.path.join(temporary, "tree")
         os.mkdir(tree)
-        write(view, kept.nodes, tree)
+        write(view, top.nodes, tree, top.gone)
         layer = store.layers.commit(tree)
-    config = fat.config
     created = config.created if reproducible else rfc3339(time.time())
-    line = History(created, "wherry slim", f"{counted(_count(kept), 'file')} of {fat.id}")
-    slim = config._replace(diff_ids=(layer,), history=(line,), created=created)
+    slim = config._replace(
+        diff_ids=(*config.diff_ids[:base], layer),
+        history=(*_of_layers(config.history, base), History(created, "wherry slim", said)),
+        created=created,
+    )
     return create_image(store, slim, keep=False)
+
+
+def _of_layers(history: Sequence[History], layers: int) -> list[History]:
+    """The lines up to that of the last of so many layers; none where there is no line for each."""
+    places = [place for place, line in enumerate(history) if not line.empty_layer][:layers]
+    if len(places) < layers or not layers:
+        return [History()] * layers
+    return list(history[: places[-1] + 1])
 
 
 def _prove(store: Store, small: Image, plan: Plan, before: Outcome, files: Files, wish: Wish) -> None:
@@ -165,9 +215,11 @@ def _prove(store: Store, small: Image, plan: Plan, before: Outcome, files: Files
 
 
 def _no_hint(after: Outcome) -> str:
-    if after.observed:
+    if after.watched:
         return "it missed no file of the image: is what it says the same each time?"
-    return "without an OCI runtime nothing is observed: apt-get install crun, and the missing file is named"
+    return (
+        "processes cannot be watched here (no seccomp notifications, no ptrace): no missing file is known"
+    )
 
 
 def _count(kept: Kept) -> int:

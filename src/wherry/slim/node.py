@@ -13,7 +13,7 @@ from wherry.pattern import pattern
 from wherry.slim.elf import named
 from wherry.slim.entry import folder_of_program
 from wherry.slim.reason import CERTAIN, LIKELY
-from wherry.slim.scripts import interpreter
+from wherry.slim.scripts import interpreter_name
 from wherry.slim.words import paths
 from wherry.typed import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wherry.layers.view import Node
     from wherry.slim.closure import Closure
 
+PROGRAMS = ("node", "nodejs")
 SOURCES = (".js", ".cjs", ".mjs")
 ENDINGS = ("", ".js", ".json", ".node", ".mjs", ".cjs")
 LOADED = pattern(
@@ -40,22 +41,27 @@ SHARED = (
 LEFT_OUT = frozenset(
     ("node_modules", "test", "tests", "__tests__", "docs", "doc", "example", "examples", ".git")
 )
+FOR_PEOPLE = (".md", ".ts", ".map", ".markdown")
 MOST_TARGETS = 1000
 
 
 class Reader:
-    """Of one closure."""
+    """Of one closure.  Files that come before their interpreter wait for it: without it they are data."""
 
     def __init__(self) -> None:
         self._whole: set[str] = set()
+        self._waiting: list[Node] = []
+        self._is_there = False
 
     def __call__(self, closure: Closure, node: Node, head: bytes) -> None:
-        if posixpath.basename(interpreter(head)[0]) == "env":
-            is_node = interpreter(head)[1].split()[-1:] == ["node"]
-        else:
-            is_node = posixpath.basename(interpreter(head)[0]) in ("node", "nodejs")
-        if node.name.endswith(SOURCES) or is_node:
-            self._module(closure, node)
+        if posixpath.basename(node.name) in PROGRAMS and head.startswith(b"\x7fELF"):
+            self._is_there = True
+        elif node.name.endswith(SOURCES) or interpreter_name(head) in PROGRAMS:
+            self._waiting.append(node)
+        if self._is_there:
+            for each in self._waiting:
+                self._module(closure, each)
+            self._waiting.clear()
 
     def _module(self, closure: Closure, node: Node) -> None:
         folder = "/" + posixpath.dirname(node.name)
@@ -63,22 +69,20 @@ class Reader:
         package = _package(closure, folder)
         if package:
             closure.keep(f"{package}/package.json", "its package", node.name)
-        if self._starts(closure, node):
+        if closure.starts(node):
             folder_of_program(closure, package or folder, node.name)
         for found in LOADED.finditer(text):
             self._load(closure, node, folder, found.group(2))
         installed = "node_modules/" in node.name or f"/{node.name}".startswith(SHARED)
         if package and installed and package not in self._whole and DYNAMIC.search(text):
             self._whole.add(package)
-            for path in _below(closure, package):
+            for path in closure.files.inside(package, LEFT_OUT):
+                if path.endswith(FOR_PEOPLE):
+                    continue
                 closure.keep(path, "of a package that loads by names made while it runs", node.name, LIKELY)
         if not installed:
             for path in paths(text):
                 named(closure, path, node.name)
-
-    def _starts(self, closure: Closure, node: Node) -> bool:
-        words = (posixpath.join("/", closure.start.workdir, word) for word in closure.start.argv)
-        return any((found := closure.files.find(word)) and found.name == node.name for word in words)
 
     def _load(self, closure: Closure, node: Node, folder: str, name: str) -> None:
         name = name.removeprefix("node:")
@@ -196,13 +200,3 @@ def _targets(value: object) -> list[str]:
         elif isinstance(one, dict):
             waiting += one.values()
     return found
-
-
-def _below(closure: Closure, folder: str) -> Iterator[str]:
-    for name in closure.files.names(folder):
-        path = f"{folder}/{name}"
-        if closure.files.is_folder(path):
-            if name not in LEFT_OUT:
-                yield from _below(closure, path)
-        elif not name.endswith((".md", ".ts", ".map", ".markdown")):
-            yield path

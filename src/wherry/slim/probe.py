@@ -29,8 +29,15 @@ class Answer(NamedTuple):
 
 def check(urls: Sequence[str]) -> None:
     """Raises UsageError for what is no URL of HTTP."""
+    from urllib.parse import urlsplit
+
     for url in urls:
-        if not url.startswith(("http://", "https://")):
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
             raise UsageError(f"--probe {url} is no URL of HTTP", hint="--probe http://127.0.0.1:8080/")
 
 

@@ -31,6 +31,14 @@ def interpreter(head: bytes) -> tuple[str, str]:
     return (words[0], words[1].strip() if len(words) > 1 else "") if words else ("", "")
 
 
+def interpreter_name(head: bytes) -> str:
+    """The file name of a script's interpreter, also of one that ``env`` starts."""
+    program, argument = interpreter(head)
+    name = posixpath.basename(program)
+    words = [word for word in argument.split() if not word.startswith("-") and "=" not in word]
+    return posixpath.basename(words[0]) if name == "env" and words else name
+
+
 def read(closure: Closure, node: Node, head: bytes) -> None:
     program, argument = interpreter(head)
     if program:
@@ -57,6 +65,8 @@ def shell(closure: Closure, text: str, by: str, confidence: int = LIKELY) -> Non
         if path is not None and closure.executable(path):
             least = confidence if word.is_command else GUESS
             closure.keep(path, f"the word {word.text}", by, least)
+        elif not word.is_command and closure.files.is_file(f"{closure.start.workdir}/{word.text}"):
+            closure.keep(f"{closure.start.workdir}/{word.text}", f"the word {word.text}", by, LIKELY)
     _paths(closure, text, by, CERTAIN if confidence == CERTAIN else LIKELY)
 
 

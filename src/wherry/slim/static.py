@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.slim import elf, entry, jvm, nginx, node, scripts, system
+from wherry.slim import elf, entry, jvm, nginx, node, pam, perl, ruby, scripts, system
 from wherry.slim.closure import Closure
 from wherry.slim.files import Files
 from wherry.slim.origin import Origin
@@ -33,15 +33,18 @@ def static_closure(view: View, config: ImageConfig, wish: Wish) -> Kept:
     return begun(view, config, wish).run()
 
 
-def begun(view: View, config: ImageConfig, wish: Wish) -> Closure:
+def begun(view: View, config: ImageConfig, wish: Wish, origin: Origin | None = None) -> Closure:
     """The closure, for whoever has more to ask for after its run().  Raises as static_closure()."""
     files = Files(view)
     closure = Closure(
         view,
         entry.start_of(config, view),
-        (elf.read, scripts.read, system.read, nginx.read, jvm.read, Python(), node.Reader()),
+        (
+            *(elf.read, scripts.read, system.read, pam.read, nginx.read, jvm.read),
+            *(Python(), node.Reader(), perl.Reader(), ruby.Reader()),
+        ),
         dropped=dropping(wish.drop),
-        same=Origin(files).same,
+        same=(origin or Origin(files)).same,
         trust=wish.trust,
     )
     system.roots(closure)

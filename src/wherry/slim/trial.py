@@ -13,7 +13,7 @@ from wherry.containers.run import make_process
 from wherry.images.view import layer_paths
 from wherry.oci.signals import parse_signal
 from wherry.sandbox.choose import choose
-from wherry.sandbox.observer import Observer
+from wherry.sandbox.watching import WAYS, watch, works
 from wherry.store import ContainerRecord
 from wherry.typed import TYPE_CHECKING
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from wherry.containers.create import CreateOptions
     from wherry.images.view import Image
     from wherry.sandbox.network import Network
+    from wherry.sandbox.notified import Notified
     from wherry.sandbox.process import Running
+    from wherry.sandbox.traced import Traced
     from wherry.store import Store
     from wherry.store.containerconfig import ContainerConfig
 
@@ -61,11 +63,13 @@ class Trial:
         return code
 
     def end(self) -> None:
-        """As `wherry stop`."""
+        """As `wherry stop`, but that nobody waits for a program that does not listen to the signal."""
         if self.code() is not None:
             return
-        self._running.signal(parse_signal(self._config.process.stop_signal))
-        if self.wait(self._config.stop_timeout or GRACE) is None:
+        number = parse_signal(self._config.process.stop_signal)
+        reached = reaches(self._running.inner(), number)
+        self._running.signal(number)
+        if self.wait((self._config.stop_timeout or GRACE) if reached else 0) is None:
             self._running.kill()
             self._code = self._running.wait()
 
@@ -80,11 +84,12 @@ class Trial:
 
 
 @contextlib.contextmanager
-def trial(store: Store, image: Image, options: CreateOptions, observer: str) -> Iterator[Trial]:
+def trial(
+    store: Store, image: Image, options: CreateOptions, watcher: Notified | Traced | None
+) -> Iterator[Trial]:
     """Run a container of an image, which need not be recorded; it is ended when the context is left.
 
-    `observer` is Observer's path, "" for none.  Volumes of the image are folders of the trial's own.
-    Raises UsageError, SandboxError.
+    Volumes of the image are folders of the trial's own.  Raises UsageError, SandboxError.
     """
     container = new_id()
     config = configure(image, options, container)._replace(image_volumes=())
@@ -99,7 +104,9 @@ def trial(store: Store, image: Image, options: CreateOptions, observer: str) -> 
         network = _connect(store, config)
         if network is not None:
             stack.callback(network.close)
-        process = make_process(store, record, snapshot, network)._replace(observer=observer)
+        process = make_process(store, record, snapshot, network)
+        if watcher is not None:
+            process = process._replace(watch=watch(watcher))
         log = os.path.join(work, "log")
         with (
             open(f"{log}.out", "wb") as out,
@@ -119,6 +126,19 @@ def trial(store: Store, image: Image, options: CreateOptions, observer: str) -> 
                     running.wait()
 
 
+def reaches(pid: int | None, number: int) -> bool:
+    """Whether a signal does anything to a process: to the first one of a namespace only what it handles, or
+    blocks and waits for (pid_namespaces(7))."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+            said = dict(line.partition(":\t")[::2] for line in file.read().splitlines())
+        is_first = said["NSpid"].split()[-1] == "1" and len(said["NSpid"].split()) > 1
+        listens = int(said["SigCgt"], 16) | int(said["SigBlk"], 16)
+    except (OSError, KeyError, ValueError):
+        return True
+    return not is_first or bool(listens >> (number - 1) & 1)
+
+
 def _read(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read(MOST_OUTPUT)
@@ -136,13 +156,31 @@ def _connect(store: Store, config: ContainerConfig) -> Network | None:
 
 
 @contextlib.contextmanager
-def observing(store: Store) -> Iterator[Observer | None]:
-    """An observer for trials; None where the isolation that works here has none."""
-    if choose(store.runtime).isolation.name != "oci":
+def watching(store: Store, way: str) -> Iterator[Notified | Traced | None]:
+    """A watcher for trials, of sandbox.watching's WAYS; None for ""."""
+    if not way:
         yield None
         return
+    with _socket(store) as path, WAYS[way](path) as watcher:
+        yield watcher
+
+
+def ways(store: Store) -> Iterator[str]:
+    """The ways in which trials here can be watched, the best first; the last is "", for not at all."""
+    choose(store.runtime)
+    for way in WAYS:
+        with _socket(store) as path:
+            works_here = works(way, path)
+        if works_here:
+            yield way
+    yield ""
+
+
+@contextlib.contextmanager
+def _socket(store: Store) -> Iterator[str]:
+    """Where one can be, for as long as the context lasts."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(store.temp())
         if len(os.fsencode(folder)) > LONGEST_SOCKET - 2:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="wherry-"))
-        yield stack.enter_context(Observer(os.path.join(folder, "s")))
+        yield os.path.join(folder, "s")

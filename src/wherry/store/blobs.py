@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Blobs:
     def __init__(self, root: str, temporary: str) -> None:
         self.folder = os.path.join(root, "blobs", "sha256")
+        self._root = root
         self._temporary = temporary
 
     def path(self, digest: str) -> str:
@@ -42,13 +43,26 @@ class Blobs:
         """Whether it is there with the bytes of its digest; all of it is read, with bounded memory."""
         try:
             with self._opened(digest) as file:
-                return "sha256:" + hex_of_file(file.fileno()) == digest
+                whole = "sha256:" + hex_of_file(file.fileno()) == digest
+                return whole or _found_wrong(file)
         except (NotFoundError, CorruptError):
             return False
         except OSError as error:
             if error.errno != EIO:
                 raise
             return False  # the disk cannot give it back
+
+    def is_sound(self, digest: str) -> bool:
+        """As is_whole(); of what this boot has written or read to its end, nothing is read again."""
+        from wherry.store.blobmark import is_marked, mark
+
+        path = self.path(digest)
+        if is_marked(path, self._root):
+            return True
+        whole = self.is_whole(digest)
+        if whole:
+            mark(path, self._root)
+        return whole
 
     def put(self, data: bytes) -> str:
         """Store `data` and return its digest.  Is atomic and idempotent; replaces a file of other bytes."""
@@ -63,8 +77,9 @@ class Blobs:
         """All bytes of a blob, verified.  Raises NotFoundError, CorruptError."""
         with self._opened(digest) as file:
             data = file.read()
-        if hex_of(data) != digest.removeprefix("sha256:"):
-            raise _corrupt(digest)
+            if hex_of(data) != digest.removeprefix("sha256:"):
+                _found_wrong(file)
+                raise _corrupt(digest)
         return data
 
     def open(self, digest: str) -> Verified:
@@ -91,8 +106,11 @@ class Blobs:
 
         It keeps its own name as well, and is not to be changed any more.  Is atomic.
         """
+        from wherry.store.blobmark import mark
+
         os.chown(path, os.geteuid(), os.getegid())
         os.chmod(path, 0o644)
+        mark(path, self._root)
         name = f"{path}.{os.urandom(6).hex()}"
         os.link(path, name)
         put_in_place(name, self.path(digest), self._temporary)
@@ -127,6 +145,8 @@ class BlobWriter:
 
     def commit(self, expected: str | None = None) -> tuple[str, int]:
         """Make the blob visible.  Its (digest, size).  Raises CorruptError if it is not `expected`."""
+        from wherry.store.blobmark import mark
+
         digest = "sha256:" + self._hash.hexdigest()
         if expected is not None and expected != digest:
             raise CorruptError(
@@ -134,6 +154,7 @@ class BlobWriter:
                 hint="the copy was damaged on its way; fetch it again",
             )
         os.fchmod(self._file, 0o644)
+        mark(self._file, self._blobs._root)
         put_in_place(self._path, self._blobs.path(digest), self._blobs._temporary)
         return digest, self.size
 
@@ -165,6 +186,7 @@ class Verified:
         if (size < 0 or (size > 0 and not data)) and (
             self._hash.hexdigest() != self._digest.removeprefix("sha256:")
         ):
+            _found_wrong(self._file)
             raise _corrupt(self._digest)
         return data
 
@@ -195,6 +217,14 @@ def _has_bytes(path: str, data: bytes) -> bool:
         return read_regular(path) == data
     except OSError:
         return False
+
+
+def _found_wrong(file: IO[bytes]) -> bool:
+    """A blob's bytes are not those of its digest, whatever was known of it: False."""
+    from wherry.store.blobmark import unmark
+
+    unmark(file.fileno())
+    return False
 
 
 def _absent(digest: str) -> NotFoundError:

@@ -182,11 +182,13 @@ class Layers:
         else:
             delete(stale)
 
-    def commit(self, tree: str) -> str:
-        """Hash a finished tree and add() it.  Its diff ID.  Raises StepError for what no layer can hold."""
+    def commit(self, tree: str, *, alone: bool = False) -> str:
+        """Hash a finished tree and add() it.  Its diff ID.  With `alone` no two names of it are one file.
+
+        Raises StepError for what no layer can hold."""
         from wherry.layers.pack import pack
 
-        packed = pack(tree)
+        packed = pack(tree, alone=alone)
         self.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
         return packed.diff_id
 

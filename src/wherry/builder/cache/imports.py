@@ -107,6 +107,10 @@ class Imported:
     def records_of(self, diff_id: str) -> list[Record]:
         return [record for record, _ in self._records.values() if record.value == diff_id]
 
+    def diff_ids(self) -> list[str]:
+        with self._turn:
+            return list(self._layers)
+
     def _missing(self, diff_ids: Iterable[str]) -> list[_Layer]:
         if not self._layers:
             return []
@@ -133,6 +137,9 @@ class Imported:
                 self._add(cache)
             except WherryError as error:
                 step.output(f"{error.message}\n".encode())
+                if cache.ignore_error:
+                    step.end(cached=False)
+                    continue
                 step.fail()
                 self._progress.note(f"warning: the cache {cache.place} is not used: {error.message}")
                 continue

@@ -10,13 +10,13 @@ from wherry.typed import NamedTuple
 TYPES = ("registry", "local")
 ELSEWHERE = ("gha", "s3", "azblob")
 """Types of buildx that are understood, and refused by name."""
-HOW = ("mode", "ignore-error", "compression", "compression-level", "oci-mediatypes")
+HOW = ("mode", "ignore-error", "compression", "compression-level", "oci-mediatypes", "checkpoint")
 TO = {
     "registry": {"ref", "image-manifest", *HOW},
     "local": {"dest", *HOW},
     "inline": {"mode"},
 }
-FROM = {"registry": {"ref"}, "local": {"src", "tag"}}
+FROM = {"registry": {"ref", "ignore-error"}, "local": {"src", "tag", "ignore-error"}}
 MODES = ("min", "max")
 LEVELS = {"gzip": range(10), "zstd": range(1, 23)}
 
@@ -24,7 +24,8 @@ LEVELS = {"gzip": range(10), "zstd": range(1, 23)}
 class SharedCache(NamedTuple):
     """`place` is a name at a registry, or a folder; the image itself has none.
 
-    With `all_stages` (mode=max) the layers of stages that are not in the image go there, too."""
+    With `all_stages` (mode=max) the layers of stages that are not in the image go there, too.  With
+    `checkpoint`, which buildx has not, what a step made goes there while the next ones run."""
 
     type: str
     place: str
@@ -32,6 +33,7 @@ class SharedCache(NamedTuple):
     ignore_error: bool = False
     compression: str = "gzip"
     level: int | None = None
+    checkpoint: bool = False
 
     @property
     def is_inline(self) -> bool:
@@ -65,7 +67,8 @@ def parse_to(text: str) -> SharedCache:
     if word is not None and level not in LEVELS[compression]:
         raise UsageError(f"compression-level {word} is none of {compression}'s")
     ignore = values.get("ignore-error", "") in TRUE
-    return SharedCache(kind, place, mode == "max", ignore, compression, level)
+    early = values.get("checkpoint", "") in TRUE
+    return SharedCache(kind, place, mode == "max", ignore, compression, level, early)
 
 
 def parse_from(text: str) -> SharedCache:
@@ -74,7 +77,9 @@ def parse_from(text: str) -> SharedCache:
         return SharedCache("registry", _reference(text))
     values = _values(text, "--cache-from", FROM)
     kind = values["type"]
-    return SharedCache(kind, _place(values, "src" if kind == "local" else "ref", text))
+    ignore = values.get("ignore-error", "") in TRUE
+    place = _place(values, "src" if kind == "local" else "ref", text)
+    return SharedCache(kind, place, ignore_error=ignore)
 
 
 def _values(text: str, flag: str, known: dict[str, set[str]]) -> dict[str, str]:

@@ -36,6 +36,9 @@ class SharedCaches(Protocol):
     def records_of(self, diff_id: str) -> list[Record]:
         """What led to a layer elsewhere."""
 
+    def diff_ids(self) -> list[str]:
+        """All layers that are known there, where it has been asked."""
+
 
 class Nothing:
     def get(self, key: str) -> None:
@@ -50,4 +53,7 @@ class Nothing:
         return None
 
     def records_of(self, diff_id: str) -> list[Record]:
+        return []
+
+    def diff_ids(self) -> list[str]:
         return []

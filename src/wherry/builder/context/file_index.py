@@ -16,13 +16,13 @@ import os
 import time
 
 from wherry.sha256 import hex_of_file
-from wherry.store.regular import read_regular
+from wherry.store.regular import open_regular
 from wherry.store.temporary import write_pieces
-from wherry.texts import encoded
+from wherry.texts import PIECE, encoded
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from wherry.layers.entry import AnyStatus
 
@@ -104,11 +104,24 @@ def hash_file(host: str) -> str:
 def _load(path: str) -> tuple[dict[str, str], int]:
     """The rows, and how many there were when those of files that are gone were dropped."""
     try:
-        fields: Sequence[str] = read_regular(path).decode("utf-8", "surrogateescape").split("\0")
-        version, _, numbers = fields[0].rpartition(VERSION)
+        fields = _fields(path)
+        version, _, numbers = next(fields, "").rpartition(VERSION)
         swept, count = map(int, numbers.split())
-        if not version and fields[-1] == "" and len(fields) == 2 * count + 2:
-            return dict(zip(fields[1::2], fields[2::2], strict=False)), swept
+        rows = dict(zip(fields, fields, strict=True))
+        if not version and len(rows) == count:
+            return rows, swept
     except (OSError, ValueError):
         pass
     return {}, 0
+
+
+def _fields(path: str) -> Iterator[str]:
+    """What NULs end in a file, piece by piece.  Raises ValueError where it was cut off."""
+    rest = b""
+    with open_regular(path) as file:
+        while piece := file.read(PIECE):
+            whole, end, rest = (rest + piece).rpartition(b"\0")
+            if end:
+                yield from whole.decode("utf-8", "surrogateescape").split("\0")
+    if rest:
+        raise ValueError("cut off")

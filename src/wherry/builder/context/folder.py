@@ -160,7 +160,9 @@ def _entries(folder: str, prefix: str) -> list[Found]:
             f"{folder} in the build context cannot be read",
             hint="list it in .dockerignore, or change its mode",
         ) from None
-    entries.sort(key=lambda e: os.fsencode(e.name), reverse=True)
+    # Names differ, so nothing behind them is compared; what is not ASCII may be no UTF-8, either.
+    plain = all(entry.name.isascii() for entry in entries)
+    entries.sort(key=None if plain else lambda entry: os.fsencode(entry.name), reverse=True)
     return entries
 
 

@@ -1,9 +1,10 @@
 """What the last layer of a COPY holds of a context's files: the next one is made of links to what stayed.
 
-contexts/<mark>.<slot>   diff ID, newline, then 16 bytes a file: of the SHA-256 of destination and mark
+contexts/<mark>.<slot>   diff ID, newline, then 15 bytes a file: of the SHA-256 of all that it is there
 
-A mark is what the file was for the key: its mode and its whole digest.  Only what is known for certain to
-be in the layer is there: regular files with one name that were the same before and after they were read.
+That is its destination, its content, and its mode, owner and time in the layer, so that the files of the
+layer before need not be looked at.  Only what is known for certain to be in the layer is there: regular
+files with one name that were the same before and after they were read.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ MOST = 64
 """So many are kept of a context: one for each COPY of its Dockerfiles."""
 SPARE = 64
 """So many more may be there: their times are looked at once in so many that are added."""
-SIZE = 16
+SIZE = 15
+"""Bytes of an identity: 120 bits, and one less than what Python would keep in a larger block."""
 
 
 class LayerBefore:
@@ -39,25 +41,32 @@ class LayerBefore:
         self._now = bytearray()
         self._settled = time.time_ns() - file_index.SETTLE_NS
 
-    def file(self, dest: str, mark: str) -> str | None:
-        """The file of the layer before that has this destination, and was that."""
-        return f"{self._tree}/{dest}" if self._files and _short(dest, mark) in self._files else None
+    def linked(self, file: bytes, dest: str, target: str) -> bool:
+        """Whether the layer before has the file, by its identity(); `target` is another name of it then."""
+        if file not in self._files:
+            return False
+        try:
+            os.link(f"{self._tree}/{dest}", target, follow_symlinks=False)
+        except OSError:  # it has as many names as a file can have, or is on another disk
+            return False
+        self._now += file
+        return True
 
-    def linked(self, dest: str, mark: str) -> None:
-        """The new layer has the file that file() told."""
-        self._now += _short(dest, mark)
-
-    def copied(self, dest: str, mark: str, then: AnyStatus, now: os.stat_result | None) -> None:
+    def copied(self, file: bytes, then: AnyStatus, now: os.stat_result | None) -> None:
         """A file was copied that had the status `then` before it was hashed and `now` when it was read."""
         if now is None or then.st_nlink > 1:
             return
         if _moments(then) == _moments(now) and max(then.st_mtime_ns, then.st_ctime_ns) < self._settled:
-            self._now += _short(dest, mark)
+            self._now += file
 
     def replaced(self) -> None:
         """A file has come into the place of another one: nothing is certain any more."""
         self._now.clear()
         self._settled = 0
+        self._files = frozenset()
+
+    def written(self) -> None:
+        """The new layer's tree is whole: what the one before had is not asked for any more."""
         self._files = frozenset()
 
     def save(self, diff_id: str) -> None:
@@ -72,8 +81,10 @@ class LayerBefore:
             pass
 
 
-def _short(dest: str, mark: str) -> bytes:
-    return hashlib.sha256(f"{dest}\0{mark}".encode("utf-8", "surrogateescape")).digest()[:SIZE]
+def identity(dest: str, mark: str, mode: int, owner: tuple[int, int], moment: int) -> bytes:
+    """What a file is in a layer; `mark` is what it was for the key, `moment` its time (ns)."""
+    text = f"{dest}\0{mark}\0{mode:o} {owner[0]} {owner[1]} {moment}"
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:SIZE]
 
 
 def _moments(status: AnyStatus) -> tuple[int, int, int, int]:

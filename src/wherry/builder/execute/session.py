@@ -67,6 +67,10 @@ class Session:
         self.plan: Plan
         self.schedule: Schedule
         self.used_args: set[str] = set()
+        self.reached: dict[str, None] = {}
+        """The layers of all stages so far."""
+        self.made: Callable[[], object] = lambda: None
+        """Called after each step that was not in the cache."""
         self.materials: list[tuple[str, str]] = []
         self.written = 0
         self._open_context = context

@@ -272,6 +272,8 @@ class StageBuilder:
         if record is None:
             record, cached = self._made(key, make)
         self.add(record, created_by)
+        if not cached:
+            self._session.made()
         return cached
 
     def _made(self, key: Key, make: Callable[[], str]) -> tuple[CacheRecord, bool]:
@@ -308,4 +310,5 @@ class StageBuilder:
     def add(self, record: CacheRecord, created_by: str) -> None:
         """The stage has one more layer."""
         self.diff_ids.append(record.value)
+        self._session.reached[record.value] = None
         self.remember(created_by, record.created)

@@ -69,20 +69,21 @@ class Worker:
         for running in tuple(self._running):
             running.kill()
 
-    def tree(self, write: Callable[[str], None], view: View) -> str:
-        """Commit a tree that `write` fills.  Its diff ID."""
+    def tree(self, write: Callable[[str], bool], view: View) -> str:
+        """Commit a tree that `write` fills, which says whether no two of its names are one file.  Its
+        diff ID."""
         tree = self._folder()
         _like_root(tree, view)
         since = moment(self._temporary) if self._reproducible else None
-        write(tree)
+        alone = write(tree)
         if since is not None:
             clamp(tree, since)
-        return self._store.layers.commit(tree)
+        return self._store.layers.commit(tree, alone=alone)
 
     def folder(self, path: str, view: View, owner: tuple[int, int] = (0, 0)) -> str:
         """Commit a layer that has one new folder and its missing parents."""
 
-        def write(tree: str) -> None:
+        def write(tree: str) -> bool:
             from wherry.layers.copying import finish
             from wherry.layers.tree import entry_of
 
@@ -106,6 +107,7 @@ class Worker:
                 entry = entry_of(b"", os.fsencode(origin), os.lstat(origin), {})
                 assert entry is not None  # noqa: S101
                 finish(host, entry, origin)
+            return True
 
         return self.tree(write, view)
 

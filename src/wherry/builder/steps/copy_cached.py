@@ -75,8 +75,11 @@ def copy_content(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) ->
 
         before = _before(stage, spec, sources)
 
-        def write(tree: str) -> None:
-            write_layer(plan, below, tree, owner, mode, mtime, before)
+        def write(tree: str) -> bool:
+            alone = write_layer(plan, below, tree, owner, mode, mtime, before)
+            if before is not None:
+                before.written()
+            return alone
 
         diff_id = stage.worker().tree(write, below)
         if before is not None:

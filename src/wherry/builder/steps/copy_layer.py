@@ -6,8 +6,9 @@ import os
 import posixpath
 import stat
 
+from wherry.builder.context.layer_before import identity
 from wherry.errors import ContextError
-from wherry.layers.copying import altered, copy_node, finish, link_same
+from wherry.layers.copying import altered, copy_node, finish
 from wherry.layers.tree import ROOT_MODE, entry_of
 from wherry.layers.writefile import SECOND, is_folder
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -30,8 +31,8 @@ def write_layer(
     mode: Chmod | None,
     mtime: int | None = None,
     before: LayerBefore | None = None,
-) -> None:
-    """Make the layer's tree in `tree`, an existing empty folder.
+) -> bool:
+    """Make the layer's tree in `tree`, an existing empty folder.  Whether no two names of it are one file.
 
     Parents that the image has are repeated with their own metadata, as any layer repeats them; folders
     that are copied onto those of the image give them theirs.  What is copied keeps its time, unless
@@ -51,6 +52,7 @@ def write_layer(
     for archive in plan.archives:
         layer.unpack(archive)
     layer.finish()
+    return layer.alone and not plan.archives
 
 
 ROOT = (0, 0)
@@ -81,6 +83,7 @@ class _Layer:
         self._before = before
         self._there: dict[str, Node | None] = {}  # the image's folders, by their names
         self._links: dict[tuple[int, int, int], str] = {}
+        self.alone = True
         self._folders: dict[str, _Origin | None] = {}  # None: a new one
         # New folders that only an archive asked for: --chmod is for what is copied.
         self._of_archives: set[str] = set()
@@ -91,8 +94,10 @@ class _Layer:
         if file.is_folder:
             self._folder(placed)
             return
-        self.reach(posixpath.dirname(dest))
-        existing = self._existing(dest)
+        folder = dest.rpartition("/")[0]
+        if folder not in self._folders:
+            self.reach(folder)
+        existing = self._existing(folder, dest)
         if dest in self._folders or (existing is not None and existing.is_folder):
             raise ContextError(
                 f"cannot copy /{file.name} over the directory /{dest}",
@@ -110,42 +115,39 @@ class _Layer:
         """Raises FileExistsError where another file has come to the same place."""
         file, dest, source, _ = placed
         host = f"{self._tree}/{dest}"
+        before, known = self._before, b""
         if placed.inode is not None:
             first = self._links.setdefault(placed.inode, host)
             if first != host and os.path.lexists(first):
                 os.link(first, host, follow_symlinks=False)
+                self.alone = False
                 return
-        elif self._before is not None and self._is_linked(self._before, placed, mark, host):
-            return
+        elif before is not None and stat.S_ISREG(file.status.st_mode):
+            known = self._identity(placed, mark)
+            if before.linked(known, dest, host):
+                return
         owner, mtime = self._owner_from(source), self._mtime_from(source)
         # What a checkout's files are marked with says something of this machine.
         marks = source.has_owners
         now = copy_node(file.path, host, owner=owner, mode=self._mode, mtime=mtime, xattrs=marks)
-        if self._before is not None:
-            self._before.copied(dest, mark, file.status, now)
+        if before is not None and known:
+            before.copied(known, file.status, now)
 
-    def _is_linked(self, before: LayerBefore, placed: Placed, mark: str, host: str) -> bool:
-        """Whether the file is in the layer before as it would be here, and now here, too."""
-        file, dest, source, _ = placed
-        old = before.file(dest, mark)
-        entry = entry_of(b"", b"", file.status, {}, xattrs=False) if old is not None else None
-        if old is None or entry is None:
-            return False
-        entry = altered(entry, self._owner_from(source), self._mode)
+    def _identity(self, placed: Placed, mark: str) -> bytes:
+        """What a regular file becomes here."""
+        (_, _, status, _), dest, source, _ = placed
+        mode = stat.S_IMODE(status.st_mode)
+        mode = mode if self._mode is None else self._mode.apply(mode, folder=False)
+        owner = self._owner_from(source) or (status.st_uid, status.st_gid)
         mtime = self._mtime_from(source)
-        moment = file.status.st_mtime_ns if mtime is None else mtime * SECOND
-        if not link_same(old, host, entry, moment):
-            return False
-        before.linked(dest, mark)
-        return True
+        return identity(dest, mark, mode, owner, status.st_mtime_ns if mtime is None else mtime * SECOND)
 
-    def _existing(self, dest: str) -> Node | None:
-        """What the image has at `dest`, itself not followed; a folder is looked for once."""
-        folder, _, name = dest.rpartition("/")
+    def _existing(self, folder: str, dest: str) -> Node | None:
+        """What the image has at `dest`, itself not followed, in `folder`, which is looked for once."""
         if folder not in self._there:
             self._there[folder] = self._view.find(folder)
         above = self._there[folder]
-        return self._view.child(above, name) if above is not None else None
+        return self._view.child(above, dest.rpartition("/")[2]) if above is not None else None
 
     def _owner_from(self, source: Source) -> tuple[int, int] | None:
         return ROOT if self._owner is None and not source.has_owners else self._owner
@@ -155,8 +157,9 @@ class _Layer:
 
     def _folder(self, placed: Placed) -> None:
         file, dest, source, _ = placed
-        self.reach(posixpath.dirname(dest))
-        existing = self._existing(dest)
+        above = posixpath.dirname(dest)
+        self.reach(above)
+        existing = self._existing(above, dest)
         there = existing is not None and not existing.is_folder
         if there or (os.path.lexists(f"{self._tree}/{dest}") and dest not in self._folders):
             raise ContextError(

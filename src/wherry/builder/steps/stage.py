@@ -44,8 +44,9 @@ class Cache(Protocol):
 class Worker(Protocol):
     """Makes layers, and gives their diff IDs."""
 
-    def tree(self, write: Callable[[str], None], view: View) -> str:
-        """Of a tree that `write` fills; `view` is what lies below."""
+    def tree(self, write: Callable[[str], bool], view: View) -> str:
+        """Of a tree that `write` fills, which says whether no two of its names are one file; `view` is what
+        lies below."""
 
     def folder(self, path: str, view: View, owner: tuple[int, int] = (0, 0)) -> str:
         """Of one new folder and its missing parents."""

@@ -7,6 +7,7 @@ import sys
 
 from wherry.app.outputs import check
 from wherry.builder.output.options import STDOUT
+from wherry.cli.builder.cluster_flags import CLUSTER_FLAGS, refuse_cluster_flags
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.errors import InvalidReferenceError, NeedsNamespace, UsageError
 from wherry.runtime import PLAIN
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from wherry.app.request import BuildRequest
     from wherry.builder.attest.options import Attest
     from wherry.builder.cache.options import SharedCache
+    from wherry.builder.progress import Progress
     from wherry.registry.client import Registries
     from wherry.store import Store
 
@@ -43,7 +45,7 @@ COMMAND = Command(
             "progress",
             "string",
             "Set type of progress output",
-            choices=("auto", "plain", "tty", "quiet"),
+            choices=("auto", "plain", "tty", "quiet", "rawjson"),
             default="auto",
         ),
         Flag("check", "bool", 'Shorthand for "--call=check"'),
@@ -96,6 +98,8 @@ COMMAND = Command(
         Flag("iidfile", "string", "Write the image ID to a file", metavar="FILE"),
         Flag("metadata-file", "string", "Write build result metadata to a file", metavar="FILE"),
         Flag("quiet", "bool", "Suppress the build output and print the image ID on success", short="q"),
+        Flag("on", "string", "Build elsewhere", choices=("kubernetes",)),
+        *CLUSTER_FLAGS,
     ),
     min_args=1,
     max_args=1,
@@ -113,6 +117,11 @@ def run(options: Options) -> int:
     method, as_json = asked_call(options)
     if method != "build":
         return call(Store.open(options.runtime), request, method, as_json=as_json)
+    if options.string("on"):
+        from wherry.cli.builder.kubernetes import build
+
+        return build(COMMAND, options, request, _build_args(options))
+    refuse_cluster_flags(options)
     check(request)
     remove_answers(options)
     built = _build(Store.open(options.runtime), request, options)
@@ -207,6 +216,8 @@ def _build(store: Store, request: BuildRequest, options: Options) -> Built:
     try:
         built = build_images(store, request, progress, _registries)
         write_answers(options, request, built)
+        if options.string("progress") == "rawjson":
+            _answer(shown, request, built)
         return built
     except KeyboardInterrupt:
         progress.note("canceled: what was finished stays in the cache")
@@ -218,6 +229,15 @@ def _build(store: Store, request: BuildRequest, options: Options) -> Built:
         progress.close()
         if deferred:
             deferred.release()
+
+
+def _answer(progress: Progress, request: BuildRequest, built: Built) -> None:
+    """What was built, as the last line of JSON."""
+    from wherry.builder.rawjson import RawJson
+    from wherry.cli.builder.outputs import metadata
+
+    if isinstance(progress, RawJson):
+        progress.answer(metadata(request, built))
 
 
 def _tell(options: Options, request: BuildRequest, built: Built) -> None:

@@ -55,14 +55,14 @@ def remove_answers(options: Options) -> None:
 
 
 def write_answers(options: Options, request: BuildRequest, built: Built) -> None:
-    iidfile, metadata = options.string("iidfile"), options.string("metadata-file")
+    iidfile, described = options.string("iidfile"), options.string("metadata-file")
     if iidfile:
         _write_text(iidfile, built.image)
-    if metadata:
-        _write_text(metadata, json.dumps(_metadata(request, built), indent=2, sort_keys=True))
+    if described:
+        _write_text(described, json.dumps(metadata(request, built), indent=2, sort_keys=True))
 
 
-def _metadata(request: BuildRequest, built: Built) -> dict[str, Any]:
+def metadata(request: BuildRequest, built: Built) -> dict[str, Any]:
     """As buildx writes it; files come from no image that anyone could ask for."""
     if built.descriptor is None:
         return {}

@@ -1,4 +1,4 @@
-"""How a build's progress is printed, always to stderr: plain lines, a live terminal, or nothing."""
+"""How a build's progress is printed, always to stderr: plain lines, a live terminal, JSON, or nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wherry.builder.progress import Progress, Step
 
-KINDS = ("auto", "plain", "tty", "quiet")
+KINDS = ("auto", "plain", "tty", "quiet", "rawjson")
 
 
 def make_progress(kind: str) -> Progress:
@@ -28,11 +28,23 @@ def make_progress(kind: str) -> Progress:
         kind = "tty" if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else "plain"
     if kind == "quiet":
         return Silent()
+    if kind == "rawjson":
+        from wherry.builder.rawjson import RawJson
+
+        return RawJson(_whole_lines(unescaped(sys.stderr)))
     if kind == "plain":
         return Plain(unescaped(sys.stderr))
     from wherry.cli.builder.terminal import Terminal
 
     return Terminal(unescaped(sys.stderr), colours=coloured())
+
+
+def _whole_lines(out: IO[str]) -> Callable[[str], None]:
+    def write(line: str) -> None:
+        out.write(line)
+        out.flush()
+
+    return write
 
 
 def coloured() -> bool:

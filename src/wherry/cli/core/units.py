@@ -34,14 +34,26 @@ def human_duration(seconds: float) -> str:
     return f"{hours // 24 // 365} years"
 
 
+ZERO_TIME = -62135596800.0
+"""Go's zero time, which Docker writes where none is known: the first of January of the year 1."""
+
+
 def ago(then: float, now: float) -> str:
     return human_duration(max(0, now - then)) + " ago"
 
 
+def since(text: str, now: float) -> str:
+    """How long ago RFC 3339 text was; N/A where it tells no time, or Docker's zero time."""
+    then = _seconds(text)
+    return ago(then, now) if then is not None and then > ZERO_TIME else "N/A"
+
+
 def parse_time(text: str) -> float:
-    """RFC 3339 in Unix seconds; 0 for text that is no time (Docker's zero time, a damaged config)."""
-    if not text:
-        return 0
+    """RFC 3339 in Unix seconds; 0 for text that is no time (a damaged config)."""
+    return _seconds(text) or 0
+
+
+def _seconds(text: str) -> float | None:
     try:
         # fromisoformat takes at most six digits of a second's fraction; Docker writes nine.
         head, dot, tail = text.partition(".")
@@ -50,7 +62,7 @@ def parse_time(text: str) -> float:
             text = f"{head}.{tail[: min(digits, 6)]}{tail[digits:]}"
         return datetime.datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
-        return 0
+        return None
 
 
 def docker_time(seconds: float) -> str:

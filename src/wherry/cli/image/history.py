@@ -56,7 +56,7 @@ def _row(row: HistoryRow, *, full: bool, human: bool) -> dict[str, Any]:
     import time
 
     from wherry.cli.core.table import shortened
-    from wherry.cli.core.units import ago, docker_time, human_size, parse_time
+    from wherry.cli.core.units import docker_time, human_size, parse_time, since
 
     created = parse_time(row.entry.created)
     by = row.entry.created_by.replace("\t", " ")
@@ -65,7 +65,7 @@ def _row(row: HistoryRow, *, full: bool, human: bool) -> dict[str, Any]:
     image = row.id or "<missing>"
     return {
         "ID": image if full else image.removeprefix("sha256:")[:12],
-        "CreatedSince": ago(created, time.time()) if created else "N/A",
+        "CreatedSince": since(row.entry.created, time.time()),
         "CreatedAt": docker_time(created),
         "CreatedBy": by,
         "Size": human_size(row.size) if human else str(row.size),

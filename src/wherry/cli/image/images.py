@@ -55,7 +55,7 @@ def run(options: Options) -> int:
 def _row(listed: Listed, *, full: bool) -> dict[str, Any]:
     import time
 
-    from wherry.cli.core.units import ago, docker_time, human_size, parse_time
+    from wherry.cli.core.units import docker_time, human_size, parse_time, since
 
     image = listed.image
     damaged = image.damage() is not None
@@ -66,7 +66,7 @@ def _row(listed: Listed, *, full: bool) -> dict[str, Any]:
         "Tag": listed.tag,
         "ID": image.id if full else image.id[7:19],
         "Digest": listed.digest,
-        "CreatedSince": ago(created, time.time()) if created else "N/A",
+        "CreatedSince": since(image.config.created, time.time()) if not damaged else "N/A",
         "CreatedAt": docker_time(created),
         "Size": size,
         "VirtualSize": size,

@@ -40,7 +40,9 @@ COMMAND = Command(
             "file", "string", "Read options from a file (default .wherryslim, if there is one)", short="f"
         ),
         Flag("keep", "list", "Keep files that nothing asks for", metavar="PATH"),
+        Flag("keep-base", "bool", "Keep the layers of the base image as they are, and slim what is above"),
         Flag("network", "string", "Network while the image runs", metavar="NET"),
+        Flag("no-packages", "bool", "Leave out what tells scanners which packages are in the image"),
         Flag("preset", "list", "Keep what such programs usually need: go, jvm, nginx, node, python, shell"),
         Flag("probe", "list", "Ask for a URL; both images must answer alike", metavar="URL"),
         Flag("publish", "list", "Publish a port while the image runs", short="p", metavar="PORT"),
@@ -110,6 +112,8 @@ def _request(options: Options) -> SlimRequest:
         options.string("confidence") or "likely",
         float(options.integer("run") or 0),
         options.flag("reproducible"),
+        options.flag("keep-base"),
+        not options.flag("no-packages"),
     )
 
 
@@ -136,16 +140,20 @@ def _why(options: Options, request: SlimRequest, path: str) -> int:
 
 def _say(made: SlimResult) -> None:
     from wherry.cli.core.units import human_size
+    from wherry.sandbox.watching import TRACED
 
     slimmed = made.slimmed
     before, after = human_size(made.before), human_size(slimmed.size)
     print(f"{before} before, {after} now", file=sys.stderr)
     found = f"reading the image found {counted(slimmed.static, 'file')}"
-    if slimmed.was_observed:
-        found += f", running it {slimmed.observed}, {len(slimmed.only_observed)} of them new"
+    if slimmed.watched:
+        way = " (by ptrace)" if slimmed.watched == TRACED else ""
+        found += f", running it{way} {slimmed.observed}, {len(slimmed.only_observed)} of them new"
     print(found, file=sys.stderr)
     for what in slimmed.kept.lacking[:MOST_SHOWN]:
         print(f"the image itself lacks {what}", file=sys.stderr)
+    for what in slimmed.failing:
+        print(f"the image itself fails: {what}", file=sys.stderr)
     for what in slimmed.uncompared:
         print(f"only the status of {what} was compared: what it says differs each time", file=sys.stderr)
 

@@ -102,12 +102,11 @@ def _details(found: Details) -> str:
 def _image(usage: ImageUsage) -> tuple[str, ...]:
     import time
 
-    from wherry.cli.core.units import ago, human_size, parse_time
+    from wherry.cli.core.units import human_size, since
 
     image = usage.row.image
-    created = parse_time(image.config.created)
     sizes = [human_size(size) for size in (usage.size, usage.shared, usage.unique)]
-    when = ago(created, time.time()) if created else "N/A"
+    when = since(image.config.created, time.time())
     return (
         usage.row.repository,
         usage.row.tag,

@@ -52,6 +52,8 @@ INTERACTIVE = frozenset(
     (
         *("pydoc", "rlcompleter", "readline", "pdb", "bdb", "doctest", "unittest", "tkinter", "turtle"),
         *("idlelib", "lib2to3", "ensurepip", "test", "cProfile", "profile", "webbrowser", "antigravity"),
+        *("pip", "setuptools", "pkg_resources", "distutils", "wheel", "_distutils_hack", "venv"),
     )
 )
-"""What people at a terminal, and tests, have: functions that import one of them are hardly a service's."""
+"""What people at a terminal, tests and installers have: functions that import one of them are hardly a
+service's."""

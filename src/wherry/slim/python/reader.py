@@ -8,11 +8,12 @@ from wherry.pattern import pattern
 from wherry.slim.elf import named as path_named
 from wherry.slim.elf import opened
 from wherry.slim.entry import folder_of_program
+from wherry.slim.python.compiled import names
 from wherry.slim.python.hidden import HIDDEN, INTERACTIVE, MADE_UP, STARTUP
 from wherry.slim.python.imports import parse
 from wherry.slim.python.path import SearchPath
 from wherry.slim.reason import CERTAIN, GUESS, LIKELY
-from wherry.slim.scripts import interpreter
+from wherry.slim.scripts import interpreter, interpreter_name
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ ANY_PROGRAM = pattern(r"python(3(\.\d+)?)?")
 IDENTIFIER = pattern(rb"(?<=\0)[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?=\0)")
 # Below an installed package: what it never imports itself, and what only builds or documents it.
 LEFT_OUT = frozenset(("tests", "test", "testing", "docs", "doc", "examples", "__pycache__", "include"))
-SOURCES = (".py", ".pyc", ".pyi", ".so", ".pyx", ".pxd", ".c", ".h", ".cpp", ".hpp", ".md", ".rst", ".a")
+SOURCES = (".py", ".pyc", ".pyi", ".so", ".pyx", ".pxd", ".c", ".h", ".cpp", ".hpp", ".md", ".rst", ".a",
+           ".po", ".pot")  # fmt: skip
 RECORDS = ("METADATA", "PKG-INFO", "entry_points.txt", "top_level.txt")
 MOST_IDENTIFIERS = 50_000
 
@@ -49,7 +51,7 @@ class Reader:
         if version is not None and head.startswith(b"\x7fELF"):
             if self._path is None:
                 self._begin(closure, node, version.group(1))
-        elif name.endswith(".py") or ANY_PROGRAM.fullmatch(_interpreter(head)):
+        elif name.endswith(".py") or _is_alone(node.name) or ANY_PROGRAM.fullmatch(interpreter_name(head)):
             self._waiting.append(node)
         elif name.endswith(".so") and f"/{node.name}" in self._modules and self._path is not None:
             self._extension(closure, node, self._path)
@@ -65,11 +67,13 @@ class Reader:
             closure.files, version, prefix, [f for f in env.get("PYTHONPATH", "").split(":") if f]
         )
         self._path = search
+        for folder in env.get("PATH", "").split(":"):
+            self._environment(closure, folder, search)
         for word in closure.start.argv:
             path = closure.command(word)
             if path is not None:
-                self._environment(closure, path, search)
-        if self._is_program(closure):
+                self._of_program(closure, path, search)
+        if self._is_program(closure, node):
             search.add_own(closure.start.workdir)
             if closure.start.workdir != "/":
                 folder_of_program(closure, closure.start.workdir, node.name)
@@ -80,8 +84,10 @@ class Reader:
             self.keep(closure, name, node.name, LIKELY, f"{posixpath.basename(pth)} imports")
         self._arguments(closure, node, search)
 
-    def _is_program(self, closure: Closure) -> bool:
-        """Whether the image starts Python, and not only something that may."""
+    def _is_program(self, closure: Closure, node: Node) -> bool:
+        """Whether the image starts Python, or a script that names it, and not only something that may."""
+        if closure.is_named_first(node):
+            return True
         for word in closure.start.argv[:3]:
             path = closure.command(word)
             found = closure.files.find(path) if path is not None else None
@@ -89,19 +95,23 @@ class Reader:
                 continue
             if PROGRAM.fullmatch(posixpath.basename(found.name)):
                 return True
-            if ANY_PROGRAM.fullmatch(_interpreter(closure.files.data(found, 256))):
+            if ANY_PROGRAM.fullmatch(interpreter_name(closure.files.data(found, 256))):
                 return True
         return False
 
-    def _environment(self, closure: Closure, path: str, search: SearchPath) -> None:
-        """The virtual environment that a program, or the interpreter of a script, lies in (PEP 405)."""
+    def _of_program(self, closure: Closure, path: str, search: SearchPath) -> None:
+        """The virtual environments of a program and of the interpreter of a script."""
         node = closure.files.find(path)
         head = closure.files.data(node, 256) if node is not None else b""
         for program in (path, interpreter(head)[0]):
-            top = posixpath.dirname(posixpath.dirname(program))
-            if top and closure.files.is_file(f"{top}/pyvenv.cfg"):
-                closure.keep(f"{top}/pyvenv.cfg", "the virtual environment")
-                search.add_site(f"{top}/lib/python{search.version}/site-packages")
+            self._environment(closure, posixpath.dirname(program), search)
+
+    def _environment(self, closure: Closure, folder: str, search: SearchPath) -> None:
+        """The virtual environment that a folder of programs is of (PEP 405)."""
+        top = posixpath.dirname(folder.rstrip("/"))
+        if top and closure.first(f"environment {top}") and closure.files.is_file(f"{top}/pyvenv.cfg"):
+            closure.keep(f"{top}/pyvenv.cfg", "the virtual environment")
+            search.add_site(f"{top}/lib/python{search.version}/site-packages")
 
     def _arguments(self, closure: Closure, node: Node, search: SearchPath) -> None:
         argv = list(closure.start.argv)
@@ -142,10 +152,12 @@ class Reader:
     def _module(self, closure: Closure, node: Node, search: SearchPath) -> None:
         path = f"/{node.name}"
         name = self._modules.get(path, "")
+        if not path.endswith((".py", ".pyc")):
+            self._of_program(closure, path, search)
         if not name:
             folder = posixpath.dirname(path)
             if not search.is_standard(path) and not any(path.startswith(s + "/") for s in search.sites):
-                if self._starts(closure, node):
+                if closure.starts(node):
                     search.add_own(folder)
                     folder_of_program(closure, folder, node.name)
                 else:
@@ -153,25 +165,34 @@ class Reader:
             name = self._name(path, search)
         if path.endswith(".py") and closure.files.is_file(search.compiled(path)):
             closure.keep(search.compiled(path), "its bytecode", node.name)
-        module = parse(closure.files.data(node))
-        self._imports(closure, node, module, name, path)
-        self._named(closure, node, module, name, search)
+        if _is_alone(node.name):
+            self._compiled(closure, node, name)
+        else:
+            self._source(closure, node, name, path, search)
         if name:
             self._hidden(closure, node, name, search)
             self._distribution(closure, node, name, search)
 
-    def _starts(self, closure: Closure, node: Node) -> bool:
-        words = (
-            closure.files.find(posixpath.join("/", closure.start.workdir, word))
-            for word in closure.start.argv
-        )
-        return any(each is not None and each.name == node.name for each in words)
+    def _source(self, closure: Closure, node: Node, name: str, path: str, search: SearchPath) -> None:
+        module = parse(closure.files.data(node))
+        self._imports(closure, node, module, name, path)
+        self._named(closure, node, module, name, search)
+
+    def _compiled(self, closure: Closure, node: Node, name: str) -> None:
+        """Each name in it may be a module's, or one of its own package's."""
+        parts = name.split(".") if name else []
+        packages = [".".join(parts[:number]) for number in range(len(parts), 0, -1)]
+        for text in names(closure.files.data(node)):
+            bare = text.lstrip(".")
+            for full in (bare, *(f"{package}.{bare}" for package in packages)):
+                if full != name:
+                    self.keep(closure, full, node.name, _later(full), "a name in it:")
 
     def _name(self, path: str, search: SearchPath) -> str:
         """The full name of a module that was found by its path."""
         for folder in search.folders():
-            if path.startswith(folder.rstrip("/") + "/") and path.endswith(".py"):
-                inner = path[len(folder.rstrip("/")) + 1 : -3].removesuffix("/__init__")
+            if path.startswith(folder.rstrip("/") + "/") and path.endswith((".py", ".pyc")):
+                inner = path[len(folder.rstrip("/")) + 1 :].rpartition(".")[0].removesuffix("/__init__")
                 name = inner.replace("/", ".")
                 found = search.find(name)
                 if found is not None and found.file == path:
@@ -185,9 +206,7 @@ class Reader:
             full = _absolute(one, name, is_package)
             if full is None:
                 continue
-            confidence = LIKELY if one.late else CERTAIN
-            if one.late and full.split(".")[0] in INTERACTIVE:
-                confidence = GUESS
+            confidence = _later(full) if one.late else CERTAIN
             if full:
                 self.keep(closure, full, node.name, confidence, "import of")
             for each in one.names:
@@ -211,7 +230,7 @@ class Reader:
             if "." in text or text == name:
                 found = search.find(text)
                 if found is not None:
-                    self.keep(closure, text, node.name, LIKELY, "a text names")
+                    self.keep(closure, text, node.name, _later(text), "a text names")
             encoding = f"encodings.{text.lower()}"
             if search.find(encoding) is not None:
                 self.keep(closure, encoding, node.name, LIKELY, "a text names")
@@ -279,8 +298,9 @@ class Reader:
         if site is None or not closure.first(f"distribution {site} {top}"):
             return
         if closure.files.is_folder(f"{site}/{top}"):
-            for path in _data(closure, f"{site}/{top}"):
-                closure.keep(path, f"a file of the package {top}", node.name, LIKELY)
+            for path in closure.files.inside(f"{site}/{top}", LEFT_OUT):
+                if not path.endswith(SOURCES):
+                    closure.keep(path, f"a file of the package {top}", node.name, LIKELY)
         if f"{top}.libs" in closure.files.names(site):
             closure.keep(f"{site}/{top}.libs", f"libraries of {top}", node.name, LIKELY, deep=True)
         for record in self._records(closure, site, top):
@@ -305,14 +325,14 @@ def _records(closure: Closure, place: str, top: str) -> bool:
     return text.startswith((f"{top}/", f"{top}.py,")) or f"\n{top}/" in text or f"\n{top}.py," in text
 
 
-def _data(closure: Closure, folder: str) -> Iterator[str]:
-    for name in closure.files.names(folder):
-        path = f"{folder}/{name}"
-        if closure.files.is_folder(path):
-            if name not in LEFT_OUT:
-                yield from _data(closure, path)
-        elif not name.endswith(SOURCES):
-            yield path
+def _is_alone(name: str) -> bool:
+    """Whether a compiled module stands where its source would (PEP 3147)."""
+    return name.endswith(".pyc") and "/__pycache__/" not in name
+
+
+def _later(name: str) -> int:
+    """The confidence of a module that is not imported at once."""
+    return GUESS if name.split(".")[0] in INTERACTIVE else LIKELY
 
 
 def _top(closure: Closure, folder: str) -> str:
@@ -332,10 +352,3 @@ def _absolute(one: Import, name: str, is_package: bool) -> str | None:
         return None
     base = parts[: len(parts) - up]
     return ".".join([*base, *([one.module] if one.module else [])])
-
-
-def _interpreter(head: bytes) -> str:
-    program, argument = interpreter(head)
-    name = posixpath.basename(program)
-    words = argument.split()
-    return posixpath.basename(words[-1]) if name == "env" and words else name

@@ -1,0 +1,112 @@
+"""PURE: what ``--driver-opt`` says of the pods, in the words of buildx's kubernetes driver."""
+
+from __future__ import annotations
+
+import re
+
+from wherry.commas import separated
+from wherry.errors import UsageError, nearest
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RESOURCES = ("cpu", "memory", "ephemeral-storage")
+KEYS = (
+    *(f"{kind}.{name}" for kind in ("requests", "limits") for name in RESOURCES),
+    "nodeselector",
+    "serviceaccount",
+    "timeout",
+    "deadline",
+    "retries",
+)
+QUANTITY = r"[0-9]+(\.[0-9]+)?(m|k|Ki|[MGTPE]i?)?\Z"
+NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z"
+PART = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+class PodOptions(NamedTuple):
+    """`requests` and `limits` are quantities of Kubernetes by their resources.
+
+    Seconds: `timeout` is how long a pod may take until it runs, `deadline` how long all tries may take
+    together.  `retries` is how often a pod that was lost is tried again.
+    """
+
+    image: str
+    requests: tuple[tuple[str, str], ...] = ()
+    limits: tuple[tuple[str, str], ...] = ()
+    node_selector: tuple[tuple[str, str], ...] = ()
+    account: str = ""
+    timeout: int = 120
+    deadline: int = 7200
+    retries: int = 3
+
+
+def parse(image: str, words: Sequence[str]) -> PodOptions:
+    """``KEY=VALUE[,KEY=VALUE…]``, any number of times.  Raises UsageError."""
+    found = PodOptions(image)
+    for word in words:
+        for field in separated(word, "--driver-opt"):
+            key, equals, value = field.partition("=")
+            if not equals or not value:
+                raise UsageError(f"--driver-opt: {field!r} has no value", hint="say requests.cpu=2")
+            found = _with(found, key.strip().lower(), value)
+    return found
+
+
+def _with(options: PodOptions, key: str, value: str) -> PodOptions:
+    if key not in KEYS:
+        near = nearest(key, KEYS)
+        raise UsageError(
+            f"--driver-opt: unknown key {key}",
+            hint=f"did you mean {near}?" if near else f"known: {', '.join(KEYS)}",
+        )
+    kind, _, resource = key.partition(".")
+    if kind == "requests":
+        return options._replace(requests=(*options.requests, (resource, _quantity(key, value))))
+    if kind == "limits":
+        return options._replace(limits=(*options.limits, (resource, _quantity(key, value))))
+    if key == "nodeselector":
+        return options._replace(node_selector=(*options.node_selector, _label(value)))
+    if key == "serviceaccount":
+        if not re.match(NAME, value):
+            raise UsageError(f"--driver-opt: {value!r} is not the name of a ServiceAccount")
+        return options._replace(account=value)
+    if key == "retries":
+        if not re.fullmatch("[0-9]{1,2}", value):
+            raise UsageError(f"--driver-opt: retries={value} is no number up to 99")
+        return options._replace(retries=int(value))
+    seconds = _seconds(key, value)
+    return options._replace(timeout=seconds) if key == "timeout" else options._replace(deadline=seconds)
+
+
+def _quantity(key: str, value: str) -> str:
+    if not re.match(QUANTITY, value):
+        raise UsageError(
+            f"--driver-opt: {key}={value} is no quantity",
+            hint="as Kubernetes has them: 500m, 2, 512Mi, 4Gi",
+        )
+    return value
+
+
+def _label(value: str) -> tuple[str, str]:
+    name, equals, text = value.partition("=")
+    if (
+        not equals
+        or not re.fullmatch(rf"({NAME[:-2]}/)?{PART}", name)
+        or not re.fullmatch(rf"({PART})?", text)
+    ):
+        raise UsageError(
+            f"--driver-opt: nodeselector={value} is no label",
+            hint="say nodeselector=kubernetes.io/arch=arm64",
+        )
+    return name, text
+
+
+def _seconds(key: str, value: str) -> int:
+    match = re.fullmatch("([0-9]{1,6})([smh]?)", value)
+    seconds = int(match[1]) * UNITS[match[2] or "s"] if match else 0
+    if not seconds:
+        raise UsageError(f"--driver-opt: {key}={value} is no duration", hint="say 90s, 10m or 2h")
+    return seconds

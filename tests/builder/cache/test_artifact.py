@@ -1,0 +1,131 @@
+"""A context at a registry: sent once, by what it holds, and built from there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fakes.registry import FakeRegistry
+from support.registry import Registry
+from support.wherry import Wherry
+from wherry.builder.context import artifact
+from wherry.builder.context.artifact import Recipe
+from wherry.builder.context.folder import open_context
+from wherry.errors import ChangedError, CorruptError
+from wherry.oci.reference import parse
+from wherry.registry.client import Registries
+from wherry.registry.settings import Settings
+from wherry.runtime import Runtime
+from wherry.store import Store
+
+pytestmark = [pytest.mark.root, pytest.mark.registry]
+DOCKERFILE = "FROM bb\nCOPY . /all\nRUN cd /all && find . | sort && stat -c %a script && cat link\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(Runtime(str(tmp_path / "store")))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    found = tmp_path / "context"
+    (found / "below").mkdir(parents=True)
+    (found / "script").write_text("#!/bin/sh\n")
+    (found / "script").chmod(0o755)
+    (found / "below" / "näme").write_bytes(bytes(100_000))
+    (found / "link").symlink_to("script")
+    (found / "secret.pem").write_text("not for the build")
+    (found / ".dockerignore").write_text("*.pem\n")
+    return found
+
+
+def send(store: Store, folder: Path, name: str, text: str = DOCKERFILE) -> tuple[str, str]:
+    """The digest, and what was told."""
+    said: list[str] = []
+    context = open_context(str(folder), "", store.root)
+    rules = "".join(f"{p.written}\n" for p in context.ignore.patterns)
+    client = Registries(Settings())
+    try:
+        target = client.target(parse(name))
+        digest = artifact.send(store, context, Recipe(text, "Dockerfile", rules), target, said.append)
+    finally:
+        client.close()
+    context.save()
+    return digest, "".join(said)
+
+
+def test_it_is_built_as_the_folder_is(bb: Wherry, store: Store, folder: Path, registry: Registry) -> None:
+    name = f"{registry.host}/app"
+    digest, said = send(store, folder, name)
+    assert "sent " in said
+    done = bb.run("build", "--progress", "plain", f"oci://{name}@{digest}")
+    assert done.returncode == 0, done.stderr
+    assert "./below/näme" in done.stderr and "755" in done.stderr and "secret.pem" not in done.stderr
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    (folder / ".dockerignore").write_text("*.pem\nDockerfile\n")
+    again = bb.run("build", "--progress", "plain", str(folder))
+    assert "secret.pem" not in again.stderr
+
+
+def test_what_is_there_is_not_sent_again_whatever_its_times_are(
+    store: Store, folder: Path, registry: Registry
+) -> None:
+    name = f"{registry.host}/times"
+    first, _ = send(store, folder, name)
+    uploads = registry.log().count("PATCH")
+    os.utime(folder / "script", (0, 0))
+    again, said = send(store, folder, name)
+    assert (again, said) == (first, f"{first} is there\n")
+    assert registry.log().count("PATCH") == uploads > 0
+
+
+@pytest.mark.parametrize("change", ["content", "mode", "name", "dockerfile", "ignored"])
+def test_another_context_has_another_name(
+    store: Store, folder: Path, registry: Registry, change: str
+) -> None:
+    name = f"{registry.host}/other"
+    first, _ = send(store, folder, name)
+    text = DOCKERFILE
+    if change == "content":
+        (folder / "script").write_text("#!/bin/ash\n")
+    elif change == "mode":
+        (folder / "script").chmod(0o700)
+    elif change == "name":
+        (folder / "below" / "näme").rename(folder / "below" / "name")
+    elif change == "dockerfile":
+        text += "RUN true\n"
+    else:
+        (folder / "secret.pem").write_text("another")
+    again, _ = send(store, folder, name, text)
+    assert (again == first) == (change == "ignored")
+
+
+def test_a_file_that_is_written_meanwhile_is_not_sent_as_what_it_was(
+    store: Store, folder: Path, fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = artifact.tag_of
+
+    def tagged(*words: object) -> str:
+        tag = found(*words)  # type: ignore[arg-type]
+        (folder / "script").write_text("#!/bin/ash\n")
+        return tag
+
+    monkeypatch.setattr(artifact, "tag_of", tagged)
+    with pytest.raises(ChangedError, match="script changed while it was read"):
+        send(store, folder, f"{fake.host}/app")
+
+
+def test_an_image_is_no_context(bb: Wherry, tmp_path: Path, registry: Registry) -> None:
+    bb.build(tmp_path / "c", "FROM bb\n", "-t", f"{registry.host}/image", "--push")
+    assert "is no build context" in bb.fails("build", f"oci://{registry.host}/image")
+    assert "not found" in bb.fails("build", f"oci://{registry.host}/nothing")
+    assert "invalid reference" in bb.fails("build", "oci://A")
+
+
+def test_a_configuration_of_another_kind_is_refused(store: Store, tmp_path: Path) -> None:
+    for data in (b"", b"[]", b'{"dockerfile": 1, "name": "x", "ignore": ""}', b"{}"):
+        with pytest.raises(CorruptError, match="configuration"):
+            artifact._recipe(data, "it")

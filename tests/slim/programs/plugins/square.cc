@@ -1,0 +1,1 @@
+extern "C" double area(double side) { return side * side; }
