@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -348,7 +347,7 @@ def urls(data: bytes) -> None:
 
     found = shown(text(data))
     assert shown(found) == found
-    assert all(each in ("git@", "xxxxx:xxxxx@") for each in re.findall(USERINFO, found))
+    assert all(each in ("git@", "xxxxx:xxxxx@") for each in USERINFO.findall(found))
 
 
 def packages(data: bytes) -> None:
@@ -406,6 +405,23 @@ def index(data: bytes) -> None:
     _files(data, Descriptor("", "sha256:" + "0" * 64, 1))
 
 
+def sources(data: bytes) -> None:
+    """What `slim` reads of programs in other languages."""
+    from wherry.slim import nginx, perl, ruby, words
+    from wherry.slim.python import compiled, imports
+
+    code = data.decode("utf-8", "replace")
+    perl.parse(code)
+    ruby.parse(code)
+    imports.parse(data)
+    for each in (
+        *(compiled.names(data), nginx.directives(code), words.shell_words(code), words.paths(code)),
+        *(words.binary_paths(data), words.binary_libraries(data)),
+    ):
+        for _ in each:
+            pass
+
+
 COMPARED = ("p", "etc/passwd", "etc/group", "usr/lib/os-release", "var/lib/dpkg/status",
             "var/lib/dpkg/info/x.list", "var/lib/dpkg/info/x.md5sums", "lib/apk/db/installed",
             "lib64/ld-linux-x86-64.so.2", "lib64/libc.so.6")  # fmt: skip
@@ -458,7 +474,7 @@ HARNESSES: dict[str, Callable[[bytes], object]] = {
         tar, members, compressed, dockerfile, plan, expansion, ignore, wildcards, config, manifest, archive,
         elf, libraries, reference, platform, gitref, users, manifests, routes, template, flags, mount,
         response, lines, buildrecord, visible, urls, packages,
-        statement, layer, index, image,
+        statement, layer, index, sources, image,
     )
 }  # fmt: skip
 

@@ -83,7 +83,7 @@ def _drive(name: str, words: list[str]) -> int:
     import atheris
 
     sys.path.insert(0, os.path.dirname(os.path.dirname(HERE)))
-    with atheris.instrument_imports(include=["wherry", "elftools"]):
+    with atheris.instrument_imports(include=["wherry"]):
         from tests.fuzz import harnesses
 
         # What is imported when it is first needed is to be instrumented, too.

@@ -44,6 +44,11 @@ def seeds(name: str) -> list[bytes]:
                              b'{"name": "@a/b", "version": "1", "license": {"type": "MIT"}}',
                              b's.name = "a".freeze\ns.version = "1"\ns.licenses = ["MIT".freeze]\n', _jar(),
                              (ROOT / "tests/packages/hello.header").read_bytes()],
+        "sources": lambda: [b"use strict;\nuse parent qw(A::B);\nrequire 'a.pl';\n=pod\n\n=cut\neval \"require $x\";\n__END__\n",
+                            b"require 'a'\nrequire_relative \"b\"\nautoload :C, 'c/d'\n=begin\n=end\nload(File.join(a))\n",
+                            b"import a.b as c\nfrom ..d import (e, f)\nimportlib.import_module('g.h')\n",
+                            b"#!/bin/sh\nx=$(a | b) && exec env C=d e < /f/g || { h; }\ncase $1 in i) j;; esac\n",
+                            b"http { include a/*.conf; server { root '/b c'; } } # d\n", b"\xda\x05a.b.cz\x02ab\0libx.so.1\0/usr/bin/y\0"],
         "image": lambda: [(b"\xff" * 4).join([
             Path("/bin/true").read_bytes()[:1 << 14], b"root:x:0:0:r:/root:/bin/sh\n", b"root:x:0:a,b\n", b"ID=debian\nVERSION_ID=12\n",
             b"Package: x\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\nPackage: y\nVersion: 2\n",

@@ -1,27 +1,45 @@
-"""The header of an ELF file, as far as it says what the program needs.  Whatever the bytes are."""
+"""The header of an ELF file, as far as it says what the program needs.  Whatever the bytes are: of no file
+more is read than real programs need.
+
+Source: elf(5), the generic ABI (ELF header, program headers, dynamic section).
+"""
 
 from __future__ import annotations
+
+import struct
 
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import IO
 
 
 MAGIC = b"\x7fELF"
 # e_machine -> GOARCH (elf.h).
 MACHINES = {
-    "EM_X86_64": "amd64",
-    "EM_386": "386",
-    "EM_AARCH64": "arm64",
-    "EM_ARM": "arm",
-    "EM_PPC64": "ppc64le",
-    "EM_RISCV": "riscv64",
-    "EM_S390": "s390x",
-    "EM_LOONGARCH": "loong64",
-    "EM_MIPS": "mips64le",
+    62: "amd64",
+    3: "386",
+    183: "arm64",
+    40: "arm",
+    21: "ppc64le",
+    243: "riscv64",
+    22: "s390x",
+    258: "loong64",
+    8: "mips64le",
 }
+# By EI_CLASS: the rest of the header, a program header, an entry of the dynamic section.
+HEADERS = {1: "HHIIIIIHHHHHH", 2: "HHIQQQIHHHHHH"}
+SEGMENTS = {1: "IIIIIIII", 2: "IIQQQQQQ"}
+ENTRIES = {1: "iI", 2: "qQ"}
+ORDERS = {1: "<", 2: ">"}
+IDENTITY, LARGEST_HEADER = 16, 64
+LOAD, DYNAMIC, INTERPRETER = 1, 2, 3
+END, NEEDED, STRINGS, RPATH, RUNPATH = 0, 1, 5, 15, 29
+MOST_SEGMENTS = 65536
+"""Bytes of program headers: Linux starts no program with more."""
 MOST_NEEDED = 1024
+MOST_ENTRIES = 65536
 LONGEST = 4096
 
 
@@ -38,46 +56,89 @@ class Elf(NamedTuple):
     runpath: str = ""
 
 
+class _Segment(NamedTuple):
+    """Where a part of the file is, and where in memory."""
+
+    kind: int
+    offset: int
+    address: int
+    size: int
+
+
 def read_elf(file: IO[bytes]) -> Elf | None:
     """None for what is no ELF file, or a damaged one: the kernel refuses it, too."""
-    from elftools.common.exceptions import ELFError
-    from elftools.construct.core import ConstructError
-    from elftools.elf.dynamic import DynamicSegment
-    from elftools.elf.elffile import ELFFile
-    from elftools.elf.segments import InterpSegment
-
-    damaged = (
-        ELFError,
-        ConstructError,
-        ArithmeticError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-    )
     try:
-        elf = ELFFile(file)
-        machine = str(elf["e_machine"])
-        found = Elf(MACHINES.get(machine, machine))
-        for _, segment in zip(range(LONGEST), elf.iter_segments(), strict=False):
-            if isinstance(segment, InterpSegment) and segment["p_filesz"] <= LONGEST:
-                found = found._replace(loader=str(segment.get_interp_name()))
-            elif isinstance(segment, DynamicSegment):
-                found = _dynamic(segment, found)
-    except (*damaged, AssertionError, MemoryError, OSError):
+        return _read(file)
+    except (struct.error, OSError, OverflowError, ValueError, LookupError):
         return None
+
+
+def _read(file: IO[bytes]) -> Elf | None:
+    head = file.read(LARGEST_HEADER)
+    if not head.startswith(MAGIC):
+        return None
+    width, order = head[4], ORDERS[head[5]]
+    _, machine, _, _, start, _, _, _, size, number, *_ = struct.unpack_from(
+        order + HEADERS[width], head, IDENTITY
+    )
+    if number * size > MOST_SEGMENTS:
+        return None
+    segments = list(_segments(_at(file, start, number * size), order + SEGMENTS[width], size, number))
+    found = Elf(MACHINES.get(machine, f"machine {machine}"))
+    for segment in segments:
+        if segment.kind == INTERPRETER and segment.size <= LONGEST:
+            found = found._replace(loader=_text(file, segment.offset, segment.size))
+        elif segment.kind == DYNAMIC:
+            found = _dynamic(file, segment, segments, order + ENTRIES[width], found)
     return found
 
 
-def _dynamic(segment: object, found: Elf) -> Elf:
-    needed = []
-    for number, tag in enumerate(segment.iter_tags()):  # type: ignore[attr-defined]
-        if number > MOST_NEEDED:
+def _segments(data: bytes, form: str, size: int, number: int) -> Iterator[_Segment]:
+    """Raises struct.error where there are less than so many."""
+    for each in range(number):
+        fields = struct.unpack_from(form, data, each * size)
+        if form.endswith(SEGMENTS[2]):
+            kind, _, offset, address, _, length, *_ = fields
+        else:
+            kind, offset, address, _, length, *_ = fields
+        yield _Segment(kind, offset, address, length)
+
+
+def _dynamic(file: IO[bytes], segment: _Segment, segments: list[_Segment], form: str, found: Elf) -> Elf:
+    needed: list[int] = []
+    values: dict[int, int] = {}
+    size = struct.calcsize(form)
+    data = _at(file, segment.offset, min(segment.size, MOST_ENTRIES * size))
+    for tag, value in struct.iter_unpack(form, data[: len(data) // size * size]):
+        if tag == END:
             break
-        if tag.entry.d_tag == "DT_NEEDED":
-            needed.append(str(tag.needed))
-        elif tag.entry.d_tag == "DT_RPATH":
-            found = found._replace(rpath=str(tag.rpath))
-        elif tag.entry.d_tag == "DT_RUNPATH":
-            found = found._replace(runpath=str(tag.runpath))
-    return found._replace(needed=tuple(needed))
+        if tag != NEEDED:
+            values[tag] = value
+        elif len(needed) < MOST_NEEDED:
+            needed.append(value)
+    table = _offset(segments, values[STRINGS]) if STRINGS in values else None
+    if table is None:
+        return found
+
+    def text(tag: int) -> str:
+        return _text(file, table + values[tag], LONGEST) if tag in values else ""
+
+    names = tuple(_text(file, table + each, LONGEST) for each in needed)
+    return found._replace(needed=names, rpath=text(RPATH), runpath=text(RUNPATH))
+
+
+def _offset(segments: list[_Segment], address: int) -> int | None:
+    """Where in the file an address of its memory is."""
+    for each in segments:
+        if each.kind == LOAD and each.address <= address < each.address + each.size:
+            return address - each.address + each.offset
+    return None
+
+
+def _text(file: IO[bytes], offset: int, most: int) -> str:
+    return _at(file, offset, most).split(b"\0", 1)[0].decode("utf-8", "replace")
+
+
+def _at(file: IO[bytes], offset: int, most: int) -> bytes:
+    file.seek(offset)
+    return file.read(most)

@@ -27,6 +27,7 @@ SETTLED = 10.0
 """Seconds in which a command may begin to succeed, and a request to get the status that is expected."""
 RUNS = "runs"
 SUCCESS = "exit code 0"
+NO_ANSWER = "no answer"
 
 
 class Plan(NamedTuple):

@@ -13,7 +13,11 @@ from wherry.images.view import Image
 from wherry.images.write import create_image
 from wherry.layers.view import Seen, View
 from wherry.oci.config import History
+from wherry.oci.platform import runs_natively
 from wherry.oci.times import rfc3339
+from wherry.pattern import pattern
+from wherry.sandbox.emulate import why_not
+from wherry.sandbox.machine import machine
 from wherry.slim import experiment, verify
 from wherry.slim.base import Above, Base, above
 from wherry.slim.files import Files
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 
     from wherry.layers.view import Node
     from wherry.oci.config import ImageConfig
+    from wherry.oci.platform import Platform
     from wherry.slim.closure import Kept
     from wherry.slim.experiment import Outcome, Plan
     from wherry.store import ImageRecord, Store
@@ -36,12 +41,13 @@ SYSTEM = ("dev", "proc", "sys")
 """What a container is given, whatever the image has there."""
 MOST_SHOWN = 5
 NO_BASE = Base()
+TERMINAL = pattern(r"(?i)\b(?:tty|terminal)\b")
 
 
 class Slimmed(NamedTuple):
     """`static` and `observed` are how many files each of them found, `only_observed` those that reading the
-    image did not find.  `layer` is what lies above the base, `records` of that what the
-    image had not, `watched` as experiment.Outcome's, `uncompared` as verify.uncompared()."""
+    image did not find.  `layer` is what lies above the base, `records` of that what the image had not,
+    `watched` as experiment.Outcome's, `uncompared` and `failing` as the functions of verify."""
 
     image: ImageRecord
     kept: Kept
@@ -52,6 +58,7 @@ class Slimmed(NamedTuple):
     observed: int
     only_observed: tuple[str, ...]
     uncompared: tuple[str, ...]
+    failing: tuple[str, ...]
     watched: str
 
 
@@ -81,7 +88,7 @@ def slim(
     static = closure.run()
     told(f"found {counted(_count(static), 'file')}; running the image as it is")
     before = experiment.run(store, fat, plan)
-    _check_fat(before, plan)
+    _check_fat(before, plan, fat.config.platform)
     seen = _seen(files, before.used)
     for path, how in seen:
         closure.keep(path, how)
@@ -109,25 +116,35 @@ def slim(
         len(observed),
         tuple(sorted(name for name in observed if name not in static.reasons)),
         tuple(verify.uncompared(before)),
+        tuple(verify.failing(before)),
         before.watched,
     )
 
 
-def _check_fat(outcome: Outcome, plan: Plan) -> None:
+def _check_fat(outcome: Outcome, plan: Plan, platform: Platform) -> None:
     """What does not work before cannot be compared afterwards."""
     first, *others = outcome.answers
-    silent = next((each for each in others if each.status == "no answer"), None)
-    if silent is None:
+    silent = next((each for each in others if each.status == experiment.NO_ANSWER), None)
+    if silent is not None and first.status == experiment.RUNS:
+        how = f"does not answer {silent.what} within {plan.ready:g} s"
+    elif silent is not None:
+        how = f"ended with {first.status} before it answered {silent.what}"
+    elif not others and first.status not in (experiment.RUNS, experiment.SUCCESS):
+        how = f"ended with {first.status}, which proves nothing"
+    else:
         return
-    how = (
-        "does not answer"
-        if first.status == experiment.RUNS
-        else f"ended with {first.status} before it answered"
-    )
-    raise WherryError(
-        f"the image itself {how} {silent.what}" + "".join(f"\n  {line}" for line in outcome.said),
-        hint=f"does it need --env, --volume or -p, or more than {plan.ready:g} s?",
-    )
+    foreign = "" if runs_natively(machine(), platform) else why_not(platform.architecture)
+    if foreign:
+        how = f"is for {platform}, and {foreign}; it {how}"
+        hint = "as root: apt-get install qemu-user-static; or make it slim on such a machine"
+    elif any(TERMINAL.search(line) for line in outcome.said):
+        hint = "it wants a terminal, and has none here: --exec COMMAND runs what needs none"
+    elif silent is not None:
+        hint = "does it need --env, --volume, --network or -p?"
+    else:
+        hint = "does it need --env, --volume or --network? --exec COMMAND runs what works"
+    lines = "".join(f"\n  {line}" for line in outcome.said)
+    raise WherryError(f"the image itself {how}{lines}", hint=hint)
 
 
 def _seen(files: Files, used: dict[str, str]) -> tuple[tuple[str, str], ...]:

@@ -63,11 +63,13 @@ class Trial:
         return code
 
     def end(self) -> None:
-        """As `wherry stop`."""
+        """As `wherry stop`, but that nobody waits for a program that does not listen to the signal."""
         if self.code() is not None:
             return
-        self._running.signal(parse_signal(self._config.process.stop_signal))
-        if self.wait(self._config.stop_timeout or GRACE) is None:
+        number = parse_signal(self._config.process.stop_signal)
+        reached = reaches(self._running.inner(), number)
+        self._running.signal(number)
+        if self.wait((self._config.stop_timeout or GRACE) if reached else 0) is None:
             self._running.kill()
             self._code = self._running.wait()
 
@@ -122,6 +124,19 @@ def trial(
                 running.kill()
                 with contextlib.suppress(Exception):
                     running.wait()
+
+
+def reaches(pid: int | None, number: int) -> bool:
+    """Whether a signal does anything to a process: to the first one of a namespace only what it handles, or
+    blocks and waits for (pid_namespaces(7))."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+            said = dict(line.partition(":\t")[::2] for line in file.read().splitlines())
+        is_first = said["NSpid"].split()[-1] == "1" and len(said["NSpid"].split()) > 1
+        listens = int(said["SigCgt"], 16) | int(said["SigBlk"], 16)
+    except (OSError, KeyError, ValueError):
+        return True
+    return not is_first or bool(listens >> (number - 1) & 1)
 
 
 def _read(path: str) -> bytes:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from wherry.slim.experiment import Outcome
 
 LONGEST = 300
+FAILS = tuple(f"exit code {digit}" for digit in "123456789")
 
 
 class Difference(NamedTuple):
@@ -34,6 +35,11 @@ def differences(fat: Outcome, slim: Outcome) -> list[Difference]:
 def uncompared(fat: Outcome) -> list[str]:
     """What the fat image itself answers in another way each time: of these only the status counts."""
     return [each.what for each in fat.answers if not each.stable]
+
+
+def failing(fat: Outcome) -> list[str]:
+    """What fails in the fat image itself, and has to fail in the slim one."""
+    return [f"{each.what}: {each.status}" for each in fat.answers if each.status.startswith(FAILS)]
 
 
 def missing(

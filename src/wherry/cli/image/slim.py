@@ -152,6 +152,8 @@ def _say(made: SlimResult) -> None:
     print(found, file=sys.stderr)
     for what in slimmed.kept.lacking[:MOST_SHOWN]:
         print(f"the image itself lacks {what}", file=sys.stderr)
+    for what in slimmed.failing:
+        print(f"the image itself fails: {what}", file=sys.stderr)
     for what in slimmed.uncompared:
         print(f"only the status of {what} was compared: what it says differs each time", file=sys.stderr)
 
