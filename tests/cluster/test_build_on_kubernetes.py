@@ -248,6 +248,17 @@ def test_an_interrupt_leaves_nothing(
     here.is_clean()
 
 
+def test_a_reader_who_goes_away_leaves_nothing(here: Here) -> None:
+    here.context("RUN while sleep 0.2; do echo tick; done")
+    build = here.wherry.start(*here.words())
+    assert build.stderr is not None
+    while " tick\n" not in build.stderr.readline():
+        assert build.poll() is None
+    build.stderr.close()
+    assert build.wait(30) == 141
+    here.is_clean()
+
+
 def test_a_client_that_is_killed_leaves_a_job_that_ends_by_itself(here: Here) -> None:
     build = running(here, "--driver-opt", "deadline=15s")
     build.kill()

@@ -86,7 +86,7 @@ def build_on_kubernetes(
 def checked(request: BuildRequest) -> list[Reference]:
     """The names that are pushed.  Raises UsageError, UnsupportedError."""
     for output in request.outputs:
-        if output.dest:
+        if output.dest or output.type == "docker":  # --load
             raise UnsupportedError(
                 f"--output type={output.type} is not for --on kubernetes: the image is made in a pod",
                 hint="push it, and then: wherry pull NAME, wherry save, wherry export",

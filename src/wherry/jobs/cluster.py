@@ -16,7 +16,7 @@ from wherry.kube.resource import Resource
 from wherry.kube.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from wherry.jobs.manifest import Object
     from wherry.kube.client import Client
@@ -132,18 +132,15 @@ class Jobs:
         found.sort(key=lambda one: str(one.get("lastTimestamp") or one.get("eventTime") or ""))
         return [str(one.get("message") or "") for one in found]
 
-    @contextlib.contextmanager
-    def log(self, pod: str, since: str) -> Iterator[Iterator[bytes]]:
-        """The lines of a pod's container as they come, with their times; `since` is a time, or "".
+    def log(self, pod: str, since: str) -> Generator[bytes, None, None]:
+        """The lines of a pod's container as they come, with their times; to be closed.
 
-        Raises Failed: whoever reads goes on from the last line.
+        `since` is a time, or "".  Raises Failed: whoever reads goes on from the last line.
         """
         query = {"container": CONTAINER, "follow": "true", "timestamps": "true"}
         query |= {"sinceTime": since} if since else {}
         path = PODS.one(self.namespace, pod, "log")
-        info = self._info("get", PODS, pod, "log")
-        with self._client.lines(path, query, info) as lines:
-            yield lines
+        return self._client.lines(path, query, self._info("get", PODS, pod, "log"))
 
     def _list(self, resource: Resource[Any], query: Mapping[str, str]) -> list[Object]:
         answer = self._client.get(resource.path(self.namespace), query, self._info("list", resource))
