@@ -23,6 +23,7 @@ IMAGE = ("--builder-image", "registry.example/builder:1")
         ((*IMAGE, *TO, "--parallel", "0"), "at least one pod has to run"),
         ((*IMAGE, *TO, "--driver-opt", "cpu=2"), "unknown key cpu"),
         ((*TO, "--builder-image", "A"), "invalid reference format"),
+        ((*IMAGE, *TO, "--build-context", "a=https://me:pw@h.example/a.git"), "xxxxx@h.example/a.git has"),
         ((*IMAGE, *TO, "--kubeconfig", "nowhere"), "there is no nowhere"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wherry.errors import ClusterError
 from wherry.jobs import status
 from wherry.jobs.manifest import CONTAINER, LABEL
+from wherry.jobs.status import NO
 from wherry.kube import faults
 from wherry.kube.faults import Failed, RequestInfo
 from wherry.kube.resource import Resource
@@ -26,6 +27,8 @@ PASSING = frozenset({faults.UNREACHABLE, faults.SILENT, faults.DROPPED, faults.B
 PATIENCE = 120.0
 """Seconds without an answer after which a build is given up here (its Job goes on)."""
 PAUSE = 1.0
+DELETIONS = 5
+"""Tries to remove a Job."""
 
 
 def _resource(group: str, name: str, kind: str) -> Resource[Any]:
@@ -39,7 +42,7 @@ EVENTS = _resource("", "events", "Event")
 
 
 class Jobs:
-    """Those of one namespace.  Every method raises ClusterError."""
+    """Those of one namespace.  Methods raise ClusterError where they do not say something else."""
 
     def __init__(
         self,
@@ -52,6 +55,8 @@ class Jobs:
         self._policy = policy
         self._note = note
         self._live: dict[str, str] = {}
+        self.left: dict[str, str] = {}
+        """The names of Jobs that could not be removed, and why."""
         self.namespace = namespace
 
     def create(self, job: Object) -> Object:
@@ -61,8 +66,8 @@ class Jobs:
                 created = self._writer(JOBS).create(self.namespace, job)
         except BaseException:
             # It may be there: the answer was lost, or nobody waited for it.
-            with contextlib.suppress(ClusterError):
-                self.delete(name, "")
+            with contextlib.suppress(Failed):
+                self._remove(name, "")
             raise
         self._live[name] = str(created["metadata"]["uid"])
         return created
@@ -77,16 +82,27 @@ class Jobs:
             self.delete(name, uid)
 
     def delete(self, name: str, uid: str) -> None:
-        """Let a Job go, and with it its pods and its Secret.  One that is gone already is fine."""
+        """Let a Job go, and with it its pods and its Secret; one that stays is in `left`.  Raises nothing:
+        what was built is not undone by it."""
         self._live.pop(name, None)
+        for _ in range(DELETIONS):
+            try:
+                self._remove(name, uid)
+            except Failed as failed:
+                self.left[name] = failed.fault.message
+                if failed.fault.kind not in PASSING:
+                    return
+                time.sleep(PAUSE)
+            else:
+                self.left.pop(name, None)
+                return
+
+    def _remove(self, name: str, uid: str) -> None:
         try:
             self._writer(JOBS).delete(self.namespace, name, uid=uid)
         except Failed as failed:
             if failed.fault.kind not in (faults.NOT_FOUND, faults.CONFLICT):
-                raise ClusterError(
-                    f"the Job {name} was not removed: {failed.fault.message}",
-                    hint=f"kubectl -n {self.namespace} delete job {name}",
-                ) from None
+                raise
 
     def job(self, name: str) -> Object | None:
         """None where it is gone."""
@@ -176,4 +192,5 @@ def _told() -> Iterator[None]:
 
 
 def _error(failed: Failed) -> ClusterError:
-    return ClusterError(failed.fault.message, hint=failed.fault.hint)
+    fault = failed.fault
+    return ClusterError(fault.message, hint=fault.hint or (NO if fault.kind == faults.REFUSED else None))
