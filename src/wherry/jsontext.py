@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 else:
     try:
         from _json import encode_basestring, encode_basestring_ascii, make_encoder, make_scanner
-    except ImportError:  # the names are private, and another Python may not have them
+
+        make_encoder({}, None, encode_basestring, None, ":", ",", False, False, True)
+    except (ImportError, TypeError):  # the names are private, and another Python may have others
         from json import dumps, loads
     else:
 

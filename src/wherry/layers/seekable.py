@@ -32,9 +32,17 @@ class Seekable:
 
 def plain(stream: Reader) -> Reader:
     """As decompressed(); what nobody asks for of a file that is not compressed is not read."""
-    if not isinstance(stream, io.BufferedReader) or not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+    if not isinstance(stream, io.BufferedReader) or not _is_regular(stream):
         return decompressed(stream)
     place = stream.tell()
     kind = kind_of(stream.read(6))
     stream.seek(place)
     return Seekable(stream) if kind == "none" else decompressed(stream)
+
+
+def _is_regular(stream: io.BufferedReader) -> bool:
+    """Not a pipe, nor bytes in memory."""
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:
+        return False
