@@ -83,7 +83,8 @@ mkdir mkdirat newfstatat open openat openat2 readlink readlinkat stat statx
 """
 """The calls that look for a file by its name."""
 KILLABLE = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
-"""Linux 5.19: without it a signal makes open() fail with EINTR, which it never does else."""
+"""Linux 5.19: without it a signal that comes while the listener works makes open() fail with EINTR, which
+it never does else.  One that comes before the listener has heard of the call still does."""
 
 
 def observed(socket: str) -> dict[str, Any]:
