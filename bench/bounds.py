@@ -30,6 +30,8 @@ BOUNDS = (
     Bound("copy-unchanged", "copy-unchanged", "buildkit"),
     Bound("copy-first", "copy-first", "docker"),
     Bound("copy-one-changed", "copy-one-changed", "docker"),
+    Bound("explore-archive", "explore-archive", "dive"),
+    Bound("explore-store", seconds=1.0),
     Bound("recorded", "unrecorded", "seconds", 1.0, 0.001),
     Bound("version", "bare-python", "seconds", 2.0, 0.010),
 )

@@ -96,6 +96,7 @@ def cluster(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         images = Wherry(store.root, env=plain_http(folder, registry))
         for name in ("wherry", "wherry-python", *IMAGES.values()):
             push(images, f"{name}:{__version__}" if name == "wherry" else name, one.image(name))
+        push(images, f"wherry:{__version__}", one.image("wherry-next"))
         yield one
 
 

@@ -152,9 +152,16 @@ class Node:
         _do(*self.inside("kill", "-9", min(children, key=int)))
 
     def usage(self, pod: Mapping[str, Any], name: str) -> Usage:
-        """Of all processes of a container."""
+        """Of all processes of a container; asked again where one of them ends meanwhile."""
+        for _ in range(10):
+            with contextlib.suppress(OSError, ValueError):
+                return self._usage(pod, name)
+        return self._usage(pod, name)
+
+    def _usage(self, pod: Mapping[str, Any], name: str) -> Usage:
         said = self.ctr("tasks", "ps", _container(pod, name)).stdout.splitlines()[1:]
-        folders = [Path(f"/proc/{self._first}/root/proc/{line.split()[0]}") for line in said]
+        places = (Path(f"/proc/{self._first}/root/proc/{line.split()[0]}") for line in said)
+        folders = [folder for folder in places if _lives(folder)]
         ticks = [f.joinpath("stat").read_text().rpartition(")")[2].split()[11:13] for f in folders]
         seconds = sum(int(t) for pair in ticks for t in pair) / os.sysconf("SC_CLK_TCK")
         resident = [_mib(folder / "status", "VmRSS") for folder in folders]
@@ -325,6 +332,13 @@ class Node:
         (hosts / "hosts.toml").write_text(f'[host."http://{registry}"]\n')
         text = CONTAINERD.format(run=RUN, folder=folder, registry=registry)
         (folder / "containerd.toml").write_text(text)
+
+
+def _lives(folder: Path) -> bool:
+    """Whether it is a process, and none that has ended and is waited for."""
+    with contextlib.suppress(FileNotFoundError):
+        return "VmRSS" in (folder / "status").read_text()
+    return False
 
 
 def _mib(path: Path, name: str) -> float:

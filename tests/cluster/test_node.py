@@ -245,6 +245,40 @@ def test_a_websocket_outlives_a_reload_and_lives_while_its_pod_ends(
     assert load.failures == {}
 
 
+def test_an_upgrade_and_its_undoing_cost_no_request_and_websockets_outlive_the_first_signal(
+    served: Door,
+) -> None:
+    cluster, of_pod = served.cluster, ("-n", served.namespace)
+    next_one = cluster.image("wherry-next")
+    images = (f"{name}={next_one}" for name in ("render", "nginx", "generate"))
+    changes = (("set", "image", "deployment/nginx", *images), ("rollout", "undo", "deployment/nginx"))
+    with Load(served.address, "steady.example") as load:
+        for change in changes:
+            links = {
+                pod["metadata"]["name"]: WebSocket(f"{pod['status']['podIP']}:8080", "steady.example")
+                for pod in served.nginx()
+            }
+            cluster.kubectl(*of_pod, *change)
+            left = dict(links)
+            wait(lambda: told_to_end(served, left) == {}, "it does not come to an end", 120)  # noqa: B023
+            cluster.rolled_out(served.namespace, "nginx")
+            for link in links.values():
+                wait(lambda: not link.echoes(), "it is never ended")  # noqa: B023
+                link.close()
+    assert load.failures == {}
+    assert {pod["spec"]["containers"][0]["image"] for pod in served.nginx()} == {cluster.image("wherry")}
+
+
+def told_to_end(door: Door, links: dict[str, WebSocket]) -> dict[str, WebSocket]:
+    """Takes away the links of pods that were told to end; all of them have to be alive."""
+    staying = {pod["metadata"]["name"] for pod in door.nginx()}
+    for name, link in list(links.items()):
+        assert link.echoes(), f"{name} has ended it"
+        if name not in staying:
+            del links[name]
+    return links
+
+
 CONF = "server {{ listen 8080; root /etc/nginx/conf.d; index {index}; }}"
 WRITE = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
 

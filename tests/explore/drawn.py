@@ -17,8 +17,11 @@ class Text(NamedTuple):
 
     data: bytes
 
-    def sample(self) -> bytes:
-        return self.data[:4]
+    def beginning(self) -> bytes:
+        return self.data[:2]
+
+    def end(self) -> bytes:
+        return self.data[-2:]
 
     def digest(self) -> str:
         return hashlib.sha256(self.data).hexdigest()

@@ -49,6 +49,11 @@ def seeds(name: str) -> list[bytes]:
                             b"import a.b as c\nfrom ..d import (e, f)\nimportlib.import_module('g.h')\n",
                             b"#!/bin/sh\nx=$(a | b) && exec env C=d e < /f/g || { h; }\ncase $1 in i) j;; esac\n",
                             b"http { include a/*.conf; server { root '/b c'; } } # d\n", b"\xda\x05a.b.cz\x02ab\0libx.so.1\0/usr/bin/y\0"],
+        "image": lambda: [(b"\xff" * 4).join([
+            Path("/bin/true").read_bytes()[:1 << 14], b"root:x:0:0:r:/root:/bin/sh\n", b"root:x:0:a,b\n", b"ID=debian\nVERSION_ID=12\n",
+            b"Package: x\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\nPackage: y\nVersion: 2\n",
+            b"/.\n/p\n", b"00  p\n", b"P:c\nV:1\nA:x86\nF:\nR:p\n\nP:d\nV:1\n", b"\x7fELF",
+            b"GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36.\n"]), b"#!/p -x\n"],
         "statement": lambda: [json.dumps({"predicateType": "https://slsa.dev/provenance/v1", "predicate": {"x": 1},
                                           "subject": [{"name": "a", "digest": {"sha256": "0"}}]}).encode()],
         "expansion": lambda: [b"${v//*a?b/x}${v%%.*}${w:-a$v}\na.b.c", b"'a'\"$v\\$\"${v:+x}\nv", b"${v#*\\}}${v:?no}\nx"],

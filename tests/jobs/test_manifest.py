@@ -52,6 +52,5 @@ def test_options_of_pods_stand_where_kubernetes_reads_them() -> None:
     spec = job("n", [], options)["spec"]
     pod = spec["template"]["spec"]
     assert (spec["activeDeadlineSeconds"], spec["backoffLimit"]) == (60, 0)
-    assert spec["podFailurePolicy"]["rules"][0]["action"] == "FailJob"
     assert pod["containers"][0]["resources"] == {"requests": {"cpu": "2"}, "limits": {"memory": "4Gi"}}
     assert (pod["nodeSelector"], pod["serviceAccountName"]) == ({"pool": "builds"}, "builder")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -65,17 +64,12 @@ class Cluster:
     def warnings(self, uid: str) -> list[str]:
         return self.events
 
-    @contextlib.contextmanager
-    def log(self, pod: str, since: str) -> Iterator[Iterator[bytes]]:
+    def log(self, pod: str, since: str) -> Iterator[bytes]:
         self.since.append(since)
         lines, fault = self._logs.pop(0)
-
-        def told() -> Iterator[bytes]:
-            yield from lines
-            if fault is not None:
-                raise Failed(fault)
-
-        yield told()
+        yield from lines
+        if fault is not None:
+            raise Failed(fault)
 
 
 def built(cluster: Cluster, told: Told | None = None, stop: threading.Event | None = None) -> Outcome:
@@ -111,6 +105,13 @@ def test_lines_of_a_log_that_breaks_come_once_and_in_order() -> None:
     cluster = Cluster([[RUNS], [RUNS], [DONE]], [(lines[:2], CUT), (lines[1:], None)])
     assert built(cluster) == Outcome(0, ("one", "two", "three"), {})
     assert cluster.since == ["", "2026-01-01T00:00:01Z"]
+
+
+def test_a_log_is_read_on_in_the_time_of_its_node() -> None:
+    lines = [b"2026-01-01T05:30:00.000000001+05:30 one", b"2026-01-01T05:30:01.000000000+05:30 two"]
+    cluster = Cluster([[RUNS], [RUNS], [DONE]], [(lines[:1], CUT), (lines, None)])
+    assert built(cluster).said == ("one", "two")
+    assert cluster.since == ["", "2026-01-01T05:30:00+05:30"]
 
 
 def test_a_log_that_broke_at_the_end_is_read_to_its_end() -> None:
@@ -151,7 +152,7 @@ def test_after_a_pod_that_was_lost_the_next_one_is_told_and_what_was_begun_is_ca
     ("reason", "says"),
     [
         ("DeadlineExceeded", "took more than its 7200 s"),
-        ("BackoffLimitExceeded", "failed: BackoffLimitExceeded, pod p was lost: it is gone"),
+        ("BackoffLimitExceeded", "pod p was lost: it is gone; the Job name has no more tries"),
     ],
 )
 def test_a_job_that_gives_up_says_why(reason: str, says: str) -> None:
@@ -185,4 +186,45 @@ def test_a_build_that_is_told_to_stop_removes_its_job() -> None:
 def test_a_log_that_may_not_be_read_is_an_error() -> None:
     cluster = Cluster([[RUNS]], [([], Fault(faults.FORBIDDEN, "you may not", "bind it to a Role"))])
     with pytest.raises(ClusterError, match="you may not"):
+        built(cluster)
+
+
+def test_a_pod_whose_memory_runs_out_again_is_not_tried_for_ever() -> None:
+    killed = RUNS._replace(code=137, reason="OOMKilled", ended=True)
+    again = killed._replace(name="q", uid="2")
+    cluster = Cluster([[killed], [killed], [killed, again]], [([], None), ([], None)])
+    with pytest.raises(ClusterError, match="memory ran out in pod q, and in one before it") as raised:
+        built(cluster)
+    assert "limits.memory" in str(raised.value.hint)
+
+
+def test_a_log_that_nobody_can_read_is_said_and_the_code_counts() -> None:
+    told = Told()
+    cluster = Cluster([[RUNS], [RUNS], [DONE]], [([], CUT)] * 7)
+    assert built(cluster, told).code == 0
+    notes = [words[1] for words in told.told if words[0] == "note"]
+    assert notes == [
+        "the log of pod p is tried again: the connection broke",
+        "the log was not read to its end: the connection broke",
+    ]
+
+
+def test_a_pod_that_does_not_end_on_its_lost_node_is_replaced_by_another_jobs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_module, "UNENDING", 0.0)
+    told = Told()
+    leaving = RUNS._replace(leaving=True)
+    cluster = Cluster(
+        [[RUNS], [leaving], [leaving], [RUNS._replace(uid="2")], [DONE._replace(uid="2")]],
+        [(stamped(b"lost words"), None), ([], None), (stamped(b"all"), None)],
+    )
+    assert built(cluster, told) == Outcome(0, ("all",), {})
+    assert "its node does not answer; another one goes on" in str(told.told)
+
+
+def test_nodes_that_are_lost_one_after_the_other_end_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "UNENDING", 0.0)
+    cluster = Cluster([[RUNS._replace(leaving=True)]], [([], None)] * 20)
+    with pytest.raises(ClusterError, match="its node does not answer, as those before it"):
         built(cluster)

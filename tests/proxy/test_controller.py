@@ -86,6 +86,17 @@ def test_an_endpoint_that_goes_is_published_at_once(cluster: Told) -> None:
     assert cluster.addresses() == [()]
 
 
+@pytest.mark.parametrize("cluster", [{"settle": 3600}], indirect=True)
+def test_a_second_service_waits_for_its_endpoints_while_the_first_is_new(slow: None, cluster: Told) -> None:
+    first = (service(), slice_of("web", endpoint("10.1.0.1")))
+    second = (service("two", clusterIP="10.0.0.2"), slice_of("two", endpoint("10.1.0.2")))
+    cluster.say(*first, urgent=True)
+    assert cluster.addresses() == [("10.1.0.1:8080",)]
+    cluster.say(*first, second[0], urgent=True)
+    cluster.say(*first, *second, urgent=True)
+    assert sorted(cluster.addresses()) == [("10.1.0.1:8080",), ("10.1.0.2:8080",)]
+
+
 @pytest.mark.parametrize("cluster", [{"settle": 0.2}], indirect=True)
 def test_time_alone_moves_requests_to_an_address_that_was_new(cluster: Told) -> None:
     cluster.say(service(), slice_of("web", endpoint("10.1.0.1")), urgent=True)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import pytest
 from proxy.conftest import Start
 from support.ports import free_port
 from support.proxy import PATIENCE, Backend, Load, Proxy, answers, ask, wait_until
+from wherry.proxy.sources.directory import PAUSE
 
 pytestmark = pytest.mark.nginx
 
@@ -103,6 +105,22 @@ def test_however_an_editor_saves_no_request_is_lost(
         {"404 no route for this host and path"} if way.startswith("delete") else set()
     )
     assert load.seen.keys() <= allowed and load.seen.total() > 30, load.seen
+
+
+def test_a_file_that_a_shell_has_emptied_keeps_what_it_said_until_it_is_written(
+    standalone: Standalone, backends: Backends
+) -> None:
+    """``helm template > one.yaml``: it is empty for as long as helm takes."""
+    with (standalone.folder / "one.yaml").open("w") as file:
+        for number in range(5):  # time passes, and others are followed
+            time.sleep(2 * PAUSE)
+            standalone.write("two.yaml", manifest(f"two-{number}", backends["two"].port))
+            answers(standalone.port, f"two-{number}.example", 200, "two")
+        assert ask(standalone.port, "one.example").json()["name"] == "one"
+        file.write(manifest("one", backends["two"].port))
+    answers(standalone.port, "one.example", 200, "two")
+    (standalone.folder / "one.yaml").write_text("")
+    answers(standalone.port, "one.example", 404)
 
 
 def test_a_broken_file_costs_nothing_and_is_told_with_its_line(

@@ -19,6 +19,7 @@ from wherry.proxy.model import Route, Settings
 from wherry.proxy.nginx.main import MainOptions, main
 from wherry.proxy.nginx.render import RenderOptions, render
 from wherry.proxy.reload.binary import Nginx
+from wherry.proxy.reload.process import children
 
 
 class Listener:
@@ -133,6 +134,12 @@ class Door:
         """What the access log says once it has so many lines, each JSON in UTF-8."""
         wait_until(lambda: self._log.read_bytes().count(b"\n") >= lines, "a line in the log")
         return [json.loads(line) for line in self._log.read_bytes().decode("utf-8").splitlines()]
+
+    def files(self) -> list[str]:
+        """Temporary files that its workers have open; nginx removes their names at once."""
+        folders = [Path(f"/proc/{pid}/fd") for pid in children(self._process.pid)]
+        open_ = [os.readlink(file) for folder in folders for file in folder.iterdir()]
+        return [name for name in open_ if "/temp/" in name]
 
     def say(self, data: bytes) -> bytes:
         """Everything that comes back for these bytes, until nginx ends the connection."""

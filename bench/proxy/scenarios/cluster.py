@@ -13,7 +13,7 @@ from bench.proxy.apiserver import ApiServer, api_server, version
 from bench.proxy.asking import until
 from bench.proxy.backend import backend
 from bench.proxy.commands import running, wait
-from bench.proxy.manifests import EXPOSED, answer, host, objects, service
+from bench.proxy.manifests import EXPOSED, answer, endpoint_slice, host, objects, service
 from bench.proxy.scenarios import PROXY, Bench, ProxyScenario
 from bench.proxy.tables import Promise, Section, percentile, spread
 from bench.report import median, three_digits
@@ -143,13 +143,17 @@ class Pod:
             self._change(number)
             wanted = answer(number, self._turns[number])
         elif kind == "created":
+            self._server.create(endpoint_slice(number))  # before it: no controller would write it
             self._server.create(service(number))
             wanted = answer(number)
         else:
             self._server.delete(service(number))
             wanted = GONE
         begun = time.perf_counter()
-        return until(ADDRESS, host(number), wanted) - begun
+        seconds = until(ADDRESS, host(number), wanted) - begun
+        if wanted == GONE:
+            self._server.delete(endpoint_slice(number))
+        return seconds
 
     def _change(self, number: int) -> None:
         turn = self._turns[number] = self._turns.get(number, 0) + 1
@@ -158,6 +162,7 @@ class Pod:
     def _following(self) -> list[str]:
         selector = "=".join(EXPOSED)
         source = ["--kubeconfig", str(self._server.kubeconfig), "--all-namespaces", "--selector", selector]
+        source += ["--settle", "0"]  # there is nobody at the pods' addresses
         return [*source, "--listen", "{}:{}".format(*ADDRESS)]
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SAMPLE = 1 << 9
+"""Bytes that are compared before all of them are read."""
 CHUNK = 1 << 18
 
 
@@ -28,13 +29,14 @@ class Part(NamedTuple):
     size: int
     number: int = -1
 
-    def sample(self) -> bytes:
-        """The first and the last bytes: files of one kind often begin alike."""
-        if self.size <= SAMPLE:
-            return self.read(SAMPLE)
-        with self._opened() as number:
-            last = self.offset + self.size - SAMPLE
-            return os.pread(number, SAMPLE, self.offset) + os.pread(number, SAMPLE, last)
+    def beginning(self) -> bytes:
+        return self._at(0, SAMPLE)
+
+    def end(self) -> bytes:
+        size = self.size
+        if self.number >= 0 and size > SAMPLE:  # as _at() does; of an archive all files are asked
+            return os.pread(self.number, SAMPLE, self.offset + size - SAMPLE)
+        return self._at(max(0, size - SAMPLE), SAMPLE)
 
     def digest(self) -> str:
         hashed = hashlib.sha256()
@@ -46,10 +48,14 @@ class Part(NamedTuple):
         return hashed.hexdigest()
 
     def read(self, most: int) -> bytes:
+        return self._at(0, most)
+
+    def _at(self, place: int, most: int) -> bytes:
+        size = min(most, self.size - place)
         if self.number >= 0:
-            return os.pread(self.number, min(most, self.size), self.offset)
+            return os.pread(self.number, size, self.offset + place)
         with self._opened() as number:
-            return os.pread(number, min(most, self.size), self.offset)
+            return os.pread(number, size, self.offset + place)
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[int]:
@@ -68,19 +74,22 @@ class Seen(NamedTuple):
     file that something is to be learned from."""
 
     hashed: str
-    beginning: bytes = b""
+    head: bytes = b""
     is_whole: bool = False
 
-    def sample(self) -> bytes:
+    def beginning(self) -> bytes:
+        return self.hashed.encode()
+
+    def end(self) -> bytes:
         return self.hashed.encode()
 
     def digest(self) -> str:
         return self.hashed
 
     def read(self, most: int) -> bytes:
-        if not self.is_whole and most > len(self.beginning):
+        if not self.is_whole and most > len(self.head):
             raise UnsupportedError(
                 "the file lies in a compressed layer, and is not kept",
                 hint="wherry load or wherry pull brings the image into the store",
             )
-        return self.beginning[:most]
+        return self.head[:most]

@@ -10,8 +10,12 @@ FOLDER, FILE, SYMLINK, DEVICE, FIFO = "folder", "file", "symlink", "device", "fi
 class Content(Protocol):
     """The bytes of a file; each call may raise OSError or CorruptError."""
 
-    def sample(self) -> bytes:
-        """Something short that files with the same bytes have in common, cheaper than digest()."""
+    def end(self) -> bytes:
+        """Something short that files with the same bytes have in common, cheaper than digest().  The end,
+        since files of one kind often begin alike."""
+
+    def beginning(self) -> bytes:
+        """The same, of other bytes."""
 
     def digest(self) -> str:
         """The SHA-256 of all bytes, in hex."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 
 from wherry.errors import CorruptError
 from wherry.explore.contents import Part, Seen
@@ -40,6 +41,8 @@ KEPT = ("/.package-lock.json",)
 """Ends of names of files that something is learned from, whose bytes are kept when they go by."""
 LARGEST_KEPT = 1 << 23
 CHUNK = 1 << 18
+ENCODING = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+"""os.fsdecode()'s, for tens of thousands of names."""
 
 
 class Gathering:
@@ -51,21 +54,23 @@ class Gathering:
         self._bodies: dict[str, File] = {}
         self._whiteouts: list[str] = []
         self._opaque: list[str] = []
+        self._number = -1
 
     def add(self, entry: Entry, content: Content | None) -> None:
         """Raises CorruptError for a name that leads out, and for more files than are read."""
         path = self._checked(entry.name)
         above, _, base = path.rpartition("/")
-        if base == OPAQUE:
+        if not base.startswith(WHITEOUT):
+            if path:
+                self._add(path, entry, content)
+        elif base == OPAQUE:
             self._opaque.append(above)
-        elif base.startswith(WHITEOUT):
+        else:
             hidden = base.removeprefix(WHITEOUT)
             self._whiteouts.append(f"{above}/{hidden}" if above else hidden)
-        elif path:
-            self._add(path, entry, content)
 
     def _add(self, path: str, entry: Entry, content: Content | None) -> None:
-        number = len(self._files) + len(self._whiteouts) + len(self._opaque)
+        self._number = number = self._number + 1
         if number >= MOST_FILES:
             raise CorruptError(f"{self._name} has more than {MOST_FILES} files")
         if entry.type == tar.LINK:
@@ -73,19 +78,22 @@ class Gathering:
             if first is not None:
                 self._files.append(first._replace(path=path))
                 return
-        target = os.fsdecode(entry.target)
-        size = len(entry.target) if entry.type == tar.SYMLINK else entry.size
+        kind, size = entry.type, entry.size
+        if kind == tar.SYMLINK:
+            size = len(entry.target)
+        elif kind != tar.FILE:
+            size = 0
         file = File(
             path,
-            TYPES.get(entry.type, FILE),
-            size if entry.type in (tar.SYMLINK, tar.FILE) else 0,
+            TYPES.get(kind, FILE),
+            size,
             entry.mode,
             entry.uid,
             entry.gid,
             entry.mtime,
-            target,
+            os.fsdecode(entry.target) if entry.target else "",
             number,
-            content if entry.type == tar.FILE and size else None,
+            content if size and kind == tar.FILE else None,
         )
         self._files.append(file)
         if file.type != FOLDER:
@@ -96,7 +104,7 @@ class Gathering:
 
     def _checked(self, name: bytes) -> str:
         if PLAIN.fullmatch(name) is not None and len(name) <= LONGEST_NAME:
-            return os.fsdecode(name.rstrip(b"/"))
+            return name.rstrip(b"/").decode(*ENCODING)
         parts = [part for part in name.split(b"/") if part not in (b"", b".")]
         if b".." in parts or b"\0" in name or len(name) > LONGEST_NAME:
             raise CorruptError(f"{self._name}: {os.fsdecode(name[:200])!r} is no name in a layer")
@@ -149,7 +157,7 @@ def from_part(part: Part, name: str) -> LayerFiles:
     for member in TarReader(window, name):
         content = None
         if member.entry.type == tar.FILE and member.segments is None:
-            content = part._replace(offset=part.offset + window.place, size=member.stored)
+            content = Part(part.path, part.offset + window.place, member.stored, part.number)
         found.add(member.entry, content)
     return found.done()
 

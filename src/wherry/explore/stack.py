@@ -83,6 +83,14 @@ class _Node:
         self.children: dict[str, _Node] = {}
 
 
+def _child(node: _Node, name: str) -> _Node:
+    """The node below that has this name, a new one where there is none."""
+    found = node.children.get(name)
+    if found is None:
+        found = node.children[name] = _Node()
+    return found
+
+
 class _Building:
     def __init__(self) -> None:
         self._root = _Node()
@@ -112,14 +120,12 @@ class _Building:
         return (placed for _, placed in _below(self._root))
 
     def _put(self, file: File) -> None:
-        node = self._root
-        parts = file.path.split("/") if file.path else []
-        for part in parts[:-1]:
-            node = self._folder(node.children.setdefault(part, _Node()))
-        if parts:
-            node = node.children.setdefault(parts[-1], _Node())
+        above, _, name = file.path.rpartition("/")
+        node = self._made(above) if above else self._root
+        if name:
+            node = _child(node, name)
         before = node.placed
-        if file.type != FOLDER:
+        if file.type != FOLDER and node.children:
             self._clear(node)
         if before is not None and before.file.type == file.type == FOLDER and before.layer != self._number:
             self._merged[file.path] = before
@@ -131,13 +137,17 @@ class _Building:
             gone = self._gone.pop(file.path, None)
             self._changes[file.path] = Change(CHANGED if gone else ADDED, file.path, file, gone)
         node.placed = Placed(file, self._number)
-        self._names[node.placed.body] = self._names.get(node.placed.body, 0) + 1
+        body = (self._number, file.body)
+        self._names[body] = self._names.get(body, 0) + 1
 
-    def _folder(self, node: _Node) -> _Node:
+    def _made(self, path: str) -> _Node:
         """What has something below it is a folder, whatever it was."""
-        if node.placed is not None and node.placed.file.type != FOLDER:
-            self._leave(node.placed)
-            node.placed = None
+        node = self._root
+        for part in path.split("/"):
+            node = _child(node, part)
+            if node.placed is not None and node.placed.file.type != FOLDER:
+                self._leave(node.placed)
+                node.placed = None
         return node
 
     def _find(self, path: str) -> _Node | None:

@@ -27,6 +27,8 @@ DOCKER_CONFIG = ".dockerconfigjson"
 REGISTRIES = "registries.conf"
 KEPT = 600
 """Seconds for which a Job that has ended is kept, where nobody is there to remove it."""
+AWAY = 60
+"""Seconds, where Kubernetes would wait five minutes: what a build has done is at the registry."""
 GRACE = 2
 """Seconds: what a pod has is lost with it, and what counts is at the registry."""
 LARGEST = 1 << 20
@@ -71,16 +73,8 @@ def job(name: str, words: Sequence[str], options: PodOptions, certificates: Sequ
         "app.kubernetes.io/name": "wherry-build",
         "app.kubernetes.io/managed-by": "wherry",
     }
-    lost = [
-        {
-            "action": "Ignore" if options.retries else "FailJob",
-            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
-        },
-        {
-            "action": "FailJob",
-            "onExitCodes": {"containerName": CONTAINER, "operator": "NotIn", "values": list(KILLED)},
-        },
-    ]
+    # Whatever else ends a pod counts as a try, evictions too: one that fills its disk would come for ever.
+    own = {"containerName": CONTAINER, "operator": "NotIn", "values": list(KILLED)}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -89,7 +83,7 @@ def job(name: str, words: Sequence[str], options: PodOptions, certificates: Sequ
             "backoffLimit": options.retries,
             "activeDeadlineSeconds": options.deadline,
             "ttlSecondsAfterFinished": KEPT,
-            "podFailurePolicy": {"rules": lost},
+            "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": own}]},
             "template": {"metadata": {"labels": labels}, "spec": _pod(name, words, options, certificates)},
         },
     }
@@ -104,6 +98,7 @@ def _pod(name: str, words: Sequence[str], options: PodOptions, certificates: Seq
         "imagePullSecrets": [{"name": name}],
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_container(words, options)],
+        "tolerations": [_away(state) for state in ("not-ready", "unreachable")],
         "volumes": [
             {"name": "store", "emptyDir": {}},
             {"name": "given", "secret": {"secretName": name, "defaultMode": 0o400}},
@@ -120,6 +115,12 @@ def _pod(name: str, words: Sequence[str], options: PodOptions, certificates: Seq
     if options.node_selector:
         pod["nodeSelector"] = dict(options.node_selector)
     return pod
+
+
+def _away(state: str) -> Object:
+    """How long a pod stays on a node that does not answer."""
+    key = f"node.kubernetes.io/{state}"
+    return {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": AWAY}
 
 
 def _container(words: Sequence[str], options: PodOptions) -> Object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from wherry.builder.rawjson import Replay
 from wherry.errors import ClusterError
 from wherry.jobs import manifest, status
-from wherry.kube.faults import FORBIDDEN, Failed
+from wherry.jobs.status import OOM
+from wherry.kube.faults import FORBIDDEN, SILENT, Failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from wherry.jobs.options import PodOptions
     from wherry.jobs.status import Pod
 
+UNENDING = 30.0
+"""Seconds for a pod to end that has been told to: its grace are two."""
+TRIES = 5
+"""To read the rest of a log."""
 LOOK = 0.3
 """Seconds between two looks at the objects of a build."""
 
@@ -32,6 +38,10 @@ class Outcome(NamedTuple):
     code: int
     said: tuple[str, ...]
     answer: Mapping[str, Any]
+
+
+class _Unending(Exception):
+    """The pod of that name has been told to end, and nobody says that it has."""
 
 
 class Stopped(Exception):
@@ -49,8 +59,31 @@ def run(
 ) -> Outcome:
     """Run ``wherry`` with these words in a pod.  However it ends, nothing of it stays in the cluster.
 
+    A Job waits for a pod that has to end and does not, whose node is gone: another Job is made then.
     Raises ClusterError for all that is not the build's own failure.
     """
+    for number in range(options.retries + 1):
+        try:
+            own = f"{name}-again{number}" if number else name
+            return _run(jobs, own, words, given, options, progress, stop)
+        except _Unending as error:
+            lost = f"pod {error} was lost: it has to end, and its node does not answer"
+            if number < options.retries:
+                progress.note(f"{lost}; another one goes on from the cache")
+    raise ClusterError(
+        f"{lost}, as those before it", hint="kubectl get nodes; what was finished is in the cache"
+    )
+
+
+def _run(
+    jobs: Jobs,
+    name: str,
+    words: Sequence[str],
+    given: Given,
+    options: PodOptions,
+    progress: Progress,
+    stop: threading.Event,
+) -> Outcome:
     created = jobs.create(manifest.job(name, words, options, tuple(given.certificates)))
     uid = str(created["metadata"]["uid"])
     try:
@@ -80,6 +113,7 @@ class _Run:
         self._said: list[str] = []
         self._done: set[str] = set()
         self._noted = ""
+        self._out_of_memory = False
 
     def outcome(self) -> Outcome:
         try:
@@ -147,14 +181,18 @@ class _Run:
                 hint="--driver-opt deadline=6h gives it more; what was finished is in the cache",
             )
         if reason:
+            lost = f"{self._noted}; " if self._noted else ""
             raise ClusterError(
-                f"the Job {self._name} failed: {reason}{f', {self._noted}' if self._noted else ''}",
-                hint="what was finished is in the cache; if memory ran out: --driver-opt limits.memory=8Gi",
+                f"{lost}the Job {self._name} has no more tries ({reason})",
+                hint="--driver-opt limits.memory=…, limits.ephemeral-storage=… give its pods more, "
+                "retries=… more tries; what was finished is in the cache",
             )
 
     def _followed(self, one: Pod) -> Pod:
         """Tell what a pod says until it ends; how it ended."""
         reader = _Reader(self._jobs, one.name, self._line)
+        noted = ""
+        leaving = 0.0
         while True:
             at_end = reader.read(self._stop)
             now = next((p for p in self._jobs.pods(self._name) if p.uid == one.uid), None)
@@ -162,9 +200,23 @@ class _Run:
                 return one._replace(ended=True, reason="", code=None)
             if now.code is not None or now.ended:
                 if not at_end:
-                    reader.read(self._stop)
+                    self._finish(reader)
                 return now
+            leaving = leaving or (time.monotonic() if now.leaving else 0.0)
+            if leaving and time.monotonic() - leaving > UNENDING:
+                raise _Unending(one.name)
+            if reader.fault and reader.fault != noted:
+                noted = reader.fault
+                self._progress.note(f"the log of pod {one.name} is tried again: {noted}")
             self._pause()
+
+    def _finish(self, reader: _Reader) -> None:
+        """Read what is left of the log of a pod that has ended."""
+        for _ in range(TRIES):
+            if reader.read(self._stop):
+                return
+            self._pause()
+        self._progress.note(f"the log was not read to its end: {reader.fault}")
 
     def _line(self, line: bytes) -> None:
         if not self._replay.line(line):
@@ -172,6 +224,12 @@ class _Run:
 
     def _lost(self, one: Pod) -> None:
         self._done.add(one.uid)
+        if one.reason == OOM and self._out_of_memory:
+            raise ClusterError(
+                f"memory ran out in pod {one.name}, and in one before it",
+                hint="--driver-opt limits.memory=8Gi gives it more; what was finished is in the cache",
+            )
+        self._out_of_memory = one.reason == OOM
         self._said.clear()
         self._replay.cancel()
         self._noted = f"pod {one.name} was lost: {status.loss(one)}"
@@ -190,22 +248,26 @@ class _Reader:
         self._pod = pod
         self._tell = tell
         self._last = b""
+        self.fault = ""
+        """Why it was not read to its end."""
 
     def read(self, stop: threading.Event) -> bool:
         """Read on.  Whether it came to an end in order."""
-        since = self._last.partition(b".")[0].decode("ascii", "replace")
-        with contextlib.suppress(Failed):
-            try:
-                with self._jobs.log(self._pod, f"{since}Z" if since else "") as lines:
-                    for line in lines:
-                        self._one(line)
-                        if stop.is_set():
-                            raise Stopped
-                return True
-            except Failed as failed:
-                if failed.fault.kind == FORBIDDEN:
-                    raise ClusterError(failed.fault.message, hint=failed.fault.hint) from None
-        return False
+        since = re.sub(rb"\.[0-9]+", b"", self._last).decode("ascii", "replace")  # in the node's time zone
+        self.fault = ""
+        try:
+            with contextlib.closing(self._jobs.log(self._pod, since)) as lines:
+                for line in lines:
+                    self._one(line)
+                    if stop.is_set():
+                        raise Stopped
+        except Failed as failed:
+            if failed.fault.kind == FORBIDDEN:
+                raise ClusterError(failed.fault.message, hint=failed.fault.hint) from None
+            if failed.fault.kind != SILENT:  # a step may be
+                self.fault = failed.fault.message
+            return False
+        return True
 
     def _one(self, line: bytes) -> None:
         stamp, space, text = line.partition(b" ")

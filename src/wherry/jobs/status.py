@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 IMAGE = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 )
+OOM = "OOMKilled"
 NO_START = frozenset({"StartError", "ContainerCannotRun"})
 USUAL = frozenset({"ContainerCreating", "PodInitializing", ""})
+NO = "a rule of the cluster says no: another namespace, or ask who runs it"
 HOPELESS = ("not found", "denied", "unauthorized", "forbidden", "no basic auth", "http response to https")
 """Words of an image that no second try gets."""
 
@@ -25,7 +27,7 @@ class Pod(NamedTuple):
     """`runs` says that its container has begun; `code` is the exit code of one that has ended.
 
     `reason` and `message` say why it waits, or why it ended as it did; `refused` why no node takes it.
-    `ended` says that nothing of it runs any more.
+    `ended` says that nothing of it runs any more, `leaving` that it has been told to end.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Pod(NamedTuple):
     message: str = ""
     refused: str = ""
     ended: bool = False
+    leaving: bool = False
 
     @property
     def has_result(self) -> bool:
@@ -63,6 +66,7 @@ def pod(value: Mapping[str, Any]) -> Pod:
         reason=str(status.get("reason") or ""),
         message=printable(status.get("message") or ""),
         ended=phase in ("Failed", "Succeeded"),
+        leaving=bool(meta.get("deletionTimestamp")),
     )
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
@@ -156,7 +160,7 @@ def _no_pod(warnings: Sequence[str]) -> Obstacle | None:
             f"no pod is made: {text}",
             "a build needs a namespace of Pod Security level baseline (docs/build-on-kubernetes.md)"
             if "PodSecurity" in text
-            else "an admission rule of the cluster says no: another namespace, or ask who runs it",
+            else NO,
             final=True,
         )
     return Obstacle(f"no pod is made: {text}", "kubectl get events tells more")
@@ -168,8 +172,8 @@ def _hopeless(text: str) -> bool:
 
 def loss(one: Pod) -> str:
     """Why a pod that ran has no result."""
-    if one.reason in ("OOMKilled",):
-        return "memory ran out (OOMKilled)"
+    if one.reason == OOM:
+        return f"memory ran out ({OOM})"
     if one.reason and one.reason != "Error":
         return f"{one.reason}: {one.message}" if one.message else one.reason
     return f"it was killed (exit code {one.code})" if one.code is not None else "it is gone"

@@ -33,18 +33,21 @@ class Router:
     def __init__(self, options: Options, parts: Sequence[Callable[[Options], Part]] = PARTS) -> None:
         self._graph = GraphBuilder(options, parts)
         self._routes: dict[Claim, Route] = {}
+        self._direct: dict[Claim, Route] = {}  # of addresses that settle: to the pods
         self._settling = Settling(options.settle)
 
     def build(self, snapshot: Snapshot, now: float = 0.0) -> Table:
         """`now` is in seconds, monotonic."""
         graph = self._graph.build(snapshot)
-        before = self._routes
+        before, direct = self._routes, self._direct
         self._routes = {claim: before.get(claim) or _route(claim) for claim in graph.claims}
         new = self._settling.new((c.backend.spare for c in graph.claims if c.backend.pods), now)
-        if not new:
-            return Table(tuple(self._routes.values()), graph.rejected)
-        routes = (_direct(*one) if one[0].backend.spare in new else one[1] for one in self._routes.items())
-        return Table(tuple(routes), graph.rejected)
+        self._direct = {
+            claim: direct.get(claim) or route._replace(addresses=claim.backend.pods)
+            for claim, route in (self._routes.items() if new else ())
+            if claim.backend.spare in new
+        }
+        return Table(tuple({**self._routes, **self._direct}.values()), graph.rejected)
 
     def due(self) -> float | None:
         """When the same objects make another table than the last; None: they never do."""
@@ -55,11 +58,6 @@ def _route(claim: Claim) -> Route:
     host, path = claim.where
     addresses, spare, _ = claim.backend
     return Route(claim.name, host, path, addresses, claim.settings, spare)
-
-
-def _direct(claim: Claim, route: Route) -> Route:
-    """To the pods, where it went to the one address that stands for them."""
-    return route._replace(addresses=claim.backend.pods) if claim.backend.pods else route
 
 
 def only_unanswerable(before: Table, now: Table) -> bool:

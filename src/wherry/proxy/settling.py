@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SETTLE = 10.0
-"""Seconds after which whoever programs addresses has done it."""
-
 
 class Settling:
     """Remembers since when each address is there; for `seconds` it is new, 0: it never is.

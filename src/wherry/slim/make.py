@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 SYSTEM = ("dev", "proc", "sys")
 """What a container is given, whatever the image has there."""
 MOST_SHOWN = 5
-TERMINAL = pattern(r"(?i)\b(?:tty|terminal)\b")
 NO_BASE = Base()
+TERMINAL = pattern(r"(?i)\b(?:tty|terminal)\b")
 
 
 class Slimmed(NamedTuple):

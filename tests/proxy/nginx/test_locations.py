@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
 import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ import pytest
 from proxy.nginx.conftest import Open, Pods
 from support.pods import Door, route
 from support.ports import free_port
-from support.proxy import Answer, ask
+from support.proxy import PATIENCE, Answer, ask
 
 pytestmark = pytest.mark.nginx
 
@@ -72,10 +74,12 @@ def test_an_address_that_leads_nowhere_is_tried_again_on_a_new_connection(serve:
     """As a ClusterIP that kube-proxy does not know yet: a connection that was begun before stays lost."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         address = f"127.0.0.1:{full.getsockname()[1]}"
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:  # nobody accepts: what comes after these is dropped
-            filler.setblocking(False)
-            filler.connect_ex(full.getsockname())
+        fillers: list[socket.socket] = []
+        with contextlib.suppress(TimeoutError):  # nobody accepts: what comes after these is dropped
+            while True:
+                fillers.append(socket.socket())
+                fillers[-1].settimeout(0.3)
+                fillers[-1].connect(full.getsockname())
         door = serve(route(address, connect_timeout=200))
         assert ask(door.port, "a.example", method="POST", body=b"1").status == 504
         for filler in fillers:
@@ -96,6 +100,91 @@ def test_no_pod_at_all_is_said_at_once(serve: Open) -> None:
     assert ask(door.port, "a.example").status == 502
     door = serve(route(f"127.0.0.1:{free_port()}"))
     assert ask(door.port, "a.example", method="POST", body=b"1").status == 502
+
+
+MEGABYTE = 1 << 20
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_large_body_goes_to_the_pod_as_it_comes_and_into_no_file(
+    serve: Open, count: int, chunked: bool
+) -> None:
+    """A file would fill the pod's disk, and a pod whose disk is full is evicted."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        addresses = tuple(f"127.0.0.{n}:{port}" for n in range(1, count + 1))
+        others = [socket.create_server((f"127.0.0.{n}", port)) for n in range(2, count + 1)]
+        door = serve(route(addresses, body_size=2 * MEGABYTE))
+        with socket.create_connection(("127.0.0.1", door.port)) as client:
+            how = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {MEGABYTE}"
+            client.sendall(f"POST / HTTP/1.1\r\nHost: a.example\r\n{how}\r\n\r\n".encode())
+            client.sendall(b"7\r\nfirst..\r\n" if chunked else b"first..")
+            (ready, *_), _, _ = select.select([listener, *others], [], [], PATIENCE)
+            link, _ = ready.accept()
+            with link:
+                link.settimeout(PATIENCE)
+                said = b""
+                while b"first.." not in said:
+                    said += link.recv(4096)
+                assert door.files() == []
+        for other in others:
+            other.close()
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("limit", [MEGABYTE, MEGABYTE + 1])
+def test_a_body_beyond_the_limit_is_413_however_it_comes(serve: Open, limit: int, chunked: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as pod:  # it takes what comes, and says nothing
+        door = serve(route(f"127.0.0.1:{pod.getsockname()[1]}", body_size=limit))
+        with socket.create_connection(("127.0.0.1", door.port), PATIENCE) as client:
+            how = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {2 * MEGABYTE}"
+            client.sendall(f"POST / HTTP/1.1\r\nHost: a.example\r\n{how}\r\n\r\n".encode())
+            with contextlib.suppress(OSError):  # it may hang up before it has all
+                for _ in range(32):
+                    client.sendall((b"10000\r\n" if chunked else b"") + b"x" * 65536 + b"\r\n" * chunked)
+            assert b" 413 " in client.recv(4096).partition(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_large_body_is_delivered_once_and_not_to_pods_that_are_gone(
+    serve: Open, pods: Pods, method: str
+) -> None:
+    running = pods(3)
+    door = serve(route(tuple(p.address for p in running), body_size=2 * MEGABYTE))
+    body = b"1" * MEGABYTE
+    running[0].close()
+    sent = [ask(door.port, "a.example", "/x", method=method, body=body) for _ in range(6)]
+    assert {answer.status for answer in sent} == {200}
+    assert {len(answer.json()["body"]) for answer in sent} == {MEGABYTE}
+    assert ask(door.port, "a.example", "/drop", method=method, body=body).status == 502
+    assert sum((p.delivered for p in running), Counter())[f"{method} /drop"] <= 1
+
+
+@pytest.mark.parametrize("chunk", [0, 1, MEGABYTE], ids=["length", "small chunks", "one chunk"])
+def test_a_body_that_is_not_large_waits_in_no_file(serve: Open, pods: Pods, chunk: int) -> None:
+    """And comes to the pod with a length, which not every program does without."""
+    (pod,) = pods()
+    door = serve(route(pod.address))
+    how = "Transfer-Encoding: chunked" if chunk else f"Content-Length: {MEGABYTE}"
+    whole = MEGABYTE // (chunk or 1) * (b"%x\r\n%s\r\n" % (chunk, b"x" * chunk)) + b"0\r\n\r\n"
+    body = whole if chunk else b"x" * MEGABYTE
+    with socket.create_connection(("127.0.0.1", door.port), PATIENCE) as client:
+        client.sendall(f"POST / HTTP/1.1\r\nHost: a.example\r\n{how}\r\n\r\n".encode())
+        client.sendall(body[:-1])
+        assert ask(door.port, "a.example").status == 200, "time passes"
+        assert door.files() == [] and pod.delivered["POST /"] == 0
+        client.sendall(body[-1:])
+        assert b" 200 " in client.recv(4096).partition(b"\r\n")[0]
+    assert pod.delivered["POST /"] == 1
+
+
+def test_a_large_body_to_nobody_is_answered_as_a_small_one(serve: Open) -> None:
+    large = {"body_size": MEGABYTE * 2}
+    door = serve(route((), **large), route(f"127.0.0.1:{free_port()}", host="b.example", **large))
+    for body in (b"1", b"1" * MEGABYTE):
+        for host, status in (("a.example", 503), ("b.example", 502), ("c.example", 404)):
+            assert ask(door.port, host, method="POST", body=body).status == status
 
 
 def told(answer: Answer) -> dict[str, str]:

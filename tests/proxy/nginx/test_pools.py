@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from support.ports import free_port
 from support.proxy import ask
 from wherry.proxy.nginx.config import Directive
 from wherry.proxy.nginx.pools import FULL, MOST_POOLS, chosen, keys, pools
+from wherry.proxy.nginx.render import RenderOptions, render
 from wherry.proxy.nginx.upstreams import upstreams
 
 
@@ -174,3 +176,17 @@ def test_names_are_looked_up_at_run_time_and_not_in_a_pool() -> None:
         [route("db.example:80"), route("10.0.0.1:80", "b.example")], limit=100, keepalive=32, idle=3200
     )
     assert made.places[0].first == "db.example:80" and made.places[1].key
+
+
+def test_what_was_rendered_before_is_forgotten() -> None:
+    """Each change makes another pool: a thousand of them are nothing that a generator needs."""
+
+    def change_and_count(times: range) -> int:
+        for turn in times:
+            routes[turn % 100] = route(f"10.1.{turn >> 8}.{turn & 255}:80", f"h{turn % 100}.example")
+            render(routes, RenderOptions())
+        return sum(isinstance(o, Directive) and o.name == "server" for o in gc.get_objects())
+
+    routes = [route(f"10.0.0.{n}:80", f"h{n}.example") for n in range(100)]
+    settled = change_and_count(range(200))
+    assert change_and_count(range(200, 500)) <= settled + 300

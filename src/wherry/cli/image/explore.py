@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 
@@ -59,7 +60,9 @@ def run(options: Options) -> int:
     store = Store.open(options.runtime)
     transfers = make_transfers(stream=sys.stderr)
     asked = Asked(lambda: registries(options), transfers, wanted_platform(options))
+    gc.disable()  # many small values, of which none forms a circle
     with explored(store, options.args[0], asked) as found:
+        gc.enable()
         return _show(found, limits, options)
 
 

@@ -31,6 +31,13 @@ SOURCE_FLAGS = (
 ROUTE_FLAGS = (
     Flag("domain", "string", "What ends the default host <service>.<namespace>.<domain>", metavar="NAME"),
     Flag("endpoints", "bool", "Send requests to the ready pods instead of the ClusterIP"),
+    Flag(
+        "settle",
+        "int",
+        "Seconds in which a new ClusterIP's pods get its requests",
+        metavar="SECONDS",
+        default=10,
+    ),
 )
 RENDER_FLAGS = (
     Flag("listen", "list", "Address nginx listens on (repeat for more)", metavar="ADDRESS:PORT"),
@@ -87,7 +94,6 @@ def sources(options: Options, *, otherwise_cluster: bool = False) -> dict[str, S
 
 def route_options(options: Options, domain: str, *, local: bool) -> RouteOptions:
     from wherry.proxy.graph.options import Options as RouteOptions
-    from wherry.proxy.settling import SETTLE
 
     checked = checked_domain(options.string("domain") or domain)
     return RouteOptions(
@@ -96,7 +102,7 @@ def route_options(options: Options, domain: str, *, local: bool) -> RouteOptions
         bool(resolvers(options)),
         local=local,
         slices=not local,
-        settle=0.0 if local else SETTLE,
+        settle=0.0 if local else float(max(0, options.integer("settle") or 0)),
     )
 
 

@@ -3,6 +3,10 @@
 A request is tried once in the first.  Where that fails it goes to the second, if it may: nothing of it was
 sent, or doing it twice is as good as once (RFC 9110, 9.2.2) and the pod did not take it and fall silent.
 There two more tries are left, each on a new connection, so that three tries are three.
+
+Settings that allow large bodies have a third, where these go to the pod as they come: in a file they would
+fill the disk that the pod has, and a pod whose disk is full is evicted.  They cannot be sent again, but to
+another pod where one did not take the connection.
 """
 
 from __future__ import annotations
@@ -30,7 +34,17 @@ HEADERS = (
 )
 
 
+KEPT, SENT = 1 << 20, 8 << 20
+"""Bytes of a body that wait in memory until it is whole; and those that a client may need to send them, in
+chunks of one byte each."""
+LARGE = "[0-9]{7,}"
+"""A Content-Length from which a body is large, as a pattern: a little less than KEPT."""
 IDEMPOTENT = "(?:GET|HEAD|PUT|DELETE|OPTIONS|TRACE)"
+
+
+def streams(settings: Settings) -> bool:
+    """Whether bodies may be larger than what is kept in memory."""
+    return not 0 < settings.body_size <= KEPT
 
 
 def locations(name: str, settings: Settings, *, fresh: bool) -> Iterator[Directive]:
@@ -47,6 +61,18 @@ def locations(name: str, settings: Settings, *, fresh: bool) -> Iterator[Directi
             simple("error_page", 502, 504, "=", "@" + name),
         ],
     )
+    if streams(settings):
+        yield block(
+            "location",
+            ("=", "/large/" + name),
+            [
+                *_proxy(settings, "$wherry_again", fresh=True),
+                simple("proxy_request_buffering", "off"),
+                simple("client_body_buffer_size", "64k"),
+                simple("proxy_next_upstream", "error", "timeout"),
+                simple("proxy_next_upstream_tries", 3),
+            ],
+        )
     yield block(
         "location",
         ("@" + name,),

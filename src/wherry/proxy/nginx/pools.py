@@ -16,7 +16,7 @@ import functools
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from wherry.proxy.nginx.blocks import upstream_block
+from wherry.proxy.nginx.blocks import pool_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +55,7 @@ def pools(
     for place, inside in sorted(members.items()):
         name = f"{place}_pool"
         kept = max(1, min(keepalive * len(inside), budget // len(members)))
-        blocks.append(upstream_block(name, tuple(inside), kept, by_key=True))
+        blocks.append(pool_block(name, tuple(inside), kept))
         for address, key in zip(inside, keys(len(inside)), strict=True):
             found[address] = Pooled(name, key)
     return found, blocks

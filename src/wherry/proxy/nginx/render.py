@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.proxy.model import Settings
 from wherry.proxy.nginx.config import Directive, block, simple, text
-from wherry.proxy.nginx.locations import locations, nothing_here, where
+from wherry.proxy.nginx.locations import LARGE, SENT, locations, nothing_here, streams, where
 from wherry.proxy.nginx.quote import Code
 from wherry.proxy.nginx.tables import tables
 from wherry.proxy.nginx.upstreams import NOWHERE, upstreams
@@ -68,7 +68,7 @@ def tree(routes: Sequence[Route], options: RenderOptions) -> list[Directive]:
         profile = (route.settings, place.fresh)
         name = "503" if place is NOWHERE else profiles.get(profile)
         if name is None:
-            name = profiles[profile] = f"p{len(profiles)}"
+            name = profiles[profile] = f"{'s' if streams(route.settings) else 'p'}{len(profiles)}"
         again = "" if place.again == place.first else f" {place.again}"
         key = f" {place.key}" if place.key else ""
         values.append(f"{name} {place.first} {route.name}{again}{key}")
@@ -123,7 +123,7 @@ def _server(profiles: dict[tuple[Settings, bool], str], options: RenderOptions) 
             *_behaviour(options),
             *_client(options.trusted),
             *(_loggable() if options.access_log else ()),
-            *_dispatch(),
+            *_dispatch(large=any(streams(settings) for settings, _ in profiles)),
             nothing_here("404", "no route for this host and path"),
             nothing_here("503", "no endpoint is ready"),
             *(
@@ -188,15 +188,20 @@ def _loggable() -> Iterator[Directive]:
         yield where(variable, "~", cut, [_set(f"log_{field}", f"$wherry_cut_{field}?")])
 
 
-def _dispatch() -> Iterator[Directive]:
+def _dispatch(*, large: bool) -> Iterator[Directive]:
     """A route's value is "<location> <target> <name>[ <again>[ <key>]]": one look into the big maps.
 
     Without <again> it is the target that is tried again; <key> chooses the address in a pool.
     """
     again = r"(?=(?:[^ ]+ [^ ]+ )?(?<wherry_again>[^ ]+)(?: [^ ]+)?\z)"
     fields = r"(?<wherry_target>[^ ]+) (?<wherry_name>[^ ]+)(?: [^ ]+(?: (?<wherry_key>[^ ]+))?)?\z"
-    pattern = rf"^(?<wherry_place>[^ ]+) {again}{fields}"
-    yield where("$wherry_route", "~", pattern, [_rewrite("/$wherry_place")])
+    pattern = rf"(?<wherry_place>[^ ]+) {again}{fields}"
+    if large:
+        # A body without a length (chunked) may become large.
+        yield _set("sent", "$content_length:$http_transfer_encoding:$wherry_route")
+        sent = rf"^(?:{LARGE}:[^:]*|[0-9]*:[^:]+):(?=s){pattern}"
+        yield where("$wherry_sent", "~", sent, [_rewrite("/large/$wherry_place")])
+    yield where("$wherry_route", "~", f"^{pattern}", [_rewrite("/$wherry_place")])
     yield _rewrite("/404")
 
 
@@ -222,6 +227,7 @@ def _behaviour(options: RenderOptions) -> Iterator[Directive]:
     yield simple("gzip", "off")
     yield simple("default_type", "text/plain")
     yield simple("large_client_header_buffers", 4, "16k")
+    yield simple("client_body_buffer_size", SENT)
     yield simple("client_header_timeout", "30s")
     yield simple("reset_timedout_connection", "on")
     if options.resolver:

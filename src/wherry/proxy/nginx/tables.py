@@ -16,11 +16,10 @@ as an anchored regular expression.
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from wherry.proxy.nginx.config import REMEMBERED, Directive, block, simple
+from wherry.proxy.nginx.config import Directive, Remembered, block, simple
 from wherry.proxy.nginx.quote import Code, exactly, map_key
 
 if TYPE_CHECKING:
@@ -49,8 +48,8 @@ def tables(routes: Sequence[Route], values: Sequence[str]) -> list[Directive]:
     by_depth: defaultdict[int, list[Directive]] = defaultdict(list, {0: []})
     capitals: defaultdict[int, list[Directive]] = defaultdict(list)
     longest = 0
-    for route, value in zip(routes, values, strict=True):
-        depth, capital, size, line = _entry(route.host, route.path, value)
+    wanted = [(route.host, route.path, value) for route, value in zip(routes, values, strict=True)]
+    for depth, capital, size, line in _ENTRIES.of(wanted):
         (capitals if capital else by_depth)[depth].append(line)
         if size > longest:
             longest = size
@@ -64,13 +63,15 @@ def tables(routes: Sequence[Route], values: Sequence[str]) -> list[Directive]:
     ]
 
 
-@functools.lru_cache(REMEMBERED)
 def _entry(host: str, path: str, value: str) -> _Entry:
     depth = 0 if path == "/" else path.count("/")
     key = host if depth == 0 else host + path
     if path != path.lower():
         return _Entry(depth, True, len(key), Directive(exactly(key), (value,)))
     return _Entry(depth, False, len(key), Directive(map_key(key), (value,)))
+
+
+_ENTRIES = Remembered(_entry)
 
 
 def _sizes(count: int, longest: int) -> Iterator[Directive]:

@@ -10,7 +10,9 @@ the older.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.errors import ProxyError
@@ -55,6 +57,9 @@ class Directory:
         self._followed = tuple(followed)
         self._held: dict[str, Held] = {}
         self._places = 0
+        self._emptied: dict[
+            str, float
+        ] = {}  # files that held something, and when they were seen to be empty
 
     def list(self) -> Snapshot:
         if not os.path.isdir(self._path):
@@ -70,11 +75,15 @@ class Directory:
             sink.snapshot(self.list())
             sink.heartbeat()
             while not stop.is_set():
-                names = watch.wait(LOOK_AGAIN if not watch.writing else PAUSE)
+                names = watch.wait(PAUSE if watch.writing or self._emptied else LOOK_AGAIN)
                 if stop.is_set():
                     return
                 if not names:
-                    watch.writing.clear()  # whoever holds them open does not go on
+                    # Whoever holds them open does not go on; for what fills an empty one a shell may wait.
+                    watch.writing = set(filter(self._is_empty, watch.writing))
+                for name in self._emptied.keys() & names:
+                    self._emptied[name] = time.monotonic()  # it is written again and again
+                names |= self._emptied.keys() if names else set()
                 before = self._held
                 if self._scan(names if names and all(map(_is_file, names)) else None, watch):
                     sink.heartbeat()
@@ -82,6 +91,23 @@ class Directory:
                     sink.snapshot(self._snapshot())
         finally:
             watch.close()
+
+    def _is_just_emptied(self, name: str, before: Held | None, now: Held | None) -> bool:
+        """Whether it may be about to be written: the kernel tells some milliseconds after it was emptied.
+
+        It is looked at again, and after PAUSE taken as it is.
+        """
+        if before and before.identity[1] and now and not now.identity[1]:
+            since = self._emptied.setdefault(name, time.monotonic())
+            if time.monotonic() - since < PAUSE:
+                return True
+        self._emptied.pop(name, None)
+        return False
+
+    def _is_empty(self, name: str) -> bool:
+        with contextlib.suppress(OSError):
+            return os.stat(os.path.join(self._path, name)).st_size == 0
+        return False
 
     def _scan(self, only: Set[str] | None, watch: Watch | None) -> bool:
         """Look at the files `only` (None: all) but those being written; False when there is no folder."""
@@ -95,6 +121,8 @@ class Directory:
             before = self._held.get(name)
             # A file that somebody is writing is read when it is closed.
             now = before if name in writing else self._read(name, before, changed=only is not None)
+            if watch is not None and self._is_just_emptied(name, before, now):
+                now = before
             if now is not None:
                 found[name] = now
         if watch is not None:
@@ -131,7 +159,10 @@ class Directory:
             if not os.path.isfile(path):
                 return None
             with open(path, "rb") as file:
-                manifests, parts = parse_again(name, file.read(LARGEST + 1), parts, self._followed)
+                data = file.read(LARGEST + 1)
+            if not data:
+                identity = (status.st_mtime_ns, 0, status.st_ino)  # it was emptied after we had asked
+            manifests, parts = parse_again(name, data, parts, self._followed)
         except FileNotFoundError:
             return None
         except OSError as error:
