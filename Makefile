@@ -35,7 +35,7 @@ test-peers-short: ## the same in a few minutes, without regctl
 	@$(PEERS) -m "peers and not long"
 
 test-slim: setup  ## fat and slim images of real programs, whose packages come from registries
-	$(VENV)/bin/pytest -m programs $(BY_FILE) tests/slim
+	$(VENV)/bin/pytest -m programs $(BY_FILE) tests/slim tests/live
 
 test-drawn: setup  ## 1,000 Dockerfiles drawn from a grammar, built with BuildKit, too (an hour)
 	WHERRY_DRAWN=$${WHERRY_DRAWN:-1000} $(VENV)/bin/pytest -rs -n 2 -k drawn tests/differential

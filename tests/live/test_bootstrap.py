@@ -25,3 +25,9 @@ def test_a_mirrors_password_is_in_no_file_and_no_history(wherry: Wherry) -> None
     assert kept.split() == [f"man{section}" for section in range(1, 10)], "openjdk links into it"
     shown = done.stdout + done.stderr + wherry("history", "--no-trunc", "base") + wherry("inspect", "base")
     assert "geheim" not in shown
+
+
+@pytest.mark.programs
+def test_packages_that_link_manual_pages_while_they_are_configured(wherry: Wherry) -> None:
+    wherry("bootstrap", "java", "--include", "openjdk-17-jre-headless", timeout=800)
+    assert "openjdk version" in wherry.run("run", "--rm", "java", "java", "-version").stderr

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 # What package management leaves behind and an image does not need.
 LEFTOVERS = ("var/lib/apt/lists", "var/cache/apt", "var/log", "tmp", "var/tmp", "run")
-# What minimal Debian images have, though they leave manual pages out: packages link into these folders.
+# What minimal Debian images have, though they leave manual pages out: packages link into these folders,
+# some (openjdk) while they are configured.
 KEPT = tuple(f"usr/share/man/man{section}" for section in range(1, 10))
 USERS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n"
 PROGRESS = b"I: "
+UNTOLD = (b"tempdir", b"-hook")
 PATIENCE = 5
 """Seconds for what mmdebstrap started to end when it is ended."""
 GROUPS = "root:x:0:\nnogroup:x:65534:\n"
@@ -98,7 +100,7 @@ def _listen(said: IO[bytes], log: str, told: Callable[[str], object]) -> None:
     with open(log, "wb", buffering=0) as file:
         for line in said:
             file.write(line)
-            if line.startswith(PROGRESS) and b"tempdir" not in line:
+            if line.startswith(PROGRESS) and not any(each in line for each in UNTOLD):
                 told(shown(line.removeprefix(PROGRESS).decode("utf-8", "replace").strip()))
 
 
@@ -125,6 +127,7 @@ def _arguments(recipe: Recipe) -> list[str]:
             "--dpkgopt=path-exclude=/usr/share/doc/*",
             "--dpkgopt=path-include=/usr/share/doc/*/copyright",
             "--dpkgopt=path-exclude=/usr/share/locale/*",
+            "--essential-hook=mkdir -p " + " ".join(f'"$1"/{folder}' for folder in KEPT),
         ]
     arguments += _mode()
     return [*arguments, recipe.suite, "-", *([recipe.mirror] if recipe.mirror else [])]
