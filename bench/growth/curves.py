@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
+import random
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,6 +82,35 @@ def _images(folder: Path, count: int) -> list[str]:
     return ["images"]
 
 
+def _load(folder: Path, megabytes: int) -> list[str]:
+    """An archive as docker writes it, of one layer: files of a megabyte that cannot be compressed."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        for number in range(megabytes):
+            _member(tar, f"f{number}", random.Random(number).randbytes(1 << 20))
+    data = layer.getvalue()
+    digits = hashlib.sha256(data).hexdigest()
+    rootfs = {"type": "layers", "diff_ids": [f"sha256:{digits}"]}
+    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": rootfs}).encode()
+    entry = {"Config": "config.json", "RepoTags": ["loaded:1"], "Layers": [f"blobs/sha256/{digits}"]}
+    with tarfile.open(folder / "a.tar", "w") as tar:
+        _member(tar, f"blobs/sha256/{digits}", data)
+        _member(tar, "config.json", config)
+        _member(tar, "manifest.json", json.dumps([entry]).encode())
+    return ["load", "-q", "-i", str(folder / "a.tar")]
+
+
+def _member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    tar.addfile(member, io.BytesIO(data))
+
+
+def _names(folder: Path, count: int) -> list[str]:
+    store_of(folder / "store", count).database.close()
+    return ["completion", "images"]
+
+
 def _services(folder: Path, count: int) -> list[str]:
     (folder / "services").mkdir()
     one = "kind: Service\nmetadata: {name: s%d}\nspec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}\n"
@@ -98,5 +131,8 @@ CURVES = (
     Curve("N times ENV, cached", (200, 800, 3_200), _env, first=True),
     Curve("`rmi` of every fifth of N images", (100, 300, 900), _rmi, first=False),
     Curve("`images`, N of them", (100, 300, 900), _images, first=True),
+    Curve("Tab on names of N images", (500, 1_500, 4_500), _names, first=True),
+    Curve("`load` of N MB", (32, 96, 288), _load, first=False),
+    Curve("the same, known", (32, 96, 288), _load, first=True),
     Curve("`proxy render` of one file of N Services", (300, 900, 2_700), _services, first=False),
 )

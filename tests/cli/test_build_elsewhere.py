@@ -19,10 +19,12 @@ IMAGE = ("--builder-image", "registry.example/builder:1")
         ((*IMAGE, "-t", "registry.example/app:1"), "nothing is pushed"),
         ((*IMAGE, "-t", "localhost:5000/app:1", "--push"), "localhost:5000 is the pod itself"),
         ((*IMAGE, *TO, "-o", "out"), "--output type=local is not for --on kubernetes"),
+        ((*IMAGE, *TO, "--load"), "--output type=docker is not for --on kubernetes"),
         ((*IMAGE, *TO, "--cache-to", "type=local,dest=x"), "a cache of type local"),
         ((*IMAGE, *TO, "--parallel", "0"), "at least one pod has to run"),
         ((*IMAGE, *TO, "--driver-opt", "cpu=2"), "unknown key cpu"),
         ((*TO, "--builder-image", "A"), "invalid reference format"),
+        ((*IMAGE, *TO, "--build-context", "a=https://me:pw@h.example/a.git"), "xxxxx@h.example/a.git has"),
         ((*IMAGE, *TO, "--kubeconfig", "nowhere"), "there is no nowhere"),
     ],
 )

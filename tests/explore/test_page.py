@@ -129,6 +129,25 @@ def test_search_filters_and_order(opened: WebDriver) -> None:
 
 
 @browsers
+def test_the_package_of_a_file_is_a_column_to_sort_by(driver: WebDriver, tmp_path: Path) -> None:
+    status = "".join(f"Package: {name}\nVersion: 1<b>\n\n" for name in ("b-two", "a-one"))
+    image = explored(
+        layer(
+            ("var/lib/dpkg/status", status),
+            ("var/lib/dpkg/info/b-two.list", "/bin/x\n"),
+            ("var/lib/dpkg/info/a-one.list", "/bin/y\n"),
+            ("bin/x", "1"),
+            ("bin/y", "1"),
+        )
+    )
+    shown(driver, image, tmp_path)
+    driver.find_element("css selector", "[data-sort=package]").click()
+    assert column(driver, 7) == ["", "", "", "a-one 1<b>", "b-two 1<b>"]
+    assert column(driver, 1)[-2:] == ["bin/y", "bin/x"]
+    assert driver.get_log("browser") == []
+
+
+@browsers
 def test_a_layer_s_button_shows_its_files(opened: WebDriver) -> None:
     opened.find_element("css selector", '[data-layer="2"]').click()
     assert column(opened, 1) == ["app/big"] and column(opened, 3) == ["2"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -348,7 +347,7 @@ def urls(data: bytes) -> None:
 
     found = shown(text(data))
     assert shown(found) == found
-    assert all(each in ("git@", "xxxxx:xxxxx@") for each in re.findall(USERINFO, found))
+    assert all(each in ("git@", "xxxxx:xxxxx@") for each in USERINFO.findall(found))
 
 
 def packages(data: bytes) -> None:
@@ -406,13 +405,76 @@ def index(data: bytes) -> None:
     _files(data, Descriptor("", "sha256:" + "0" * 64, 1))
 
 
+def sources(data: bytes) -> None:
+    """What `slim` reads of programs in other languages."""
+    from wherry.slim import nginx, perl, ruby, words
+    from wherry.slim.python import compiled, imports
+
+    code = data.decode("utf-8", "replace")
+    perl.parse(code)
+    ruby.parse(code)
+    imports.parse(data)
+    for each in (
+        *(compiled.names(data), nginx.directives(code), words.shell_words(code), words.paths(code)),
+        *(words.binary_paths(data), words.binary_libraries(data)),
+    ):
+        for _ in each:
+            pass
+
+
+COMPARED = ("p", "etc/passwd", "etc/group", "usr/lib/os-release", "var/lib/dpkg/status",
+            "var/lib/dpkg/info/x.list", "var/lib/dpkg/info/x.md5sums", "lib/apk/db/installed",
+            "lib64/ld-linux-x86-64.so.2", "lib64/libc.so.6")  # fmt: skip
+
+
+def image(data: bytes) -> None:
+    """An image's program, users, package databases, loader and C library, parted by four bytes 0xFF: as
+    `compare` reads them, and as `slim` cuts the databases."""
+    from wherry.compare.compare import compare
+    from wherry.compare.document import document
+    from wherry.compare.read import same, subject
+    from wherry.layers.view import View
+    from wherry.oci.config import ImageConfig
+    from wherry.slim.closure import Kept
+    from wherry.slim.files import Files
+    from wherry.slim.origin import Origin
+    from wherry.slim.reason import Reason
+    from wherry.slim.records import recorded, records
+    from wherry.slim.suggest import Content, dockerfile
+
+    root = tempfile.mkdtemp(prefix="fuzz-")
+    try:
+        for name, content in zip(COMPARED, data.split(b"\xff" * 4), strict=False):
+            os.makedirs(os.path.dirname(f"{root}/tree/{name}"), exist_ok=True)
+            with open(f"{root}/tree/{name}", "wb") as file:
+                file.write(content)
+            os.chmod(f"{root}/tree/{name}", 0o755)
+        config = ImageConfig("amd64", "linux", {"Cmd": ["/p"]})
+        os.mkdir(f"{root}/empty")
+        with_, without = (subject(each, "", config, [f"{root}/{each}"], [0]) for each in ("tree", "empty"))
+        json.dumps(document(compare([with_, without], [], same, each=True)))
+        view = View([f"{root}/tree"])
+        files = Files(view)
+        nodes = {"p": node} if (node := files.find("p")) is not None else {}
+        kept = Kept(dict.fromkeys(nodes, Reason("")), nodes)
+        cut = records(files, kept, Origin(files).package, None)
+        os.mkdir(f"{root}/new")
+        assert set(cut.written) <= set(recorded(view, kept, cut, f"{root}/new").nodes)
+        try:
+            dockerfile("x", {}, Content(sorted(nodes), records=cut.written))
+        except ValueError:
+            pass
+    finally:
+        remove_tree(root)
+
+
 HARNESSES: dict[str, Callable[[bytes], object]] = {
     each.__name__: each
     for each in (
         tar, members, compressed, dockerfile, plan, expansion, ignore, wildcards, config, manifest, archive,
         elf, libraries, reference, platform, gitref, users, manifests, routes, template, flags, mount,
         response, lines, buildrecord, visible, urls, packages,
-        statement, layer, index,
+        statement, layer, index, sources, image,
     )
 }  # fmt: skip
 

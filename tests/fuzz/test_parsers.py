@@ -12,7 +12,7 @@ from tests.fuzz.harnesses import HARNESSES, try_one
 from tests.fuzz.seeds import seeds
 
 FOUND = sorted(path for path in (Path(__file__).parent / "found").glob("*/*") if path.is_file())
-SLOW = {"archive", "response", "libraries", "tar", "layer"}
+SLOW = {"archive", "response", "libraries", "tar", "layer", "image"}
 """They make files or sockets: fewer examples."""
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from support.plain import plain_user
 from support.wherry import Wherry
 from support.work import work_of
+from wherry.store.blobmark import is_marked
 
 pytestmark = [pytest.mark.root]
 
@@ -90,6 +93,17 @@ def test_a_pipe_and_a_compressed_archive_are_taken_as_well(tmp_path: Path, archi
         wherry("system", "check")
         assert wherry("images", "-q") == Wherry(tmp_path / "saver")("images", "-q")
         wherry("rmi", "big")
+
+
+def test_a_plain_user_s_store_knows_them(entered_by_all: Path, tmp_path: Path, archive: Path) -> None:
+    wherry = plain_user(entered_by_all)
+    shutil.copy(archive, entered_by_all / "a.tar")
+    (entered_by_all / "a.tar").chmod(0o644)
+    wherry("load", "-q", "-i", str(entered_by_all / "a.tar"))
+    blob = wherry.root / "blobs/sha256" / layer_in(archive)
+    assert is_marked(str(blob), str(wherry.root))
+    wherry("load", "-q", "-i", str(entered_by_all / "a.tar"))
+    wherry("system", "check")
 
 
 def test_a_damaged_layer_is_refused_and_nothing_of_it_stays(tmp_path: Path, archive: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -65,17 +64,12 @@ class Cluster:
     def warnings(self, uid: str) -> list[str]:
         return self.events
 
-    @contextlib.contextmanager
-    def log(self, pod: str, since: str) -> Iterator[Iterator[bytes]]:
+    def log(self, pod: str, since: str) -> Iterator[bytes]:
         self.since.append(since)
         lines, fault = self._logs.pop(0)
-
-        def told() -> Iterator[bytes]:
-            yield from lines
-            if fault is not None:
-                raise Failed(fault)
-
-        yield told()
+        yield from lines
+        if fault is not None:
+            raise Failed(fault)
 
 
 def built(cluster: Cluster, told: Told | None = None, stop: threading.Event | None = None) -> Outcome:

@@ -133,6 +133,15 @@ def test_a_shell_script_has_its_interpreter_and_the_commands_in_it(tree: Path) -
     assert "bin/word" in closure(tree, "/start.sh", wish=Wish(trust=GUESS)).reasons
 
 
+def test_what_settings_include(tree: Path) -> None:
+    compile_(tree / "app", '#include <stdio.h>\nint main(void){puts("/etc/app.conf");}')
+    write(tree / "etc/app.conf", "@includedir /etc/app.d\n  !include '/srv/*.ini'\n# include nothing\n")
+    for name in ("etc/app.d/one", "etc/app.d/deep/two", "srv/three.ini", "srv/four.txt"):
+        write(tree / name, "")
+    found = files(closure(tree, "/app"))
+    assert {"etc/app.d/one", "etc/app.d/deep/two", "srv/three.ini"} <= found and "srv/four.txt" not in found
+
+
 def test_what_sh_c_and_a_health_check_name(tree: Path) -> None:
     for name in ("one", "two", "three"):
         compile_(tree / f"bin/{name}", MAIN, "-static")
@@ -166,6 +175,13 @@ def test_nginx_includes_modules_and_documents(tree: Path) -> None:
     } <= files(kept)  # fmt: skip
     assert "etc/nginx/sites/b.off" not in kept.reasons and "opt/web/modules/other.so" not in kept.reasons
     assert "var/log/nginx" in kept.reasons, "logs are made, their folder has to be there"
+
+
+def test_nginx_that_another_program_starts_may_have_another_configuration(tree: Path) -> None:
+    built = "--prefix=/opt/web --conf-path=/etc/nginx/gone.conf"
+    compile_(tree / "usr/bin/nginx", f'#include <stdio.h>\nint main(void){{puts("{built}");}}')
+    assert closure(tree, "nginx").lacking == ("/etc/nginx/gone.conf",)
+    assert closure(tree, "sh", "-c", "nginx -c /tmp/made.conf").lacking == ()
 
 
 def test_zones_locales_and_services_by_what_the_image_says(tree: Path) -> None:
@@ -270,9 +286,37 @@ def test_a_jvm_is_kept_without_what_compilers_read(tree: Path) -> None:
     assert {"usr/bin/java", "app/app.jar", "app/lib/other.jar"} <= kept
 
 
+def test_a_jdk_of_java_8_has_its_classes_in_a_folder_of_their_own(tree: Path) -> None:
+    home = tree / "opt/jdk8"
+    compile_(home / "bin/java", MAIN)
+    for name in ("jre/lib/rt.jar", "jre/lib/jsse.jar", "jre/lib/amd64/server/libjvm.so", "include/jni.h"):
+        write(home / name, "x")
+    found = files(closure(tree, "/opt/jdk8/bin/java", "-jar", "/app.jar"))
+    assert {
+        f"opt/jdk8/jre/lib/{name}" for name in ("rt.jar", "jsse.jar", "amd64/server/libjvm.so")
+    } <= found
+    assert "opt/jdk8/include/jni.h" not in found
+
+
 def test_what_an_image_lacked_before_is_said(tree: Path) -> None:
     compile_(tree / "opt/libgone.so", "int x(void){return 1;}", "-shared", "-fPIC")
     compile_(tree / "app", "int x(void); int main(void){return x();}", f"-L{tree}/opt", "-lgone")
     write(tree / "start", "#!/bin/nothing\n", 0o755)
     assert closure(tree, "/app").lacking == ("libgone.so (for /app)",)
     assert closure(tree, "/start").lacking == ("/bin/nothing",)
+    (tree / "start").chmod(0o644)
+    assert closure(tree, "sh", "/start").lacking == (), "no line for the kernel"
+
+
+def test_a_library_that_another_one_loads_first_is_not_lacking(tree: Path) -> None:
+    """As libjvm.so, which the JVM loads by its path, and then those that need it."""
+    compile_(tree / "opt/server/libmine.so", "int x(void){return 1;}", "-shared", "-fPIC")
+    compile_(
+        tree / "opt/libother.so", "int x(void); int y(void){return x();}", "-shared", "-fPIC",
+        f"-L{tree}/opt/server", "-lmine",
+    )  # fmt: skip
+    compile_(tree / "app", MAIN)
+    assert closure(tree, "/app", wish=Wish(keep=("/opt",))).lacking == ()
+    (tree / "opt/server/libmine.so").unlink()
+    said = closure(tree, "/app", wish=Wish(keep=("/opt",))).lacking
+    assert said == ("libmine.so (for /opt/libother.so)",)

@@ -19,10 +19,8 @@ def tree(tmp_path: Path) -> Path:
     library = top / "usr/lib/x86_64-linux-gnu"
     compile_(library / "libpam.so.0", "int pam_start(const char *s){return *s;}", "-shared", "-fPIC",
              "-Wl,-soname,libpam.so.0")  # fmt: skip
-    compile_(
-        top / "bin/till", 'int pam_start(const char *); int main(void){return pam_start("shop");}',
-        f"-L{library}", "-l:libpam.so.0",
-    )  # fmt: skip
+    text = 'int pam_start(const char *); int main(void){return pam_start("shop") + "/usr/sbin/shop"[0];}'
+    compile_(top / "bin/till", text, f"-L{library}", "-l:libpam.so.0")
     write(
         top / "etc/pam.d/shop",
         "#%PAM-1.0\nauth [success=1 default=ignore] pam_unix.so nullok # pam_not.so\n@include common\n"

@@ -110,6 +110,22 @@ def test_what_a_source_loads() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "eval" + " " * 2**22,
+        "use parent " * 2**18,
+        "=pod\n" * 2**19,
+        "require (" * 2**18,
+        "A" * 2**22,
+        "A::" * 2**20,
+    ],
+    ids=range(6),
+)
+def test_no_text_takes_for_ever(text: str) -> None:
+    parse(text)
+
+
 @given(st.text(alphabet="use require('\"$:;{})\n=pod cut__END__ABx/", max_size=400))
 def test_any_text_is_read(text: str) -> None:
     parse(text)

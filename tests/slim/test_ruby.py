@@ -109,6 +109,22 @@ def test_scripts_options_and_variables(tree: Path) -> None:
     assert {"opt/lib/server.rb", "usr/lib/ruby/vendor_ruby/first.rb", "work/config.ru"} <= files(kept)
 
 
+def test_a_script_that_starts_a_server_by_bundler(tree: Path) -> None:
+    shutil.copy("/bin/busybox", tree / "usr/bin/sh")
+    write(
+        tree / "app/server.sh", "#!/usr/bin/sh\n# Starting it\nbundle exec puma -C config/puma.rb\n", 0o755
+    )
+    write(tree / "usr/bin/bundle", "#!/usr/bin/ruby\nrequire 'bundler/cli'\n", 0o755)
+    write(tree / "usr/bin/puma", "#!/usr/bin/ruby\nrequire 'puma'\n", 0o755)
+    write(tree / "usr/lib/ruby/vendor_ruby/bundler/cli.rb", "")
+    write(tree / "usr/lib/ruby/vendor_ruby/puma.rb", "")
+    write(tree / "app/config/puma.rb", "")
+    write(tree / "app/Gemfile", "")
+    found = files(closure(tree, "./server.sh", WorkingDir="/app"))
+    assert {"usr/lib/ruby/vendor_ruby/bundler/cli.rb", "usr/lib/ruby/vendor_ruby/puma.rb"} <= found
+    assert {"app/config/puma.rb", "app/Gemfile"} <= found
+
+
 def test_where_a_require_stands_says_how_sure_it_is(tree: Path) -> None:
     assert parse("require 'a'\n  require 'b'\nrequire_relative \"c\"\n").loads == (
         Load("a", is_relative=False, late=False),
@@ -117,6 +133,21 @@ def test_where_a_require_stands_says_how_sure_it_is(tree: Path) -> None:
     )
     write(tree / "app/main.rb", "require 'json'\n")
     assert closure(tree, "ruby", "/app/main.rb").reasons["app/main.rb"].confidence in (CERTAIN, LIKELY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=begin\n" * 2**18,
+        "require" + " " * 2**22,
+        "autoload :A," * 2**18,
+        "require '" + "a/" * 2**20,
+        " " * 2**22,
+    ],
+    ids=range(5),
+)
+def test_no_text_takes_for_ever(text: str) -> None:
+    parse(text)
 
 
 @given(st.text(alphabet="require_load autoload('\"#{})\n=begin:,x/", max_size=400))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.buildkit import own_folder, running_buildkit
 from support.image import diff_ids
 from support.wherry import Wherry
 from wherry.slim.suggest import Content, dockerfile
@@ -77,6 +78,28 @@ def test_building_it_gives_that_image(debian: Wherry, tmp_path: Path, options: t
     assert files(debian, "built", tmp_path) == small
     if options:
         assert diff_ids(debian, "built")[:1] == diff_ids(debian, "debian")
+
+
+@pytest.mark.buildkit
+@pytest.mark.root
+@pytest.mark.network
+@pytest.mark.parametrize("triggers", [False, True])
+def test_buildkit_builds_it_alike(debian: Wherry, tmp_path: Path, *, triggers: bool) -> None:
+    settings = SETTINGS if triggers else re.sub("ONBUILD.*\n", "", SETTINGS)
+    debian.build(tmp_path / "c", f"FROM debian\n{settings}", "-t", "fat")
+    suggested = tmp_path / "Suggested"
+    debian("slim", "fat", "-t", "small", "--suggest", str(suggested))
+    # Its front end would be fetched.
+    suggested.write_text(suggested.read_text().removeprefix("# syntax=docker/dockerfile:1\n"))
+    with running_buildkit(own_folder("slim")) as buildkit:
+        buildkit.take(debian, "fat", tmp_path / "layout")
+        done = buildkit.run(tmp_path / "c", suggested, archive=tmp_path / "built.tar")
+    assert done.returncode == 0, done.stderr[-2000:]
+    debian("load", "-i", str(tmp_path / "built.tar"))
+    built = config(debian, "x")
+    built.pop("ArgsEscaped", None)  # BuildKit's own, of Windows
+    assert built == config(debian, "small")
+    assert files(debian, "x", tmp_path) == files(debian, "small", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 
+from wherry.app.meant import WHERRY, Asked, Meant, meant
 from wherry.errors import NotFoundError, UsageError
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.typed import TYPE_CHECKING
+
+__all__ = ["Asked", "compare"]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from wherry.compare.compare import Comparison
     from wherry.compare.layers import Base
@@ -16,24 +19,10 @@ if TYPE_CHECKING:
     from wherry.copying.places import Place
     from wherry.images.view import Image
     from wherry.oci.config import ImageConfig
-    from wherry.oci.platform import Platform
-    from wherry.registry.client import Registries
-    from wherry.registry.progress import Progress
     from wherry.store import Store
 
-PLACES = ("docker", "oci", "oci-archive", "docker-archive", "wherry")
-"""Beginnings of what says itself where it is."""
 MOST = 100
 """Images that are compared at once: the files of all are in memory together."""
-
-
-class Asked(NamedTuple):
-    """What there is besides the names: `platform` of images for several, who speaks to registries, who is
-    told of transfers."""
-
-    registries: Callable[[], Registries]
-    progress: Progress
-    platform: Platform | None = None
 
 
 def compare(store: Store, words: Sequence[str], asked: Asked, *, bases: bool = False) -> Comparison:
@@ -42,24 +31,27 @@ def compare(store: Store, words: Sequence[str], asked: Asked, *, bases: bool = F
     With `bases` those, and all local ones that are a base; of bases no files are compared.  What is fetched
     for it does not stay.  Raises NotFoundError, CorruptError, RegistryError, UsageError.
     """
-    store.runtime.need_layers()
+    _check_number(words)
+    fetches = False
     try:
         with store.using():
-            return _compared(store, words, asked, bases=bases)
+            found = [(word, meant(store, word, asked.platform)) for word in words]
+            store.runtime.need_layers()
+            fetches = any(each.image is None for _, each in found)
+            return _compared(store, found, asked, bases=bases)
     finally:
-        if any(word.partition(":")[0] in PLACES[:-1] or os.path.exists(word) for word in words):
+        if fetches:
             store.collect()
 
 
-def _compared(store: Store, words: Sequence[str], asked: Asked, *, bases: bool) -> Comparison:
+def _compared(store: Store, found: Sequence[tuple[str, Meant]], asked: Asked, *, bases: bool) -> Comparison:
     from wherry.app.bases import named_images
     from wherry.compare import compare as core
     from wherry.compare.layers import Base
     from wherry.compare.read import same
 
-    _check_number(words)
     known = list(named_images(store))
-    subjects = [_subject(store, word, asked) for word in words]
+    subjects = [_subject(store, word, each, asked) for word, each in found]
     if bases:
         subjects += _bases(store, known, subjects, asked)
     if not subjects:
@@ -74,7 +66,7 @@ def _bases(store: Store, known: Sequence[Base], named: Sequence[Subject], asked:
 
     names = [base.name for base in local_bases(known) if base.diff_ids not in map(_stack, named)]
     _check_number([*(each.name for each in named), *names])
-    found = [_subject(store, f"wherry:{name}", asked)._replace(name=name) for name in names]
+    found = [_subject(store, name, meant(store, f"{WHERRY}:{name}", None), asked) for name in names]
     return sorted(found, key=lambda each: (-each.size, each.name))
 
 
@@ -87,26 +79,12 @@ def _stack(subject: Subject) -> tuple[str, ...]:
     return tuple(layer.diff_id for layer in subject.layers)
 
 
-def _subject(store: Store, word: str, asked: Asked) -> Subject:
-    from wherry.copying.places import Place, parse_place
-    from wherry.images.lookup import find, lookup
+def _subject(store: Store, word: str, found: Meant, asked: Asked) -> Subject:
+    from wherry.copying.places import Place
 
-    kind, colon, rest = word.partition(":")
-    if colon and rest and kind in PLACES:
-        if kind != "wherry":
-            return _elsewhere(store, word, parse_place(word), asked)
-        return _here(store, rest, find(store, rest, asked.platform) or lookup(store, rest))
-    path = word if os.path.exists(word) else ""
-    image = None if "/" in path and path.startswith((".", "/")) else find(store, word, asked.platform)
-    if image is not None:
-        return _here(store, word, image)
-    if path:
-        return _elsewhere(store, word, Place(_kind_of(path), path), asked)
-    try:
-        return _here(store, word, lookup(store, word))
-    except NotFoundError as error:
-        hint = f"{error.hint}; docker://NAME asks a registry, an archive is read by its path"
-        raise NotFoundError(error.message, hint=hint) from None
+    if found.image is not None:
+        return _here(store, word.removeprefix(f"{WHERRY}:"), found.image)
+    return _elsewhere(store, word, found.place or Place(_kind_of(found.path), found.path), asked)
 
 
 def _here(store: Store, name: str, image: Image) -> Subject:

@@ -1,41 +1,23 @@
-"""What is in an image, wherever it is, and which rules it breaks."""
+"""What is in an image, wherever it is."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 
-from wherry.errors import CorruptError, InvalidReferenceError, NotFoundError, UsageError
-from wherry.typed import TYPE_CHECKING, NamedTuple
+from wherry.app.meant import DIR, Asked, meant
+from wherry.errors import NotFoundError
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from wherry.copying.image import From
-    from wherry.explore.archive import Packed, Unpacked
+    from wherry.copying.places import Place
     from wherry.explore.explore import Explored, Subject
-    from wherry.explore.model import LayerFiles
     from wherry.images.view import Image
-    from wherry.oci.config import ImageConfig
-    from wherry.oci.manifest import Descriptor, Manifest
-    from wherry.oci.platform import Platform
-    from wherry.registry.client import Registries
-    from wherry.registry.progress import Progress
-    from wherry.registry.pull import Place
     from wherry.store import Store
 
-PLACES = ("docker", "oci", "oci-archive", "docker-archive", "wherry", "dir")
-"""Beginnings of what says itself where it is; ``dir:PATH`` is any folder."""
-READING, READ = "Reading", "Read"
-
-
-class Asked(NamedTuple):
-    """What there is besides the name: `platform` of an image for several, who speaks to registries, who is
-    told of transfers."""
-
-    registries: Callable[[], Registries]
-    progress: Progress
-    platform: Platform | None = None
+__all__ = ["Asked", "explored"]
 
 
 @contextlib.contextmanager
@@ -52,44 +34,28 @@ def explored(store: Store, word: str, asked: Asked) -> Iterator[Explored]:
 
 
 def _subject(store: Store, word: str, asked: Asked) -> contextlib.AbstractContextManager[Subject]:
-    from wherry.images.lookup import find, lookup
+    from wherry.app.explorable import archive
 
-    kind, colon, rest = word.partition(":")
-    if colon and rest and kind in PLACES:
-        if kind == "wherry":
-            return _in_store(store, lookup(store, rest))
-        if kind == "dir":
-            return _folder(rest)
-        return _at(store, word, asked)
-    try:
-        image = find(store, word, asked.platform)
-    except (InvalidReferenceError, NotFoundError):
-        image = None
-    if image is not None:
-        return _in_store(store, image)
-    if os.path.isfile(os.path.join(word, "index.json")):
-        return _at(store, f"oci:{word}", asked)
-    if os.path.isdir(word):
-        return _folder(word)
-    if os.path.exists(word):
-        return _archive(store, word, "", asked.platform)
-    try:
-        lookup(store, word)
-    except NotFoundError as error:
-        hint = f"{error.hint}; docker://NAME asks a registry, a file or folder is explored by its path"
-        raise NotFoundError(error.message, hint=hint) from None
-    raise NotFoundError(f"No such image: {word}")
+    found = meant(store, word, asked.platform)
+    if found.image is not None:
+        return _in_store(store, found.image)
+    if found.place is not None:
+        return _at(store, word, found.place, asked)
+    if os.path.isdir(found.path) or word.startswith(f"{DIR}:"):
+        return _folder(found.path)
+    return archive(store, found.path, "", asked.platform)
 
 
 @contextlib.contextmanager
 def _in_store(store: Store, image: Image) -> Iterator[Subject]:
+    from wherry.app.explorable import of_config
     from wherry.explore.read import from_tree
 
     store.runtime.need_layers()
     with store.using():
         layers = [from_tree(os.path.realpath(path)) for path in image.layer_paths()]
         name = next(iter(image.names()), image.id)
-        yield _of_config(store, name, image.id, image.config, layers)
+        yield of_config(store, name, image.id, image.config, layers)
 
 
 @contextlib.contextmanager
@@ -103,210 +69,11 @@ def _folder(path: str) -> Iterator[Subject]:
     yield Subject(path, (from_tree(os.path.realpath(path)),), (Made(),), ("",))
 
 
-@contextlib.contextmanager
-def _at(store: Store, word: str, asked: Asked) -> Iterator[Subject]:
-    from wherry.copying.places import parse_place
+def _at(store: Store, word: str, place: Place, asked: Asked) -> contextlib.AbstractContextManager[Subject]:
+    from wherry.app.explorable import archive, layout, remote
 
-    place = parse_place(word)
     if place.kind == "docker":
-        with _remote(store, word, asked) as subject:
-            yield subject
-    elif place.kind == "oci":
-        from wherry.explore.archive import Unpacked
-
-        with contextlib.ExitStack() as stack:
-            layout = Unpacked(place.where, _keeping(stack))
-            yield _from_layout(store, layout, place.where, place.tag, asked.platform)
-    else:
-        with _archive(store, place.where, place.tag, asked.platform) as subject:
-            yield subject
-
-
-@contextlib.contextmanager
-def _archive(store: Store, file: str, tag: str, platform: Platform | None) -> Iterator[Subject]:
-    """A tar is read where it lies, one that is compressed from what it becomes."""
-    from wherry.explore.archive import Packed, Unpacked, is_compressed
-
-    with contextlib.ExitStack() as stack:
-        source: Packed | Unpacked
-        if is_compressed(file):
-            source = Unpacked(_unpacked(file, stack.enter_context(store.temp())), _keeping(stack))
-        else:
-            source = Packed(file, _keeping(stack)(file))
-        if source.has("manifest.json"):
-            yield _from_docker(store, source, file, tag)
-        elif source.has("index.json"):
-            yield _from_layout(store, source, file, tag, platform)
-        else:
-            raise CorruptError(
-                f"{file} holds no image: neither manifest.json nor index.json",
-                hint="unpack the tar of a file system, and explore the folder",
-            )
-
-
-def _keeping(stack: contextlib.ExitStack) -> Callable[[str], int]:
-    """What opens files for as long as the stack lasts."""
-    return lambda path: stack.enter_context(open(path, "rb")).fileno()
-
-
-def _unpacked(file: str, temporary: str) -> str:
-    from wherry.layers.compress import decompressed
-    from wherry.layers.unpack import unpack
-
-    folder = os.path.join(temporary, "archive")
-    os.mkdir(folder)
-    with open(file, "rb") as stream:
-        unpack(decompressed(stream), folder, name=file, markers=False)
-    return folder
-
-
-def _from_docker(store: Store, source: Packed | Unpacked, name: str, tag: str) -> Subject:
-    from wherry.explore.archive import layer_of
-    from wherry.images.archive import chosen, paired
-    from wherry.oci import config as oci_config
-    from wherry.oci.digest import digest_of
-
-    entry = chosen(source.docker(), tag)
-    config = oci_config.parse(entry.config)
-    layers = [
-        layer_of(source.part(path), f"layer {path}", diff_id)
-        for path, diff_id in paired(entry.layers, config.diff_ids)
-    ]
-    shown = entry.names[0].familiar() if entry.names else name
-    return _of_config(store, shown, digest_of(entry.config), config, layers)
-
-
-def _from_layout(
-    store: Store, source: Packed | Unpacked, name: str, tag: str, platform: Platform | None
-) -> Subject:
-    from wherry.copying.layout import LayoutSource
-    from wherry.explore.archive import layer_of
-    from wherry.oci.layout import blob_path
-    from wherry.registry.answer import DOCUMENT
-
-    class Layout(LayoutSource):
-        def _read(self, path: str) -> bytes:
-            return source.read(path, DOCUMENT)
-
-    layout = Layout(name)
-    manifest, config = _described(layout, tag, platform, lambda blob: source.blob(blob.digest))
-    layers = [
-        layer_of(source.part(blob_path(blob.digest)), f"layer {blob.digest[:19]}", diff_id)
-        for blob, diff_id in _pairs(manifest, config)
-    ]
-    return _of_config(store, f"{name}:{tag}" if tag else name, manifest.config.digest, config, layers)
-
-
-@contextlib.contextmanager
-def _remote(store: Store, word: str, asked: Asked) -> Iterator[Subject]:
-    """An image of a registry: of layers with an index only that comes, others pass by and are not kept."""
-    from wherry.copying.inspect import document
-    from wherry.copying.places import Opened, parse_place
-    from wherry.copying.places import source as place_source
-
-    client = asked.registries()
-    try:
-        opened = Opened(client, store, "")
-        with place_source(parse_place(word), opened) as (source, reference):
-            manifest, config = _described(
-                source, reference, asked.platform, lambda blob: document(source, blob)
-            )
-            layers = [
-                _passing(source, blob, diff_id, asked.progress)
-                for blob, diff_id in _pairs(manifest, config)
-            ]
-        yield _of_config(store, word.removeprefix("docker://"), manifest.config.digest, config, layers)
-    finally:
-        asked.progress.close()
-        client.close()
-
-
-def _described(
-    source: Place, reference: str, platform: Platform | None, read: Callable[[Descriptor], bytes]
-) -> tuple[Manifest, ImageConfig]:
-    from wherry.oci import config as oci_config
-    from wherry.oci import manifest as oci
-    from wherry.registry.pull import image_of
-
-    found = image_of(source.manifest(reference), [source], platform, source.name)
-    manifest = oci.parse(found.data, f"manifest of {source.name}")
-    if manifest.config.media_type not in (oci.CONFIG, oci.DOCKER_CONFIG):
-        raise UsageError(f"{source.name} is an artifact, not an image ({manifest.config.media_type})")
-    return manifest, oci_config.parse(read(manifest.config), f"config of {source.name}")
-
-
-def _pairs(manifest: Manifest, config: ImageConfig) -> list[tuple[Descriptor, str]]:
-    from wherry.images.archive import paired
-
-    blobs = {blob.digest: blob for blob in manifest.layers}
-    found = paired([blob.digest for blob in manifest.layers], config.diff_ids, "the manifest")
-    return [(blobs[digest], diff_id) for digest, diff_id in found]
-
-
-def _passing(source: From, blob: Descriptor, diff_id: str, progress: Progress) -> LayerFiles:
-    from wherry.explore.archive import passing
-    from wherry.explore.indexed import from_index
-    from wherry.registry.progress import short
-
-    def fetch(start: int, end: int) -> bytes:
-        with _Arriving(source, blob, start, end) as arriving:
-            data = b""
-            while len(data) < end - start and (piece := arriving.read(end - start - len(data))):
-                data += piece
-            return data
-
-    found = from_index(blob, fetch)
-    if found is None:
-        told = lambda done: progress.layer(short(blob.digest), READING, done, blob.size)  # noqa: E731
-        with _Arriving(source, blob, 0, blob.size, told) as arriving:
-            found = passing(arriving, f"layer {blob.digest[:19]}", diff_id)
-    progress.layer(short(blob.digest), READ)
-    return found
-
-
-class _Arriving:
-    """Bytes of a blob of a registry as a stream.  Raises RegistryError."""
-
-    def __init__(
-        self,
-        source: From,
-        blob: Descriptor,
-        start: int,
-        end: int,
-        told: Callable[[int], object] = lambda done: None,
-    ) -> None:
-        self._source = source
-        self._told = told
-        self._body, first = source.blob(blob.digest, start, end)
-        self._skip, self._left, self._size = start - first, end - start, end - start
-
-    def __enter__(self) -> _Arriving:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._body.close()
-
-    def read(self, size: int, /) -> bytes:
-        from urllib3.exceptions import HTTPError
-
-        try:
-            while self._skip and (piece := self._body.piece(min(self._skip, 1 << 18))):
-                self._skip -= len(piece)
-            data: bytes = self._body.piece(min(size, self._left))
-        except HTTPError as error:
-            raise self._source.failure(error) from None
-        self._left -= len(data)
-        self._told(self._size - self._left)
-        return data
-
-
-def _of_config(
-    store: Store, name: str, image: str, config: ImageConfig, layers: Sequence[LayerFiles]
-) -> Subject:
-    """What is known of the layers' commands: a build of this store may have made an archive's, too."""
-    from wherry.explore.explore import Subject
-    from wherry.explore.made import from_history, with_builds
-
-    made = from_history(config.history, len(layers))
-    made = with_builds(made, config.diff_ids, image, store.builds.all())
-    return Subject(name, tuple(layers), tuple(made), config.diff_ids, image, str(config.platform))
+        return remote(store, word, asked)
+    if place.kind == "oci":
+        return layout(store, place.where, place.tag, asked.platform)
+    return archive(store, place.where, place.tag, asked.platform)

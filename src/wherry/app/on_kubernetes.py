@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
-import re
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.app.fetch import AT_REGISTRY, is_remote
@@ -14,15 +11,16 @@ from wherry.builder.context import artifact
 from wherry.builder.context.artifact import Recipe
 from wherry.builder.progress import underway
 from wherry.errors import UnsupportedError, UsageError, WherryError
-from wherry.jobs import manifest
+from wherry.jobs import builds, manifest
 from wherry.jobs.credentials import certificates, docker_config, registries_conf
-from wherry.jobs.run import Outcome, run
-from wherry.jobs.stages import StagePod, apart, images
+from wherry.jobs.stages import apart, images
+from wherry.jobs.words import Words, secret_flag, secret_key
 from wherry.oci.reference import Reference, parse
 from wherry.registry.endpoints import is_loopback
+from wherry.remote.urls import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from wherry.app.opened import Opened
     from wherry.app.request import BuildRequest
@@ -32,14 +30,9 @@ if TYPE_CHECKING:
     from wherry.jobs.cluster import Jobs
     from wherry.jobs.manifest import Given
     from wherry.jobs.options import PodOptions
+    from wherry.jobs.run import Outcome
     from wherry.registry.client import Registries
     from wherry.store import Store
-
-CACHE = "buildcache"
-LONGEST_NAME = 100
-"""Characters of a stage's name in a tag, which has 128 at most."""
-LEAVE = 20.0
-"""Seconds in which pods that are told to end do."""
 
 
 class OnKubernetes(NamedTuple):
@@ -86,16 +79,14 @@ def build_on_kubernetes(
         given = _given(client, request, asked, [*names, *cached, *_references(sent.images)])
     finally:
         client.close()
-    stages = apart(sent.plan) if asked.parallel > 1 and sent.plan is not None else ()
-    words = _Words(request, asked, sent, repository, stages)
-    build = _Builds(jobs, given, asked, progress, repository)
-    return build.all(stages, words)
+    words = _words(request, asked, sent, repository)
+    return builds.build(jobs, words, given, asked.pod, progress, parallel=asked.parallel)
 
 
 def checked(request: BuildRequest) -> list[Reference]:
     """The names that are pushed.  Raises UsageError, UnsupportedError."""
     for output in request.outputs:
-        if output.dest:
+        if output.dest or output.type == "docker":  # --load
             raise UnsupportedError(
                 f"--output type={output.type} is not for --on kubernetes: the image is made in a pod",
                 hint="push it, and then: wherry pull NAME, wherry save, wherry export",
@@ -114,6 +105,12 @@ def checked(request: BuildRequest) -> list[Reference]:
             )
     if any(cache.type == "local" for cache in (*request.cache_to, *request.options.cache_from)):
         raise UnsupportedError("a cache of type local is not for --on kubernetes", hint="type=registry")
+    for word in (request.context, *request.contexts):
+        if shown(word) != word:
+            raise UnsupportedError(
+                f"{shown(word)} has credentials in it, which whoever reads the Job would read",
+                hint="--secret id=GIT_AUTH_TOKEN,src=FILE gives them to git",
+            )
     if request.options.given is not None and request.options.given.agents:
         raise UnsupportedError("--ssh is not for --on kubernetes: a pod does not reach the agent")
     return names
@@ -220,141 +217,21 @@ def _given(
     return manifest.Given(
         docker_config(client.settings, names),
         registries_conf(client.settings, names),
-        {_key(number): secret.read() for number, secret in enumerate(secrets.values())},
+        {secret_key(number): secret.read() for number, secret in enumerate(secrets.values())},
         certificates(client.settings, names),
     )
 
 
-def _key(number: int) -> str:
-    """Of a Secret: ids of secrets may have letters that keys have not."""
-    return f"secret-{number}"
-
-
-def _quoted(field: str) -> str:
-    """One field of comma-separated values (RFC 4180)."""
-    return '"' + field.replace('"', '""') + '"'
-
-
-class _Words:
-    """The command lines of the pods."""
-
-    def __init__(
-        self,
-        request: BuildRequest,
-        asked: OnKubernetes,
-        sent: _Sent,
-        repository: Reference,
-        stages: Sequence[StagePod],
-    ) -> None:
-        given = request.options.given
-        secrets = given.secrets if given is not None else {}
-        self._common = (
-            "build",
-            "--progress=rawjson",
-            *asked.words,
-            *(
-                f"--secret={_quoted(f'id={name}')},src={manifest.GIVEN}/{_key(number)}"
-                for number, name in enumerate(secrets)
-            ),
-            *sent.words,
-        )
-        self._asked = asked
-        self._sent = sent
-        self._shared = bool(request.cache_to), bool(request.options.cache_from)
-        self._cache = f"{repository.domain}/{repository.path}:{CACHE}"
-        self._froms = tuple(_read(self._stage_cache(stage)) for stage in stages)
-
-    def stage(self, stage: StagePod) -> list[str]:
-        """Of a pod that builds a stage into a cache of its own."""
-        words = [f"--target={stage.number}", _read(self._cache), *self._froms]
-        return [*self._common, *words, _written(self._stage_cache(stage)), self._sent.context]
-
-    def last(self) -> list[str]:
-        """Of the pod that gives the image."""
-        to, from_ = self._shared
-        words = [*self._asked.last, *self._froms]
-        words += [] if from_ else [_read(self._cache)]
-        words += [] if to else [_written(self._cache)]
-        return [*self._common, *words, self._sent.context]
-
-    def _stage_cache(self, stage: StagePod) -> str:
-        return f"{self._cache}-{stage.name}"[: len(self._cache) + LONGEST_NAME]
-
-
-def _read(place: str) -> str:
-    return f"--cache-from=type=registry,ref={place},ignore-error=true"
-
-
-def _written(place: str) -> str:
-    return f"--cache-to=type=registry,ref={place},mode=max,checkpoint=true,ignore-error=true"
-
-
-class _Builds:
-    """All pods of one command."""
-
-    def __init__(
-        self, jobs: Jobs, given: Given, asked: OnKubernetes, progress: Progress, repository: Reference
-    ) -> None:
-        self._jobs = jobs
-        self._given = given
-        self._asked = asked
-        self._progress = progress
-        self._stop = threading.Event()
-        self._base = re.sub("[^a-z0-9-]+", "-", repository.path.rpartition("/")[2])[:30].strip("-")
-        self._mark = os.urandom(4).hex()
-
-    def all(self, stages: Sequence[StagePod], words: _Words) -> Outcome:
-        """The stages, each as soon as what it needs is there, then the image.  A failure ends all."""
-        if stages:
-            failed = self._stages({stage.number: stage for stage in stages}, words)
-            if failed is not None:
-                return failed
-        return self._run("", words.last())
-
-    def _run(self, suffix: str, words: Sequence[str]) -> Outcome:
-        name = f"wherry-{self._base}-{self._mark}{suffix}"
-        return run(self._jobs, name, words, self._given, self._asked.pod, self._progress, self._stop)
-
-    def _stages(self, stages: Mapping[int, StagePod], words: _Words) -> Outcome | None:
-        """What the first stage that failed gave; None where all are in the cache."""
-        from graphlib import TopologicalSorter
-
-        sorter = TopologicalSorter({number: stage.needs for number, stage in stages.items()})
-        sorter.prepare()
-        ended: queue.Queue[tuple[int, Outcome | BaseException]] = queue.Queue()
-        waiting: list[int] = []
-        running: dict[int, threading.Thread] = {}
-
-        def one(number: int) -> None:
-            try:
-                result: Outcome | BaseException = self._run(f"-{number}", words.stage(stages[number]))
-            except BaseException as error:
-                result = error
-            ended.put((number, result))
-
-        try:
-            while sorter.is_active():
-                waiting += sorter.get_ready()
-                while waiting and len(running) < self._asked.parallel:
-                    number = waiting.pop(0)
-                    running[number] = threading.Thread(target=one, args=(number,), daemon=True)
-                    running[number].start()
-                number, result = ended.get()
-                del running[number]
-                if isinstance(result, BaseException):
-                    raise result
-                if result.code:
-                    return result
-                sorter.done(number)
-            return None
-        finally:
-            self._leave(list(running.values()))
-
-    def _leave(self, threads: Sequence[threading.Thread]) -> None:
-        """End the pods that still run: their logs end with them."""
-        if not threads:
-            return
-        self._stop.set()
-        self._jobs.delete_all()
-        for thread in threads:
-            thread.join(LEAVE)
+def _words(request: BuildRequest, asked: OnKubernetes, sent: _Sent, repository: Reference) -> Words:
+    given = request.options.given
+    secrets = [secret_flag(*pair) for pair in enumerate(given.secrets if given is not None else ())]
+    # Without the cache the last pod would have nothing of what the others made.
+    apart_ = sent.plan is not None and asked.parallel > 1 and not request.options.no_cache
+    return Words(
+        (*asked.words, *secrets, *sent.words),
+        asked.last,
+        sent.context,
+        f"{repository.domain}/{repository.path}",
+        apart(sent.plan) if apart_ and sent.plan is not None else (),
+        write=bool(request.cache_to),
+    )

@@ -137,9 +137,9 @@ def _run(module: ModuleType, options: Options, who: Runtime) -> int:
 
 def load(name: str) -> ModuleType:
     """Import the module of one command; nothing else is imported."""
-    import importlib
-
-    return importlib.import_module("wherry.cli." + COMMANDS[name][0])
+    full = "wherry.cli." + COMMANDS[name][0]
+    __import__(full)  # importlib would import `warnings`, too
+    return sys.modules[full]
 
 
 def _command(words: list[str]) -> tuple[str, list[str]]:

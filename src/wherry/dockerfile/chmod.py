@@ -5,8 +5,6 @@ Source: POSIX, "chmod"; who is not named is everybody, without a umask, as in Bu
 
 from __future__ import annotations
 
-import re
-
 from wherry.pattern import pattern
 from wherry.typed import NamedTuple
 
@@ -43,7 +41,7 @@ class Chmod(NamedTuple):
 
 def parse_chmod(text: str) -> Chmod:
     """Raises ValueError for what is neither."""
-    if re.fullmatch(r"[0-7]+", text):
+    if text and not text.strip("01234567"):
         octal = int(text, 8)
         if octal > 0o7777:
             raise ValueError(text)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from wherry.booleans import FALSE, TRUE
 from wherry.digits import LARGEST, scaled
 from wherry.dockerfile.ast import RunMount
@@ -79,7 +77,9 @@ MOUNT_ALLOWED = {
     "uid": ("cache", "secret", "ssh"),
     "gid": ("cache", "secret", "ssh"),
 }
-_SIZE = pattern(r"(\d+(?:\.\d+)?) ?([kmgtpKMGTP])?([iI])?[bB]?\Z", re.ASCII)
+_SIZE = pattern(r"(?a)(\d+(?:\.\d+)?) ?([kmgtpKMGTP])?([iI])?[bB]?\Z")
+_ID = pattern("[0-9]{1,10}\\Z")
+_MODE = pattern("[0-7]{1,11}\\Z")
 Flags = dict[str, list[str]]
 
 
@@ -220,9 +220,9 @@ def _checked_mount(values: dict[str, object], place: Location) -> RunMount:
     if sharing is not None and sharing not in ("shared", "private", "locked"):
         raise fail(place, f"unsupported sharing value {sharing!r}", hint="one of shared, private, locked")
     for name in ("uid", "gid"):
-        if name in values and not re.fullmatch("[0-9]{1,10}", str(values[name])):
+        if name in values and not _ID.match(str(values[name])):
             raise fail(place, f"invalid value {values[name]!r} for {name} (--mount): a number")
-    if "mode" in values and not re.fullmatch("[0-7]{1,11}", str(values["mode"])):
+    if "mode" in values and not _MODE.match(str(values["mode"])):
         raise fail(place, f"invalid value {values['mode']!r} for mode (--mount): an octal number")
     if "size" in values and not _SIZE.match(str(values["size"])):
         raise fail(place, f"invalid value for size: {values['size']} (--mount)", hint="a number, or 64m")
@@ -266,15 +266,14 @@ def _fields(text: str, place: Location) -> list[str]:
     return rows[0] if rows else []
 
 
-_DURATION = r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)"
+_DURATION = pattern(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 
 
 def duration(text: str, name: str, place: Location) -> int:
     """Go's ``1m30s`` in nanoseconds.  At least a millisecond, or 0, as Docker asks for."""
     total, position = 0.0, 0
-    pattern = re.compile(_DURATION)
-    while match := pattern.match(text, position):
+    while match := _DURATION.match(text, position):
         total += float(match[1]) * _UNITS[match[2]]
         position = match.end()
     if not text or (position < len(text) and text != "0"):

@@ -7,14 +7,13 @@ the pattern.
 from __future__ import annotations
 
 import functools
-import re
 
 from wherry.dockerfile.charset import Set, bad_pattern, character_set
 from wherry.pattern import pattern
 
 SPECIAL = frozenset("*?[\\")
-_PLAIN = pattern(r"(?:[^\\*?\[]|\\.)*\\?\Z", re.DOTALL)
-_ESCAPED = pattern(r"\\(.)", re.DOTALL)
+_PLAIN = pattern(r"(?s)(?:[^\\*?\[]|\\.)*\\?\Z")
+_ESCAPED = pattern(r"(?s)\\(.)")
 
 
 # A token is a literal character, ANY ("?"), MANY ("*") or a set.

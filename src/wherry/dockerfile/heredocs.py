@@ -6,17 +6,17 @@ escape character is a backslash here, whatever the directive says.
 
 from __future__ import annotations
 
-import re
-
 from wherry.pattern import pattern
-from wherry.typed import NamedTuple
+from wherry.typed import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import re
 
 _WORD = pattern(r"[0-9]*<<(-?)\s*([^<]*)\Z")
 # What a word is made of; a quote that is not closed is none of these.
 _PIECE = pattern(
-    r"""\\(?P<escaped>.)|'(?P<single>[^']*)'|"(?P<double>(?:\\.|[^"\\])*)"
-    |(?P<space>\s)|<<[\t\r\ ]*|[^'"]""",
-    re.DOTALL | re.VERBOSE,
+    r"""(?sx)\\(?P<escaped>.)|'(?P<single>[^']*)'|"(?P<double>(?:\\.|[^"\\])*)"
+    |(?P<space>\s)|<<[\t\r\ ]*|[^'"]"""
 )
 _IN_DOUBLE = pattern(r'\\(["$\\])')
 
@@ -50,7 +50,7 @@ def announced(line: str) -> list[Announced]:
 
 def heredoc_word(word: str) -> Announced | None:
     """What a word announces, None where it is no here-document's."""
-    match = _WORD.match(word)
+    match = _WORD.match(word) if "<<" in word else None
     if match is None:
         return None
     name, quoted, at = "", False, 0

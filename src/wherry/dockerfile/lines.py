@@ -6,8 +6,7 @@ BuildKit's parser does.
 
 from __future__ import annotations
 
-import json
-
+from wherry import jsontext as json
 from wherry.dockerfile.ast import Heredoc, Location
 from wherry.dockerfile.heredocs import announced
 from wherry.errors import DockerfileError
@@ -17,12 +16,11 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from wherry.dockerfile.heredocs import Announced
 
-_DIRECTIVE = pattern(r"#[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+?)[ \t]*\Z")
 KNOWN_DIRECTIVES = ("escape", "syntax", "check")
 WITH_HEREDOCS = ("RUN", "COPY", "ADD")
-_SPACE = pattern(r"[ \t\v\f\r]+")
 _FLAGS = pattern(r"\A(?:\s*--\S+)*\s*")
 SPACES = " \t\v\f\r"
+TO_SPACE = dict.fromkeys(map(ord, SPACES), " ")
 LARGEST = 1 << 24
 """Bytes of a Dockerfile or a .dockerignore."""
 MOST_INSTRUCTIONS = 1 << 18
@@ -76,19 +74,27 @@ def _directives(lines: list[str], name: str) -> tuple[dict[str, str], int]:
     for index, line in enumerate(lines):
         if shebang and index == 0:
             continue
-        match = _DIRECTIVE.match(line.strip())
-        key = match[1].lower() if match else ""
-        if match is None or key not in KNOWN_DIRECTIVES:
+        key, value = _directive(line.strip())
+        if key not in KNOWN_DIRECTIVES or not value:
             return found, index
         place = Location(name, index + 1, index + 1, (line,))
         if key in found:
             raise fail(place, f"only one {key} parser directive can be used")
         if key == "escape" and shebang:
             continue
-        if key == "escape" and match[2] not in ("\\", "`"):
-            raise fail(place, f"invalid escape character {match[2]!r}: it must be \\ or `")
-        found[key] = match[2]
+        if key == "escape" and value not in ("\\", "`"):
+            raise fail(place, f"invalid escape character {value!r}: it must be \\ or `")
+        found[key] = value
     return found, len(lines)
+
+
+def _directive(line: str) -> tuple[str, str]:
+    """The name, in lower case, and the value of ``# name = value``; "" where a line is no comment."""
+    if not line.startswith("#"):
+        return "", ""
+    name, _, value = line[1:].partition("=")
+    name = name.strip(" \t")
+    return name.lower() if name.isascii() else "", value.strip(" \t")
 
 
 def _join(raw: list[str], lines: list[str], start: int, escape: str, name: str) -> list[LogicalLine]:
@@ -141,15 +147,23 @@ def json_array(text: str) -> list[object] | None:
     if not text.startswith("["):
         return None
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text)
+        if "N" in text or "I" in text:
+            _refuse_constants(text)
     except (ValueError, RecursionError):
         return None
     assert isinstance(value, list)  # noqa: S101
     return value
 
 
-def _no_constant(name: str) -> object:
-    raise ValueError(name)  # NaN and the like, which Python's json takes
+def _refuse_constants(text: str) -> None:
+    """Raises ValueError for NaN and the like, which Python's json takes."""
+    from json import loads
+
+    def refuse(name: str) -> object:
+        raise ValueError(name)
+
+    loads(text, parse_constant=refuse)
 
 
 def _continued(line: str, escape: str) -> tuple[str, bool]:
@@ -189,7 +203,7 @@ def _heredocs(
 
 def words_of(text: str) -> list[str]:
     """Split at white space alone: quotes and escape characters are part of the words."""
-    return [word for word in _SPACE.split(text) if word]
+    return [word for word in text.translate(TO_SPACE).split(" ") if word]
 
 
 def shell_words(text: str, escape: str) -> list[str]:

@@ -30,7 +30,6 @@ from wherry.dockerfile.flags import Flags, boolean, duration, one, parse_mount, 
 from wherry.dockerfile.heredocs import heredoc_word
 from wherry.dockerfile.lines import LARGEST, LogicalLine, fail, json_array, shell_words, split, words_of
 from wherry.errors import DockerfileError, nearest
-from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,7 +37,8 @@ if TYPE_CHECKING:
 
     from wherry.dockerfile.ast import Heredoc, Instruction
 
-_STAGE_NAME = pattern(r"[a-z][a-z0-9_.-]*\Z")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_STAGE_NAME = f"{_LETTERS}0123456789_.-"
 _NETWORKS = ("default", "none", "host")
 _SECURITY = ("sandbox", "insecure")
 
@@ -166,7 +166,7 @@ def _from(line: _Line) -> From:
     name = None
     if len(words) == 3 and words[1].lower() == "as":
         name = words[2].lower()
-        if not _STAGE_NAME.match(name):
+        if name[0] not in _LETTERS or name.strip(_STAGE_NAME):
             raise line.fail(
                 f'invalid name for build stage: "{words[2]}"',
                 "a name begins with a letter; letters, digits, '-', '_' and '.' follow",

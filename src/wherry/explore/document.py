@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from wherry.explore.model import FOLDER
+from wherry.explore.owners import owners
 from wherry.explore.stack import ADDED, CHANGED, REMOVED
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from wherry.explore.explore import Explored, Layer
@@ -18,7 +20,8 @@ SCHEMA = 1
 
 
 def document(explored: Explored, verdicts: Sequence[Verdict] | None = None) -> dict[str, Any]:
-    """All of it; `verdicts` where rules were checked."""
+    """All of it; `verdicts` where rules were checked.  Reads the lists of packages."""
+    packages = owners(explored.files)
     value: dict[str, Any] = {
         "schema": SCHEMA,
         "image": {
@@ -31,7 +34,7 @@ def document(explored: Explored, verdicts: Sequence[Verdict] | None = None) -> d
         "efficiency": round(explored.efficiency, 6),
         "wasted": explored.wasted,
         "duplicated": explored.duplicated,
-        "layers": [_layer(layer) for layer in explored.layers],
+        "layers": [_layer(layer, packages) for layer in explored.layers],
         "losses": [
             {
                 "kind": loss.kind,
@@ -67,7 +70,7 @@ def _places(files: Iterable[Placed]) -> list[dict[str, Any]]:
     return [{"path": placed.file.path, "layer": placed.layer + 1} for placed in files]
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
+def _layer(layer: Layer, packages: Mapping[str, str]) -> dict[str, Any]:
     made = layer.made
     kinds = [change.kind for change in layer.changes]
     return {
@@ -86,14 +89,16 @@ def _layer(layer: Layer) -> dict[str, Any]:
         "added": kinds.count(ADDED),
         "changed": kinds.count(CHANGED),
         "removed": kinds.count(REMOVED),
-        "changes": [_change(change) for change in layer.changes],
+        "changes": [_change(change, packages) for change in layer.changes],
     }
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change(change: Change, packages: Mapping[str, str]) -> dict[str, Any]:
     value: dict[str, Any] = {"kind": change.kind, "path": change.path}
     if change.now is not None:
         value |= _file(change.now)
+        if change.now.type != FOLDER and change.path in packages:
+            value["package"] = packages[change.path]
     if change.before is not None:
         value["before"] = {"layer": change.before.layer + 1, **_file(change.before.file)}
     return value

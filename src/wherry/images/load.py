@@ -67,9 +67,9 @@ def load_images(store: Store, stream: Reader) -> list[Loaded]:
         arriving = Arriving(store, beside)
         _receive(stream, folder, arriving)
         loading = _Loading(store, folder, temporary, arriving)
-        if os.path.isfile(os.path.join(folder, "manifest.json")):
+        if loading.has("manifest.json"):
             return loading.docker()
-        if os.path.isfile(os.path.join(folder, "index.json")):
+        if loading.has("index.json"):
             return loading.layout()
     raise CorruptError(
         "the archive holds no image: neither manifest.json nor index.json",
@@ -121,6 +121,9 @@ class _Loading:
         self._temporary = temporary
         self._arrived = arrived.layers if arrived is not None else {}
         self._own = arrived is not None
+
+    def has(self, path: str) -> bool:
+        return self._archive.has(path)
 
     def docker(self) -> list[Loaded]:
         return [self._image(*entry) for entry in self._archive.docker()]

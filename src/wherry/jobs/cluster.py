@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from wherry.errors import ClusterError
 from wherry.jobs import status
 from wherry.jobs.manifest import CONTAINER, LABEL
+from wherry.jobs.status import NO
 from wherry.kube import faults
 from wherry.kube.faults import Failed, RequestInfo
 from wherry.kube.resource import Resource
 from wherry.kube.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from wherry.jobs.manifest import Object
     from wherry.kube.client import Client
@@ -26,6 +27,8 @@ PASSING = frozenset({faults.UNREACHABLE, faults.SILENT, faults.DROPPED, faults.B
 PATIENCE = 120.0
 """Seconds without an answer after which a build is given up here (its Job goes on)."""
 PAUSE = 1.0
+DELETIONS = 5
+"""Tries to remove a Job."""
 
 
 def _resource(group: str, name: str, kind: str) -> Resource[Any]:
@@ -39,7 +42,7 @@ EVENTS = _resource("", "events", "Event")
 
 
 class Jobs:
-    """Those of one namespace.  Every method raises ClusterError."""
+    """Those of one namespace.  Methods raise ClusterError where they do not say something else."""
 
     def __init__(
         self,
@@ -52,6 +55,8 @@ class Jobs:
         self._policy = policy
         self._note = note
         self._live: dict[str, str] = {}
+        self.left: dict[str, str] = {}
+        """The names of Jobs that could not be removed, and why."""
         self.namespace = namespace
 
     def create(self, job: Object) -> Object:
@@ -61,8 +66,8 @@ class Jobs:
                 created = self._writer(JOBS).create(self.namespace, job)
         except BaseException:
             # It may be there: the answer was lost, or nobody waited for it.
-            with contextlib.suppress(ClusterError):
-                self.delete(name, "")
+            with contextlib.suppress(Failed):
+                self._remove(name, "")
             raise
         self._live[name] = str(created["metadata"]["uid"])
         return created
@@ -77,16 +82,27 @@ class Jobs:
             self.delete(name, uid)
 
     def delete(self, name: str, uid: str) -> None:
-        """Let a Job go, and with it its pods and its Secret.  One that is gone already is fine."""
+        """Let a Job go, and with it its pods and its Secret; one that stays is in `left`.  Raises nothing:
+        what was built is not undone by it."""
         self._live.pop(name, None)
+        for _ in range(DELETIONS):
+            try:
+                self._remove(name, uid)
+            except Failed as failed:
+                self.left[name] = failed.fault.message
+                if failed.fault.kind not in PASSING:
+                    return
+                time.sleep(PAUSE)
+            else:
+                self.left.pop(name, None)
+                return
+
+    def _remove(self, name: str, uid: str) -> None:
         try:
             self._writer(JOBS).delete(self.namespace, name, uid=uid)
         except Failed as failed:
             if failed.fault.kind not in (faults.NOT_FOUND, faults.CONFLICT):
-                raise ClusterError(
-                    f"the Job {name} was not removed: {failed.fault.message}",
-                    hint=f"kubectl -n {self.namespace} delete job {name}",
-                ) from None
+                raise
 
     def job(self, name: str) -> Object | None:
         """None where it is gone."""
@@ -116,18 +132,15 @@ class Jobs:
         found.sort(key=lambda one: str(one.get("lastTimestamp") or one.get("eventTime") or ""))
         return [str(one.get("message") or "") for one in found]
 
-    @contextlib.contextmanager
-    def log(self, pod: str, since: str) -> Iterator[Iterator[bytes]]:
-        """The lines of a pod's container as they come, with their times; `since` is a time, or "".
+    def log(self, pod: str, since: str) -> Generator[bytes, None, None]:
+        """The lines of a pod's container as they come, with their times; to be closed.
 
-        Raises Failed: whoever reads goes on from the last line.
+        `since` is a time, or "".  Raises Failed: whoever reads goes on from the last line.
         """
         query = {"container": CONTAINER, "follow": "true", "timestamps": "true"}
         query |= {"sinceTime": since} if since else {}
         path = PODS.one(self.namespace, pod, "log")
-        info = self._info("get", PODS, pod, "log")
-        with self._client.lines(path, query, info) as lines:
-            yield lines
+        return self._client.lines(path, query, self._info("get", PODS, pod, "log"))
 
     def _list(self, resource: Resource[Any], query: Mapping[str, str]) -> list[Object]:
         answer = self._client.get(resource.path(self.namespace), query, self._info("list", resource))
@@ -176,4 +189,5 @@ def _told() -> Iterator[None]:
 
 
 def _error(failed: Failed) -> ClusterError:
-    return ClusterError(failed.fault.message, hint=failed.fault.hint)
+    fault = failed.fault
+    return ClusterError(fault.message, hint=fault.hint or (NO if fault.kind == faults.REFUSED else None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -255,7 +256,7 @@ class _Reader:
         since = re.sub(rb"\.[0-9]+", b"", self._last).decode("ascii", "replace")  # in the node's time zone
         self.fault = ""
         try:
-            with self._jobs.log(self._pod, since) as lines:
+            with contextlib.closing(self._jobs.log(self._pod, since)) as lines:
                 for line in lines:
                     self._one(line)
                     if stop.is_set():

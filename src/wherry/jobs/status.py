@@ -18,6 +18,7 @@ IMAGE = frozenset(
 OOM = "OOMKilled"
 NO_START = frozenset({"StartError", "ContainerCannotRun"})
 USUAL = frozenset({"ContainerCreating", "PodInitializing", ""})
+NO = "a rule of the cluster says no: another namespace, or ask who runs it"
 HOPELESS = ("not found", "denied", "unauthorized", "forbidden", "no basic auth", "http response to https")
 """Words of an image that no second try gets."""
 
@@ -159,7 +160,7 @@ def _no_pod(warnings: Sequence[str]) -> Obstacle | None:
             f"no pod is made: {text}",
             "a build needs a namespace of Pod Security level baseline (docs/build-on-kubernetes.md)"
             if "PodSecurity" in text
-            else "an admission rule of the cluster says no: another namespace, or ask who runs it",
+            else NO,
             final=True,
         )
     return Obstacle(f"no pod is made: {text}", "kubectl get events tells more")

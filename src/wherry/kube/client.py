@@ -19,7 +19,7 @@ from wherry.kube.faults import Failed, Fault, RequestInfo
 from wherry.kube.lines import Lines, TooLong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from wherry.kube.access import Access, Finder
     from wherry.kube.reflector import Policy
@@ -87,13 +87,16 @@ class Client:
         with self._answer("GET", _url(path, query), info, patience=silence) as answer:
             yield Stream(answer, info, self._policy.inactivity)
 
-    @contextlib.contextmanager
-    def lines(self, path: str, query: Mapping[str, str], info: RequestInfo) -> Iterator[Iterator[bytes]]:
-        """An answer that is text, line by line as they come, without line ends; one that was cut off before
-        its end is left out.  A server that is silent for the policy's inactivity raises Failed."""
+    def lines(self, path: str, query: Mapping[str, str], info: RequestInfo) -> Generator[bytes, None, None]:
+        """An answer that is text, line by line as they come, without line ends; to be closed.
+
+        What comes after the last line end is left out: it may be half a line, whose other half never came.
+        Raises Failed, also for a server that is silent for the policy's inactivity.  No context manager:
+        an error of whoever reads shall not be taken for one of the connection.
+        """
         silence = self._policy.inactivity
         with self._answer("GET", _url(path, query), info, patience=silence) as answer:
-            yield _text_lines(answer)
+            yield from _text_lines(answer)
 
     @contextlib.contextmanager
     def _answer(
@@ -172,8 +175,6 @@ def _text_lines(answer: Any) -> Iterator[bytes]:
         if len(rest) > LARGEST_LINE:
             lines, rest = [*lines, rest], b""
         yield from lines
-    if rest:
-        yield rest
 
 
 class Stream:

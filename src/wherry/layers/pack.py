@@ -8,7 +8,7 @@ from wherry.errors import ChangedError, StepError
 from wherry.layers.entry import FILE, SYMLINK, WHITEOUT
 from wherry.layers.hashing import Hashing
 from wherry.layers.tarwrite import END, header, padding
-from wherry.layers.tree import walk
+from wherry.layers.tree import READ, walk
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 # Small pieces are gathered: hashing and writing 512 bytes at a time costs more than copying them.
 GATHER = 1 << 18
-READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Packed(NamedTuple):
@@ -74,12 +73,12 @@ def pack(tree: str, sink: Callable[[bytes], object] | None = None, *, alone: boo
     Raises StepError for a name that a layer cannot hold.
     """
     with Gathered(sink) as out:
-        return _packed(walk(tree, alone=alone), out)
+        return _packed(walk(tree, alone=alone, opened=True), out)
 
 
 def _packed(items: Iterable[Item], out: Gathered) -> Packed:
     size = count = 0
-    for entry, path, _status in items:
+    for entry, path, _status, file in items:
         if path is not None and entry.name.rpartition(b"/")[2].startswith(WHITEOUT):
             raise StepError(
                 f"/{os.fsdecode(entry.name)} cannot be in a layer: .wh. names mean deletions",
@@ -87,13 +86,13 @@ def _packed(items: Iterable[Item], out: Gathered) -> Packed:
             )
         count += 1
         size += disk_size(entry)
-        if path is None or entry.type != FILE or not entry.size:
+        if file is None or entry.type != FILE or not entry.size:
             out.write(header(entry))
         elif entry.size <= GATHER:
-            out.write(header(entry) + _content(path, entry) + padding(entry.size))
+            out.write(header(entry) + b"".join(_pieces(file, entry)) + padding(entry.size))
         else:
             out.write(header(entry))
-            for piece in contents(path, entry):
+            for piece in _pieces(file, entry):
                 out.write(piece)
             out.write(padding(entry.size))
     out.write(END)
@@ -106,29 +105,24 @@ def disk_size(entry: Entry) -> int:
     return len(entry.target) if entry.type == SYMLINK else entry.size
 
 
-def _content(path: bytes, entry: Entry) -> bytes:
-    """The bytes of a file of a few, at once; as contents()."""
-    file = os.open(path, READ)
-    try:
-        data = os.read(file, entry.size)
-    finally:
-        os.close(file)
-    return data if len(data) == entry.size else b"".join(contents(path, entry))
-
-
 def contents(path: bytes, entry: Entry) -> Iterator[bytes]:
     """The bytes of a file, exactly as many as its header promises.
 
     Raises ChangedError if it was cut short meanwhile; what was appended meanwhile is left out.
     """
-    left = entry.size
     file = os.open(path, READ)
     try:
-        while left:
-            piece = os.read(file, min(CHUNK, left))
-            if not piece:
-                raise ChangedError(f"/{os.fsdecode(entry.name)} became shorter while it was read")
-            left -= len(piece)
-            yield piece
+        yield from _pieces(file, entry)
     finally:
         os.close(file)
+
+
+def _pieces(file: int, entry: Entry) -> Iterator[bytes]:
+    """As contents(), of an open file."""
+    left = entry.size
+    while left:
+        piece = os.read(file, min(CHUNK, left))
+        if not piece:
+            raise ChangedError(f"/{os.fsdecode(entry.name)} became shorter while it was read")
+        left -= len(piece)
+        yield piece

@@ -35,17 +35,22 @@ TYPES = {
     stat.S_IFIFO: FIFO,
 }
 ROOT_MODE = 0o755
+READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Item(NamedTuple):
-    """An entry of a layer's tar and the file it comes from (None for a whiteout or a marker)."""
+    """An entry of a layer's tar and the file it comes from (None for a whiteout or a marker).
+
+    `file` is that, open for reading until the next item is asked for, where walk() was to open it.
+    """
 
     entry: Entry
     path: bytes | None
     status: os.stat_result
+    file: int | None = None
 
 
-def walk(tree: str, *, alone: bool = False) -> Iterator[Item]:
+def walk(tree: str, *, alone: bool = False, opened: bool = False) -> Iterator[Item]:
     """The entries of a tree in overlay form, as its layer's tar has them.
 
     Folders come before what they hold, names in byte order; of several hard links the first is the file.
@@ -53,6 +58,7 @@ def walk(tree: str, *, alone: bool = False) -> Iterator[Item]:
     leaves them out: a tar has no type for them.  The root is an entry only where it is not 0755 0:0.
 
     With `alone` no two names of the tree are one file: other names that its files have are elsewhere.
+    With `opened` regular files are opened: to ask an open file what it is costs half of asking by its name.
     """
     top = os.fsencode(tree)
     status = os.lstat(top)
@@ -68,16 +74,22 @@ def walk(tree: str, *, alone: bool = False) -> Iterator[Item]:
         if found is None:
             stack.pop()
             continue
-        name, path, status = found
-        if not status.st_size and is_whiteout(path, status):
-            folder, _, base = name.rpartition(b"/")
-            hidden = (folder + b"/" if folder else b"") + WHITEOUT + base
-            yield Item(Entry(hidden, FILE, 0o600), None, status)
-            continue
-        entry = entry_of(name, path, status, links)
-        if entry is None:
-            continue
-        yield Item(entry, path, status)
+        name, path, is_file = found
+        file = os.open(path, READ) if opened and is_file else None
+        try:
+            status = os.lstat(path) if file is None else os.fstat(file)
+            if not status.st_size and is_whiteout(path, status):
+                folder, _, base = name.rpartition(b"/")
+                hidden = (folder + b"/" if folder else b"") + WHITEOUT + base
+                yield Item(Entry(hidden, FILE, 0o600), None, status)
+                continue
+            entry = entry_of(name, path if file is None else file, status, links)
+            if entry is None:
+                continue
+            yield Item(entry, path, status, file)
+        finally:
+            if file is not None:
+                os.close(file)
         if entry.type == FOLDER:
             if is_opaque(path):
                 yield Item(Entry(name + b"/" + OPAQUE, FILE, 0o600), None, status)
@@ -86,14 +98,14 @@ def walk(tree: str, *, alone: bool = False) -> Iterator[Item]:
 
 def entry_of(
     name: bytes,
-    path: bytes,
+    path: bytes | int,
     status: AnyStatus,
     links: dict[int, bytes] | None,
     *,
     xattrs: bool = True,
 ) -> Entry | None:
-    """The entry for one file, or None for a socket.  `links` remembers the first name of an
-    inode; without it none is a link.
+    """The entry for one file, or None for a socket.  `path` may be the open file.  `links`
+    remembers the first name of an inode; without it none is a link.
 
     Without `xattrs` its attributes are not asked for.
     """
@@ -105,7 +117,7 @@ def entry_of(
         first = links.setdefault(inode_of(status), name)
         if first != name:
             kind, target = LINK, first
-    if kind == SYMLINK:
+    if kind == SYMLINK and not isinstance(path, int):  # no link is ever an open file
         target = os.readlink(path)
     device = (0, 0)
     if kind in (CHARACTER, BLOCK):
@@ -129,23 +141,25 @@ def inode_of(status: AnyStatus) -> int:
     return status.st_dev << 64 | status.st_ino
 
 
-def xattrs_of(path: bytes | str) -> tuple[tuple[bytes, bytes], ...]:
-    """The extended attributes that belong to the image, sorted by name."""
+def xattrs_of(path: bytes | str | int) -> tuple[tuple[bytes, bytes], ...]:
+    """The extended attributes that belong to the image, sorted by name; `path` may be an open file."""
+    follow = isinstance(path, int)  # nothing is followed from there
     try:
-        names = os.listxattr(path, follow_symlinks=False)
+        names = os.listxattr(path, follow_symlinks=follow)
     except OSError:
         return ()
     if not names:
         return ()
     return tuple(
-        (os.fsencode(name), os.getxattr(path, name, follow_symlinks=False))
+        (os.fsencode(name), os.getxattr(path, name, follow_symlinks=follow))
         for name in sorted(names)
         if kept_xattr(name)
     )
 
 
-def _listing(folder: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes, os.stat_result]]:
-    names = os.listdir(folder)
-    names.sort()
+def _listing(folder: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Names in the tree, paths, and whether they are regular files, in their order."""
+    with os.scandir(folder) as found:
+        entries = sorted([(entry.name, entry.is_file(follow_symlinks=False)) for entry in found])
     above = folder + b"/"
-    return ((prefix + name, above + name, os.lstat(above + name)) for name in names)
+    return ((prefix + name, above + name, is_file) for name, is_file in entries)

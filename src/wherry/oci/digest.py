@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from wherry.pattern import pattern
 from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_DIGEST = pattern(r"sha256:[a-f0-9]{64}\Z")
+_HEXADECIMAL = "0123456789abcdef"
 
 
 def digest_of(data: bytes) -> str:
@@ -17,7 +16,12 @@ def digest_of(data: bytes) -> str:
 
 
 def is_digest(text: object) -> bool:
-    return isinstance(text, str) and _DIGEST.match(text) is not None
+    return isinstance(text, str) and text.startswith("sha256:") and is_hex(text[7:])
+
+
+def is_hex(text: str) -> bool:
+    """Whether it is 64 lower-case hexadecimal digits."""
+    return len(text) == 64 and not text.strip(_HEXADECIMAL)
 
 
 def chain_id(diff_ids: Sequence[str]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from wherry import jsontext as json
 from wherry.errors import CorruptError, UnsupportedError
 from wherry.oci.config import load_object
 from wherry.oci.digest import is_digest

@@ -5,9 +5,8 @@ Source: the grammar of distribution/reference ("reference.go"): ``[domain/]path[
 
 from __future__ import annotations
 
-import re
-
 from wherry.errors import InvalidReferenceError
+from wherry.oci.digest import is_digest, is_hex
 from wherry.pattern import pattern
 from wherry.typed import NamedTuple
 
@@ -18,9 +17,9 @@ _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _PATH = pattern(rf"{_COMPONENT}(?:/{_COMPONENT})*\Z")
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _DOMAIN = pattern(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?\Z")
-_TAG = pattern(r"\w[\w.-]{0,127}\Z", re.ASCII)
-_DIGEST = pattern(r"sha256:[a-f0-9]{64}\Z")
-_HEX = pattern(r"[a-f0-9]{64}\Z")
+_PLAIN = "abcdefghijklmnopqrstuvwxyz0123456789"
+_WORD = f"{_PLAIN}ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+LONGEST_TAG = 128
 
 
 class Reference(NamedTuple):
@@ -64,18 +63,18 @@ def parse(text: str) -> Reference:
     Raises InvalidReferenceError.
     """
     name, at, digest = text.partition("@")
-    if at and not _DIGEST.match(digest):
+    if at and not is_digest(digest):
         raise _invalid(text, "the digest must be sha256: and 64 hexadecimal digits")
     name, tag = _split_tag(name)
-    if tag is not None and not _TAG.match(tag):
+    if tag is not None and not _is_tag(tag):
         raise _invalid(text, "a tag is up to 128 letters, digits, '_', '.' and '-'")
     domain, path = split_domain(name)
-    if _HEX.match(name):
+    if is_hex(name):
         raise _invalid(text, "64 hexadecimal digits are an image ID, not a name")
-    if not _DOMAIN.match(domain):
+    if domain != DEFAULT_DOMAIN and not _DOMAIN.match(domain):
         raise _invalid(text, f"{domain!r} is not a registry's host name")
-    if not _PATH.match(path):
-        if path != path.lower() and _PATH.match(path.lower()):
+    if not _is_path(path):
+        if path != path.lower() and _is_path(path.lower()):
             raise InvalidReferenceError(
                 f'invalid reference format: "{text}": repository name must be lowercase',
                 hint=f"did you mean {text.replace(name, name.lower())}?",
@@ -92,6 +91,15 @@ def from_canonical(text: str) -> Reference:
     domain, _, rest = name.partition("/")
     path, tag = _split_tag(rest)
     return Reference(domain, path, tag or "", digest)
+
+
+def _is_tag(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_TAG and text[0] in _WORD and not text.strip(_WORD + ".-")
+
+
+def _is_path(text: str) -> bool:
+    """Most are letters and digits alone, for which no expression is compiled."""
+    return all(part and not part.strip(_PLAIN) for part in text.split("/")) or bool(_PATH.match(text))
 
 
 def _split_tag(name: str) -> tuple[str, str | None]:

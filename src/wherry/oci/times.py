@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime, timezone
+else:
+    try:  # without `datetime`'s own classes, which these replace
+        from _datetime import datetime, timezone
+    except ImportError:  # the name is private, and another Python may not have it
+        from datetime import datetime, timezone
 
 
 def rfc3339(seconds: float) -> str:
@@ -15,5 +23,5 @@ def rfc3339_seconds(seconds: float) -> str:
     return _utc(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _utc(seconds: float) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, timezone.utc)  # noqa: UP017 - not in the inner module

@@ -6,18 +6,21 @@ nothing else: they are shown, recorded and made part of keys nowhere.
 
 from __future__ import annotations
 
-import re
+from wherry.pattern import pattern
+from wherry.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import re
 
 MASK = "xxxxx"
 # Up to the last @ of what stands before the path, as urllib reads it.
-USERINFO = r"(?<=://)[^/?#\s]*@"
+USERINFO = pattern(r"(?<=://)[^/?#\s]*@")
 SECRETS = (
     "access_?token|auth|auth_?token|api_?key|apikey|client_?secret|code|credential|jwt|key|pass|passwd"
     "|password|private_?token|secret|security_?token|sig|signature|token"
     "|x-amz-(?:credential|security-token|signature)|x-goog-(?:credential|signature)|awsaccesskeyid|policy"
 )
-# Patterns are compiled when a text has a URL: a cached build is mostly interpreter start.
-PARAMETER = rf"(?i)(?<=[?&;])({SECRETS})=[^&;#\s\"'<>]*"
+PARAMETER = pattern(rf"(?i)(?<=[?&;])({SECRETS})=[^&;#\s\"'<>]*")
 
 
 def shown(text: str) -> str:
@@ -26,8 +29,8 @@ def shown(text: str) -> str:
     if "://" not in text:
         return text
     # Parameters first: a slash in the value of one ends what may be a user.
-    text = re.sub(PARAMETER, rf"\1={MASK}", text) if "=" in text else text
-    return re.sub(USERINFO, _user, text)
+    text = PARAMETER.sub(rf"\1={MASK}", text) if "=" in text else text
+    return USERINFO.sub(_user, text)
 
 
 def _user(match: re.Match[str]) -> str:
@@ -37,12 +40,12 @@ def _user(match: re.Match[str]) -> str:
 
 def without_user(url: str) -> str:
     """A URL to ask for, its user and password aside."""
-    return re.sub(USERINFO, "", url, count=1)
+    return USERINFO.sub("", url, count=1)
 
 
 def without_users(text: str) -> str:
     """A text, the users and passwords of its URLs aside."""
-    return re.sub(USERINFO, "", text)
+    return USERINFO.sub("", text)
 
 
 def passwords(text: str) -> set[str]:
@@ -50,10 +53,10 @@ def passwords(text: str) -> set[str]:
     from urllib.parse import unquote
 
     found: set[str] = set()
-    for userinfo in re.findall(USERINFO, text):
+    for userinfo in USERINFO.findall(text):
         name, _, password = userinfo[:-1].partition(":")
         found.add(password or name)
-    for match in re.finditer(PARAMETER, text):
+    for match in PARAMETER.finditer(text):
         found.add(match[0].partition("=")[2])
     found.discard("git")
     return {form for each in found for form in (each, unquote(each)) if form}

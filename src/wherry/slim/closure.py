@@ -82,7 +82,7 @@ class Closure:
         self._deep: set[str] = set()
         self._reasons: dict[str, Reason] = {}
         self._nodes: dict[str, Node] = {}
-        self._missing: dict[str, None] = {}
+        self._missing: dict[str, str] = {}
         self._commands: dict[str, str] | None = None
 
     def keep(
@@ -128,17 +128,22 @@ class Closure:
         return any((found := self.files.find(word)) and found.name == node.name for word in words)
 
     def is_named_first(self, node: Node) -> bool:
-        """Whether a kept file is asked for by the file that the image starts."""
+        """Whether the script that the image starts names a kept file, or what that one interprets."""
         path = self.command(self.start.argv[0]) if self.start.argv else None
         first = self.files.find(path) if path is not None else None
-        return first is not None and self._reasons[node.name].by == first.name
+        if first is None or self.files.data(first, 2) != b"#!":
+            return False
+        by = self._reasons[node.name].by
+        above = self._reasons[by].by if by in self._reasons else ""
+        return first.name in (by, above)
 
     def is_kept(self, name: str) -> bool:
         return name in self._reasons
 
-    def lacks(self, what: str) -> None:
-        """Something is named for certain, and the image does not have it."""
-        self._missing[what] = None
+    def lacks(self, what: str, library: str = "") -> None:
+        """Something is named for certain, and the image does not have it; of a `library` the name, for one
+        that is loaded from elsewhere before will do."""
+        self._missing[what] = library
 
     def confidence(self, name: str) -> int:
         """Of a kept file's reason."""
@@ -156,7 +161,9 @@ class Closure:
         while self._waiting:
             _, _, ask = heapq.heappop(self._waiting)
             self._take(ask)
-        return Kept(dict(self._reasons), dict(self._nodes), tuple(self._missing))
+        loaded = {posixpath.basename(name) for name in self._reasons}
+        lacking = (what for what, library in self._missing.items() if library not in loaded)
+        return Kept(dict(self._reasons), dict(self._nodes), tuple(lacking))
 
     def _take(self, ask: Ask) -> None:
         links, node = self.files.trail(ask.path)

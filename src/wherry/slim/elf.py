@@ -84,7 +84,7 @@ def _links(closure: Closure, node: Node, elf: Elf) -> None:
     confidence = closure.confidence(node.name)
     for need in closure.libraries.needs(f"/{node.name}", elf._replace(loader=elf.loader or closure.loader)):
         if need.place is None:
-            closure.lacks(f"{need.name} (for {need.by})")
+            closure.lacks(f"{need.name} (for {need.by})", need.name)
         else:
             library(closure, need.place, f"library {need.name}", need.by.lstrip("/"), confidence)
 

@@ -23,7 +23,7 @@ def read(closure: Closure, node: Node, head: bytes) -> None:
     if posixpath.basename(node.name) != "java" or not head.startswith(b"\x7fELF"):
         return
     home = posixpath.dirname(posixpath.dirname(f"/{node.name}"))
-    for folder in ("lib", "conf", "bin"):
+    for folder in ("lib", "conf", "bin", "jre"):  # that: until Java 8
         for name in closure.files.names(f"{home}/{folder}"):
             if name not in LEFT_OUT and (folder != "bin" or name in ("java", "keytool")):
                 closure.keep(

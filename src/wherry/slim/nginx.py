@@ -53,7 +53,11 @@ def read(closure: Closure, node: Node, head: bytes) -> None:
     conf = _option(argv, "-c") or built.get("conf-path", "conf/nginx.conf")
     main = posixpath.join(prefix, conf)
     folders = (posixpath.dirname(main), prefix)
-    _Configuration(closure, *folders).follow(main, node.name)
+    # Started by another program it may be given another file.
+    first = closure.command(argv[0]) if argv else None
+    found = closure.files.find(first) if first is not None else None
+    confidence = CERTAIN if found is not None and found.name == node.name else LIKELY
+    _Configuration(closure, *folders).follow(main, node.name, confidence=confidence)
 
 
 def _option(argv: list[str], name: str) -> str:
@@ -69,11 +73,13 @@ class _Configuration:
         self._prefix = prefix
         self._seen: set[str] = set()
 
-    def follow(self, path: str, by: str, rule: str = "its configuration") -> None:
+    def follow(
+        self, path: str, by: str, rule: str = "its configuration", confidence: int = CERTAIN
+    ) -> None:
         if path in self._seen or len(self._seen) > MOST_FILES:
             return
         self._seen.add(path)
-        self._closure.keep(path, rule, by)
+        self._closure.keep(path, rule, by, confidence)
         node = self._closure.files.find(path)
         name = node.name if node is not None else by
         for words in directives(self._closure.files.text(path)):

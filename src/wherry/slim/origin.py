@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 import stat
 
-from wherry.packages import apk, dpkg
+from wherry.packages import dpkg
 from wherry.packages.find import read_record
-from wherry.packages.osrelease import OsRelease
+from wherry.packages.lists import listed
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from wherry.packages.package import Package
     from wherry.slim.files import Files
@@ -58,24 +58,7 @@ class Origin:
         return some
 
     def _listed(self) -> Iterator[tuple[str, Package]]:
-        """(name, package) of the lists of dpkg, those of Distroless, and the database of apk."""
-        for package in self._of(dpkg.STATUS, dpkg.packages):
-            for name in (package.name, f"{package.name}:{package.architecture}"):
-                yield from ((each, package) for each in dpkg.listed(self._data(f"{dpkg.LISTS}{name}.list")))
-        for name in self._files.names(dpkg.FOLDER):
-            record = dpkg.FOLDER + name
-            if dpkg.is_record(record):
-                for package in self._of(record, dpkg.packages):
-                    files = dpkg.checksummed(self._data(f"{record}.md5sums"))
-                    yield from ((each, package) for each in files)
-        for record in apk.INSTALLED:
-            known = {(each.name, each.architecture): each for each in self._of(record, apk.packages)}
-            yield from ((each, known[key]) for key, each in apk.files(self._data(record)) if key in known)
-
-    def _of(
-        self, record: str, read: Callable[[bytes, str, OsRelease], Iterator[Package]]
-    ) -> Iterator[Package]:
-        return read(self._data(record), "/" + record, OsRelease())
+        return listed(self._data, self._files.names(dpkg.FOLDER))
 
     def _data(self, name: str) -> bytes:
         node = self._files.find(name)

@@ -5,6 +5,7 @@ Source: pam.conf(5), and the manual page of each module.
 
 from __future__ import annotations
 
+import os
 import posixpath
 
 from wherry.slim.reason import LIKELY
@@ -60,7 +61,9 @@ def read(closure: Closure, node: Node, head: bytes) -> None:
         return
     for folder in RULES:
         for name in closure.files.names(folder):
-            if name in (OTHER, posixpath.basename(node.name)) or b"\0%s\0" % name.encode() in data:
+            # Linkers let short texts be the ends of longer ones: of ``/usr/bin/sudo`` that of ``sudo``.
+            texts = (before + os.fsencode(name) + b"\0" for before in (b"\0", b"/"))
+            if name in (OTHER, posixpath.basename(node.name)) or any(text in data for text in texts):
                 _service(closure, name, node.name)
 
 

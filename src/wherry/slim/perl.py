@@ -56,14 +56,15 @@ HIDDEN: dict[str, tuple[str, ...]] = {
 NAME = r"[A-Za-z_]\w*(?:(?:::|')\w+)*"
 NOT_CODE = pattern(r"^=[a-zA-Z].*?(?:^=cut\b[^\n]*$|\Z)|^__(?:END|DATA)__\b.*|^[ \t]*#[^\n]*$", 8 | 16)
 USED = pattern(rf"(?:^|[;{{}}(]|\b(?:eval|and|or|do)\b)([ \t]*)(use|no|require)[ \t]+({NAME})", 8)
-BASES = pattern(r"\buse[ \t]+(?:parent|base|aliased|superclass|Mojo::Base)\b([^;]{1,2000});")
-FILE = pattern(r"""\b(?:require|do)\s*\(?\s*(["'])([^"'$@\n]{1,200})\1""")
-ADDED = pattern(r"""\buse\s+lib\s+(?:qw\s*[(\[{/]\s*)?["']?([^"';)\]}\n]{1,200})""")
+BASES = pattern(r"\buse[ \t]+(?:parent|base|aliased|superclass|Mojo::Base)\b([^;]{1,300});")
+FILE = pattern(r"""\b(?:require|do)\s{0,9}\(?\s{0,9}(["'])([^"'$@\n]{1,200})\1""")
+ADDED = pattern(r"""\buse\s{1,9}lib\s{1,9}(?:qw\s{0,9}[(\[{/]\s{0,9})?["']?([^"';)\]}\n]{1,200})""")
 TOKEN = pattern(r"(?<![\w:$@%&])[A-Za-z_]\w*(?:::\w+)+")
 WORD = pattern(NAME)
 DRIVER = pattern(r"""["'q{]\s*dbi:(\w+)""", 2)  # re.I
 DYNAMIC = pattern(
-    r"""\brequire\s*\(?\s*["']?[$@]|\bdo\s*\(?\s*\$|\beval\s*\(?\s*q{0,2}\W{0,2}\s*(?:use|require)\b"""
+    r"""\brequire\s{0,9}\(?\s{0,9}["']?[$@]|\bdo\s{0,9}\(?\s{0,9}\$"""
+    r"""|\beval\s{0,9}\(?\s{0,9}q{0,2}\W{0,2}\s{0,9}(?:use|require)\b"""
     r"""|\b(?:load_class|load_classes|find_modules|require_module|use_module|load_module|try_load_class|autoload"""
     r"""|use_package_optimistically|load_optional_class|_load_class)\b|\bModule::Pluggable\b"""
 )

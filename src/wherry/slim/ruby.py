@@ -40,7 +40,7 @@ STARTUP = (
     *("enc/windows_1252", "unicode_normalize/normalize"),
 )
 """What the interpreter loads by itself, and for texts that come from outside."""
-COMMENT = pattern(r"^[ \t]*#[^\n]*$|^=begin\b.*?^=end\b|^__END__\b.*", 8 | 16)  # re.M | re.S
+COMMENT = pattern(r"^[ \t]*#[^\n]*$|^=begin\b.*?(?:^=end\b|\Z)|^__END__\b.*", 8 | 16)  # re.M | re.S
 LOADED = pattern(
     r"""(^|[ \t;({|&=])(require|require_relative|load|autoload)\b[ \t(]*"""
     r"""(?:(?::\w+|["']\w+["'])[ \t]*,\s*)?(["'])([^"'#\n]{1,200})\3""",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
+from wherry.pattern import pattern
 from wherry.slim.elf import named
 from wherry.slim.files import LARGEST_TEXT
 from wherry.slim.reason import CERTAIN, GUESS, LIKELY
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 SHELLS = frozenset(("sh", "bash", "dash", "ash", "ksh", "zsh", "mksh", "busybox"))
 SETTINGS = ("etc/", "usr/local/etc/", "opt/", "srv/", "usr/etc/")
 LARGEST_SETTINGS = 1 << 18
+# As in sudoers, my.cnf, redis.conf, logrotate.conf.
+INCLUDED = pattern(r"""^[ \t]*[@#!]?include(?:dir)?[ \t=]+["']?(/[^\s"';]+)""", 8)  # re.M
 MOST_PATHS = 2000
 BINARY = b"\0"
 # Lists of what there is, which name what nobody of their readers opens.
@@ -48,7 +51,10 @@ def read(closure: Closure, node: Node, head: bytes) -> None:
 
 
 def _script(closure: Closure, node: Node, program: str, argument: str) -> None:
-    closure.keep(posixpath.join("/", program), "its interpreter", node.name)
+    # What cannot be started itself is read by a program that heeds or skips the line.
+    starts = program.startswith("/") and bool(node.status.st_mode & 0o111)
+    confidence = CERTAIN if starts else LIKELY
+    closure.keep(posixpath.join("/", program), "its interpreter", node.name, confidence)
     name = posixpath.basename(program)
     if name == "env":
         words = [word for word in argument.split() if not word.startswith("-") and "=" not in word]
@@ -74,6 +80,9 @@ def _settings(closure: Closure, node: Node) -> None:
     if node.name.endswith(LISTS) or node.status.st_size > LARGEST_SETTINGS:
         return
     text = closure.files.data(node).decode("utf-8", "replace")
+    for found in INCLUDED.findall(text):
+        for path in closure.files.glob(found):
+            closure.keep(path, f"it includes {found}", node.name, LIKELY, deep=True)
     lines = (line for line in text.splitlines() if not line.lstrip().startswith(("#", ";", "//")))
     _paths(closure, "\n".join(lines), node.name, LIKELY)
 

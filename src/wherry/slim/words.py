@@ -21,6 +21,7 @@ STARTERS = frozenset(
         *("env", "sudo", "gosu", "su-exec", "setpriv", "timeout", "nice", "nohup", "xargs", "tini"),
         *("dumb-init", "chroot", "chpst", "ionice", "stdbuf", "setsid", "which", "type", "find"),
         *("runuser", "flock", "trap", "watch", "sh", "bash", "su", "ssh-agent", "start-stop-daemon"),
+        *("bundle", "npx", "poetry", "pipenv", "pdm", "hatch", "uv", "dotenv"),
     )
 )
 # What shells do without a program of that name.

@@ -8,9 +8,9 @@ and closing SQLite's file after a write costs such a build more than all else th
 
 from __future__ import annotations
 
-import json
 import os
 
+from wherry import jsontext as json
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 
+from wherry import jsontext as json
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ caches/<mark>.json   {"id": its name, "used": when a step last used it}
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 
+from wherry import jsontext as json
 from wherry.layers.remove import remove_tree
 from wherry.sha256 import hex_of
 from wherry.store import locks

@@ -10,8 +10,7 @@ Version 1 had no number, and lists in the place of the small objects; it is read
 
 from __future__ import annotations
 
-import json
-
+from wherry import jsontext as json
 from wherry.errors import NewerRecordError, StorageError
 from wherry.typed import TYPE_CHECKING, NamedTuple
 

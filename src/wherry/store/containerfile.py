@@ -9,9 +9,9 @@ volumes are the user's, and nothing else says what they belong to.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 
+from wherry import jsontext as json
 from wherry.errors import NewerRecordError, StorageError
 from wherry.store.containerconfig import from_json, to_json
 from wherry.store.containerrecord import ContainerRecord

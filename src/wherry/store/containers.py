@@ -7,9 +7,9 @@ between folder and record, the next sweep finds the mark and removes the folder 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 
+from wherry import jsontext as json
 from wherry.errors import NotFoundError, StorageError, WherryError
 from wherry.store import locks
 from wherry.store.containerrecord import ContainerRecord

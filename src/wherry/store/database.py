@@ -22,6 +22,11 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+else:
+    try:  # without `datetime`, which nothing here needs
+        import _sqlite3 as sqlite3
+    except ImportError:  # the name is private, and another Python may not have it
+        import sqlite3
 
 # A database of which one page in so many is free is made smaller.
 SLACK = 4
@@ -62,8 +67,6 @@ class Database:
 
     def execute(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """Run one statement and return all its rows.  Raises StorageError."""
-        import sqlite3
-
         try:
             with self._turn:
                 if self._refusal is not None and not statement.startswith(("SELECT", "PRAGMA")):
@@ -140,8 +143,6 @@ class Database:
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
-        import sqlite3
-
         if self._is_lost():
             raise RecordsLostError(f"the store's records are lost: {self.path} is missing or empty")
         self._refusal = None
@@ -169,8 +170,6 @@ class Database:
         return code in UNWRITABLE and code != FULL and os.access(os.path.dirname(self.path), os.W_OK)
 
     def _opened(self) -> sqlite3.Connection:
-        import sqlite3
-
         if not os.path.exists(self.path):
             # SQLite would make it with the umask's mode, and its other files with the mode of this one.
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
@@ -206,8 +205,6 @@ class Database:
     def _refuse_strange_files(self) -> None:
         """SQLite would write its log even to a FIFO.  Raises RecordsLostError for a folder, a link and the
         like; only the log's index is made again."""
-        import sqlite3
-
         for end in ("", LOG):
             if not _may_be(self.path + end, link=not end):
                 raise RecordsLostError(f"the store's records are lost: {self.path}{end} is not a file")
@@ -224,8 +221,6 @@ class Database:
         While any other process has the database open that fails: it may have the right one, and must not
         be given two.  Raises sqlite3.OperationalError.
         """
-        import sqlite3
-
         from wherry.layers.remove import remove_tree
 
         connection = sqlite3.connect(self.path, timeout=1, isolation_level=None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 
+from wherry import jsontext as json
 from wherry.errors import NotFoundError
 from wherry.store.temporary import write_file
 from wherry.typed import TYPE_CHECKING, NamedTuple

@@ -6,8 +6,7 @@ neither rules nor programs.
 
 from __future__ import annotations
 
-import json
-
+from wherry import jsontext as json
 from wherry.remote.urls import shown
 from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING

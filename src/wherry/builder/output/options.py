@@ -6,11 +6,10 @@ BuildKit's exporters.  An attribute that nothing knows is an error here, where B
 
 from __future__ import annotations
 
-import re
-
 from wherry.booleans import FALSE, TRUE
 from wherry.commas import separated
 from wherry.errors import InvalidReferenceError, UnsupportedError, UsageError, nearest
+from wherry.pattern import pattern
 from wherry.typed import NamedTuple
 
 STDOUT = "-"
@@ -31,7 +30,7 @@ IGNORED = frozenset(
     {"attestation-inline", "buildinfo", "oci-artifact", "prefer-nondist-layers", "store", "unpack"}
 )
 # Compiled where it is used: a build that says nothing of outputs starts without it.
-ANNOTATION = r"annotation(?:-([a-z-]+))?(?:\[([A-Za-z0-9_/.-]+)\])?\.(\S+)\Z"
+ANNOTATION = pattern(r"annotation(?:-([a-z-]+))?(?:\[([A-Za-z0-9_/.-]+)\])?\.(\S+)\Z")
 ANNOTATION_KINDS = ("index", "index-descriptor", "manifest", "manifest-descriptor")
 LEVELS = {"gzip": range(10), "zstd": range(23), "uncompressed": range(23)}
 
@@ -213,7 +212,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _annotation(key: str, value: str) -> Annotation:
-    match = re.match(ANNOTATION, key)
+    match = ANNOTATION.match(key)
     if match is None:
         raise UsageError(f"invalid annotation {key}={value}", hint="say annotation.KEY=VALUE")
     kind, platform, name = match.groups()

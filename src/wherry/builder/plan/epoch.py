@@ -6,8 +6,6 @@ argument SOURCE_DATE_EPOCH, which `wherry build` takes from its environment too.
 
 from __future__ import annotations
 
-import datetime
-
 from wherry.digits import whole
 from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
@@ -44,6 +42,8 @@ def newest(times: Iterable[str], otherwise: int) -> int:
 
 
 def _seconds(text: str) -> int | None:
+    import datetime
+
     try:
         moment = datetime.datetime.fromisoformat(text)
     except ValueError:

@@ -5,8 +5,7 @@ Source: the documentation of Go's package fmt (%q, %+v) and of time.Duration.
 
 from __future__ import annotations
 
-import json
-
+from wherry import jsontext as json
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -6,8 +6,7 @@ The components are kept beside the key: they are what `wherry explain` compares.
 
 from __future__ import annotations
 
-import json
-
+from wherry import jsontext as json
 from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING, NamedTuple
 

@@ -5,9 +5,9 @@ Source: the Dockerfile reference; the JSON names are those of the OCI image-spec
 
 from __future__ import annotations
 
-import json
 import posixpath
 
+from wherry import jsontext as json
 from wherry.builder.plan.go_format import go_health, go_words
 from wherry.digits import whole
 from wherry.dockerfile.ast import (

@@ -156,7 +156,7 @@ def _links(files: Sequence[Placed]) -> dict[str, str]:
     first: dict[tuple[int, int, int], str] = {}
     found: dict[str, str] = {}
     for placed in files:
-        if placed.inode is not None:
+        if placed.file.status.st_nlink > 1 and placed.inode is not None:
             other = first.setdefault(placed.inode, placed.dest)
             if other != placed.dest:
                 found[placed.dest] = f"\0link {other}"
@@ -240,7 +240,7 @@ def _parents(name: str) -> list[str]:
 
 
 def _join(folder: str, name: str) -> str:
-    return "/".join(part for part in (folder, name) if part)
+    return f"{folder}/{name}" if folder and name else folder or name
 
 
 def file_manifest(plan: CopyPlan) -> Iterator[ManifestEntry]:

@@ -124,9 +124,20 @@ def run(options: Options) -> int:
     refuse_cluster_flags(options)
     check(request)
     remove_answers(options)
-    built = _build(Store.open(options.runtime), request, options)
+    store = Store.open(options.runtime)
+    built = _build(store, request, options)
     _tell(options, request, built)
+    _leave(store)
     return 0
+
+
+def _leave(store: Store) -> None:
+    """What is here need not be looked through once more for what is to be closed: a process ends, and of a
+    build from the cache that is a tenth."""
+    import gc
+
+    store.database.close()
+    gc.freeze()
 
 
 def _request(options: Options) -> BuildRequest:

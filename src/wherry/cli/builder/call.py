@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from wherry.errors import UsageError, nearest
 from wherry.remote.urls import shown
 from wherry.typed import TYPE_CHECKING
@@ -55,6 +53,8 @@ def call(store: Store, request: BuildRequest, name: str, *, as_json: bool) -> in
 
 
 def _print_json(value: Any) -> None:
+    import json
+
     print(json.dumps(value, indent=2))
 
 

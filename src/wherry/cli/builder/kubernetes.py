@@ -33,7 +33,7 @@ HERE = frozenset(
 )
 """Flags that say something of this machine: what they say is put into other words for the pods."""
 OF_THE_IMAGE = frozenset(
-    {"tag", "target", "output", "load", "push", "cache-from", "cache-to", "squash", "annotation", "attest"}
+    {"tag", "target", "output", "load", "push", "cache-to", "squash", "annotation", "attest"}
     | {"sbom", "provenance"}
 )
 """Flags for the pod that gives the image."""
@@ -56,16 +56,18 @@ def build(command: Command, options: Options, request: BuildRequest, args: Mappi
     quiet = options.flag("quiet") or options.string("progress") == "quiet"
     progress = make_progress("quiet" if quiet else options.string("progress") or "auto")
     remove_answers(options)
+    jobs = _jobs(options, progress)
     with _interrupted():
         try:
-            jobs = _jobs(options, progress)
             store = Store.open(options.runtime)
             outcome = build_on_kubernetes(store, request, asked, jobs, registries, progress)
         except KeyboardInterrupt:
-            progress.note("canceled: nothing stays in the cluster; what was finished is in the cache")
+            stays = "" if jobs.left else "nothing stays in the cluster; "
+            progress.note(f"canceled: {stays}what was finished is in the cache")
             raise
         finally:
             progress.close()
+            _tell_left(jobs)
     _tell(options, outcome, quiet=quiet)
     return outcome.code
 
@@ -144,6 +146,12 @@ def _jobs(options: Options, progress: Progress) -> Jobs:
             error.message, hint=error.hint and error.hint.replace("--context", "--kube-context")
         ) from None
     return Jobs(client, options.string("namespace") or client.namespace, policy, progress.note)
+
+
+def _tell_left(jobs: Jobs) -> None:
+    for name, why in jobs.left.items():
+        print(f"warning: the Job {name} was not removed: {why}", file=sys.stderr)
+        print(f"hint: kubectl -n {jobs.namespace} delete job {name}", file=sys.stderr)
 
 
 def _tell(options: Options, outcome: Outcome, *, quiet: bool) -> None:

@@ -3,7 +3,6 @@ files that say what a build made."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
@@ -59,6 +58,8 @@ def write_answers(options: Options, request: BuildRequest, built: Built) -> None
     if iidfile:
         _write_text(iidfile, built.image)
     if described:
+        import json
+
         _write_text(described, json.dumps(metadata(request, built), indent=2, sort_keys=True))
 
 

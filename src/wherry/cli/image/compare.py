@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from wherry.cli.core.flags import FORMAT, LAYERS, Command, Flag, Options
+from wherry.cli.core.flags import FORMAT, Command, Flag, Options
 from wherry.cli.registry.client import TLS, wanted_platform
 from wherry.errors import CommandLineError, UsageError
 from wherry.typed import TYPE_CHECKING
@@ -32,7 +32,6 @@ COMMAND = Command(
     description="IMAGE is one of the store, an archive or an OCI layout by its path, or docker://NAME,\n"
     "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], wherry:NAME.  What is\n"
     "said of differences is how each image differs from the first.",
-    needs=LAYERS,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wherry.explore.owners import owners
 from wherry.explore.stack import ADDED, CHANGED, REMOVED
 from wherry.printable import printable
 from wherry.typed import TYPE_CHECKING
@@ -20,7 +21,8 @@ def data(found: Explored) -> dict[str, Any]:
     """``rows`` are columns: one entry for each change of each layer, in the order of paths.
 
     A path is the number of UTF-16 units that it has in common with the one before, and the rest.
-    ``category`` is a place in ``categories``, ``about`` one in ``abouts`` (mode and owner); -1 is none.
+    ``category`` is a place in ``categories``, ``package`` one in ``packages``, ``about`` one in ``abouts``
+    (mode and owner); -1 is none.
     ``hidden`` are the places of rows whose bytes an upper layer hides, ``links`` those of hard links whose
     bytes another row has.
     """
@@ -38,17 +40,21 @@ def data(found: Explored) -> dict[str, Any]:
         for finding in found.findings
         for placed in finding.files
     }
+    brought = owners(found.files)
+    packages = {name: place for place, name in enumerate(sorted(set(brought.values())))}
     hidden = {(h.placed.file.path, loss.of) for loss in found.losses for h in loss.hidden}
     abouts: dict[str, int] = {}
     return {
         "layers": [_layer(layer) for layer in found.layers],
         "categories": list(categories),
+        "packages": list(map(printable, packages)),
         "rows": {
             "path": list(_paths([printable(change.path) for _, _, change in rows])),
             "kind": "".join(str(KINDS.index(change.kind)) for _, _, change in rows),
             "size": [change.size for _, _, change in rows],
             "layer": [number for _, number, _ in rows],
             "category": [category.get((change.path, number), -1) for _, number, change in rows],
+            "package": [packages.get(brought.get(change.path, ""), -1) for _, _, change in rows],
             "about": [abouts.setdefault(_about(change), len(abouts)) for _, _, change in rows],
             "links": list(_links(rows)),
             "hidden": [n for n, row in enumerate(rows) if (row[2].path, row[1]) in hidden and row[2].size],

@@ -50,6 +50,7 @@
   const values = {
     path: (n) => n, size: (n) => rows.size[n], layer: (n) => rows.layer[n], kind: (n) => rows.kind.charCodeAt(n),
     about: (n) => rows.about[n], category: (n) => rows.category[n],
+    package: (n) => rows.package[n],
   };
   function filter() {
     const words = filters.search.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -79,7 +80,8 @@
       row.append(path, element("td", rows.kind[n] === "2" ? "" : size(rows.size[n]), { className: "number" }),
         element("td", rows.layer[n], { className: "number" }),
         element("td", KINDS[rows.kind[n]] + (hidden[n] ? ", hidden" : "")),
-        element("td", data.abouts[rows.about[n]]), element("td", data.categories[rows.category[n]] || ""));
+        element("td", data.abouts[rows.about[n]]), element("td", data.categories[rows.category[n]] || ""),
+        element("td", data.packages[rows.package[n]] || ""));
       fragment.append(row);
     }
     body.replaceChildren(fragment);
