@@ -40,6 +40,13 @@ def test_the_versions_in_deploy_are_wherrys_own() -> None:
     assert f"-t wherry:{version} ." in (DEPLOY / "Dockerfile").read_text()
 
 
+def test_settling_is_the_render_and_the_generate_containers_affair(wherry: Wherry) -> None:
+    found = containers(printed(wherry, "--settle", "0")["Deployment"])
+    told = {name: "--settle 0" in " ".join(each["args"]) for name, each in found.items()}
+    assert told == {"render": True, "nginx": False, "generate": True}
+    assert "not a number of seconds" in wherry.fails("proxy", "manifests", "--settle=-1", code=125)
+
+
 def test_the_container_that_talks_to_clients_has_no_token(wherry: Wherry) -> None:
     found = containers(printed(wherry)["Deployment"])
     mounts = {name: [m["name"] for m in c["volumeMounts"]] for name, c in found.items()}

@@ -55,11 +55,13 @@ VALUES = {
             "selector": "a=b,!c",
             "domain": "apps.example",
             "endpoints": True,
+            "settle": 0,
             "trustedProxies": ["10.0.0.0/8", "fd00::/8"],
             "image": {"repository": "registry.example:5000/w", "tag": "1"},
         },
         (
             *("-n", "shop", "-n", "default", "-l", "a=b,!c", "--domain", "apps.example", "--endpoints"),
+            *("--settle", "0"),
             *("--trusted-proxy", "10.0.0.0/8", "--trusted-proxy", "fd00::/8"),
             *("--image", "registry.example:5000/w:1"),
         ),

@@ -120,6 +120,24 @@ def test_several_slices_are_one_upstream() -> None:
     assert only(made).addresses == ("10.1.0.1:8080", "10.1.0.2:8080")
 
 
+@pytest.mark.parametrize(
+    ("cluster_ip", "used"), [("10.0.0.1", "10.1.0.1:8080"), ("fd00::1", "[fd01::1]:8080")]
+)
+def test_a_pod_of_a_dual_stack_service_is_used_once(cluster_ip: str, used: str) -> None:
+    six = slice_of("web", endpoint("fd01::1"))
+    six["metadata"]["name"], six["addressType"] = "web-six", "IPv6"
+    web = service(clusterIP=cluster_ip)
+    assert only(table(web, slice_of("web", endpoint("10.1.0.1")), six, endpoints=True)).addresses == (used,)
+    assert only(table(web, six, endpoints=True)).addresses == ("[fd01::1]:8080",)
+
+
+def test_a_slice_of_names_has_no_addresses() -> None:
+    named = slice_of("web", endpoint("pod.example"))
+    named["metadata"]["name"], named["addressType"] = "web-names", "FQDN"
+    made = table(service(), slice_of("web", endpoint("10.1.0.1")), named, endpoints=True)
+    assert only(made).addresses == ("10.1.0.1:8080",) and not made.rejected
+
+
 @pytest.mark.parametrize("ready", [True, False, None])
 @pytest.mark.parametrize("serving", [True, False, None])
 @pytest.mark.parametrize("terminating", [True, False, None])

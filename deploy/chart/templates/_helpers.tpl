@@ -50,6 +50,10 @@ namespace: {{ .Release.Namespace }}
 {{- if .Values.endpoints }}
 - --endpoints
 {{- end }}
+{{- if ne (toString .Values.settle) "" }}
+- --settle
+- {{ .Values.settle | toString | quote }}
+{{- end }}
 {{- range .Values.trustedProxies }}
 - --trusted-proxy
 - {{ . | quote }}

@@ -43,6 +43,12 @@ COMMAND = Command(
         ),
         Flag("endpoints", "bool", "Send requests to the ready pods instead of the ClusterIP"),
         Flag(
+            "settle",
+            "int",
+            "Seconds in which a new ClusterIP's pods get its requests (10)",
+            metavar="SECONDS",
+        ),
+        Flag(
             "trusted-proxy", "list", "Network whose X-Forwarded-For and -Proto are believed", metavar="CIDR"
         ),
     ),
@@ -81,6 +87,11 @@ def pod_options(options: Options) -> PodOptions:
         rendering += ["--domain", checked_domain(options.string("domain") or "")]
     if options.flag("endpoints"):
         rendering.append("--endpoints")
+    settle = options.integer("settle")
+    if settle is not None:
+        if settle < 0:
+            raise UsageError(f'invalid argument "{settle}" for --settle: not a number of seconds')
+        rendering += ["--settle", str(settle)]
     for text in options.strings("trusted-proxy"):
         rendering += ["--trusted-proxy", network(text)]
     replicas = options.integer("replicas")

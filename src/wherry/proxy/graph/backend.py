@@ -101,7 +101,7 @@ def backend(service: Service, slices: Sequence[EndpointSlice], port: Port, optio
     whole = f"{ip}:{port.port}"
     if not slices and not (options.endpoints or options.slices):
         return Backend((whole,), whole)
-    ready = _ready(service, slices, port, options)
+    ready = _ready(service, _of_family(slices, ip), port, options)
     return Backend(ready, whole) if options.endpoints or not ready else Backend((whole,), whole, ready)
 
 
@@ -112,6 +112,19 @@ def _external(service: Service, port: Port, options: Options) -> tuple[str, ...]
             "no-resolver", f"{name} has to be looked up, and nginx has no resolver (--resolver)"
         )
     return (f"{name}:{port.port}",)
+
+
+def _of_family(slices: Sequence[EndpointSlice], ip: str) -> Sequence[EndpointSlice]:
+    """Those whose addresses are of the same family as an address: a pod of a dual-stack Service is in a
+    slice of each, and is used once."""
+    own = [
+        one for one in slices if any(_family(a) == _family(ip) for a in (*one.addresses, *one.terminating))
+    ]
+    return own or slices
+
+
+def _family(ip: str) -> bool:
+    return ":" in ip
 
 
 def _ready(

@@ -41,9 +41,11 @@ def project(object_: Mapping[str, Any]) -> EndpointSlice:
     """Raises BadObject."""
     meta = fields.mapping(object_, "metadata")
     labels = fields.mapping(meta, "metadata.labels")
+    # Names are no addresses (addressType FQDN is deprecated, and kube-proxy leaves it out, too).
+    named = fields.text(object_, "addressType") == "FQDN"
     ready: list[str] = []
     terminating: list[str] = []
-    for index, endpoint in enumerate(fields.items(object_, "endpoints")):
+    for index, endpoint in enumerate(fields.items(object_, "endpoints") if not named else ()):
         if not isinstance(endpoint, dict):
             raise BadObject(f"endpoints[{index}] is not a mapping")
         conditions = fields.mapping(endpoint, f"endpoints[{index}].conditions")
