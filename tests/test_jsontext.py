@@ -62,3 +62,23 @@ def test_neither_re_nor_json_is_loaded() -> None:
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {script}"]
     loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert not {"re", "json"} & set(loaded)
+
+
+BROKEN = ("", "[", "[ 1 -eq 2 ]", '{"a"', '{"a" 1}', '{"a":1,}', "{1:2}", '"\n"', '"\\x"', '"\\u12"', "[1,]", "1 2", "nul",
+          '{"a":}', '["a', "\ufeff[1]")  # fmt: skip
+
+
+def test_the_first_error_of_a_process_is_json_s_own() -> None:
+    """Before `json` is loaded its scanner has no class for errors (CPython before 3.13)."""
+    script = (
+        "import sys; sys.path[:0] = %r\n"
+        "from wherry.jsontext import loads\n"
+        "try: loads(%r)\n"
+        "except ValueError as error: print(type(error).__name__, error)"
+    )
+    for text in BROKEN:
+        command = [sys.executable, "-I", "-S", "-c", script % (sys.path, text)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        with pytest.raises(json.JSONDecodeError) as raised:
+            json.loads(text)
+        assert said == f"JSONDecodeError {raised.value}"

@@ -46,8 +46,8 @@ else:
                 value, end = _scan(text, 0)
                 if end == len(text):
                     return value
-            except (StopIteration, ValueError):
-                pass
+            except (StopIteration, ValueError, SystemError):
+                pass  # SystemError: before 3.13 the scanner finds no class for its errors without `json`
             import json
 
             return json.loads(data)
