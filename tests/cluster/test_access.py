@@ -261,7 +261,8 @@ def test_render_waits_for_a_server_that_starts(api: ApiServer, command: Wherry, 
     words = ["proxy", "render", "--wait", "60", "--kubeconfig", str(api.kubeconfig()), "-n", namespace]
     waiting = command.start(*words)
     assert waiting.stderr is not None
-    assert "Connection refused; trying again for" in waiting.stderr.readline()
+    said = waiting.stderr.readline()
+    assert "Connection refused (is it running" in said and "; trying again for 60 s" in said
     api.start()
     text, _ = waiting.communicate(timeout=60)
     assert waiting.returncode == 0
