@@ -64,8 +64,10 @@ def test_neither_re_nor_json_is_loaded() -> None:
     assert not {"re", "json"} & set(loaded)
 
 
-BROKEN = ("", "[", "[ 1 -eq 2 ]", '{"a"', '{"a" 1}', '{"a":1,}', "{1:2}", '"\n"', '"\\x"', '"\\u12"', "[1,]", "1 2", "nul",
-          '{"a":}', '["a', "\ufeff[1]")  # fmt: skip
+BROKEN = (
+    *("", "[", "[ 1 -eq 2 ]", '{"a"', '{"a" 1}', '{"a":1,}', "{1:2}", '"\n"', '"\\x"', '"\\u12"'),
+    *("[1,]", "1 2", "nul", '{"a":}', '["a', "\ufeff[1]"),
+)
 
 
 def test_the_first_error_of_a_process_is_json_s_own() -> None:
