@@ -109,7 +109,9 @@ def test_an_nginx_that_is_killed_is_begun_again_in_its_container(served: Door) -
     said = "nginx ended by itself; beginning it again"
     for pod in served.nginx():
         name = pod["metadata"]["name"]
-        assert said in cluster.kubectl("-n", served.namespace, "logs", name, "-c", "nginx")
+        # The workers that were left answer for a moment before anybody has noticed.
+        logs = ("-n", served.namespace, "logs", name, "-c", "nginx")
+        wait(lambda: said in cluster.kubectl(*logs), f"{name} begins no nginx again")  # noqa: B023
         restarts = {each["name"]: each["restartCount"] for each in pod["status"]["containerStatuses"]}
         assert restarts["nginx"] == 0
     # Until the next one listens, some milliseconds, connections are refused; the other pod answers others.
