@@ -94,6 +94,8 @@ def test_generators_that_are_killed_cost_nothing_and_are_begun_again(served: Doo
             served.is_answered("after.example", "pod:one", f"{pod['status']['podIP']}:8080")
     cluster.rolled_out(served.namespace, "nginx")
     cluster.kubectl("-n", apps, "delete", "service", "after")
+    for pod in served.nginx():  # until nothing is under way for the tests that follow
+        served.is_answered("after.example", "404", f"{pod['status']['podIP']}:8080")
     assert load.failures == {}
 
 
