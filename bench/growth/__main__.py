@@ -78,6 +78,7 @@ def main(words: list[str]) -> int:
         return 1
     print(page)
     if arguments.results:
+        arguments.results.mkdir(parents=True, exist_ok=True)
         (arguments.results / f"{machine.describe()['date']}-growth.md").write_text(page)
     return 0
 

@@ -64,6 +64,23 @@ def test_to_start_a_running_container_again_does_not_take_it_away(bb: Wherry) ->
     bb("kill", "box")
 
 
+@pytest.mark.parametrize("signal", ["KILL", "9", "SIGKILL"])
+def test_what_was_killed_has_ended_when_kill_returns(bb: Wherry, signal: str) -> None:
+    """As docker's: SIGKILL, and a wait for the end."""
+    for _ in range(5):
+        bb("run", "-d", "--name", "box", "bb", *SLEEP)
+        assert bb("kill", "-s", signal, "box") == "box"
+        assert bb("ps", "-a", "--format", "{{.Status}}").startswith("Exited (137)")
+        bb("rm", "box")
+
+
+def test_a_signal_that_it_handles_is_sent_and_not_waited_for(bb: Wherry) -> None:
+    bb("run", "-d", "--name", "box", "bb", "sh", "-c", "trap : HUP; while :; do sleep 0.05; done")
+    assert bb("kill", "-s", "HUP", "box") == "box"
+    assert bb("ps", "--format", "{{.Status}}").startswith("Up")
+    bb("kill", "box")
+
+
 def test_who_started_it_is_answered_once_and_nobody_else(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     answer = Answer(writer)

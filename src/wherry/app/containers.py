@@ -119,10 +119,13 @@ def stop(store: Store, name: str, timeout: int | None = None) -> None:
 
 
 def kill(store: Store, name: str, signal: int) -> None:
-    """Send a signal.  Raises NotFoundError, and ConflictError where it does not run."""
-    from wherry.containers.stop import send
+    """Send a signal; SIGKILL returns at the container's end, as Docker's does.
 
-    send(store, lookup(store, name), signal)
+    Raises NotFoundError, and ConflictError where it does not run.
+    """
+    from wherry.containers import stop as ending
+
+    ending.kill(store, lookup(store, name), signal)
 
 
 def remove(store: Store, name: str, *, force: bool = False) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
@@ -48,13 +49,14 @@ def stop(store: Store, record: ContainerRecord, timeout: int | None = None) -> N
         wait_unlocked(store, record.id, KILL_TIMEOUT)
 
 
-def kill(store: Store, record: ContainerRecord) -> None:
-    """SIGKILL, and wait until its monitor has put everything away."""
-    try:
-        send(store, record, signal.SIGKILL)
-    except ConflictError:
-        return
-    wait_unlocked(store, record.id, KILL_TIMEOUT)
+def kill(store: Store, record: ContainerRecord, number: int = signal.SIGKILL) -> None:
+    """Send a signal; after SIGKILL, wait until its monitor has put everything away.
+
+    Raises ConflictError if it does not run.
+    """
+    send(store, record, number)
+    if number == signal.SIGKILL:
+        wait_unlocked(store, record.id, KILL_TIMEOUT)
 
 
 def remove(store: Store, record: ContainerRecord, *, force: bool) -> None:
@@ -66,6 +68,7 @@ def remove(store: Store, record: ContainerRecord, *, force: bool) -> None:
                 "removal or force remove",
                 hint=f"wherry rm -f {record.name}",
             )
-        kill(store, record)
+        with contextlib.suppress(ConflictError):  # it ended by itself meanwhile
+            kill(store, record)
     with held_still(store, record):
         store.containers.remove(record.id)
