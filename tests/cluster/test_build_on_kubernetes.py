@@ -347,7 +347,7 @@ def test_what_this_machine_has_of_a_registry_lets_the_pod_in(here: Here, tmp_pat
         (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": auth}}}))
         wherry = Wherry(tmp_path / "own", env={**env, "DOCKER_CONFIG": str(tmp_path)})
         name = f"{registry.host}/own/app:1"
-        words = ("build", "--on", "kubernetes", "-n", here.namespace, "--push", "-t", name)
+        words = ("build", "--on", "kubernetes", "-n", here.namespace, "--push", name)
         done = wherry.run(*words, "--progress=plain", str(here.folder))
         assert done.returncode == 0, done.stderr
         assert PASSWORD not in done.stderr and auth not in done.stderr
