@@ -15,7 +15,7 @@ def test_the_words_of_buildx_are_understood() -> None:
         "nodeselector=kubernetes.io/arch=arm64",
         '"nodeselector=pool=builds"',
         "serviceaccount=builder",
-        "timeout=10m,deadline=6h,retries=0",
+        "timeout=10m,deadline=6h,retries=0,claim=builds",
     ]
     assert parse("image", words) == PodOptions(
         "image",
@@ -26,6 +26,7 @@ def test_the_words_of_buildx_are_understood() -> None:
         600,
         21600,
         0,
+        "builds",
     )
 
 
@@ -40,6 +41,7 @@ def test_the_words_of_buildx_are_understood() -> None:
         ("nodeselector=pool", "is no label"),
         ("nodeselector=a b=c", "is no label"),
         ("serviceaccount=A_B", "is not the name"),
+        ("claim=../x", "is not the name of a PersistentVolumeClaim"),
         ("timeout=0", "is no duration"),
         ("deadline=1d", "is no duration"),
         ("retries=-1", "is no number"),

@@ -28,6 +28,7 @@ PULL = (
 
 NO_WHERRY = {"reason": "StartError", "exitCode": 128, "message": 'exec: "wherry": not found'}
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes\x1b"}
+NO_CLAIM = UNSCHEDULED | {"message": 'persistentvolumeclaim "c" not found. not found'}
 FORBIDDEN = 'Error creating: pods "p" is forbidden: '
 WEBHOOK = 'Error creating: admission webhook "w" denied the request: no'
 
@@ -40,9 +41,11 @@ WEBHOOK = 'Error creating: admission webhook "w" denied the request: no'
         (waiting("InvalidImageName", "x"), "", "cannot have the image", True),
         (waiting("CreateContainerConfigError", "no such key"), "", "ConfigError no such key", False),
         (waiting("ContainerCreating"), "MountVolume.SetUp failed", "MountVolume.SetUp failed", False),
+        (value(conditions=[NO_CLAIM]), "", 'persistentvolumeclaim "c" not found', True),
         (value(conditions=[UNSCHEDULED]), "", "no node takes pod p: 0/1 nodes?", False),
         (value({"terminated": NO_WHERRY}), "", f"cannot start wherry in {OPTIONS.image}: not found", True),
         (None, FORBIDDEN + "exceeded quota: q", "no pod is made: pods", False),
+        (None, FORBIDDEN + "maximum memory usage per Container is 1Gi, but limit is 2Gi", "is 1Gi", True),
         (None, FORBIDDEN + 'violates PodSecurity "restricted"', "violates", True),
         (None, WEBHOOK, "denied the request", True),
         (None, "Error creating: Internal error occurred: timeout", "Internal error", False),

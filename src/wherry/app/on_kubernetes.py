@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from wherry.app.builds import remember
 from wherry.app.fetch import AT_REGISTRY, is_remote
 from wherry.app.opened import opened
 from wherry.builder.context import artifact
@@ -65,11 +67,13 @@ def build_on_kubernetes(
     registries: Callable[[], Registries],
     progress: Progress,
 ) -> Outcome:
-    """Build in pods, and push from there; the code that the build ended with, and what it said.
+    """Build in pods, and push from there; the code that the build ended with, and what it said.  What the
+    last pod did is remembered here.
 
     Nothing stays in the cluster, however it ends.  Raises UsageError and UnsupportedError for what does not
     go there, before anything is done; ContextError, RegistryError, ClusterError.
     """
+    began = time.time()
     names = checked(request)
     repository = names[0]
     client = registries()
@@ -80,7 +84,10 @@ def build_on_kubernetes(
     finally:
         client.close()
     words = _words(request, asked, sent, repository)
-    return builds.build(jobs, words, given, asked.pod, progress, parallel=asked.parallel)
+    outcome = builds.build(jobs, words, given, asked.pod, progress, parallel=asked.parallel)
+    for record in outcome.records:
+        remember(store, record, request.options.origin, began)
+    return outcome
 
 
 def checked(request: BuildRequest) -> list[Reference]:

@@ -20,6 +20,8 @@ LABEL = "wherry.dev/build"
 """On all objects of a build: its name."""
 CONTAINER = "build"
 STORE = "/var/lib/wherry"
+ON_CLAIM = "wherry"
+"""The store's folder on a volume, which has its file system's own beside it (lost+found)."""
 GIVEN = "/run/wherry"
 """Where the Secret's files are in the pod."""
 CERTIFICATES = "/etc/containers/certs.d"
@@ -100,7 +102,7 @@ def _pod(name: str, words: Sequence[str], options: PodOptions, certificates: Seq
         "containers": [_container(words, options)],
         "tolerations": [_away(state) for state in ("not-ready", "unreachable")],
         "volumes": [
-            {"name": "store", "emptyDir": {}},
+            {"name": "store", **_store(options)},
             {"name": "given", "secret": {"secretName": name, "defaultMode": 0o400}},
         ],
     }
@@ -115,6 +117,13 @@ def _pod(name: str, words: Sequence[str], options: PodOptions, certificates: Seq
     if options.node_selector:
         pod["nodeSelector"] = dict(options.node_selector)
     return pod
+
+
+def _store(options: PodOptions) -> Object:
+    """What is on a claim stays for the next pod."""
+    if options.claim:
+        return {"persistentVolumeClaim": {"claimName": options.claim}}
+    return {"emptyDir": {}}
 
 
 def _away(state: str) -> Object:
@@ -142,7 +151,7 @@ def _container(words: Sequence[str], options: PodOptions) -> Object:
             "capabilities": {"drop": ["ALL"], "add": list(CAPABILITIES)},
         },
         "volumeMounts": [
-            {"name": "store", "mountPath": STORE},
+            {"name": "store", "mountPath": STORE, **({"subPath": ON_CLAIM} if options.claim else {})},
             {"name": "given", "mountPath": GIVEN, "readOnly": True},
         ],
     }

@@ -16,6 +16,7 @@ KEYS = (
     *(f"{kind}.{name}" for kind in ("requests", "limits") for name in RESOURCES),
     "nodeselector",
     "serviceaccount",
+    "claim",
     "timeout",
     "deadline",
     "retries",
@@ -30,7 +31,8 @@ class PodOptions(NamedTuple):
     """`requests` and `limits` are quantities of Kubernetes by their resources.
 
     Seconds: `timeout` is how long a pod may take until it runs, `deadline` how long all tries may take
-    together.  `retries` is how often a pod that was lost is tried again.
+    together.  `retries` is how often a pod that was lost is tried again.  `claim` is the
+    PersistentVolumeClaim on which the pods' store lies.
     """
 
     image: str
@@ -41,6 +43,7 @@ class PodOptions(NamedTuple):
     timeout: int = 120
     deadline: int = 7200
     retries: int = 3
+    claim: str = ""
 
 
 def parse(image: str, words: Sequence[str]) -> PodOptions:
@@ -70,15 +73,21 @@ def _with(options: PodOptions, key: str, value: str) -> PodOptions:
     if key == "nodeselector":
         return options._replace(node_selector=(*options.node_selector, _label(value)))
     if key == "serviceaccount":
-        if not re.match(NAME, value):
-            raise UsageError(f"--driver-opt: {value!r} is not the name of a ServiceAccount")
-        return options._replace(account=value)
+        return options._replace(account=_name(value, "a ServiceAccount"))
+    if key == "claim":
+        return options._replace(claim=_name(value, "a PersistentVolumeClaim"))
     if key == "retries":
         if not re.fullmatch("[0-9]{1,2}", value):
             raise UsageError(f"--driver-opt: retries={value} is no number up to 99")
         return options._replace(retries=int(value))
     seconds = _seconds(key, value)
     return options._replace(timeout=seconds) if key == "timeout" else options._replace(deadline=seconds)
+
+
+def _name(value: str, of: str) -> str:
+    if not re.match(NAME, value):
+        raise UsageError(f"--driver-opt: {value!r} is not the name of {of}")
+    return value
 
 
 def _quantity(key: str, value: str) -> str:

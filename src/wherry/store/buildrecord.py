@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 class StepKey(NamedTuple):
     """A cache key that a step looked up, and what it was made of (`builder.plan.keys`).
 
-    None of a hit: the cache itself has it.
+    None of a hit: the cache itself has it, unless it was found in a shared one.
     """
 
     digest: str
@@ -68,6 +68,11 @@ class BuildRecord(NamedTuple):
     def lineage(self) -> tuple[str, str, str]:
         """Builds of the same thing."""
         return self.context, self.dockerfile, self.target
+
+
+def as_json(record: BuildRecord) -> dict[str, Any]:
+    """What read() reads."""
+    return {**record._asdict(), "steps": [step._asdict() for step in record.steps]}
 
 
 def read(value: dict[str, Any]) -> BuildRecord:
