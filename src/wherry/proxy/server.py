@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy import status
+from wherry.proxy.garbage import Garbage
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import files, report
 from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
@@ -59,6 +60,7 @@ class Server:
         self._monitor = monitor
         self._say = say
         self._isolate = isolate
+        self._garbage = Garbage()
         self._detected: str | None = None
         self._seen: str | None = None
         self._resting = 0.0  # seconds until another look, for the sake of earlier generations' requests
@@ -125,6 +127,7 @@ class Server:
             self._put_off(text, error)
             return
         self._report(outcome)
+        self._garbage.settle()
 
     def _begin_again(self) -> None:
         now = time.monotonic()
