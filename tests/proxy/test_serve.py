@@ -22,10 +22,9 @@ import pytest
 from proxy.conftest import Start
 from support.ports import free_port
 from support.proxy import PATIENCE, Backend, Load, Proxy, answers, ask, wait_until
-from wherry.proxy.model import Route
+from wherry.proxy.model import Route, Table
 from wherry.proxy.nginx.render import RenderOptions, render
 from wherry.proxy.publish import Publisher
-from wherry.proxy.routes import Table
 
 pytestmark = pytest.mark.nginx
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from wherry.errors import ProxyError, WherryError
 from wherry.proxy.garbage import Garbage
+from wherry.proxy.model import Table
 from wherry.proxy.reload.debounce import Debounce
 from wherry.proxy.resources.snapshot import joined
-from wherry.proxy.routes import Router, Table, only_unanswerable
+from wherry.proxy.routes import Router, only_unanswerable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

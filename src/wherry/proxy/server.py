@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from wherry.errors import ProxyError
 from wherry.proxy import status
 from wherry.proxy.garbage import Garbage
-from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import files, report
 from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
 from wherry.proxy.watch import Watch
@@ -165,6 +164,8 @@ class Server:
 
     def _parts(self, text: str) -> Parts | None:
         """What `text` was rendered from, if routes.json says so or will in a moment."""
+        from wherry.proxy.nginx.render import render  # mostly nginx objects to nothing
+
         end = time.monotonic() + PAIR
         looked_at = -1.0
         while time.monotonic() < end:

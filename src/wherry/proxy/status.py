@@ -11,13 +11,12 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.proxy.model import Rejected, Route, Settings
+from wherry.proxy.model import Rejected, Route, Settings, Table
 from wherry.proxy.nginx.config import Remembered
-from wherry.proxy.nginx.render import RenderOptions
 from wherry.proxy.reload import files
-from wherry.proxy.routes import Table
 
 if TYPE_CHECKING:
+    from wherry.proxy.nginx.render import RenderOptions
     from wherry.proxy.reload.transaction import Outcome
 
 ROUTES = "routes.json"
@@ -133,6 +132,8 @@ def _route(fields: list[Any]) -> Route:
 def _options(fields: dict[str, Any] | None) -> RenderOptions | None:
     if fields is None:
         return None
+    from wherry.proxy.nginx.render import RenderOptions  # nginx's container mostly asks for the table alone
+
     tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
     return RenderOptions(**tuples)
 
