@@ -291,6 +291,38 @@ def test_the_last_good_configuration_survives_a_restart_with_a_bad_file(
     answers(pod.port, "one.example", 200, "one")
 
 
+def test_what_served_last_is_served_before_the_file_is_read(pod: Pod, backends: Backends) -> None:
+    """Whoever killed the container wants its port back at once: here the file is a pipe, and silent."""
+    pod.publish(one=backends["one"].port)
+    first = pod.serve()
+    first.says("started: generation 1")
+    first.end(signal.SIGKILL)
+    wait_until(lambda: first.nginx() == [])
+    file = pod.folder / "default.conf"
+    file.unlink()
+    os.mkfifo(file)
+    again = pod.serve()
+    answers(pod.port, "one.example", 200, "one")
+    with file.open("w") as writer:  # once it reads
+        writer.write(pod.rendered(two=backends["two"].port))
+    answers(pod.port, "two.example", 200, "two")
+    again.says("started: generation 2")
+    again.says("reloaded: generation 3")
+
+
+def test_what_served_last_and_cannot_start_gives_way_to_the_file(pod: Pod, backends: Backends) -> None:
+    pod.publish(one=backends["one"].port)
+    first = pod.serve()
+    first.says("started: generation 1")
+    first.end(signal.SIGKILL)
+    wait_until(lambda: first.nginx() == [])
+    (pod.folder / ".wherry/live/default.conf").write_text("nonsense;\n")  # as for an older nginx
+    again = pod.serve()
+    again.says("nginx did not start, or ended")
+    answers(pod.port, "one.example", 200, "one")
+    again.says("started: generation ")
+
+
 def test_a_bad_file_and_no_earlier_one_is_the_end(pod: Pod) -> None:
     pod.write("nonsense;\n")
     proxy = pod.serve()

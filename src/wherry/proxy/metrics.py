@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import threading
 import time
 from collections import Counter
@@ -146,3 +147,5 @@ def _process() -> Iterator[Family]:
         yield _gauge("process_virtual_memory_bytes", "Virtual memory", int(fields[20]))
         yield _gauge("process_resident_memory_bytes", "Resident memory", int(fields[21]) * page)
         yield _gauge("process_open_fds", "Open file descriptors", len(os.listdir("/proc/self/fd")))
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        yield _gauge("process_max_fds", "Descriptors that may be open", float("inf") if most < 0 else most)

@@ -74,6 +74,7 @@ class Server:
 
         Raises ProxyError when nginx cannot be started at all, or ends again and again.
         """
+        self._at_once()
         watch = Watch(self._folder)
         try:
             self.look()
@@ -146,10 +147,19 @@ class Server:
         self._log(f"not applied, what was served before still is: {words}")
         self._write(Outcome("failed", self._reloader.generation, error.message))
 
-    def _last_good(self) -> None:
-        """The file is missing or was refused, and nginx does not run yet."""
-        if self._reloader.text:
+    def _at_once(self) -> None:
+        """Serve what served when we last ran before anything else is read: a port that is silent costs
+        requests."""
+        if self._reloader.text and not self._reloader.running:
             self._log("starting with the last configuration that served")
+            try:
+                self._report(self._reloader.resume())
+            except ProxyError as error:
+                self._log(error.message)
+
+    def _last_good(self) -> None:
+        """The file is missing or was refused, and nginx does not run."""
+        if self._reloader.text:
             self._report(self._reloader.resume())
         elif self._seen is not None:
             raise ProxyError(
