@@ -25,6 +25,7 @@ from support.proxy import PATIENCE, Backend, Load, Proxy, answers, ask, wait_unt
 from wherry.proxy.model import Route, Table
 from wherry.proxy.nginx.render import RenderOptions, render
 from wherry.proxy.publish import Publisher
+from wherry.proxy.reload.process import children
 
 pytestmark = pytest.mark.nginx
 
@@ -590,6 +591,32 @@ def test_metrics_are_served_on_either_family_and_on_both(pod: Pod, address: str)
                 assert meant and answer.status == 200
         except OSError:
             assert not meant
+
+
+def test_the_master_of_many_workers_has_the_descriptors_for_them(pod: Pod) -> None:
+    """Two for each: with the usual soft limit of 1,024 five hundred could not be started."""
+    pod.publish()
+    few = ["prlimit", "--nofile=60:4096"]
+    command = [
+        sys.executable,
+        "-m",
+        "wherry",
+        "proxy",
+        "serve",
+        "--dir",
+        str(pod.folder),
+        "--workers",
+        "40",
+    ]
+    process = subprocess.Popen([*few, *command], stderr=subprocess.PIPE, text=True)
+    try:
+        answers(pod.port, "one.example", 404)
+        (master,) = children(process.pid)
+        wait_until(lambda: len(children(master)) == 40)
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=PATIENCE)
+    assert "Too many open files" not in said
 
 
 def test_workers_are_as_many_as_cpus_are_allowed(pod: Pod) -> None:
