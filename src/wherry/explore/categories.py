@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from wherry.pattern import pattern
+from wherry.programs.symbols import GO, RUST
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -123,6 +124,12 @@ RULES = (
     ),
 )
 DEV = Rule("dev-dependencies", "", "npm ci --omit=dev")
+SYMBOLS = {
+    GO: Rule("debug-symbols", "", 'go build -ldflags="-s -w"'),
+    RUST: Rule("debug-symbols", "", "strip = true in [profile.release] of Cargo.toml"),
+    "": Rule("debug-symbols", "", "link with -s, or strip them where they are built"),
+}
+"""By the compiler, for programs and libraries in which `strip` finds something."""
 _ALL = pattern("|".join(f"(?P<r{number}>{rule.where})" for number, rule in enumerate(RULES)))
 LOCK = "node_modules/.package-lock.json"
 """Where npm writes down what it installed, and why."""
