@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 from wherry.pattern import pattern
-from wherry.programs.symbols import GO, RUST
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from wherry.programs.symbols import Symbols
 
 TITLES = {
     "package-caches": "package caches and lists",
@@ -124,12 +125,10 @@ RULES = (
     ),
 )
 DEV = Rule("dev-dependencies", "", "npm ci --omit=dev")
-SYMBOLS = {
-    GO: Rule("debug-symbols", "", 'go build -ldflags="-s -w"'),
-    RUST: Rule("debug-symbols", "", "strip = true in [profile.release] of Cargo.toml"),
-    "": Rule("debug-symbols", "", "link with -s, or strip them where they are built"),
-}
-"""By the compiler, for programs and libraries in which `strip` finds something."""
+SYMBOLS = Rule(
+    "debug-symbols", "", "link with -s (Cargo.toml: strip = true), or strip them where they are built"
+)
+SYMBOLS_OF_GO = Rule("debug-symbols", "", 'go build -ldflags="-s -w"')
 _ALL = pattern("|".join(f"(?P<r{number}>{rule.where})" for number, rule in enumerate(RULES)))
 LOCK = "node_modules/.package-lock.json"
 """Where npm writes down what it installed, and why."""
@@ -139,6 +138,11 @@ def rule_of(path: str) -> Rule | None:
     """The first rule that a path is of, or None."""
     found = _ALL.fullmatch(path)
     return RULES[int(found.lastgroup[1:])] if found is not None and found.lastgroup else None
+
+
+def rule_for(symbols: Symbols) -> Rule:
+    """Of debug symbols inside of a program or library."""
+    return SYMBOLS_OF_GO if symbols.is_go else SYMBOLS
 
 
 class DevDependencies:

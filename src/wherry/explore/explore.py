@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wherry.explore.categories import DEV, LOCK, SYMBOLS, TITLES, DevDependencies, rule_of
+from wherry.explore.categories import DEV, LOCK, TITLES, DevDependencies, rule_for, rule_of
 from wherry.explore.contents import SYMBOLS_FROM
 from wherry.explore.model import FOLDER
 from wherry.explore.same import groups, is_same
@@ -219,7 +219,7 @@ def _findings(stacked: Stack) -> Iterator[Finding]:
         rule = DEV if dev.has(placed.file.path) else rule_of(placed.file.path)
         if rule is None and size >= SYMBOLS_FROM and placed.file.content is not None:
             found = placed.file.content.symbols()
-            rule, size = (SYMBOLS[found.compiler], found.size) if found is not None else (None, 0)
+            rule, size = (rule_for(found), found.size) if found is not None else (None, 0)
         if rule is not None:
             parts.setdefault((rule, placed.layer), []).append(Counted(placed, size))
     for (rule, layer), files in parts.items():

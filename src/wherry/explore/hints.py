@@ -141,10 +141,10 @@ def _symbols(program: str, layers: Sequence[Own]) -> Iterator[Hint]:
         content = _file(place).content
         symbols = content.symbols() if content is not None else None
         if symbols is not None and symbols.size >= LEAST:
-            from wherry.explore.categories import SYMBOLS
+            from wherry.explore.categories import rule_for
 
             details = own.kind.upper(), human_size(symbols.size), "/" + program
-            fix = SYMBOLS[symbols.compiler].advice
+            fix = rule_for(symbols).advice
             yield Hint("DebugSymbols", own.line, own.end_line, details, fix)
         return
 

@@ -17,24 +17,23 @@ if TYPE_CHECKING:
     At = Callable[[int, int], bytes]
     """(offset, size) to so many bytes of a file; fewer where it ends or where they are not at hand."""
 
-GO, RUST = "go", "rust"
 # By EI_CLASS: an entry of the section header table.
 SECTIONS = {1: "IIIIIIIIII", 2: "IIQQQQIIQQ"}
 MOST_SECTIONS = 1024
 """Programs have some 40.  Objects for linkers have tens of thousands, and nobody would strip those."""
 MOST_NAMES = 1 << 16
-MOST_COMMENT = 1 << 12
 PROGRAM, LIBRARY = 2, 3
 NOTHING, SYMBOLS = 8, 2
 LOADED = 2
+OF_GO = (b".gopclntab", b".go.buildinfo")
 DEBUG = (b".debug_", b".zdebug_", b".stab", b".gdb_index", b".gnu.debuglto_")
 
 
 class Symbols(NamedTuple):
-    """`size` are bytes of the file, `compiler` is GO, RUST or ""."""
+    """`size` are bytes of the file; `is_go` says that Go's linker wrote it."""
 
     size: int
-    compiler: str = ""
+    is_go: bool = False
 
 
 class _Section(NamedTuple):
@@ -64,7 +63,8 @@ def symbols(at: At, size: int) -> Symbols | None:
         and section.offset + section.size <= size
         and (section.kind == SYMBOLS or number in strings or section.name.startswith(DEBUG))
     )
-    return Symbols(min(stripped, size), _compiler(at, found)) if stripped else None
+    is_go = any(section.name in OF_GO for section in found)
+    return Symbols(min(stripped, size), is_go) if stripped else None
 
 
 def table(head: bytes) -> tuple[int, int]:
@@ -108,15 +108,3 @@ def _sections(at: At) -> Iterator[_Section]:
             _form(head), entries, each * size
         )
         yield _Section(text[name:].partition(b"\0")[0], kind, flags, offset, length, link)
-
-
-def _compiler(at: At, sections: list[_Section]) -> str:
-    """Who can leave the symbols out."""
-    for section in sections:
-        if section.name in (b".gopclntab", b".go.buildinfo"):
-            return GO
-        if section.name == b".comment" and b"rustc version" in at(
-            section.offset, min(section.size, MOST_COMMENT)
-        ):
-            return RUST
-    return ""
