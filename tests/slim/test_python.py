@@ -212,6 +212,18 @@ def test_node_requires_imports_and_exports(node_tree: Path) -> None:
     )
 
 
+def test_a_folder_that_node_requires_needs_no_package(node_tree: Path) -> None:
+    """Its index does; that such a folder has no package.json is no lack of the image."""
+    write(node_tree / "app/package.json", "{}")
+    write(node_tree / "app/main.js", "require('./lib'); require('./other/')")
+    write(node_tree / "app/lib/index.js", "")
+    write(node_tree / "app/other/package.json", '{"main": "b"}')
+    write(node_tree / "app/other/b.js", "")
+    kept = closure(node_tree, "node", "/app/main.js", wish=Wish(("/app/main.js",)))
+    assert {"app/lib/index.js", "app/other/package.json", "app/other/b.js"} <= files(kept)
+    assert kept.lacking == ()
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=200), EXPORTS)
 def test_any_package_is_read(tmp_path: Path, text: str, exports: object) -> None:
