@@ -175,6 +175,7 @@ def _audit(view: View, made: Slimmed, image: Image, base: Base) -> dict[str, Any
 def _dockerfile(name: str, view: View, made: Slimmed, image: Image, base: Base) -> str:
     from stat import S_IMODE
 
+    from wherry.slim.java.link import linking
     from wherry.slim.layer import folders_of
     from wherry.slim.proof import SYSTEM
     from wherry.slim.suggest import Content, dockerfile
@@ -188,6 +189,7 @@ def _dockerfile(name: str, view: View, made: Slimmed, image: Image, base: Base) 
         top.gone,
         made.records,
         {each: S_IMODE(folders[each].status.st_mode) for each in SYSTEM if each in folders},
+        tuple(linking(view, made.kept.nodes)),
     )
     try:
         return dockerfile(name, image.config.config, content)
