@@ -66,8 +66,10 @@ class Wherry:
                     stream.close()
 
     def end(self) -> None:
-        """End what was started and remove all containers."""
+        """End what was started and remove all containers, each of which has a folder."""
         self.end_started()
+        if not any((self.root / "containers").glob("*")):
+            return  # most tests leave none, and the command takes longer than a look
         for container in self("ps", "-aq").split():
             self.run("rm", "-f", container)
 
