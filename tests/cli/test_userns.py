@@ -94,3 +94,13 @@ def test_only_a_plain_user_has_to_begin_again() -> None:
         Runtime("/s", identity).need_layers()
     with pytest.raises(NeedsNamespace):
         Runtime("/s", PLAIN).need_layers()
+
+
+@pytest.mark.parametrize("name", ["wherry/__init__.py", "sqlite3.py", "json.py"])
+def test_a_project_has_no_say_in_what_is_imported(plain: Wherry, context: Path, name: str) -> None:
+    """It may be somebody else's: what is built runs in a sandbox, its Python files nowhere."""
+    trap = context / name
+    trap.parent.mkdir(exist_ok=True)
+    trap.write_text("raise SystemExit('the project was imported')\n")
+    done = plain.run("build", ".", cwd=context)
+    assert done.returncode == 0, done.stderr

@@ -47,7 +47,7 @@ def plain_user(folder: Path) -> Wherry:
     wherry.env |= {"HOME": str(home), "USER": "plain", "PYTHONPATH": f"{folder}/checkout/src:{packages}"}
     wherry.prefix = [
         *("unshare", "--mount", "--propagation", "private", "bash", "-c", script, "-"),
-        *(PYTHON, "-m", "wherry", "--root", str(wherry.root)),
+        *(PYTHON, "-P", "-m", "wherry", "--root", str(wherry.root)),
     ]
     return wherry
 

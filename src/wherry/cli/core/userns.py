@@ -153,7 +153,8 @@ def _execute(start: _Start) -> NoReturn:
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
     os.umask(start.umask)
     env = {**os.environ, INSIDE: "1"}
-    os.execve(sys.executable, [sys.executable, "-m", "wherry", *start.words], env)  # noqa: S606
+    # -P: the folder that wherry was called in has no say in what is imported.
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "wherry", *start.words], env)  # noqa: S606
 
 
 def _map(tool: str, child: int, own: int, ranges: list[tuple[int, int]]) -> None:
