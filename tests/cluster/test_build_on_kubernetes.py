@@ -134,7 +134,8 @@ def test_an_image_is_built_in_a_pod_and_nothing_of_it_stays(here: Here, tmp_path
     said = here.build(
         f"--secret=id=KEY:1,src={tmp_path}/secret", "--build-arg", "WHO=$(PATH) $$you",
         "--metadata-file", str(described), "--iidfile", str(image),
-        "--driver-opt", "requests.cpu=10m,limits.memory=1Gi",
+        "--driver-opt", "requests.cpu=10m,limits.memory=1Gi,annotations=a.b/c=d,labels=e=f",
+        "--driver-opt", '"tolerations=key=a,effect=NoSchedule;operator=Exists,effect=NoExecute"',
     )  # fmt: skip
     here.is_clean()
     assert SECRET not in said

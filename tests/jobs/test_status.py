@@ -21,6 +21,16 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return value({"waiting": {"reason": reason, "message": message}})
 
 
+BESIDE = {
+    "status": {
+        "phase": "Running",
+        "containerStatuses": [
+            {"name": "istio-proxy", "state": {"running": {}}},
+            {"name": "build", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}},
+        ],
+    }
+}
+"""A service mesh's container runs on when the build has ended."""
 PULL = (
     'failed to resolve reference "registry.example/builder:1": failed to do request: Head "https://r/v2/": '
 )
@@ -71,6 +81,7 @@ def test_a_pod_that_is_being_made_is_no_trouble(found: dict[str, Any]) -> None:
     [
         (value({"terminated": {"exitCode": 0, "reason": "Completed"}}), True, ""),
         (value({"terminated": {"exitCode": 1, "reason": "Error"}}), True, ""),
+        (BESIDE, True, ""),
         (
             value({"terminated": {"exitCode": 137, "reason": "Error"}}),
             False,

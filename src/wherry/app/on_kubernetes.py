@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.app.builds import remember
@@ -12,6 +13,7 @@ from wherry.app.opened import opened
 from wherry.builder.context import artifact
 from wherry.builder.context.artifact import Recipe
 from wherry.builder.progress import underway
+from wherry.builder.transfers import Told
 from wherry.errors import UnsupportedError, UsageError, WherryError
 from wherry.jobs import builds, manifest
 from wherry.jobs.credentials import certificates, docker_config, registries_conf
@@ -19,6 +21,7 @@ from wherry.jobs.stages import apart, images
 from wherry.jobs.words import Words, secret_flag, secret_key
 from wherry.oci.reference import Reference, parse
 from wherry.registry.endpoints import is_loopback
+from wherry.registry.progress import PUSHING
 from wherry.remote.urls import shown
 
 if TYPE_CHECKING:
@@ -161,7 +164,14 @@ def _sent(
 ) -> str:
     target = client.target(repository)
     with underway(progress, f"[cluster] sending {what} to {target.name}") as step:
-        digest = artifact.send(store, context, recipe, target, lambda text: step.output(text.encode()))
+        digest = artifact.send(
+            store,
+            context,
+            recipe,
+            target,
+            lambda text: step.output(text.encode()),
+            partial(Told(step).layer, what, PUSHING),
+        )
     context.save()
     return f"{AT_REGISTRY}{repository.domain}/{repository.path}@{digest}"
 

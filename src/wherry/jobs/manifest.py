@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wherry.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from wherry.jobs.options import PodOptions
 
@@ -71,6 +71,7 @@ def job(name: str, words: Sequence[str], options: PodOptions, certificates: Sequ
     A pod that is lost, or killed, is tried again; a build that fails is not.
     """
     labels = {
+        **dict(options.labels),
         LABEL: name,
         "app.kubernetes.io/name": "wherry-build",
         "app.kubernetes.io/managed-by": "wherry",
@@ -86,7 +87,10 @@ def job(name: str, words: Sequence[str], options: PodOptions, certificates: Sequ
             "activeDeadlineSeconds": options.deadline,
             "ttlSecondsAfterFinished": KEPT,
             "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": own}]},
-            "template": {"metadata": {"labels": labels}, "spec": _pod(name, words, options, certificates)},
+            "template": {
+                "metadata": {"labels": labels, "annotations": dict(options.annotations)},
+                "spec": _pod(name, words, options, certificates),
+            },
         },
     }
 
@@ -100,7 +104,10 @@ def _pod(name: str, words: Sequence[str], options: PodOptions, certificates: Seq
         "imagePullSecrets": [{"name": name}],
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_container(words, options)],
-        "tolerations": [_away(state) for state in ("not-ready", "unreachable")],
+        "tolerations": [
+            *(_away(state) for state in ("not-ready", "unreachable")),
+            *map(_toleration, options.tolerations),
+        ],
         "volumes": [
             {"name": "store", **_store(options)},
             {"name": "given", "secret": {"secretName": name, "defaultMode": 0o400}},
@@ -117,6 +124,10 @@ def _pod(name: str, words: Sequence[str], options: PodOptions, certificates: Seq
     if options.node_selector:
         pod["nodeSelector"] = dict(options.node_selector)
     return pod
+
+
+def _toleration(fields: Iterable[tuple[str, str]]) -> Object:
+    return {name: int(value) if name == "tolerationSeconds" else value for name, value in fields}
 
 
 def _store(options: PodOptions) -> Object:

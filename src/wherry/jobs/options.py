@@ -15,6 +15,9 @@ RESOURCES = ("cpu", "memory", "ephemeral-storage")
 KEYS = (
     *(f"{kind}.{name}" for kind in ("requests", "limits") for name in RESOURCES),
     "nodeselector",
+    "tolerations",
+    "labels",
+    "annotations",
     "serviceaccount",
     "claim",
     "timeout",
@@ -24,11 +27,20 @@ KEYS = (
 QUANTITY = r"[0-9]+(\.[0-9]+)?(m|k|Ki|[MGTPE]i?)?\Z"
 NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z"
 PART = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+LABEL = rf"({NAME[:-2]}/)?{PART}"
+TOLERATION = {
+    "key": LABEL,
+    "operator": "Exists|Equal",
+    "value": rf"({PART})?",
+    "effect": "NoSchedule|PreferNoSchedule|NoExecute",
+    "tolerationSeconds": "[0-9]{1,9}",
+}
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 class PodOptions(NamedTuple):
-    """`requests` and `limits` are quantities of Kubernetes by their resources.
+    """`requests` and `limits` are quantities of Kubernetes by their resources, `tolerations` the fields of
+    each by their names.
 
     Seconds: `timeout` is how long a pod may take until it runs, `deadline` how long all tries may take
     together.  `retries` is how often a pod that was lost is tried again.  `claim` is the
@@ -44,6 +56,9 @@ class PodOptions(NamedTuple):
     deadline: int = 7200
     retries: int = 3
     claim: str = ""
+    tolerations: tuple[tuple[tuple[str, str], ...], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 def parse(image: str, words: Sequence[str]) -> PodOptions:
@@ -71,7 +86,13 @@ def _with(options: PodOptions, key: str, value: str) -> PodOptions:
     if kind == "limits":
         return options._replace(limits=(*options.limits, (resource, _quantity(key, value))))
     if key == "nodeselector":
-        return options._replace(node_selector=(*options.node_selector, _label(value)))
+        return options._replace(node_selector=(*options.node_selector, *_labels(key, value)))
+    if key == "labels":
+        return options._replace(labels=(*options.labels, *_labels(key, value)))
+    if key == "annotations":
+        return options._replace(annotations=(*options.annotations, *_annotations(value)))
+    if key == "tolerations":
+        return options._replace(tolerations=(*options.tolerations, *map(_toleration, value.split(";"))))
     if key == "serviceaccount":
         return options._replace(account=_name(value, "a ServiceAccount"))
     if key == "claim":
@@ -99,18 +120,42 @@ def _quantity(key: str, value: str) -> str:
     return value
 
 
-def _label(value: str) -> tuple[str, str]:
-    name, equals, text = value.partition("=")
-    if (
-        not equals
-        or not re.fullmatch(rf"({NAME[:-2]}/)?{PART}", name)
-        or not re.fullmatch(rf"({PART})?", text)
-    ):
-        raise UsageError(
-            f"--driver-opt: nodeselector={value} is no label",
-            hint="say nodeselector=kubernetes.io/arch=arm64",
-        )
-    return name, text
+def _labels(key: str, value: str) -> list[tuple[str, str]]:
+    """``NAME=VALUE,…``, for which the whole field is in quotes."""
+    found = []
+    for pair in value.split(","):
+        name, equals, text = pair.partition("=")
+        if not equals or not re.fullmatch(LABEL, name) or not re.fullmatch(rf"({PART})?", text):
+            raise UsageError(
+                f"--driver-opt: {key}={pair} is no label", hint=f"say {key}=kubernetes.io/arch=arm64"
+            )
+        found.append((name, text))
+    return found
+
+
+def _annotations(value: str) -> list[tuple[str, str]]:
+    found = []
+    for pair in value.split(","):
+        name, equals, text = pair.partition("=")
+        if not equals or not re.fullmatch(LABEL, name):
+            raise UsageError(
+                f"--driver-opt: annotations={pair} is no annotation", hint="say annotations=NAME=VALUE"
+            )
+        found.append((name, text))
+    return found
+
+
+def _toleration(text: str) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for pair in text.split(","):
+        name, equals, value = pair.partition("=")
+        if not equals or not re.fullmatch(TOLERATION.get(name, "(?!)"), value):
+            raise UsageError(
+                f"--driver-opt: {pair or text} is no part of a toleration",
+                hint='say "tolerations=key=NAME,value=VALUE,effect=NoSchedule", in quotes',
+            )
+        found[name] = value
+    return tuple(found.items())
 
 
 def _seconds(key: str, value: str) -> int:
