@@ -43,3 +43,16 @@ def test_a_build_elsewhere_is_one_of_this_folder_at_this_machines_time(store: St
 def test_what_is_no_record_is_passed_over(store: Store, wrong: dict[str, object]) -> None:
     remember(store, wrong, ORIGIN, 1000.0)
     assert builds(store) == []
+
+
+def test_steps_that_another_pod_ran_for_a_build_are_not_said_to_be_from_the_cache(store: Store) -> None:
+    hit = {**STEP, "outcome": "hit", "origin": "registry r/app:buildcache-b"}
+    other = {**hit, "number": 3, "keys": [["b", None]]}
+    again = {**STEP, "number": 3, "keys": [["c", {"kind": "run"}]]}
+    parts = [{**RECORD, "steps": [STEP, again]}]
+    remember(store, {**RECORD, "steps": [hit, other]}, ORIGIN, 1000.0, parts)
+    (found,) = builds(store)
+    assert [(step.outcome, step.origin) for step in found.steps] == [
+        ("ran", ""),
+        ("hit", "registry r/app:buildcache-b"),
+    ]

@@ -371,6 +371,8 @@ def test_stages_side_by_side_are_built_in_pods_of_their_own(here: Here) -> None:
     assert said.count("RUN sleep 1; head -c 99 /dev/urandom | md5sum > /b") == 2
     assert ends(said)["[b 2/2] RUN sleep 1; head -c 99 /dev/urandom | md5sum > /b"] == "CACHED"
     assert here.file("/both") == f"{here.file('/a')}\n{here.file('/b')}"
+    explained = here.wherry("explain")
+    assert explained.count("it was never built before") == 5, explained
     here.is_clean()
     # A stage that fails ends the others.
     here.context(

@@ -9,7 +9,7 @@ from wherry.errors import NotFoundError
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from wherry.builder.context.folder import Context
@@ -53,16 +53,21 @@ def builds_since(store: Store, began: float) -> list[dict[str, Any]]:
 
 
 def remember(
-    store: Store, found: Mapping[str, Any], origin: tuple[str, str, tuple[str, ...]], began: float
+    store: Store,
+    found: Mapping[str, Any],
+    origin: tuple[str, str, tuple[str, ...]],
+    began: float,
+    parts: Iterable[Mapping[str, Any]] = (),
 ) -> None:
-    """Keep what a build did elsewhere as one of this `origin` (BuildOptions); what is no record is passed
-    over."""
-    from wherry.store.buildrecord import as_json, read
+    """Keep what a build did elsewhere, with the `parts` that others did for it, as a build of this `origin`
+    (BuildOptions); what is no record is passed over."""
+    from wherry.store.buildrecord import as_json, read, with_parts
 
     context, dockerfile, names = origin
     own = {"context": context, "dockerfile": dockerfile, "names": names}
     try:
         record = read({**found, **own, "id": os.urandom(4).hex(), "began": began})
+        record = with_parts(record, [read({**part}) for part in parts])
     except (KeyError, TypeError, ValueError):
         return
     store.builds.add(as_json(record))

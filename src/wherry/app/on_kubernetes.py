@@ -71,7 +71,7 @@ def build_on_kubernetes(
     progress: Progress,
 ) -> Outcome:
     """Build in pods, and push from there; the code that the build ended with, and what it said.  What the
-    last pod did is remembered here.
+    pods did is remembered here.
 
     Nothing stays in the cluster, however it ends.  Raises UsageError and UnsupportedError for what does not
     go there, before anything is done; ContextError, RegistryError, ClusterError.
@@ -89,7 +89,7 @@ def build_on_kubernetes(
     words = _words(request, asked, sent, repository)
     outcome = builds.build(jobs, words, given, asked.pod, progress, parallel=asked.parallel)
     for record in outcome.records:
-        remember(store, record, request.options.origin, began)
+        remember(store, record, request.options.origin, began, outcome.stages)
     return outcome
 
 

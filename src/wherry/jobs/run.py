@@ -34,12 +34,13 @@ LOOK = 0.3
 
 class Outcome(NamedTuple):
     """`code` is the build's exit code, `said` the lines that were no progress, `answer` what it gave,
-    `records` what it did (store.buildrecord)."""
+    `records` what it did, and `stages` what was done before it in other pods (store.buildrecord)."""
 
     code: int
     said: tuple[str, ...]
     answer: Mapping[str, Any]
     records: tuple[Mapping[str, Any], ...] = ()
+    stages: tuple[Mapping[str, Any], ...] = ()
 
 
 class _Unending(Exception):
