@@ -14,7 +14,8 @@ import pytest
 from proxy.nginx.conftest import Open, Pods
 from support.pods import Door, route
 from support.ports import free_port
-from support.proxy import PATIENCE, Answer, ask
+from support.proxy import Answer, ask
+from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.nginx
 
@@ -204,6 +205,9 @@ def told(answer: Answer) -> dict[str, str]:
         ("a.example", {"X_Forwarded_Proto": "http,https"}, "80", "http"),
         ("a.example", {"X_Forwarded_Proto": "HTTPS"}, "443", "https"),
         ("a.example", {"X_Forwarded_Proto": "httpsx"}, "80", "http"),
+        ("a.example", {"X_Forwarded_Proto": "wss"}, "443", "https"),
+        ("a.example", {"X_Forwarded_Proto": "WSS, http"}, "443", "https"),
+        ("a.example", {"X_Forwarded_Proto": "ws,https"}, "80", "http"),
         ("a.example", {"X_Forwarded_Port": "8443, 80"}, "8443", "http"),
         ("a.example:81", {"X_Forwarded_Port": "8443", "X_Forwarded_Proto": "https"}, "8443", "https"),
         ("a.example", {"X_Forwarded_Port": "x"}, "80", "http"),
