@@ -144,20 +144,19 @@ class Context:
         """What files are, for a cache key: type, mode and content; no owner, attributes or times."""
         index, now = self.index, time.time_ns()
         marks = [_mark(file, index) for file in files]
-        unknown = ((file.path,) for file, mark in zip(files, marks, strict=True) if mark is None)
-        hashed = helper.map(hash_file, unknown)
-        return [
-            _hashed(file, next(hashed), index, now) if mark is None else mark
-            for file, mark in zip(files, marks, strict=True)
-        ]
+        hashed = helper.map(hash_file, ((f.path,) for f, mark in zip(files, marks, strict=True) if not mark))
+        for place, file in enumerate(files):
+            if not marks[place]:
+                marks[place] = _hashed(file, next(hashed), index, now)
+        return marks
 
 
-def _mark(file: Found, index: FileIndex) -> str | None:
-    """What a file is; None for one that is to be hashed."""
+def _mark(file: Found, index: FileIndex) -> str:
+    """What a file is; "" for one that is to be hashed."""
     mode = file.status.st_mode
     if stat.S_ISREG(mode):
         digest = index.known(file.name, file.status)
-        return None if digest is None else f"f{stat.S_IMODE(mode):o}:{digest}"
+        return "" if digest is None else f"f{stat.S_IMODE(mode):o}:{digest}"
     if stat.S_ISLNK(mode):
         return "l:" + os.readlink(file.path)
     return f"{stat.S_IFMT(mode):o}{stat.S_IMODE(mode):o}:{file.status.st_rdev}"
