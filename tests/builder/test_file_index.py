@@ -23,10 +23,10 @@ import os, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from test_file_index import TICK, Hashed, look
-from wherry.builder.context import file_index
+from wherry.builder.context import file_index, folder as scanned
 folder, store = Path(sys.argv[2]), Path(sys.argv[3])
 file_index.SETTLE_NS, seen = 0, Hashed()
-file_index.hash_file = seen
+scanned.hash_file = seen
 time.sleep(TICK)
 before = look(folder, store, "f")
 assert look(folder, store, "f") == before and seen.names() == ["f"], seen
