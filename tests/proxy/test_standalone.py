@@ -378,8 +378,7 @@ def test_after_kill_9_the_next_run_starts_and_tidies_up(start: Start, standalone
 
 
 def test_nginx_that_ends_by_itself_is_said(standalone: Standalone) -> None:
-    master = min(standalone.proxy.nginx())
-    os.kill(master, signal.SIGKILL)
+    os.kill(standalone.proxy.master(), signal.SIGKILL)
     assert standalone.proxy.process.wait(PATIENCE) == 1
     assert "nginx ended by itself" in standalone.proxy.said()
     wait_until(lambda: standalone.proxy.nginx() == [])
