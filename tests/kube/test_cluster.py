@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from fakes.apiserver import LIST_FAULTS, WATCH_FAULTS, ApiServer
 from kube.contract import QUICK, SCENARIOS, Follow, Follower
 from support.ports import fetch, free_port
-from support.proxy import wait_until
 from support.services import service
+from support.waiting import wait_until
 from support.wherry import Wherry
 from wherry.kube.reflector import Policy
 from wherry.proxy.resources.service import SERVICES

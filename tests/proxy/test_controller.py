@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from support.proxy import PATIENCE
 from support.services import endpoint, service, slice_of, snapshot
+from support.waiting import PATIENCE
 from wherry.proxy import controller
 from wherry.proxy.controller import Controller
 from wherry.proxy.graph.options import Options

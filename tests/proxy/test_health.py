@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.ports import free_port
-from support.proxy import PATIENCE
+from support.waiting import PATIENCE
 from wherry.proxy.health import LONGEST_LINE, MOST_LINES, HealthServer
 from wherry.proxy.monitor import Monitor
 

@@ -21,7 +21,8 @@ import pytest
 
 from proxy.conftest import Start
 from support.ports import free_port
-from support.proxy import PATIENCE, Backend, Load, Proxy, answers, ask, wait_until
+from support.proxy import Backend, Load, Proxy, answers, ask
+from support.waiting import PATIENCE, wait_until
 from wherry.proxy.model import Route, Table
 from wherry.proxy.nginx.render import RenderOptions, render
 from wherry.proxy.publish import Publisher

@@ -21,7 +21,8 @@ import pytest
 
 from proxy.conftest import Start
 from support.ports import free_port
-from support.proxy import PATIENCE, Answer, Backend, Load, Proxy, answers, ask, wait_until
+from support.proxy import Answer, Backend, Load, Proxy, answers, ask
+from support.waiting import PATIENCE, wait_until
 from wherry.proxy.sources.directory import PAUSE
 
 pytestmark = pytest.mark.nginx

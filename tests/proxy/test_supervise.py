@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from proxy.test_standalone import manifest
-from support.proxy import PATIENCE, wait_until
+from support.waiting import PATIENCE, wait_until
 from wherry.proxy import status
 from wherry.proxy.metrics import Metrics
 from wherry.proxy.model import Rejected, Route, Table

@@ -13,23 +13,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from support.clients import Clients
+from support.waiting import PATIENCE, wait_until
 from wherry.proxy.reload.process import children
-
-PATIENCE = 20.0
-
-
-def wait_until(done: Callable[[], object], what: str = "it", patience: float = PATIENCE) -> None:
-    """Poll until `done` gives something true; fails the test where that never comes."""
-    end = time.monotonic() + patience
-    while not done():
-        assert time.monotonic() < end, f"{what} did not happen within {patience} s"
-        time.sleep(0.01)
 
 
 class Answer(NamedTuple):

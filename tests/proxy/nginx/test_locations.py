@@ -14,7 +14,8 @@ import pytest
 from proxy.nginx.conftest import Open, Pods
 from support.pods import Door, route
 from support.ports import free_port
-from support.proxy import PATIENCE, Answer, ask
+from support.proxy import Answer, ask
+from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.nginx
 
