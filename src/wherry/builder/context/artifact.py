@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from functools import partial
 
 from wherry.errors import ChangedError, CorruptError
 from wherry.helper import Helper
@@ -74,8 +75,10 @@ def send(
     recipe: Recipe,
     repository: Repository,
     told: Callable[[str], object] = lambda text: None,
+    sent: Callable[[int, int], object] = lambda done, size: None,
 ) -> str:
     """Have the context at a registry.  The manifest's digest; nothing is sent of one that is there.
+    `sent` hears how many bytes have gone, of how many.
 
     Raises RegistryError, and ChangedError for a file that is written meanwhile.
     """
@@ -94,8 +97,8 @@ def send(
         def blobs_there() -> None:
             for blob in blobs:
                 if not repository.has_blob(blob.digest, push=True):
-                    path = store.blobs.path(blob.digest)
-                    send_blob(repository, blob, lambda start, path=path: _pieces(path, start))  # type: ignore[misc]
+                    pieces = partial(_pieces, store.blobs.path(blob.digest), sent, blob.size)
+                    send_blob(repository, blob, pieces)
 
         blobs_there()
         manifest = Manifest(blobs[0], blobs[1:])
@@ -194,8 +197,10 @@ def _member(file: Found) -> Iterator[bytes]:
         raise ChangedError(f"{file.name} changed while it was read", hint="run it again")
 
 
-def _pieces(path: str, start: int) -> Iterator[bytes]:
+def _pieces(path: str, sent: Callable[[int, int], object], size: int, start: int) -> Iterator[bytes]:
     with open(path, "rb") as file:
         file.seek(start)
         while data := file.read(1 << 20):
             yield data
+            start += len(data)
+            sent(start, size)
