@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from support.programs import compile_
 from support.wherry import Wherry
 
 pytestmark = pytest.mark.root
@@ -26,6 +28,16 @@ def warnings(wherry: Wherry, folder: Path, dockerfile: str, *args: str) -> list[
     lines = done.stderr.splitlines()
     found = [number for number, line in enumerate(lines) if line.startswith(" - ")]
     return [lines[number][3:] + " |" + lines[number + 1] for number in found]
+
+
+def with_symbols(place: Path) -> Path:
+    """A static program with a debug section of 150 kB."""
+    program = compile_(place, "int main(void){return 0;}", "-static")
+    section = place.with_name("section")
+    section.write_bytes(os.urandom(150_000))
+    subprocess.run(["objcopy", f"--add-section=.debug_str={section}", program], check=True)
+    section.unlink()
+    return program
 
 
 def test_chmod_after_a_copy_repeats_the_bytes(bb: Wherry, tmp_path: Path) -> None:
@@ -67,6 +79,29 @@ def test_package_lists_are_left(bb: Wherry, tmp_path: Path) -> None:
     assert found.startswith("PackageListsLeft: RUN leaves 200kB of package lists in /var/lib/apt/lists")
     assert warnings(bb, tmp_path / "c", f"RUN {lists}; rm -rf /var/lib/apt/lists/*\n") == []
     assert warnings(bb, tmp_path / "c", f"RUN --mount=type=cache,target=/var/lib/apt/lists {lists}\n") == []
+
+
+def test_the_program_that_is_started_has_debug_symbols(bb: Wherry, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    folder.mkdir()
+    program = with_symbols(folder / "program")
+    started = 'CMD ["program"]\n'
+    text = "COPY program /usr/local/bin/\nCOPY small /\nENV PATH=/usr/local/bin\n"
+    (found,) = warnings(bb, folder, text + started)
+    assert found.startswith("DebugSymbols: COPY brings ") and "(line 2)" in found
+    assert "of debug symbols in /usr/local/bin/program" in found and "fix: link with -s" in found
+    assert warnings(bb, folder, f"COPY program /bin/other\n{started.replace('program', 'sh')}") == []
+    subprocess.run(["strip", program], check=True)
+    assert warnings(bb, folder, f"COPY program /bin/\n{started}") == []
+
+
+def test_of_a_program_of_the_base_image_nothing_is_said(bb: Wherry, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    folder.mkdir()
+    with_symbols(folder / "program")
+    bb.build(folder, "FROM bb\nCOPY program /bin/\n", "-t", "base")
+    text = '\nFROM base\nCOPY small /\nCMD ["/bin/program"]\n'
+    assert warnings(bb, folder, text) == []
 
 
 def test_a_stage_that_the_image_begins_with_counts_and_another_does_not(bb: Wherry, tmp_path: Path) -> None:

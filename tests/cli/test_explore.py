@@ -14,6 +14,7 @@ import pytest
 
 from fakes.registry import FakeRegistry, fake_registry
 from support.plain import plain_user
+from support.programs import compile_
 from support.registry import running_registry
 from support.wherry import Wherry
 
@@ -74,6 +75,27 @@ def test_an_image_of_the_store_with_lines_and_times(image: Wherry, tmp_path: Pat
     assert removed[0]["before"]["layer"] == 4
     total = sum(layer["size"] for layer in layers)
     assert value["image"]["size"] == total and value["efficiency"] == round(1 - 90_000 / total, 6)
+
+
+def test_debug_symbols_inside_of_programs_count_in_every_form(bb: Wherry, tmp_path: Path) -> None:
+    """Of an archive in place, and of a compressed layer that passes by."""
+    context = tmp_path / "context"
+    context.mkdir()
+    program = compile_(context / "app", "int main(void){return 0;}", "-static", "-g")
+    before = program.stat().st_size
+    bb.build(context, "FROM bb\nCOPY app /app/a\nRUN ln /app/a /app/b\n", "-t", "img")
+    archive, layout = str(tmp_path / "img.tar"), str(tmp_path / "layout")
+    bb("save", "-o", archive, "img")
+    bb("copy", "wherry:img", f"oci:{layout}:v1")
+    subprocess.run(["strip", program], check=True)
+    for word in ("img", archive, layout):
+        (found,) = (one for one in explored(bb, word)["categories"] if one["category"] == "debug-symbols")
+        assert [file["path"] for file in found["files"]] == ["app/a", "app/b"] and found["layer"] == 3
+        assert found["size"] == found["files"][0]["size"]
+        assert 0 <= before - program.stat().st_size - found["size"] < 2048
+        assert "-s" in found["advice"]
+    text = bb("explore", "img")
+    assert "debug symbols: 2 files of layer 3 (line 3)" in text and "fix: link with -s" in text
 
 
 def test_the_time_is_that_of_the_step_and_not_of_the_cache(image: Wherry, tmp_path: Path) -> None:

@@ -167,6 +167,21 @@ def test_two_builds_in_two_pods_share_the_cache_and_the_context_goes_up_once(
     assert len({*pods[0], *pods[1]}) == 2
 
 
+def test_two_builds_of_one_repository_at_once_are_both_in_its_cache(here: Here, tmp_path: Path) -> None:
+    other = Wherry(tmp_path / "other", env=settings(tmp_path, here.cluster))
+    both = [here, here._replace(folder=tmp_path / "folder", wherry=other)]
+    for number, one in enumerate(both):
+        one.context(f"RUN echo {number}; head -c 99 /dev/urandom | md5sum > /chance; sleep 4")
+    running = [one.wherry.start(*one.words()) for one in both]
+    for build in running:
+        said = build.communicate(timeout=120)[1]
+        assert build.returncode == 0, said
+    for number, one in enumerate(both):
+        (step,) = (end for name, end in ends(one.build()).items() if f"RUN echo {number}" in name)
+        assert step == "CACHED"
+    here.is_clean()
+
+
 def test_a_pod_that_is_killed_costs_only_the_step_that_ran(here: Here) -> None:
     here.context(
         "RUN head -c 99 /dev/urandom | md5sum | tee /first",
@@ -347,7 +362,7 @@ def test_what_this_machine_has_of_a_registry_lets_the_pod_in(here: Here, tmp_pat
         (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"auth": auth}}}))
         wherry = Wherry(tmp_path / "own", env={**env, "DOCKER_CONFIG": str(tmp_path)})
         name = f"{registry.host}/own/app:1"
-        words = ("build", "--on", "kubernetes", "-n", here.namespace, "--push", "-t", name)
+        words = ("build", "--on", "kubernetes", "-n", here.namespace, "--push", name)
         done = wherry.run(*words, "--progress=plain", str(here.folder))
         assert done.returncode == 0, done.stderr
         assert PASSWORD not in done.stderr and auth not in done.stderr

@@ -178,7 +178,8 @@ def test_what_breaks_no_rule(text: str) -> None:
 
 def test_every_rule_of_the_text_is_tested() -> None:
     ours = {"ProgramNotFound", "ProgramNotExecutable", "InterpreterNotFound", "WrongArchitecture",
-            "LoaderNotFound", "LibraryNotFound", "RepeatedFiles", "RemovedLater", "PackageListsLeft"}  # fmt: skip
+            "LoaderNotFound", "LibraryNotFound", "RepeatedFiles", "RemovedLater", "PackageListsLeft",
+            "DebugSymbols"}  # fmt: skip
     assert set(RULES) - set(BREAK) == {*ours, "InvalidBaseImagePlatform"}
 
 

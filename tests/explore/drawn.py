@@ -29,6 +29,9 @@ class Text(NamedTuple):
     def read(self, most: int) -> bytes:
         return self.data[:most]
 
+    def symbols(self) -> None:
+        return None
+
 
 def layer(*words: str | tuple[str, str], **modes: int) -> LayerFiles:
     """("path", "text") is a file, "path/" a folder, "-path" a whiteout, "path/*" an opaque folder, "a=b" a

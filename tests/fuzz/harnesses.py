@@ -172,8 +172,11 @@ def _archive(data: bytes) -> bytes:
 
 def elf(data: bytes) -> None:
     from wherry.programs.elf import read_elf
+    from wherry.programs.symbols import symbols
 
     read_elf(io.BytesIO(data))
+    found = symbols(lambda at, size: data[at : at + size], len(data))
+    assert found is None or found.size <= len(data)
 
 
 def libraries(data: bytes) -> None:
@@ -408,12 +411,15 @@ def index(data: bytes) -> None:
 def sources(data: bytes) -> None:
     """What `slim` reads of programs in other languages."""
     from wherry.slim import nginx, perl, ruby, words
+    from wherry.slim.java import classfile, jimage
     from wherry.slim.python import compiled, imports
 
     code = data.decode("utf-8", "replace")
     perl.parse(code)
     ruby.parse(code)
     imports.parse(data)
+    classfile.named(data)
+    jimage.modules(lambda at, size: data[at : at + size])
     for each in (
         *(compiled.names(data), nginx.directives(code), words.shell_words(code), words.paths(code)),
         *(words.binary_paths(data), words.binary_libraries(data)),

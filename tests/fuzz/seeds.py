@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import lzma
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
@@ -48,7 +49,9 @@ def seeds(name: str) -> list[bytes]:
                             b"require 'a'\nrequire_relative \"b\"\nautoload :C, 'c/d'\n=begin\n=end\nload(File.join(a))\n",
                             b"import a.b as c\nfrom ..d import (e, f)\nimportlib.import_module('g.h')\n",
                             b"#!/bin/sh\nx=$(a | b) && exec env C=d e < /f/g || { h; }\ncase $1 in i) j;; esac\n",
-                            b"http { include a/*.conf; server { root '/b c'; } } # d\n", b"\xda\x05a.b.cz\x02ab\0libx.so.1\0/usr/bin/y\0"],
+                            b"http { include a/*.conf; server { root '/b c'; } } # d\n", b"\xda\x05a.b.cz\x02ab\0libx.so.1\0/usr/bin/y\0",
+                            b"\xca\xfe\xba\xbe\0\0\0\x3d\0\x05\x01\0\x05a/b/C\x07\0\x01\x06\0\0\0\0\0\0\0\0\x13\0\x01",
+                            struct.pack("<7I2I8s6s", 0xCAFEDADA, 1 << 16, 0, 1, 1, 8, 6, 0, 0, b"\x08\1\x10\3\0", b"\0m\0p\0")],
         "image": lambda: [(b"\xff" * 4).join([
             Path("/bin/true").read_bytes()[:1 << 14], b"root:x:0:0:r:/root:/bin/sh\n", b"root:x:0:a,b\n", b"ID=debian\nVERSION_ID=12\n",
             b"Package: x\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\nPackage: y\nVersion: 2\n",

@@ -12,8 +12,8 @@ from support.proxy import Load, ask
 from support.waiting import wait_until
 from support.wherry import Wherry
 from wherry.proxy.graph.options import Options
-from wherry.proxy.model import Route
-from wherry.proxy.routes import Router, Table
+from wherry.proxy.model import Route, Table
+from wherry.proxy.routes import Router
 from wherry.proxy.sources.containers import project
 
 

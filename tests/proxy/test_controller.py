@@ -14,8 +14,8 @@ from support.waiting import PATIENCE
 from wherry.proxy import controller
 from wherry.proxy.controller import Controller
 from wherry.proxy.graph.options import Options
+from wherry.proxy.model import Table
 from wherry.proxy.monitor import Monitor
-from wherry.proxy.routes import Table
 from wherry.proxy.sources.source import Sink
 
 

@@ -13,9 +13,9 @@ from support.services import endpoint, port, service, slice_of, snapshot, table
 from wherry.kube.fields import BadObject
 from wherry.proxy import names
 from wherry.proxy.graph.options import Options
-from wherry.proxy.model import Route
+from wherry.proxy.model import Route, Table
 from wherry.proxy.resources.service import SERVICES
-from wherry.proxy.routes import Router, Table
+from wherry.proxy.routes import Router
 
 
 def only(made: Table) -> Route:

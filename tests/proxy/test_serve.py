@@ -23,10 +23,10 @@ from proxy.conftest import Start
 from support.ports import free_port
 from support.proxy import Backend, Load, Proxy, answers, ask
 from support.waiting import PATIENCE, wait_until
-from wherry.proxy.model import Route
+from wherry.proxy.model import Route, Table
 from wherry.proxy.nginx.render import RenderOptions, render
 from wherry.proxy.publish import Publisher
-from wherry.proxy.routes import Table
+from wherry.proxy.reload.process import children
 
 pytestmark = pytest.mark.nginx
 
@@ -291,6 +291,38 @@ def test_the_last_good_configuration_survives_a_restart_with_a_bad_file(
     again = pod.serve()
     again.says("starting with the last configuration that served")
     answers(pod.port, "one.example", 200, "one")
+
+
+def test_what_served_last_is_served_before_the_file_is_read(pod: Pod, backends: Backends) -> None:
+    """Whoever killed the container wants its port back at once: here the file is a pipe, and silent."""
+    pod.publish(one=backends["one"].port)
+    first = pod.serve()
+    first.says("started: generation 1")
+    first.end(signal.SIGKILL)
+    wait_until(lambda: first.nginx() == [])
+    file = pod.folder / "default.conf"
+    file.unlink()
+    os.mkfifo(file)
+    again = pod.serve()
+    answers(pod.port, "one.example", 200, "one")
+    with file.open("w") as writer:  # once it reads
+        writer.write(pod.rendered(two=backends["two"].port))
+    answers(pod.port, "two.example", 200, "two")
+    again.says("started: generation 2")
+    again.says("reloaded: generation 3")
+
+
+def test_what_served_last_and_cannot_start_gives_way_to_the_file(pod: Pod, backends: Backends) -> None:
+    pod.publish(one=backends["one"].port)
+    first = pod.serve()
+    first.says("started: generation 1")
+    first.end(signal.SIGKILL)
+    wait_until(lambda: first.nginx() == [])
+    (pod.folder / ".wherry/live/default.conf").write_text("nonsense;\n")  # as for an older nginx
+    again = pod.serve()
+    again.says("nginx did not start, or ended")
+    answers(pod.port, "one.example", 200, "one")
+    again.says("started: generation ")
 
 
 def test_a_bad_file_and_no_earlier_one_is_the_end(pod: Pod) -> None:
@@ -560,6 +592,32 @@ def test_metrics_are_served_on_either_family_and_on_both(pod: Pod, address: str)
                 assert meant and answer.status == 200
         except OSError:
             assert not meant
+
+
+def test_the_master_of_many_workers_has_the_descriptors_for_them(pod: Pod) -> None:
+    """Two for each: with the usual soft limit of 1,024 five hundred could not be started."""
+    pod.publish()
+    few = ["prlimit", "--nofile=60:4096"]
+    command = [
+        sys.executable,
+        "-m",
+        "wherry",
+        "proxy",
+        "serve",
+        "--dir",
+        str(pod.folder),
+        "--workers",
+        "40",
+    ]
+    process = subprocess.Popen([*few, *command], stderr=subprocess.PIPE, text=True)
+    try:
+        answers(pod.port, "one.example", 404)
+        (master,) = children(process.pid)
+        wait_until(lambda: len(children(master)) == 40)
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=PATIENCE)
+    assert "Too many open files" not in said
 
 
 def test_workers_are_as_many_as_cpus_are_allowed(pod: Pod) -> None:

@@ -70,6 +70,16 @@ def test_node_with_express(debian: Wherry, tmp_path: Path) -> None:
     assert one.size < 105_000_000
 
 
+def test_node_as_docker_s_image_has_it_started_by_npm(debian: Wherry, tmp_path: Path) -> None:
+    port = free_port()
+    one = slimmed(
+        debian, program("dockernode", tmp_path, port=port), "--probe", f"http://127.0.0.1:{port}/"
+    )
+    debian("run", "-d", "--rm", one.name)
+    assert json.loads(fetch(f"http://127.0.0.1:{port}/")) == {"hello": "node", "zone": "1.1.1970"}
+    assert one.size < 160_000_000
+
+
 @pytest.mark.parametrize(("target", "most"), [("jdk", 220_000_000), ("linked", 80_000_000)])
 def test_java_of_a_jdk_and_of_its_linked_modules(
     debian: Wherry, tmp_path: Path, target: str, most: int

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.programs import compile_
 from support.slim import closure, files, write
 from wherry.slim.python.compiled import names
 from wherry.slim.python.imports import Import, parse
@@ -134,6 +135,30 @@ def test_scripts_modules_and_virtual_environments(tree: Path) -> None:
     assert {f"{venv}/lib/python3.11/site-packages/server/__main__.py", "json.py"} <= names
 
 
+def test_python_as_docker_s_image_has_it(tmp_path: Path) -> None:
+    """Compiled for /usr/local, with a shared library of its own, and pip's packages below it."""
+    tree = tmp_path / "tree"
+    library = tree / "usr/local/lib/python3.13"
+    compile_(tree / "usr/local/lib/libpython3.13.so.1.0", "int run(void){return 0;}", "-shared", "-fPIC")
+    flags = ("-L", str(tree / "usr/local/lib"), "-l:libpython3.13.so.1.0", "-Wl,-rpath,$ORIGIN/../lib")
+    compile_(tree / "usr/local/bin/python3.13", "int run(void); int main(void){return run();}", *flags)
+    (tree / "usr/local/bin/python3").symlink_to("python3.13")
+    write(tree / "usr/local/bin/serve", "#!/usr/local/bin/python3.13\nfrom server.main import run\n", 0o755)
+    for name in ("os.py", "encodings/__init__.py", "unused.py", "site-packages/server/__init__.py"):
+        write(library / name, "")
+    write(library / "site-packages/server/main.py", "import _fast")
+    write(library / "lib-dynload/_fast.cpython-313-x86_64-linux-gnu.so", "")
+    write(library / "site-packages/pip/__init__.py", "")
+    write(tree / "usr/lib/python3.11/os.py", "")
+    names = files(closure(tree, "serve", Env=["PATH=/usr/local/bin:/usr/bin:/bin"]))
+    inside = {name.removeprefix("usr/local/lib/python3.13/") for name in names}
+    assert {"os.py", "encodings/__init__.py", "site-packages/server/main.py"} <= inside
+    assert "lib-dynload/_fast.cpython-313-x86_64-linux-gnu.so" in inside
+    assert {"usr/local/lib/libpython3.13.so.1.0", "usr/local/bin/python3.13"} <= names
+    others = ("unused.py", "site-packages/pip/__init__.py", "usr/lib/python3.11/os.py")
+    assert inside.isdisjoint(others)
+
+
 def test_imports_of_a_source() -> None:
     text = """
 import a.b as c
@@ -210,6 +235,43 @@ def test_node_requires_imports_and_exports(node_tree: Path) -> None:
         not {"node_modules/unused/index.js", "node_modules/three/index.js", "node_modules/one/README.md"}
         & found
     )
+
+
+def test_a_folder_that_node_requires_needs_no_package(node_tree: Path) -> None:
+    """Its index does; that such a folder has no package.json is no lack of the image."""
+    write(node_tree / "app/package.json", "{}")
+    write(node_tree / "app/main.js", "require('./lib'); require('./other/')")
+    write(node_tree / "app/lib/index.js", "")
+    write(node_tree / "app/other/package.json", '{"main": "b"}')
+    write(node_tree / "app/other/b.js", "")
+    kept = closure(node_tree, "node", "/app/main.js", wish=Wish(("/app/main.js",)))
+    assert {"app/lib/index.js", "app/other/package.json", "app/other/b.js"} <= files(kept)
+    assert kept.lacking == ()
+
+
+def test_npm_start_runs_a_script_of_the_package(node_tree: Path) -> None:
+    """And what that runs: other scripts, and programs of packages."""
+    scripts = {
+        "start": "A=1 npm run serve && echo 'done'",
+        "preserve": "tool ./x",
+        "serve": "node server.js",
+    }
+    write(node_tree / "app/package.json", json.dumps({"scripts": {**scripts, "build": "node build.js"}}))
+    write(node_tree / "app/server.js", "require('one')")
+    write(node_tree / "app/public/page.html", "")
+    write(node_tree / "app/node_modules/one/index.js", "")
+    write(node_tree / "app/node_modules/two/index.js", "")
+    write(node_tree / "app/node_modules/tool/cli.js", "#!/usr/bin/env node\nrequire('two')", 0o755)
+    (node_tree / "app/node_modules/.bin").mkdir()
+    (node_tree / "app/node_modules/.bin/tool").symlink_to("../tool/cli.js")
+    write(node_tree / "usr/bin/npm", "#!/usr/bin/env node\n", 0o755)
+    for argv in (("npm", "start"), ("npm", "run", "-s", "serve"), ("yarn", "serve")):
+        names = files(closure(node_tree, *argv, WorkingDir="/app"))
+        assert {"app/server.js", "app/node_modules/one/index.js", "app/public/page.html"} <= names
+        assert {"app/node_modules/two/index.js", "app/node_modules/.bin/tool"} <= names
+    assert "app/node_modules/one/index.js" not in files(closure(node_tree, "npm", "ls", WorkingDir="/app"))
+    write(node_tree / "app/package.json", '{"scripts": {"start": "npm start", "serve": 1}}')
+    closure(node_tree, "npm", "start", WorkingDir="/app")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -188,6 +188,18 @@ def test_a_base_is_kept_and_what_lies_above_it_is_cut(based: Wherry, tmp_path: P
     assert len(history) == len(based("history", "-q", "small").split())
 
 
+def test_no_dockerfile_begins_with_a_base_that_would_run_onbuild_again(fat: Wherry, tmp_path: Path) -> None:
+    fat.build(tmp_path / "a", "FROM bb\nONBUILD RUN echo 1 >> /opt-runs\n", "-t", "triggers")
+    fat.build(tmp_path / "b", 'FROM triggers\nCMD ["cat", "/opt-runs"]\n', "-t", "upper")
+    error = fat.fails(
+        "slim", "upper", "-t", "small", "--keep-base", "--suggest", str(tmp_path / "Suggested"), code=125
+    )
+    assert "triggers:latest has ONBUILD" in error and "leave out --keep-base" in error
+    assert not (tmp_path / "Suggested").exists()
+    fat("slim", "upper", "-t", "small", "--suggest", str(tmp_path / "Suggested"))
+    assert fat("run", "--rm", "small") == "1"
+
+
 def test_a_base_that_is_known_to_nobody_is_an_error(bb: Wherry) -> None:
     said = bb.fails("slim", "bb", "-t", "small", "--keep-base", code=1)
     assert "the base of the image is not known" in said and "leave --keep-base out" in said

@@ -74,8 +74,8 @@ def slim(
     options = request.options._replace(env=(*request.wishes.env, *request.options.env))
     plan = Plan(options, request.wishes.probe, request.wishes.commands(), request.seconds)
     base = base_below(store, image) if request.keep_base else Base()
-    if suggest and request.keep_base and not base.name:
-        raise UsageError("a Dockerfile needs a name for the base", hint="wherry tag IMAGE NAME gives one")
+    if suggest and request.keep_base:
+        _check_base(store, base)
     with store.using():
         made = make(
             store,
@@ -91,6 +91,19 @@ def slim(
     log = _audit(view, made, image, base) if audit else None
     dockerfile = _dockerfile(request.options.image, view, made, image, base) if suggest else ""
     return SlimResult(made, image.size(), log, dockerfile)
+
+
+def _check_base(store: Store, base: Base) -> None:
+    """Raises UsageError where a Dockerfile cannot begin with the base as it is."""
+    from wherry.images.lookup import lookup
+
+    if not base.name:
+        raise UsageError("a Dockerfile needs a name for the base", hint="wherry tag IMAGE NAME gives one")
+    if lookup(store, base.name).config.config.get("OnBuild"):
+        raise UsageError(
+            f"{base.name} has ONBUILD, which a Dockerfile that begins with it would run again",
+            hint="leave out --keep-base, or --suggest",
+        )
 
 
 def why(store: Store, request: SlimRequest, path: str) -> tuple[list[dict[str, str]], str]:
@@ -162,8 +175,9 @@ def _audit(view: View, made: Slimmed, image: Image, base: Base) -> dict[str, Any
 def _dockerfile(name: str, view: View, made: Slimmed, image: Image, base: Base) -> str:
     from stat import S_IMODE
 
+    from wherry.slim.java.link import linking
     from wherry.slim.layer import folders_of
-    from wherry.slim.make import SYSTEM
+    from wherry.slim.proof import SYSTEM
     from wherry.slim.suggest import Content, dockerfile
 
     top = made.layer
@@ -175,6 +189,7 @@ def _dockerfile(name: str, view: View, made: Slimmed, image: Image, base: Base) 
         top.gone,
         made.records,
         {each: S_IMODE(folders[each].status.st_mode) for each in SYSTEM if each in folders},
+        tuple(linking(view, made.kept.nodes)),
     )
     try:
         return dockerfile(name, image.config.config, content)

@@ -10,6 +10,8 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from wherry.programs.symbols import Symbols
+
 TITLES = {
     "package-caches": "package caches and lists",
     "documentation": "documentation",
@@ -123,6 +125,10 @@ RULES = (
     ),
 )
 DEV = Rule("dev-dependencies", "", "npm ci --omit=dev")
+SYMBOLS = Rule(
+    "debug-symbols", "", "link with -s (Cargo.toml: strip = true), or strip them where they are built"
+)
+SYMBOLS_OF_GO = Rule("debug-symbols", "", 'go build -ldflags="-s -w"')
 _ALL = pattern("|".join(f"(?P<r{number}>{rule.where})" for number, rule in enumerate(RULES)))
 LOCK = "node_modules/.package-lock.json"
 """Where npm writes down what it installed, and why."""
@@ -132,6 +138,11 @@ def rule_of(path: str) -> Rule | None:
     """The first rule that a path is of, or None."""
     found = _ALL.fullmatch(path)
     return RULES[int(found.lastgroup[1:])] if found is not None and found.lastgroup else None
+
+
+def rule_for(symbols: Symbols) -> Rule:
+    """Of debug symbols inside of a program or library."""
+    return SYMBOLS_OF_GO if symbols.is_go else SYMBOLS
 
 
 class DevDependencies:

@@ -7,14 +7,19 @@ import hashlib
 import os
 
 from wherry.errors import UnsupportedError
+from wherry.programs.elf import MAGIC
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wherry.programs.symbols import Symbols
+
 SAMPLE = 1 << 9
 """Bytes that are compared before all of them are read."""
 CHUNK = 1 << 18
+SYMBOLS_FROM = 1 << 17
+"""Bytes of a file from which on it is asked what `strip` would take."""
 
 
 class Part(NamedTuple):
@@ -50,8 +55,17 @@ class Part(NamedTuple):
     def read(self, most: int) -> bytes:
         return self._at(0, most)
 
+    def symbols(self) -> Symbols | None:
+        from wherry.programs.symbols import symbols
+
+        with self._opened() as number:
+            opened = self._replace(number=number)
+            return symbols(opened._at, self.size) if opened._at(0, 4) == MAGIC else None
+
     def _at(self, place: int, most: int) -> bytes:
         size = min(most, self.size - place)
+        if size <= 0:
+            return b""
         if self.number >= 0:
             return os.pread(self.number, size, self.offset + place)
         with self._opened() as number:
@@ -70,12 +84,13 @@ class Part(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Bytes that went by once, of which only what is said here is kept: their digest, and the first of a
-    file that something is to be learned from."""
+    """Bytes that went by once, of which only what is said here is kept: their digest, the first of a file
+    that something is to be learned from, and what `strip` would take of it."""
 
     hashed: str
     head: bytes = b""
     is_whole: bool = False
+    stripped: Symbols | None = None
 
     def beginning(self) -> bytes:
         return self.hashed.encode()
@@ -93,3 +108,6 @@ class Seen(NamedTuple):
                 hint="wherry load or wherry pull brings the image into the store",
             )
         return self.head[:most]
+
+    def symbols(self) -> Symbols | None:
+        return self.stripped

@@ -56,7 +56,7 @@ def document(explored: Explored, verdicts: Sequence[Verdict] | None = None) -> d
                 "layer": finding.layer,
                 "size": finding.size,
                 "advice": finding.advice,
-                "files": [{"path": p.file.path, "size": p.file.size} for p in finding.files],
+                "files": [{"path": c.placed.file.path, "size": c.size} for c in finding.files],
             }
             for finding in explored.findings
         ],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wherry.explore.categories import DEV, LOCK, TITLES, DevDependencies, rule_of
+from wherry.explore.categories import DEV, LOCK, TITLES, DevDependencies, rule_for, rule_of
+from wherry.explore.contents import SYMBOLS_FROM
 from wherry.explore.model import FOLDER
 from wherry.explore.same import groups, is_same
 from wherry.explore.stack import CHANGED, REMOVED, Hidden, stack
@@ -74,12 +75,19 @@ class Copies(NamedTuple):
         return self.size * (len(self.files) - 1)
 
 
+class Counted(NamedTuple):
+    """A file, and how many of its bytes are meant: all, or what `strip` would take."""
+
+    placed: Placed
+    size: int
+
+
 class Finding(NamedTuple):
     """Files of one category that the image shows and that one layer (from 1) brought, the largest first."""
 
     category: str
     layer: int
-    files: tuple[Placed, ...]
+    files: tuple[Counted, ...]
     size: int
     advice: str
 
@@ -203,16 +211,20 @@ def _copies(stacked: Stack) -> list[Copies]:
 
 def _findings(stacked: Stack) -> Iterator[Finding]:
     dev = DevDependencies(_locks(stacked.files))
-    parts: dict[tuple[Rule, int], list[Placed]] = {}
+    parts: dict[tuple[Rule, int], list[Counted]] = {}
     for placed in stacked.files:
         if placed.file.type == FOLDER:
             continue
+        size = placed.file.size
         rule = DEV if dev.has(placed.file.path) else rule_of(placed.file.path)
+        if rule is None and size >= SYMBOLS_FROM and placed.file.content is not None:
+            found = placed.file.content.symbols()
+            rule, size = (rule_for(found), found.size) if found is not None else (None, 0)
         if rule is not None:
-            parts.setdefault((rule, placed.layer), []).append(placed)
+            parts.setdefault((rule, placed.layer), []).append(Counted(placed, size))
     for (rule, layer), files in parts.items():
-        size = sum({placed.body: placed.file.size for placed in files}.values())
-        files.sort(key=lambda placed: (-placed.file.size, placed.file.path))
+        size = sum({each.placed.body: each.size for each in files}.values())
+        files.sort(key=lambda each: (-each.size, each.placed.file.path))
         if size:
             yield Finding(rule.category, layer + 1, tuple(files), size, rule.advice)
 

@@ -48,9 +48,12 @@ class Hint(NamedTuple):
     fix: str
 
 
-def hints(layers: Sequence[Own]) -> list[Hint]:
-    """Of the layers of an image that one build made, lowest first.  Raises OSError."""
-    found: list[Hint] = []
+def hints(layers: Sequence[Own], program: str = "") -> list[Hint]:
+    """Of the layers of an image that one build made, lowest first.  Raises OSError.
+
+    `program` is the path of the file that the image starts, without a leading slash; "" for none.
+    """
+    found = list(_symbols(program, layers)) if program else []
     for number, own in enumerate(layers):
         if own.kind == "run":
             files = from_tree(own.tree)
@@ -129,6 +132,23 @@ def _removed(own: Own, files: LayerFiles, below: Sequence[Own]) -> Iterator[Hint
             )
 
 
+def _symbols(program: str, layers: Sequence[Own]) -> Iterator[Hint]:
+    """Of the program alone: other files may be a debugger's, or of packages that nobody builds here."""
+    for own in reversed(layers):
+        place = _inside(own.tree, program)
+        if place is None:
+            continue
+        content = _file(place).content
+        symbols = content.symbols() if content is not None else None
+        if symbols is not None and symbols.size >= LEAST:
+            from wherry.explore.categories import rule_for
+
+            details = own.kind.upper(), human_size(symbols.size), "/" + program
+            fix = rule_for(symbols).advice
+            yield Hint("DebugSymbols", own.line, own.end_line, details, fix)
+        return
+
+
 def _inside(tree: str, path: str) -> str | None:
     """The place of a path in a tree, no link followed: one could lead to the machine's own files."""
     place = tree
@@ -148,4 +168,5 @@ def _inside(tree: str, path: str) -> str | None:
 def _file(place: str) -> File:
     status = os.lstat(place)
     kind = FILE if stat.S_ISREG(status.st_mode) else ""
-    return File(place, kind, status.st_size, 0, 0, 0, 0, "", 0, Part(place, 0, status.st_size))
+    content = Part(place, 0, status.st_size) if kind else None
+    return File(place, kind, status.st_size, 0, 0, 0, 0, "", 0, content)

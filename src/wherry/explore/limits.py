@@ -108,7 +108,7 @@ def check(explored: Explored, limits: Limits) -> list[Verdict]:
     for category, limit in limits.categories.items():
         of = [finding for finding in explored.findings if finding.category == category]
         size = sum(finding.size for finding in of)
-        example = of[0].files[0].file.path if of else ""
+        example = of[0].files[0].placed.file.path if of else ""
         verdicts.append(Verdict(f"categories.{category}", limit, size, size <= limit, example))
     for pattern in limits.absent:
         ignore = of_patterns([pattern])

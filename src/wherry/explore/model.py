@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from wherry.typed import NamedTuple, Protocol
+from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from wherry.programs.symbols import Symbols
 
 FOLDER, FILE, SYMLINK, DEVICE, FIFO = "folder", "file", "symlink", "device", "fifo"
 
@@ -22,6 +25,9 @@ class Content(Protocol):
 
     def read(self, most: int) -> bytes:
         """The first bytes.  Raises UnsupportedError where they are not at hand."""
+
+    def symbols(self) -> Symbols | None:
+        """What `strip` would take; None where there is nothing of it, or that is not known."""
 
 
 class File(NamedTuple):

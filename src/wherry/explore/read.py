@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 
 from wherry.errors import CorruptError
-from wherry.explore.contents import Part, Seen
+from wherry.explore.contents import Part
 from wherry.explore.model import DEVICE, FIFO, FILE, FOLDER, SYMLINK, File, LayerFiles
+from wherry.explore.skimmed import skimmed
 from wherry.layers import entry as tar
 from wherry.layers.tarread import TarReader
 from wherry.layers.tree import walk
@@ -16,8 +16,6 @@ from wherry.pattern import pattern
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from wherry.explore.model import Content
     from wherry.layers.entry import Entry
     from wherry.layers.tarread import Reader
@@ -130,24 +128,13 @@ def from_tar(stream: Reader, name: str) -> LayerFiles:
         content = None
         if member.entry.type == tar.FILE and member.entry.size:
             keep = LARGEST_KEPT if b"/" + member.entry.name.rpartition(b"/")[2] in _KEPT else 0
-            content = _seen(reader.data(), member.segments, keep)
+            content = skimmed(reader.data(), member.segments, keep)
         found.add(member.entry, content)
     reader.drain()
     return found.done()
 
 
 _KEPT = frozenset(name.encode() for name in KEPT)
-
-
-def _seen(data: Iterator[bytes], segments: object, keep: int) -> Seen:
-    hashed = hashlib.sha256(repr(segments).encode() if segments else b"")
-    kept, size = b"", 0
-    for piece in data:
-        hashed.update(piece)
-        size += len(piece)
-        if len(kept) < keep:
-            kept += piece[: keep - len(kept)]
-    return Seen(hashed.hexdigest(), kept, len(kept) == size)
 
 
 def from_part(part: Part, name: str) -> LayerFiles:

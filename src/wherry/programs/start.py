@@ -10,7 +10,7 @@ from wherry.programs.libraries import Libraries
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from wherry.layers.view import Node, View
     from wherry.oci.platform import Platform
@@ -45,6 +45,13 @@ def problems(view: View, start: Start) -> list[Problem]:
     return _Check(view, start).program(start.argv[0], 0)
 
 
+def started(view: View, start: Start) -> Node | None:
+    """The file that it starts, a script or a program; None where that cannot start."""
+    if not start.argv or not start.argv[0]:
+        return None
+    return _Check(view, start).started(start.argv[0])
+
+
 class _Check:
     def __init__(self, view: View, start: Start) -> None:
         self._view = view
@@ -56,13 +63,20 @@ class _Check:
         if not found:
             where = name if "/" in name else f"{name} (looked for in {self._start.env.get('PATH', '')})"
             return [Problem("ProgramNotFound", (where,), "COPY it into the image, or correct the path")]
-        usable = [path for path in found if not self._refused(path)]
-        path = (usable or found)[0]
+        path = next(self._usable(name), found[0])
         refused = self._refused(path)
         if refused:
             fix = "name a file" if refused == "a directory" else f"RUN chmod +x {path}, or COPY --chmod=755"
             return [Problem("ProgramNotExecutable", (path, refused), fix)]
         return self._file(path, depth)
+
+    def started(self, name: str) -> Node | None:
+        return next((self._find(path) for path in self._usable(name)), None)
+
+    def _usable(self, name: str) -> Iterator[str]:
+        for path in self._candidates(name):
+            if self._find(path) is not None and not self._refused(path):
+                yield path
 
     def _candidates(self, name: str) -> list[str]:
         if "/" in name:

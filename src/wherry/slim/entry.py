@@ -9,6 +9,7 @@ from wherry.programs.start import Start
 from wherry.sandbox.users import resolve_user
 from wherry.slim import scripts
 from wherry.slim.elf import COMMON
+from wherry.slim.npm import followed
 from wherry.slim.reason import CERTAIN, LIKELY
 from wherry.typed import TYPE_CHECKING
 
@@ -32,7 +33,10 @@ APART = frozenset(
 
 
 def start_of(config: ImageConfig, view: View) -> Start:
-    """How an image starts.  Raises SandboxError for a user that it does not have."""
+    """How an image starts, with the words of package.json's scripts where it starts those.
+
+    Raises SandboxError for a user that the image does not have.
+    """
     from wherry.slim.files import Files
 
     run = config.config
@@ -43,7 +47,8 @@ def start_of(config: ImageConfig, view: View) -> Start:
     env.setdefault("HOME", user.home)
     argv = [*(run.get("Entrypoint") or []), *(run.get("Cmd") or [])]
     groups = (user.gid, *user.groups)
-    return Start(argv, env, run.get("WorkingDir") or "/", user.uid, groups, config.platform)
+    workdir = run.get("WorkingDir") or "/"
+    return Start(followed(argv, workdir, files), env, workdir, user.uid, groups, config.platform)
 
 
 def roots(closure: Closure, config: dict[str, Any], commands: Sequence[Sequence[str]] = ()) -> None:

@@ -106,7 +106,8 @@ class Reader:
         for place in (*tried, *(f"{each}/index" for each in (*tried, path))):
             for ending in ENDINGS:
                 if closure.files.is_file(place + ending):
-                    closure.keep(f"{path}/package.json", f"require of {name}", node.name)
+                    if closure.files.is_file(f"{path}/package.json"):
+                        closure.keep(f"{path}/package.json", f"require of {name}", node.name)
                     closure.keep(place + ending, f"require of {name}", node.name, CERTAIN)
                     return True
         return False

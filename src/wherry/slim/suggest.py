@@ -33,7 +33,7 @@ class Content(NamedTuple):
     `gone` those of the base that are not.
 
     `records` are files that the image has not, `modes` those of folders over which something lies while an
-    image is built.
+    image is built, `notes` what is said to who reads the Dockerfile.
     """
 
     names: Iterable[str]
@@ -41,6 +41,7 @@ class Content(NamedTuple):
     gone: Sequence[str] = ()
     records: Mapping[str, bytes] = {}
     modes: Mapping[str, int] = {}
+    notes: Sequence[str] = ()
 
 
 def dockerfile(image: str, config: dict[str, Any], content: Content) -> str:
@@ -58,6 +59,7 @@ def dockerfile(image: str, config: dict[str, Any], content: Content) -> str:
     return "\n".join(
         [
             "# syntax=docker/dockerfile:1",
+            *(f"# {_one_line(note)}" for note in content.notes),
             *_fat(image, stage, config),
             f"COPY <<'{END}' /slim.kept",
             *listed,

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from wherry.dockerfile.lint.options import CheckOptions
     from wherry.dockerfile.lint.rules import Finding
     from wherry.errors import WherryError
+    from wherry.layers.view import View
+    from wherry.programs.start import Start
 
 # Raise it when a rule begins to find something else.
-VERSION = 3
+VERSION = 4
 
 
 def findings(build: Session) -> list[Finding]:
@@ -153,6 +155,7 @@ def _carried(build: Session) -> list[Finding]:
     """What the layers of the image that this build made carry for nothing."""
     from wherry.dockerfile.lint.rules import finding
     from wherry.explore.hints import Own, hints
+    from wherry.programs.start import started
 
     if build.options.squash:
         return []
@@ -166,7 +169,8 @@ def _carried(build: Session) -> list[Finding]:
         for step in build.record.made(stages)
     ]
     try:
-        found = hints(own)
+        program = started(*_start(build, build.schedule[build.plan.order[-1]]))
+        found = hints(own, program.name if program is not None else "")
     except PermissionError:
         build.store.runtime.need_layers()
         raise
@@ -182,22 +186,29 @@ def _starts_something(stage: Stage) -> bool:
 def _programs(build: Session, stage: Stage, result: StageResult) -> list[Finding]:
     from wherry.dockerfile.ast import Cmd, Entrypoint
     from wherry.dockerfile.lint.rules import finding
-    from wherry.layers.view import View
-    from wherry.programs.start import Start, problems
+    from wherry.programs.start import problems
 
-    config = result.config
-    kind, name = (Entrypoint, "ENTRYPOINT") if config.get("Entrypoint") else (Cmd, "CMD")
-    argv = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
+    kind, name = (Entrypoint, "ENTRYPOINT") if result.config.get("Entrypoint") else (Cmd, "CMD")
     places = [i.location for i in stage.instructions if isinstance(i, kind)]
     place = places[-1] if places else stage.origin.location
+    return [
+        finding(problem.rule, place.line, place.end_line, name, *problem.details, fix=problem.fix)
+        for problem in problems(*_start(build, result))
+    ]
+
+
+def _start(build: Session, result: StageResult) -> tuple[View, Start]:
+    """An image's files, and how it starts."""
+    from wherry.layers.view import View
+    from wherry.programs.start import Start
+
+    config = result.config
+    argv = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
     view = View([build.store.layers.link(diff_id) for diff_id in result.diff_ids])
     start = Start(
         argv, _env(config), config.get("WorkingDir") or "/", *_user(config, view), result.platform
     )
-    return [
-        finding(problem.rule, place.line, place.end_line, name, *problem.details, fix=problem.fix)
-        for problem in problems(view, start)
-    ]
+    return view, start
 
 
 def _env(config: dict[str, Any]) -> dict[str, str]:

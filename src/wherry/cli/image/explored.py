@@ -103,7 +103,7 @@ def _finding(found: Explored, finding: Finding) -> list[str]:
     count = f"{len(finding.files)} file{'s' * (len(finding.files) != 1)}"
     return [
         f"{human_size(finding.size):>7}  {finding.title}: {count} of {_where(found, finding.layer)}",
-        *_examples([placed.file.path for placed in finding.files]),
+        *_examples([each.placed.file.path for each in finding.files]),
         f"{FIX}{finding.advice}",
     ]
 

@@ -142,6 +142,10 @@ RULES = {
         "Package lists are of no use in an image",
         "RUN leaves {} of package lists in {}",
     ),
+    "DebugSymbols": Rule(
+        "The program that an image starts does not need its debug symbols",
+        "{} brings {} of debug symbols in {}",
+    ),
 }
 
 

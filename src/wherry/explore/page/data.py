@@ -36,9 +36,9 @@ def data(found: Explored) -> dict[str, Any]:
     )
     categories = {f.title: n for n, f in enumerate({f.title: f for f in found.findings}.values())}
     category = {
-        (placed.file.path, finding.layer): categories[finding.title]
+        (each.placed.file.path, finding.layer): categories[finding.title]
         for finding in found.findings
-        for placed in finding.files
+        for each in finding.files
     }
     brought = owners(found.files)
     packages = {name: place for place, name in enumerate(sorted(set(brought.values())))}

@@ -115,7 +115,7 @@ def _waste(found: Explored) -> Iterator[str]:
     yield from _table("The same content under several paths", copies)
     findings = [
         (each.size, f"{each.title}: {_files(len(each.files))} of layer {each.layer}",
-         [placed.file.path for placed in each.files], each.advice)
+         [counted.placed.file.path for counted in each.files], each.advice)
         for each in found.findings[:MOST]
     ]  # fmt: skip
     yield from _table("Few programs need this when they run", findings)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -175,6 +174,8 @@ class Managed:
             os.rename(link + ".new", link)
 
     def _remove_all_but(self, kept: str) -> None:
+        import shutil  # once nginx answers: it is slow to load
+
         for name in os.listdir(self._state):
             if name[:1] == "g" and name[1:].isdigit() and name != kept:
                 shutil.rmtree(os.path.join(self._state, name), ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ class Process:
                 stdout=self._stdout.fd,
                 process_group=0,  # ^C on a terminal is for us: nginx is asked to finish what it serves
                 env=env,
-                preexec_fn=_end_with_parent,
+                preexec_fn=_prepare,
             )
             self._stdout.started()
 
@@ -96,5 +97,12 @@ def tell(pid: int, number: signal.Signals) -> bool:
     return False
 
 
-def _end_with_parent() -> None:
+def _prepare() -> None:
+    """Run in the child: end with its parent, and open as many files as may be.
+
+    A master needs two for each worker, of all generations that drain; ``worker_rlimit_nofile`` is for
+    workers.
+    """
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

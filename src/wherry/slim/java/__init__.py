@@ -1,0 +1,1 @@
+"""Which modules of a JVM the classes of a program name."""
