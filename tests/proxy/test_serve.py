@@ -220,11 +220,12 @@ def test_what_cannot_be_applied_is_said_once_a_pause_and_everywhere(
     proxy.says("started: generation 1")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         wanted = pod.rendered(one=backends["two"].port)
+        began = time.monotonic()
         port = taken.getsockname()[1]
         pod.write(wanted.replace(str(pod.port), str(port)))
         proxy.says("Address already in use")
         time.sleep(2.5)
-        assert proxy.said().count("not applied") <= 3, proxy.said()
+        assert proxy.said().count("not applied") <= 1 + (time.monotonic() - began), proxy.said()
         assert state(metrics, "/readyz")[0] == 503
         assert f"cannot listen on 127.0.0.1:{port}" in state(metrics, "/readyz")[1]
         assert state(metrics, "/serving")[0] == 200
