@@ -15,9 +15,11 @@ import stat
 from functools import partial
 
 from wherry.errors import ChangedError, CorruptError
+from wherry.helper import Helper
 from wherry.layers.entry import FIFO, FILE, FOLDER, SYMLINK, Entry, Status
 from wherry.oci.manifest import Descriptor, Manifest, parse
 from wherry.sha256 import hex_of
+from wherry.store.locks import held
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -59,9 +61,11 @@ class Fetched(NamedTuple):
 def tag_of(context: Context, recipe: Recipe) -> str:
     """The tag of the artifact that holds these."""
     lines = [recipe.to_json()]
-    for file in _files(context):
-        line = f"{len(os.fsencode(file.name))} {file.name} {context.file_digest(file)}"
-        lines.append(os.fsencode(line))
+    files = list(_files(context))
+    with Helper(held()) as helper:
+        marks = context.digests(files, helper)
+    for file, mark in zip(files, marks, strict=True):
+        lines.append(os.fsencode(f"{len(os.fsencode(file.name))} {file.name} {mark}"))
     return "context-" + hex_of(b"\n".join(lines))[:40]
 
 
