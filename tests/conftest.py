@@ -13,8 +13,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import Scheduling
 
 sys.path.insert(0, os.path.dirname(__file__))
 
@@ -27,6 +32,13 @@ NEEDS_PROGRAM = {
     "registry": "docker-registry",
     "browser": "chromedriver",
 }
+# Files whose tests share what takes long to make: one process runs all of a line.
+TOGETHER = (
+    ("live/test_demo.py", "live/test_install.py"),
+    ("slim/test_programs.py", "slim/test_suggest.py"),
+)
+# Long ones that would begin late, and be waited for while the other process is idle: they go first.
+LONGEST = (*TOGETHER[0], *TOGETHER[1], "store/test_power.py", "store/test_readonly.py")
 
 
 def pytest_configure() -> None:
@@ -34,6 +46,32 @@ def pytest_configure() -> None:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; else as they are."""
+    items.sort(
+        key=lambda item: LONGEST.index(name) if (name := file_of(item.nodeid)) in LONGEST else len(LONGEST)
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    """With ``--dist loadfile``: one process runs all of a file, and of files that go together."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFiles(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((files[0] for files in TOGETHER if file_of(nodeid) in files), file_of(nodeid))
+
+    return ByFiles(config, log)
+
+
+def file_of(nodeid: str) -> str:
+    """The name of a test's file below this folder."""
+    return nodeid.partition("::")[0].removeprefix("tests/")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -91,7 +91,6 @@ def test_no_module_of_another_wing_is_loaded_for_a_build(tmp_path: Path) -> None
     assert not modules & {
         "kubernetes",
         "yaml",
-        "prometheus_client",
         "zstandard",
         "rich",
         "subprocess",

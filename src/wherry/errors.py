@@ -22,7 +22,7 @@
     │   └── CommandNotFound        127
     ├── UnsupportedError           1    understood and refused by name: a later version brings it
     ├── RegistryError              1    a registry refused, or could not be asked, or answered nonsense
-    ├── ClusterError               1    a Kubernetes cluster refused a build, or could not be asked
+    ├── ClusterError               1    a Kubernetes cluster is not known, refused, or could not be asked
     └── ProxyError                 1    the proxy wing: sources, rendering, reloading
 
 A message says what happened and to what; a hint says what to do next, in one line.

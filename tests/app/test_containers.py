@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import tarfile
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
+from support.waiting import wait_until
 from support.wherry import Wherry
 from wherry.app import containers
 from wherry.app.copy import CopySpec, copy_from, copy_into, stream_out
@@ -39,9 +39,7 @@ def whole_life(root: Path, name: str, folder: Path, found: dict[str, object]) ->
     containers.create(store, options)
     containers.start(store, name)
     containers.start(store, name)
-    deadline = time.monotonic() + 20
-    while len(list(containers.logs(store, name))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: len(list(containers.logs(store, name))) >= 2)
     lines = {(line.stream, line.text) for line in containers.logs(store, name)}
     assert lines == {("stdout", "out\n"), ("stderr", "err\n")}
     assert [record.name for record in containers.containers(store)] == [name]

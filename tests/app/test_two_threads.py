@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from support.waiting import wait_until
 from wherry.app import containers
 from wherry.app.build import build
 from wherry.app.images import history, images, remove, tag
@@ -40,9 +40,7 @@ def everything(root: Path, context: Path, name: str) -> list[str]:
     assert len(history(store, "one")) >= 3
     box = containers.create(store, CreateOptions("one", ("cat", "/made"), name="box"))
     containers.start(store, "box")
-    deadline = time.monotonic() + 60
-    while containers.containers(store) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: not containers.containers(store))
     lines = [line.text.strip() for line in containers.logs(store, box.id)]
     assert [record.name for record in containers.containers(store, everything=True)] == ["box"]
     assert prune_containers(store, keep=lambda _: False).names == (box.id,)

@@ -7,13 +7,13 @@ import json
 import os
 import subprocess
 import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.ports import free_port
+from support.waiting import wait_until
 from support.web import running_web
 from support.wherry import Wherry
 
@@ -58,10 +58,8 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
     words = ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", "--export-all", f"--base-path={base}"]
     daemon = subprocess.Popen([*words, "--reuseaddr"], stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        end = time.monotonic() + 10
-        while subprocess.run(["git", "ls-remote", one.url], capture_output=True, check=False).returncode:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        listed = ["git", "ls-remote", one.url]
+        wait_until(lambda: subprocess.run(listed, capture_output=True, check=False).returncode == 0)
         yield one
     finally:
         os.killpg(daemon.pid, 15)

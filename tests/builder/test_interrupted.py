@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support.waiting import PATIENCE, wait_until
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
@@ -52,13 +53,10 @@ def holders(root: Path) -> list[str]:
 
 
 def assert_nothing_left(wherry: Wherry) -> None:
-    deadline = time.monotonic() + 5
-    while processes_of(wherry.root) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert processes_of(wherry.root) == []
+    wait_until(lambda: not processes_of(wherry.root), "the end of all processes")
     # The next command sweeps.  A process without a command line may still be letting go of its locks.
     wherry("images", "-q")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while os.listdir(wherry.root / "tmp") and time.monotonic() < deadline:
         time.sleep(0.1)
         wherry("images", "-q")

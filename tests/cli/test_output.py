@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from wherry.cli.builder.build import COMMAND as BUILD
 from wherry.cli.core.flags import Command, Flag, parse
 from wherry.cli.core.table import columns
 from wherry.cli.core.template import Template
@@ -168,3 +169,40 @@ def test_flags_that_are_wrong_are_usage_errors(words: list[str], said: str) -> N
         parse(COMMAND, words)
     assert said in f"{caught.value.message} {caught.value.hint}"
     assert caught.value.exit_code == (1 if said == "requires" else 125)
+
+
+@pytest.mark.parametrize(
+    ("words", "names", "context"),
+    [
+        (["--push=r.example/app:1", "."], ["r.example/app:1"], "."),
+        (["--push", "r.example/app:1", "."], ["r.example/app:1"], "."),
+        ([".", "--push", "r.example/app:1"], ["r.example/app:1"], "."),
+        (["--push", "r.example/app", "-t", "r.a/b", "./app"], ["r.a/b", "r.example/app"], "./app"),
+        # docker's own: what follows is the context.
+        (["--push", "./app"], [], "./app"),
+        (["--push", "-t", "r.example/app", "./a"], ["r.example/app"], "./a"),
+        (["--push=true", "r.example/app"], [], "r.example/app"),
+    ],
+)
+def test_push_takes_a_name_where_nothing_else_can_be_meant(
+    words: list[str], names: list[str], context: str
+) -> None:
+    options = parse(BUILD, words)
+    assert options is not None
+    assert options.flag("push") and options.strings("tag") == names and options.args == [context]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--push", "app", "."], "exactly 1 argument"),
+        (["--push=false", "r.example/app", "."], "exactly 1 argument"),
+        (["--push", "r.example/app", "a", "b"], "exactly 1 argument"),
+        (["--push=flase", "."], "--push=REGISTRY/NAME"),
+        (["--check=a/b", "."], "not true or false"),
+    ],
+)
+def test_what_is_no_name_for_push_is_refused(words: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse(BUILD, words)
+    assert said in f"{caught.value.message} {caught.value.hint}"

@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 from support.ports import fetch, free_port
-from support.proxy import PATIENCE, wait_until
 from support.services import service
+from support.waiting import PATIENCE, wait_until
 from support.wherry import Wherry
 
 

@@ -12,7 +12,7 @@ import yaml
 from cluster.apiserver import ApiServer
 from cluster.objects import binding, role, user
 from kube.writes import SCENARIOS, Play, applied, failure, service
-from support.proxy import wait_until
+from support.waiting import wait_until
 from wherry.kube import faults
 from wherry.kube.access import Finder
 from wherry.kube.client import Client

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.proxy import wait_until
+from support.waiting import wait_until
 from support.ways import WAYS, by_root
 from support.wherry import Wherry
 from wherry.app.archives import commit

@@ -9,7 +9,6 @@ import stat
 import subprocess
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 from support.machine import require
 from support.plain import PLAIN
+from support.waiting import wait_until
 from support.ways import by_plain_user
 from support.wherry import Wherry
 from wherry.containers.copy import copy_in, copy_out, status_inside
@@ -144,11 +144,7 @@ def test_an_archive_goes_through_the_container_s_links_and_its_own(bb: Wherry, r
 
 
 def await_file(wherry: Wherry, name: str) -> None:
-    for _ in range(100):
-        if wherry.run("cp", name, "-").returncode == 0:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"{name} did not appear")
+    wait_until(lambda: wherry.run("cp", name, "-").returncode == 0, f"{name} in the container")
 
 
 def test_volumes_of_a_stopped_container_are_copied_by_a_plain_user_too(plain: Wherry, folder: Path) -> None:

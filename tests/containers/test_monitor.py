@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import wherry.containers
+from support.waiting import wait_until
 from support.ways import by_plain_user
 from support.wherry import Wherry
 from wherry.containers.detach import start_detached
@@ -49,10 +50,7 @@ def test_a_container_that_is_to_go_goes_when_it_could_not_be_started_either(bb: 
     bb("create", "--rm", "--name", "box", "bb", "true")
     in_the_way(bb)
     bb.fails("start", "box")
-    deadline = time.monotonic() + 10
-    while bb("ps", "-aq") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert bb("ps", "-aq") == ""
+    wait_until(lambda: bb("ps", "-aq") == "")
     assert os.listdir(bb.root / "containers") == []
 
 
@@ -64,12 +62,11 @@ def test_to_start_a_running_container_again_does_not_take_it_away(bb: Wherry) ->
     bb("kill", "box")
 
 
-@pytest.mark.parametrize("signal", ["KILL", "9", "SIGKILL"])
-def test_what_was_killed_has_ended_when_kill_returns(bb: Wherry, signal: str) -> None:
+def test_what_was_killed_has_ended_when_kill_returns(bb: Wherry) -> None:
     """As docker's: SIGKILL, and a wait for the end."""
-    for _ in range(5):
+    for name in ("KILL", "9", "SIGKILL", "KILL", "9"):
         bb("run", "-d", "--name", "box", "bb", *SLEEP)
-        assert bb("kill", "-s", signal, "box") == "box"
+        assert bb("kill", "-s", name, "box") == "box"
         assert bb("ps", "-a", "--format", "{{.Status}}").startswith("Exited (137)")
         bb("rm", "box")
 
@@ -118,9 +115,7 @@ def test_a_container_is_killed_with_the_runtime_that_may_still_start_it(runtimes
 def test_a_killed_container_has_dockers_exit_code(bb: Wherry) -> None:
     bb("run", "-d", "--name", "box", "bb", *SLEEP)
     bb("kill", "box")
-    deadline = time.monotonic() + 10
-    while bb("ps", "-q") and time.monotonic() < deadline:
-        time.sleep(0.05)
+    assert bb("ps", "-q") == ""
     assert bb("inspect", "--format", "{{.State.ExitCode}}", "box") == "137"
 
 
@@ -210,10 +205,7 @@ def test_a_monitor_ends_where_who_started_it_is_killed_before_a_word(bb: Wherry)
     script += "monitor = Waiting(Runtime(sys.argv[1])); "
     script += "os.waitpid(monitor._child, 0); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", script, str(bb.root)], check=False)
-    deadline = time.monotonic() + 20
-    while monitors(bb) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert monitors(bb) == []
+    wait_until(lambda: monitors(bb) == [])
 
 
 def test_many_threads_start_containers_at_once(bb: Wherry) -> None:
@@ -236,21 +228,16 @@ def test_many_threads_start_containers_at_once(bb: Wherry) -> None:
 def test_a_killed_monitor_takes_its_container_with_it(bb: Wherry) -> None:
     bb("run", "-d", "--name", "box", "bb", *SLEEP)
     os.kill(monitor_of(bb), signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while bb("ps", "-q") and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: bb("ps", "-q") == "")
     assert bb("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "box") == "exited 137"
 
 
 def test_signals_to_the_monitor_reach_the_container(bb: Wherry) -> None:
     script = "trap 'echo got; exit 7' USR1; echo up; while :; do sleep 0.05; done"
     bb("run", "-d", "--name", "box", "bb", "sh", "-c", script)
-    deadline = time.monotonic() + 10
-    while "up" not in bb("logs", "box") and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: "up" in bb("logs", "box"))
     os.kill(monitor_of(bb), signal.SIGUSR1)
-    while bb("ps", "-q") and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: bb("ps", "-q") == "")
     assert bb("logs", "box") == "up\ngot"
     assert bb("inspect", "--format", "{{.State.ExitCode}}", "box") == "7"
 

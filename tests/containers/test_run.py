@@ -5,23 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from support.ports import fetch, free_port
+from support.waiting import wait_until
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime]
-
-
-def wait_for(condition: object, *, within: float = 10.0) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
 
 
 def test_output_streams_and_exit_codes_are_the_programs_own(bb: Wherry) -> None:
@@ -93,7 +85,7 @@ def test_a_detached_container_lives_is_listed_logs_and_stops(bb: Wherry) -> None
     script = "trap 'echo bye; exit 3' TERM; echo hello; while :; do sleep 0.05; done"
     container = bb("run", "-d", "--name", "web", "bb", "sh", "-c", script)
     assert len(container) == 64
-    wait_for(lambda: bb("logs", "web") == "hello")
+    wait_until(lambda: bb("logs", "web") == "hello")
     row = bb("ps", "--format", "{{.ID}} {{.Image}} {{.Names}} {{.Status}}").split(" ", 3)
     assert row[:3] == [container[:12], "bb", "web"] and row[3].startswith("Up")
     assert json.loads(bb("inspect", "web"))[0]["State"]["Running"] is True
@@ -103,9 +95,9 @@ def test_a_detached_container_lives_is_listed_logs_and_stops(bb: Wherry) -> None
     assert bb("ps", "-q") == ""
     assert bb("ps", "-a", "--format", "{{.Status}}").startswith("Exited (3)")
     assert bb("start", "web") == "web"
-    wait_for(lambda: bb("logs", "web").count("hello") == 2)
+    wait_until(lambda: bb("logs", "web").count("hello") == 2)
     assert bb("kill", "web") == "web"
-    wait_for(lambda: bb("ps", "-q") == "")
+    wait_until(lambda: bb("ps", "-q") == "")
     assert bb("ps", "-a", "--format", "{{.Status}}").startswith("Exited (137)")
     assert bb("rm", "web") == "web"
     assert bb("ps", "-aq") == ""
@@ -146,7 +138,7 @@ def test_copying_out_of_a_container_never_follows_a_link_out_of_it(bb: Wherry, t
         done = bb.run("cp", "-L", path, str(tmp_path / "got"))
         assert not (tmp_path / "got").exists(), done
     bb("run", "-d", "--name", "live", "bb", "sh", "-c", f"ln -s {tmp_path} /up; sleep 60")
-    wait_for(lambda: bb.run("cp", "live:/up", "-").returncode == 0)
+    wait_until(lambda: bb.run("cp", "live:/up", "-").returncode == 0)
     done = bb.run("cp", "live:/up/secret", str(tmp_path / "got"))
     assert done.returncode == 1 and not (tmp_path / "got").exists()
     (tmp_path / "f").write_text("f")
@@ -189,7 +181,7 @@ def test_a_killed_wherry_takes_its_container_with_it(bb: Wherry) -> None:
     assert os.path.exists(f"/proc/{inner}")
     running.kill()
     running.wait()
-    wait_for(lambda: not os.path.exists(f"/proc/{inner}"))
+    wait_until(lambda: not os.path.exists(f"/proc/{inner}"))
     assert bb("ps", "-q") == ""
     assert bb("ps", "-a", "--format", "{{.Status}}").startswith("Exited (137)")
     bb("rm", "kk")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
 
 import pytest
 
 from support.machine import require
 from support.terminal import Seen, on_a_terminal
+from support.waiting import wait_until
 from support.wherry import Wherry
 
 pytestmark = pytest.mark.root
@@ -72,9 +72,5 @@ def test_without_one_of_ours_it_has_its_own(isolated: Wherry) -> None:
 @pytest.mark.parametrize("flags", ["-dt", "-dit"])
 def test_what_a_detached_one_writes_is_logged(isolated: Wherry, flags: str) -> None:
     isolated("run", flags, "--name", "box", "bb", "sh", "-c", "test -t 0 && echo terminal; exec sleep 60")
-    for _ in range(100):
-        if isolated("logs", "box"):
-            break
-        time.sleep(0.05)
-    assert isolated("logs", "box").strip() == "terminal"
+    wait_until(lambda: isolated("logs", "box").strip() == "terminal")
     isolated("rm", "-f", "box")

@@ -83,8 +83,8 @@ def build(builders: Builders, case: Case) -> tuple[Saved, Saved]:
         )
     done = buildkit.run(work / "c", dockerfile, *args, archive=work / "theirs.tar")
     assert done.returncode == 0, done.stderr[-2000:]
-    wherry("build", "-f", str(dockerfile), "-t", "x", *args, "--progress", "quiet", str(work / "c"))
-    wherry("save", "-o", str(work / "ours.tar"), "x")
+    output = f"type=docker,name=x,dest={work / 'ours.tar'}"
+    wherry("build", "-f", str(dockerfile), "-o", output, *args, "--progress", "quiet", str(work / "c"))
     return read(work / "theirs.tar"), read(work / "ours.tar")
 
 
@@ -118,7 +118,8 @@ def test_a_dockerfile_that_is_drawn_gives_what_it_gives_with_buildkit(
     dockerfile.write_text(drawn.dockerfile)
     Path(f"{dockerfile}.dockerignore").write_text(drawn.ignore)
     done = buildkit.run(work / "c", dockerfile, *drawn.args, archive=work / "theirs.tar")
-    words = ("-f", str(dockerfile), "-t", "x", "--progress", "quiet", *drawn.args)
+    output = f"type=docker,name=x,dest={work / 'ours.tar'}"
+    words = ("-f", str(dockerfile), "-o", output, "--progress", "quiet", *drawn.args)
     ours = wherry.run("build", *words, str(work / "c"))
     said = f"{drawn}\n{drawn.dockerfile}\n{done.stderr[-600:]}\n{ours.stderr[-600:]}"
     if done.returncode == 0 and "is excluded by .dockerignore" in ours.stderr:
@@ -126,7 +127,6 @@ def test_a_dockerfile_that_is_drawn_gives_what_it_gives_with_buildkit(
     assert (done.returncode == 0) == (ours.returncode == 0), said
     if done.returncode:
         return
-    wherry("save", "-o", str(work / "ours.tar"), "x")
     theirs, mine = read(work / "theirs.tar"), read(work / "ours.tar")
     found = {
         **config_differences(theirs.config, mine.config),

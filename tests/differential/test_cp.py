@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -10,7 +11,6 @@ import stat
 import subprocess
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from typing import NamedTuple
 import pytest
 
 from support.dockerd import Dockerd, running_dockerd
+from support.waiting import wait_until
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.root, pytest.mark.dockerd]
@@ -108,11 +109,11 @@ def told(folder: Path) -> list[tuple[object, ...]]:
     return found
 
 
-def told_inside(tool: Dockerd | Wherry, folder: Path) -> list[tuple[object, ...]]:
+def told_inside(tool: Dockerd | Wherry, box: str = "box") -> list[tuple[object, ...]]:
     """The same of the container's files, as the tool itself reads them."""
     found: list[tuple[object, ...]] = []
     for name in ("/t", "/data", "/bind", "/absent"):
-        done = subprocess.run([*tool.prefix, "cp", f"box:{name}", "-"], capture_output=True, check=False)
+        done = subprocess.run([*tool.prefix, "cp", f"{box}:{name}", "-"], capture_output=True, check=False)
         if done.returncode == 0:
             with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
                 for member in tar:
@@ -124,39 +125,79 @@ def told_inside(tool: Dockerd | Wherry, folder: Path) -> list[tuple[object, ...]
     return sorted(found)
 
 
-def outcome(
-    tool: Dockerd | Wherry, folder: Path, words: str, *, runs: bool = False
-) -> tuple[bool, object, object, str]:
-    host(folder)
+class Outcome(NamedTuple):
+    """Whether it succeeded, the host's files after it, the container's, and what it said."""
+
+    done: bool
+    outside: list[tuple[object, ...]]
+    inside: list[tuple[object, ...]]
+    said: str
+
+
+@contextlib.contextmanager
+def container(
+    tool: Dockerd | Wherry, folder: Path, name: str = "box", *, runs: bool = False
+) -> Iterator[None]:
+    """A container that has two folders below `folder`."""
     volumes = ["-v", f"{folder}/bind:/bind", "-v", f"{folder}/ro:/ro:ro"]
     script = "echo changed > /data/f; echo more > /data/g"
     if runs:
         script += "; touch /ready; while :; do sleep 0.1; done"
-    tool(
-        "run",
-        *(["-d"] if runs else []),
-        "--network",
-        "none",
-        "--name",
-        "box",
-        *volumes,
-        "trees",
-        "sh",
-        "-c",
-        script,
-    )
+    detached = ["-d"] if runs else []
+    tool("run", *detached, "--network", "none", "--name", name, *volumes, "trees", "sh", "-c", script)
     try:
-        while runs and tool.run("cp", "box:/ready", "-").returncode != 0:
-            time.sleep(0.05)
-        args = words.replace("H", str(folder / "h")).replace("C:", "box:").split()
-        done = tool.run("cp", *args)
-        return done.returncode == 0, told(folder), told_inside(tool, folder), done.stderr
+        if runs:
+            wait_until(lambda: tool.run("cp", f"{name}:/ready", "-").returncode == 0)
+        yield
     finally:
-        tool("rm", "-f", "-v", "box")
+        tool("rm", "-f", "-v", name)
 
 
-@pytest.mark.parametrize("words", CASES)
-def test_cp_of_a_stopped_container_is_docker_s(both: Both, words: str, tmp_path: Path) -> None:
+def copied(
+    tool: Dockerd | Wherry, folder: Path, words: str, box: str = "box"
+) -> subprocess.CompletedProcess[str]:
+    return tool.run("cp", *words.replace("H", str(folder / "h")).replace("C:", f"{box}:").split())
+
+
+def outcome(tool: Dockerd | Wherry, folder: Path, words: str, *, runs: bool = False) -> Outcome:
+    host(folder)
+    with container(tool, folder, runs=runs):
+        done = copied(tool, folder, words)
+        return Outcome(done.returncode == 0, told(folder), told_inside(tool), done.stderr)
+
+
+@pytest.fixture(scope="module")
+def stopped(both: Both, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    """One container of each for all that is copied out of it, which leaves both as they were, and alike."""
+    tools = (both.docker, both.wherry)
+    folders = [tmp_path_factory.mktemp("stopped") for _ in tools]
+    with contextlib.ExitStack() as containers:
+        for tool, folder in zip(tools, folders, strict=True):
+            host(folder)
+            containers.enter_context(container(tool, folder, "still"))
+        before = [told_inside(tool, "still") for tool in tools]
+        yield both
+        after = [told_inside(tool, "still") for tool in tools]
+        assert before == after and after[0] == after[1]
+
+
+OUT = [words for words in CASES if words.removeprefix("-L ").startswith("C:")]
+INTO = [words for words in CASES if words not in OUT]
+
+
+@pytest.mark.parametrize("words", OUT)
+def test_cp_out_of_a_stopped_container_is_docker_s(stopped: Both, words: str, tmp_path: Path) -> None:
+    found = []
+    for tool, folder in ((stopped.docker, tmp_path / "docker"), (stopped.wherry, tmp_path / "wherry")):
+        host(folder)
+        done = copied(tool, folder, words, "still")
+        found.append((done.returncode == 0, told(folder), done.stderr))
+    (*theirs, _), (*ours, _) = found
+    assert theirs == ours, f"{words}\ndocker, wherry {found}"
+
+
+@pytest.mark.parametrize("words", INTO)
+def test_cp_into_a_stopped_container_is_docker_s(both: Both, words: str, tmp_path: Path) -> None:
     theirs = outcome(both.docker, tmp_path / "docker", words)
     ours = outcome(both.wherry, tmp_path / "wherry", words)
     same = theirs[:3] == ours[:3]

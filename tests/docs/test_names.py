@@ -135,6 +135,7 @@ OTHERS = {
 }
 
 
+@functools.cache
 def read_variables() -> set[str]:
     """The variables of the caller that the program looks at, by its own text."""
     found: set[str] = set()

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from support.proxy import wait_until
 from support.services import endpoint, service, slice_of
+from support.waiting import wait_until
 from wherry.kube.access import Finder
 from wherry.kube.client import Client
 from wherry.kube.reflector import Policy

@@ -8,13 +8,14 @@ import os
 import ssl
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from wherry.errors import ProxyError
+from wherry.errors import ClusterError
 from wherry.kube.access import Finder
 from wherry.kube.connection import connect, environment_proxy
 from wherry.kube.kubeconfig import BadConfig, select
@@ -99,10 +100,20 @@ def test_no_secret_is_shown_with_what_is_wrong(tmp_path: Path) -> None:
     for user in ({"token": ["s3cret"]}, {"client-key-data": "s3cret", "client-certificate-data": "s3cret"}):
         try:
             connect(find(tmp_path, user))
-        except ProxyError as error:
+        except ClusterError as error:
             assert "s3cret" not in error.message and error.hint
         else:
             pytest.fail("not refused")
+
+
+@pytest.mark.parametrize("words", [{}, {"flag": "--kube-context"}])
+def test_a_context_that_is_not_there_is_answered_with_the_flag_of_the_command(
+    tmp_path: Path, words: dict[str, str]
+) -> None:
+    (tmp_path / "config").write_text(json.dumps(config({})))
+    with pytest.raises(ClusterError, match="other") as caught:
+        Finder(str(tmp_path / "config"), "other", **words).find()
+    assert f"; {words.get('flag', '--context')} NAME chooses one" in (caught.value.hint or "")
 
 
 # -- who we are ------------------------------------------------------------------------------------
@@ -181,7 +192,7 @@ def test_a_plugin_is_given_what_it_asks_for(tmp_path: Path) -> None:
 def test_a_plugin_that_gives_nothing_is_named(
     tmp_path: Path, script: str, more: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ProxyError, match=message) as caught:
+    with pytest.raises(ClusterError, match=message) as caught:
         find(tmp_path, plugin(tmp_path, script, **more))
     assert caught.value.hint and "\x1b" not in caught.value.message
 
@@ -202,7 +213,7 @@ def test_a_provider_is_taken_while_its_token_is_good(tmp_path: Path) -> None:
         (provider("oidc", "x"), "has expired"),
         (provider("gcp", fresh), "kubectl 1.26 took away"),
     ):
-        with pytest.raises(ProxyError, match=message):
+        with pytest.raises(ClusterError, match=message):
             find(tmp_path, user)
 
 
@@ -231,8 +242,21 @@ def test_a_pod_finds_its_account_also_on_an_ipv6_cluster(tmp_path: Path) -> None
         access = Finder(environ=environ, account=str(tmp_path)).find()
         assert (access.server, access.namespace, access.authorities) == (server, "shop", b"CA")
     (tmp_path / "token").unlink()
-    with pytest.raises(ProxyError, match="this pod's ServiceAccount cannot be used"):
+    with pytest.raises(ClusterError, match="this pod's ServiceAccount cannot be used"):
         Finder(environ=environ, account=str(tmp_path)).find()
+
+
+def test_a_pod_finds_its_account_without_loading_yaml(tmp_path: Path) -> None:
+    """A megabyte in each generator, for a kubeconfig that it does not have."""
+    for name in ("token", "ca.crt", "namespace"):
+        (tmp_path / name).write_text("x")
+    script = (
+        "import sys; from wherry.kube.access import Finder;"
+        "Finder(environ={'KUBERNETES_SERVICE_HOST': 'h', 'HOME': '/'}, account=sys.argv[1]).find();"
+        "print('yaml' in sys.modules)"
+    )
+    words = [sys.executable, "-c", script, str(tmp_path)]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 # -- connections -----------------------------------------------------------------------------------
@@ -273,12 +297,12 @@ def test_a_key_with_a_password_is_an_error_and_no_question(pair: Path) -> None:
     subprocess.run(words, cwd=pair, capture_output=True, check=True)
     assert stat.S_ISREG(os.stat(pair / "locked.key").st_mode)
     access = find(pair, {"client-certificate": "me.crt", "client-key": "locked.key"})
-    with pytest.raises(ProxyError, match="certificates cannot be read"):
+    with pytest.raises(ClusterError, match="certificates cannot be read"):
         connect(access, {})
 
 
 def test_half_a_pair_is_refused(pair: Path) -> None:
-    with pytest.raises(ProxyError, match="come together"):
+    with pytest.raises(ClusterError, match="come together"):
         find(pair, {"client-certificate": "me.crt"})
 
 

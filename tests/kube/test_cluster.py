@@ -9,7 +9,6 @@ import re
 import signal
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,8 +20,8 @@ from hypothesis import strategies as st
 from fakes.apiserver import LIST_FAULTS, WATCH_FAULTS, ApiServer
 from kube.contract import QUICK, SCENARIOS, Follow, Follower
 from support.ports import fetch, free_port
-from support.proxy import wait_until
 from support.services import service
+from support.waiting import wait_until
 from support.wherry import Wherry
 from wherry.kube.reflector import Policy
 from wherry.proxy.resources.service import SERVICES
@@ -318,12 +317,14 @@ def test_render_waits_for_a_server_that_comes_up(wherry: Wherry, api: ApiServer)
     api.create(service("one"))
     config = api.kubeconfig()
     api.stop()
-    timer = threading.Timer(6.0, api.start)  # the command's own start takes a second or two under load
-    timer.start()
-    done = wherry.run("proxy", "render", "--kubeconfig", str(config), "-A", "--wait", "30")
-    timer.join()
-    assert done.returncode == 0 and "one.default.cluster.local" in done.stdout
-    assert re.search(r"trying again for \d+ s", done.stderr)
+    render = wherry.start("proxy", "render", "--kubeconfig", str(config), "-A", "--wait", "60")
+    assert render.stderr is not None
+    while not re.search(r"trying again for \d+ s", line := render.stderr.readline()):
+        assert line, "it ended"
+    api.start()
+    printed, said = render.communicate(timeout=60)
+    assert render.returncode == 0, said
+    assert "one.default.cluster.local" in printed
 
 
 def test_a_token_in_a_file_may_be_replaced(api: ApiServer, tmp_path: Path) -> None:

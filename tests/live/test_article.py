@@ -6,6 +6,8 @@ does nothing.  What is shown is that the words work; the demo builds the real th
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,14 +93,26 @@ RUN apt-get update && apt-get install -y inotify-tools
 """
 
 
-@pytest.fixture
-def named(bb: Wherry, tmp_path: Path) -> Wherry:
-    image = bb.build(tmp_path / "stand-in", STAND_IN)
+@pytest.fixture(scope="module")
+def named_store(busybox_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store where a stand-in has the names of the article's images.  Copy it, do not change it."""
+    folder = tmp_path_factory.mktemp("named")
+    shutil.copytree(busybox_store, folder / "store", symlinks=True)
+    wherry = Wherry(folder / "store")
+    image = wherry.build(folder / "stand-in", STAND_IN)
     for name in ("ubuntu:14.04", "golang:1.9.2", "golang:alpine", "alpine", "nginx"):
-        bb("tag", image, name)
+        wherry("tag", image, name)
+    return folder / "store"
+
+
+@pytest.fixture
+def named(named_store: Path, tmp_path: Path) -> Iterator[Wherry]:
+    shutil.copytree(named_store, tmp_path / "store", symlinks=True)
+    wherry = Wherry(tmp_path / "store")
     (tmp_path / "c").mkdir()
     (tmp_path / "c/httpserver.go").write_text("package main\n")
-    return bb
+    yield wherry
+    wherry.end()
 
 
 def test_the_fat_image(named: Wherry, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from support.podimages import IMAGES, pod_images
 from support.ports import free_port
-from support.proxy import wait_until
+from support.waiting import wait_until
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.root, pytest.mark.runtime, pytest.mark.network]

@@ -8,11 +8,12 @@ import pytest
 
 from proxy.conftest import Start
 from support.ports import free_port
-from support.proxy import Load, ask, wait_until
+from support.proxy import Load, ask
+from support.waiting import wait_until
 from support.wherry import Wherry
 from wherry.proxy.graph.options import Options
-from wherry.proxy.model import Route
-from wherry.proxy.routes import Router, Table
+from wherry.proxy.model import Route, Table
+from wherry.proxy.routes import Router
 from wherry.proxy.sources.containers import project
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from support.proxy import PATIENCE
 from support.services import endpoint, service, slice_of, snapshot
+from support.waiting import PATIENCE
 from wherry.proxy import controller
 from wherry.proxy.controller import Controller
 from wherry.proxy.graph.options import Options
+from wherry.proxy.model import Table
 from wherry.proxy.monitor import Monitor
-from wherry.proxy.routes import Table
 from wherry.proxy.sources.source import Sink
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from support.waiting import wait_until
 from wherry.proxy.graph.graph import GraphBuilder
 from wherry.proxy.graph.options import Options
 from wherry.proxy.resources.snapshot import Snapshot
@@ -54,7 +54,7 @@ def follow(tmp_path: Path) -> Iterator[Callable[[Directory], Sink]]:
         thread = threading.Thread(target=directory.run, args=(sink, stop))
         thread.start()
         threads.append(thread)
-        wait_for(lambda: len(sink.names) == 1)
+        wait_until(lambda: len(sink.names) == 1)
         return sink
 
     yield begin
@@ -63,13 +63,6 @@ def follow(tmp_path: Path) -> Iterator[Callable[[Directory], Sink]]:
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
-
-
-def wait_for(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_file_that_is_cut_off_while_it_is_read_keeps_what_it_said(
@@ -87,12 +80,12 @@ def test_a_file_that_is_cut_off_while_it_is_read_keeps_what_it_said(
 
     directory.meanwhile = cut_off
     (tmp_path / "one.yaml").write_text(SERVICE % ("one", "one") + "# saved once\n")
-    wait_for(lambda: bool(held))
+    wait_until(lambda: bool(held))
     (tmp_path / "two.yaml").write_text(SERVICE % ("two", "two"))
-    wait_for(lambda: sink.names[-1] == ["one", "two"])
+    wait_until(lambda: sink.names[-1] == ["one", "two"])
     held[0].write(SERVICE % ("three", "three"))
     held[0].close()
-    wait_for(lambda: sink.names[-1] == ["three", "two"])
+    wait_until(lambda: sink.names[-1] == ["three", "two"])
     assert all("one" in names for names in sink.names[:-1])
 
 
@@ -111,7 +104,7 @@ def test_a_file_that_was_saved_again_while_it_was_read_is_read_again(
 
     directory.meanwhile = save
     (tmp_path / "one.yaml").write_text(SERVICE % ("last", "one"))
-    wait_for(lambda: sink.names[-1] == ["again0"])
+    wait_until(lambda: sink.names[-1] == ["again0"])
 
 
 def winner(directory: Directory) -> str:

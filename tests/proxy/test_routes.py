@@ -13,9 +13,9 @@ from support.services import endpoint, port, service, slice_of, snapshot, table
 from wherry.kube.fields import BadObject
 from wherry.proxy import names
 from wherry.proxy.graph.options import Options
-from wherry.proxy.model import Route
+from wherry.proxy.model import Route, Table
 from wherry.proxy.resources.service import SERVICES
-from wherry.proxy.routes import Router, Table
+from wherry.proxy.routes import Router
 
 
 def only(made: Table) -> Route:
@@ -403,6 +403,7 @@ def test_a_table_built_step_by_step_is_the_table_built_at_once() -> None:
         ({"metadata": {}}, "metadata.name"),
         ({"metadata": []}, "metadata"),
         ({"metadata": {"name": "x", "annotations": {"wherry.dev/port": 80}}}, "quote it"),
+        ({"metadata": {"name": "x", "annotations": {"Wherry.dev/host": "a"}}}, "small letters"),
         ({"metadata": {"name": "x"}, "spec": {"externalName": ["x"]}}, "spec.externalName"),
     ],
 )

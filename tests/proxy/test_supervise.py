@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 
 from proxy.test_standalone import manifest
-from support.proxy import PATIENCE, wait_until
+from support.waiting import PATIENCE, wait_until
 from wherry.proxy import status
 from wherry.proxy.metrics import Metrics
-from wherry.proxy.model import Rejected, Route
+from wherry.proxy.model import Rejected, Route, Table
 from wherry.proxy.monitor import STALE, Monitor
-from wherry.proxy.routes import Table
 
 WHERRY = [sys.executable, "-m", "wherry", "proxy"]
 FIRST = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]

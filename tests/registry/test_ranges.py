@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from support.waiting import wait_until
 from wherry.errors import RegistryError
 from wherry.oci.manifest import Descriptor
 from wherry.registry import ranges
@@ -88,13 +89,6 @@ def pieces(source: Source, start: int = 0, connections: int = 4, size: int = 777
             yield data
     finally:
         body.close()
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("start", [0, 1, 4096, 50_000, len(DATA) - 4097, len(DATA) - 1])

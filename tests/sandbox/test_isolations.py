@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
+from support.waiting import wait_until
 from support.ways import may_mount
 from support.wherry import Wherry
 
@@ -71,10 +71,11 @@ def test_killing_wherry_ends_the_step(way: Wherry, tmp_path: Path) -> None:
         assert build.poll() is None
     build.send_signal(signal.SIGKILL)
     build.wait()
-    deadline = time.monotonic() + 5
-    while [p for p in Path("/proc").glob("[0-9]*/cmdline") if f"sleep\0{marker}".encode() in _read(p)]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: not any(f"sleep\0{marker}".encode() in words for words in command_lines()))
+
+
+def command_lines() -> list[bytes]:
+    return [_read(path) for path in Path("/proc").glob("[0-9]*/cmdline")]
 
 
 def _read(path: Path) -> bytes:
@@ -102,8 +103,9 @@ def test_an_isolation_that_is_none_is_a_usage_error(bb: Wherry) -> None:
 
 
 def test_a_detached_container_has_a_pid_and_can_be_stopped(way: Wherry) -> None:
-    way("run", "-d", "--name", "dd", "bb", "sh", "-c", "trap 'exit 4' TERM; while :; do sleep 0.05; done")
+    script = "trap 'exit 4' TERM; echo set; while :; do sleep 0.05; done"
+    way("run", "-d", "--name", "dd", "bb", "sh", "-c", script)
     assert int(way("inspect", "--format", "{{.State.Pid}}", "dd")) > 1
-    time.sleep(0.2)  # the shell's trap has to be set
+    wait_until(lambda: way("logs", "dd") == "set")
     way("stop", "dd")
     assert way("ps", "-a", "--format", "{{.Status}}").startswith("Exited (4)")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
+from support.waiting import wait_until
 from support.wherry import Wherry
 from wherry.store import locks
 
@@ -36,10 +36,13 @@ def alive(marker: str) -> list[str]:
 
 
 def until_free(path: Path) -> None:
-    deadline = time.monotonic() + 20
-    while (lock := locks.attempt_existing(str(path))) is None:
-        assert time.monotonic() < deadline
-    locks.release(lock)
+    def free() -> bool:
+        lock = locks.attempt_existing(str(path))
+        if lock is not None:
+            locks.release(lock)
+        return lock is not None
+
+    wait_until(free)
 
 
 @pytest.mark.parametrize("isolation", ["oci", "chroot"])

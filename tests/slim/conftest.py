@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support.slimmed import debian_with
 from support.wherry import Wherry
 
 # A program that reads one file by a name that stands nowhere as a whole, and says what is in it.
@@ -42,3 +44,10 @@ def fat(bb: Wherry, tmp_path: Path) -> Wherry:
         "-t", "fat",
     )  # fmt: skip
     return bb
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wherry]:
+    """The image ``debian``, with two programs."""
+    with debian_with(tmp_path_factory, "nginx-light", "ca-certificates", "python3-flask") as wherry:
+        yield wherry

@@ -6,23 +6,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.certificates import Authority
 from support.ports import fetch, free_port
-from support.slimmed import debian_with, program, slimmed
+from support.slimmed import program, slimmed
 from support.wherry import Wherry
 
 pytestmark = [pytest.mark.mounts, pytest.mark.runtime, pytest.mark.network]
-
-
-@pytest.fixture(scope="module")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wherry]:
-    with debian_with(tmp_path_factory, "nginx-light", "ca-certificates", "python3-flask") as wherry:
-        yield wherry
 
 
 def test_nginx_with_tls(debian: Wherry, tmp_path: Path) -> None:

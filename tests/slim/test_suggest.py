@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,6 @@ ONBUILD COPY . /
 ENTRYPOINT ["/bin/sh", "-c"]
 CMD ["echo \"$PLAIN\" '\\' && cat /etc/debian_version"]
 """
-
-
-@pytest.fixture(scope="module")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wherry]:
-    wherry = Wherry(tmp_path_factory.mktemp("debian") / "store")
-    wherry("bootstrap", "debian", timeout=900)
-    yield wherry
-    wherry.end()
 
 
 def files(wherry: Wherry, image: str, folder: Path) -> dict[str, tuple[object, ...]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
+from support.waiting import wait_until
 from support.wherry import Wherry
 from wherry.builder.output.image import tag
 from wherry.store import Store
@@ -95,7 +95,7 @@ def test_steps_that_make_a_cache_mount_at_once_share_it(bb: Wherry, tmp_path: Pa
     """An empty folder that one of them has mounted must not be replaced by another empty one."""
     bb.build(tmp_path / "w", "FROM bb\nRUN true\n")
     for round_ in range(3):
-        wait = "i=0; while [ $(ls /m | wc -l) -lt 3 ] && [ $i -lt 200 ]; do usleep 10000; i=$((i+1)); done"
+        wait = "i=0; while [ $(ls /m | wc -l) -lt 3 ] && [ $i -lt 6000 ]; do usleep 10000; i=$((i+1)); done"
         mount = f"--mount=type=cache,id=shared{round_},target=/m"
         for number in range(3):
             (tmp_path / f"{round_}{number}").mkdir()
@@ -130,11 +130,7 @@ def test_a_container_that_is_removed_while_it_is_started_leaves_nothing(bb: Wher
         processes = [bb.start("start", "both"), bb.start("rm", "both")]
         ended(processes)
         bb.run("rm", "-f", "both")
-    deadline = time.monotonic() + 5
-    while os.listdir(bb.root / "containers") and time.monotonic() < deadline:
-        time.sleep(0.05)
-        bb("ps", "-a")
-    assert os.listdir(bb.root / "containers") == []
+    wait_until(lambda: bb("ps", "-a") and not os.listdir(bb.root / "containers"))
 
 
 def test_a_name_is_given_although_its_image_was_removed_since_it_was_made(

@@ -61,7 +61,7 @@ def git_server(folder: Path, pair: Pair) -> Iterator[str]:
     context.load_cert_chain(pair.certificate, pair.key)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield f"https://127.0.0.1:{server.server_port}"

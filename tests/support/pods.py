@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from support.ports import free_port
-from support.proxy import wait_until
+from support.waiting import wait_until
 from wherry.proxy.model import Route, Settings
 from wherry.proxy.nginx.main import MainOptions, main
 from wherry.proxy.nginx.render import RenderOptions, render

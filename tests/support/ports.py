@@ -22,7 +22,7 @@ def free_port() -> int:
             return port
 
 
-def fetch(url: str, *, within: float = 10.0, trusting: Path | None = None) -> str:
+def fetch(url: str, *, within: float = 60.0, trusting: Path | None = None) -> str:
     """The body, asking again until somebody answers; `trusting` is the certificate of an authority.  Raises
     the last error after `within` seconds."""
     context = ssl.create_default_context(cafile=str(trusting)) if trusting is not None else None

@@ -13,22 +13,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from support.clients import Clients
-
-PATIENCE = 20.0
-
-
-def wait_until(done: Callable[[], object], what: str = "it", patience: float = PATIENCE) -> None:
-    """Poll until `done` gives something true; fails the test where that never comes."""
-    end = time.monotonic() + patience
-    while not done():
-        assert time.monotonic() < end, f"{what} did not happen within {patience} s"
-        time.sleep(0.01)
+from support.waiting import PATIENCE, wait_until
+from wherry.proxy.reload.process import children
 
 
 class Answer(NamedTuple):
@@ -124,6 +115,11 @@ class Proxy:
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+    def master(self) -> int:
+        """nginx's; its workers' numbers may be smaller: they begin again at pid_max."""
+        (found,) = [pid for pid in children(self.process.pid) if pid in self.nginx()]
+        return found
 
     def nginx(self) -> list[int]:
         """The processes of its session other than itself."""

@@ -26,11 +26,11 @@ from bench.programs import NotHere
 from support.certificates import Authority, Pair, openssl
 from support.machine import require
 from support.ports import free_port
+from support.waiting import PATIENCE
 
 USER, PASSWORD = "someone", "geheim"
 # bcrypt of "geheim", by `htpasswd -Bbn`.
 HTPASSWD = "someone:$2y$05$sllzdHAliJMNLxYD9UECsO745DLckaMnSy1c67pAECxAYer8nRrf.\n"
-PATIENCE = 20.0
 DEBIAN, DISTRIBUTION_3, WITH_REFERRERS = "docker-registry", "distribution-3", "referrers-registry"
 
 
@@ -162,7 +162,7 @@ class Tokens:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.realm = f"http://127.0.0.1:{self._http.server_address[1]}/token"
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
     def auth(self) -> dict[str, Any]:

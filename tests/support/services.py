@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from wherry.proxy.graph.options import Options
+from wherry.proxy.model import Table
 from wherry.proxy.resources.snapshot import Snapshot
 from wherry.proxy.resources.table import FOLLOWED
-from wherry.proxy.routes import Router, Table
+from wherry.proxy.routes import Router
 
 
 def service(name: str = "web", namespace: str = "default", **changes: Any) -> dict[str, Any]:

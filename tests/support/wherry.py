@@ -66,10 +66,10 @@ class Wherry:
                     stream.close()
 
     def end(self) -> None:
-        """End what was started and remove all containers."""
+        """End what was started and remove all containers, each of which has a folder."""
         self.end_started()
-        for container in self("ps", "-aq").split():
-            self.run("rm", "-f", container)
+        if containers := [folder.name for folder in (self.root / "containers").glob("*")]:
+            self.run("rm", "-f", *containers)
 
     def build(self, context: Path, dockerfile: str | None = None, *args: str, **options: Any) -> str:
         """Build `context` (with this Dockerfile) and give the image ID; progress goes to stderr."""

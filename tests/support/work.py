@@ -13,7 +13,8 @@ from typing import NamedTuple
 SCRIPT = """
 import json, os, sys
 seen = []
-place, wherry = sys.argv[1], sys.argv[2:]
+place, first, wherry = sys.argv[1], sys.argv[2], sys.argv[3:]
+exec(first)
 WATCHED = ("open", "os.link", "os.scandir")
 sys.addaudithook(lambda event, args: seen.append((event, args[0])) if event in WATCHED else None)
 real = os.lstat
@@ -53,10 +54,10 @@ class Work(NamedTuple):
         )
 
 
-def work_of(scratch: Path, *words: str) -> Work:
-    """Run a command in a process of its own, which has to succeed."""
+def work_of(scratch: Path, *words: str, first: str = "") -> Work:
+    """Run a command in a process of its own, which has to succeed, after the Python of `first`."""
     place = scratch / "work.json"
-    command = [sys.executable, "-c", SCRIPT, str(place), *words]
+    command = [sys.executable, "-c", SCRIPT, str(place), first, *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return Work([(event, path) for event, path in json.loads(place.read_text())], done.stdout.strip())

@@ -17,8 +17,8 @@ from pathlib import Path
 from support.checkout import ROOT
 from support.pages import Block, commands
 from support.ports import free_port
-from support.proxy import wait_until
 from support.registry import Registry
+from support.waiting import wait_until
 from support.wherry import Wherry
 
 FROM_HUB = {

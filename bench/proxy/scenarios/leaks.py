@@ -92,22 +92,23 @@ def slope(values: Sequence[float]) -> Slope:
 
 def _section(found: dict[str, list[Sample]], times: int, seconds: float) -> Section:
     lines: list[tuple[str, ...]] = [
-        ("process", "what", "first", "last", "per 1,000 changes", "standard error")
+        ("process", "what", "first", "warm", "last", "per 1,000 changes, warm", "standard error")
     ]
     promises = []
     for (name, samples), (what, unit) in itertools.product(
         found.items(), (("resident", "MiB"), ("descriptors", ""))
     ):
         values = [getattr(one, what) for one in samples]
-        grows = slope(values[round(len(values) * WARM) :])
-        words = (values[0], values[-1], grows.value, grows.error)
+        warm = values[round(len(values) * WARM) :]
+        grows = slope(warm)
+        words = (values[0], warm[0], values[-1], grows.value, grows.error)
         lines.append((name, f"{what}{f', {unit}' if unit else ''}", *map(three_digits, words)))
         sure = max(0.0, grows.value - SURE * grows.error)
         promises.append(Promise(f"{name}, {what}: growth beyond noise per 1,000 changes", sure, 0.1, unit))
     return Section(
         f"Proxy: {times:,} changes among {SERVICES} Services",
         f"`proxy generate`, `proxy serve` and nginx's master; each change is served before the next, in "
-        f"{seconds:.0f} s.  A sample every {BETWEEN} changes; the slope without the first {WARM:.0%}.",
+        f"{seconds:.0f} s.  A sample every {BETWEEN} changes; warm: after the first {WARM:.0%} of them.",
         tuple(lines),
         tuple(promises),
         {name: [list(one) for one in samples] for name, samples in found.items()},

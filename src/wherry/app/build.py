@@ -17,6 +17,7 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from wherry.builder.cache.exports import Destination
     from wherry.builder.cache.options import SharedCache
     from wherry.builder.execute.build import Build
     from wherry.builder.options import BuildOptions
@@ -99,29 +100,33 @@ def build_images(
     caches = [cache for cache in request.cache_to if not cache.is_inline]
     if caches or needs_layers(request.outputs) or request.attests:
         store.runtime.need_layers()  # whose files belong to a plain user's subordinate ids
+    places = _places(caches, registries)
     with opened(store, request, epoch, registries) as found:
+        builds: list[Build] = []
         images: list[ImageRecord] = []
         attested: list[Sequence[Attestation]] = []
-        for number, platform in enumerate(request.platforms or (request.options.platform,)):
-            folder = os.path.join(found.temporary, f"platform{number}")
-            os.makedirs(folder, exist_ok=True)
-            options = found.options._replace(platform=platform, chosen=bool(request.platforms))
-            one = Build(store, found.dockerfile, found.context, options, reporter, folder, registries)
-            for warning in one.warnings() if not number else ():
-                reporter.note(warning)
-            if "error" in found.dockerfile.directives.get("check", "") + options.args.get(CHECK, ""):
-                from wherry.app.checks import fail_on_findings
+        with _checkpoints(builds, places, reporter) as made:
+            for number, platform in enumerate(request.platforms or (request.options.platform,)):
+                folder = os.path.join(found.temporary, f"platform{number}")
+                os.makedirs(folder, exist_ok=True)
+                options = found.options._replace(platform=platform, chosen=bool(request.platforms))
+                one = Build(store, found.dockerfile, found.context, options, reporter, folder, registries)
+                for warning in one.warnings() if not number else ():
+                    reporter.note(warning)
+                if "error" in found.dockerfile.directives.get("check", "") + options.args.get(CHECK, ""):
+                    from wherry.app.checks import fail_on_findings
 
-                fail_on_findings(one)
-            began = time.time()
-            with _checkpoints(one, caches, reporter, registries):
+                    fail_on_findings(one)
+                began = time.time()
+                one.made = made
+                builds.append(one)
                 images.append(one.run())
-            if request.attests:
-                from wherry.app.attestations import attestations
+                if request.attests:
+                    from wherry.app.attestations import attestations
 
-                attested.append(attestations(one, images[-1], request, found, began, reporter))
-        image, names, descriptor = deliver(store, request, images, attested, reporter, registries)
-        _keep_caches(one, caches, reporter, registries)
+                    attested.append(attestations(one, images[-1], request, found, began, reporter))
+            image, names, descriptor = deliver(store, request, images, attested, reporter, registries)
+        _keep_caches(builds, places, reporter)
         return Built(
             image,
             names,
@@ -137,29 +142,37 @@ def _epoch(args: dict[str, str]) -> int | None:
     return whole(args.get(EPOCH, ""), LATEST)
 
 
+def _places(
+    caches: Sequence[SharedCache], registries: Callable[[], Registries] | None
+) -> list[Destination]:
+    """Most builds keep their cache here alone, and start without the code of others."""
+    if not caches:
+        return []
+    from wherry.app.pushes import destinations
+
+    return destinations(caches, registries)
+
+
 @contextlib.contextmanager
 def _checkpoints(
-    build: Build,
-    caches: Sequence[SharedCache],
-    progress: Progress,
-    registries: Callable[[], Registries] | None,
-) -> Iterator[None]:
-    """While it runs, what it has made goes to the caches that are to have it at once."""
-    chosen = [cache for cache in caches if cache.checkpoint]
+    builds: Sequence[Build], places: Sequence[Destination], progress: Progress
+) -> Iterator[Callable[[], object]]:
+    """While builds run, what they made goes to the caches that are to have it at once.  What they call
+    after each step."""
+    chosen = [place for place in places if place.cache.checkpoint]
     if not chosen:
-        yield
+        yield lambda: None
         return
     from wherry.app.pushes import checkpoint
     from wherry.builder.cache.checkpoints import Checkpoints
 
     def write() -> None:
-        for cache in chosen:
-            checkpoint(build, cache, registries)
+        for place in chosen:
+            checkpoint(builds, place)
 
     checkpoints = Checkpoints(write, progress.note)
-    build.made = checkpoints.made
     try:
-        yield
+        yield checkpoints.made
     except Exception:
         checkpoints.close(last=True)  # nothing is written after it
         raise
@@ -169,15 +182,10 @@ def _checkpoints(
     checkpoints.close(last=False)
 
 
-def _keep_caches(
-    build: Build,
-    caches: Sequence[SharedCache],
-    progress: Progress,
-    registries: Callable[[], Registries] | None,
-) -> None:
-    if not caches:
+def _keep_caches(builds: Sequence[Build], places: Sequence[Destination], progress: Progress) -> None:
+    if not places:
         return
     from wherry.app.pushes import keep
 
-    for cache in caches:
-        keep(build, cache, registries, progress)
+    for place in places:
+        keep(builds, place, progress)

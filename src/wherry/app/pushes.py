@@ -6,9 +6,11 @@ from wherry.errors import UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from wherry.builder.cache.exports import Destination
     from wherry.builder.cache.options import SharedCache
+    from wherry.builder.cache.shared import SharedCaches
     from wherry.builder.execute.build import Build
     from wherry.builder.output.options import Output
     from wherry.builder.progress import Progress
@@ -41,19 +43,27 @@ def push_names(
     return found
 
 
-def keep(
-    build: Build, cache: SharedCache, registries: Callable[[], Registries] | None, progress: Progress
-) -> None:
-    """Write a shared cache.  Raises RegistryError, unless its failure is not to matter."""
-    from wherry.builder.cache.exports import export
+def destinations(
+    caches: Sequence[SharedCache], registries: Callable[[], Registries] | None
+) -> list[Destination]:
+    """Where a build keeps what it knows."""
+    from wherry.builder.cache.exports import Destination
+
+    return [Destination(cache, lambda: _asked(registries)()) for cache in caches]
+
+
+def keep(builds: Sequence[Build], place: Destination, progress: Progress) -> None:
+    """Write the shared cache of builds for several platforms.  Raises RegistryError, unless its failure is
+    not to matter."""
     from wherry.builder.transfers import Told
     from wherry.errors import WherryError
 
+    cache = place.cache
     step = progress.begin(f"exporting cache to {cache}")
     step.working()
     try:
-        layers = build.layers(all_stages=cache.all_stages)
-        digest = export(build.store, cache, layers, build.shared, _asked(registries), Told(step))
+        layers = [d for build in builds for d in build.layers(all_stages=cache.all_stages)]
+        digest = place.write(builds[0].store, layers, _shared(builds), Told(step))
     except WherryError as error:
         step.fail()
         if not cache.ignore_error:
@@ -67,16 +77,22 @@ def keep(
     step.end(cached=False)
 
 
-def checkpoint(build: Build, cache: SharedCache, registries: Callable[[], Registries] | None) -> None:
-    """Write what a build that runs has of a shared cache, beside all that the build found in others.
+def checkpoint(builds: Sequence[Build], place: Destination) -> None:
+    """Write what builds, the last of which runs, have of a shared cache, beside all that others had.
 
     So a build that is killed leaves no less than there was.  Raises RegistryError, StorageError.
     """
-    from wherry.builder.cache.exports import export
     from wherry.registry.progress import Silent
 
-    layers = dict.fromkeys([*build.shared.diff_ids(), *build.reached])
-    export(build.store, cache, list(layers), build.shared, _asked(registries), Silent())
+    shared = _shared(builds)
+    reached = [diff_id for build in builds for diff_id in list(build.reached)]
+    place.write(builds[0].store, [*shared.diff_ids(), *reached], shared, Silent())
+
+
+def _shared(builds: Sequence[Build]) -> SharedCaches:
+    from wherry.builder.cache.shared import Together
+
+    return builds[0].shared if len(builds) == 1 else Together([build.shared for build in builds])
 
 
 def _asked(registries: Callable[[], Registries] | None) -> Callable[[], Registries]:

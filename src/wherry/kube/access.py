@@ -12,7 +12,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.errors import ProxyError
+from wherry.errors import ClusterError
 from wherry.kube.credentials import Credentials, PluginFailed, of_user, pem
 from wherry.kube.faults import printable
 from wherry.kube.kubeconfig import BadConfig, Selected, select, text
@@ -48,7 +48,7 @@ class Finder:
     """Finds access; find() may be called again, when certificates or tokens have been replaced.
 
     `environ` is the environment of whoever asks: where their kubeconfig is, what plugins get, and their
-    HTTP proxies.
+    HTTP proxies.  `flag` is the command's word for `context`.
     """
 
     def __init__(
@@ -57,14 +57,16 @@ class Finder:
         context: str | None = None,
         environ: Mapping[str, str] = {},
         account: str = ACCOUNT,
+        flag: str = "--context",
     ) -> None:
         self._context = context
+        self._flag = flag
         self.environ = environ
         self._account = account
         self._paths = kubeconfig or self._default()
 
     def find(self) -> Access:
-        """Raises ProxyError with a hint; what is wrong is said without showing a secret."""
+        """Raises ClusterError with a hint; what is wrong is said without showing a secret."""
         return self._of_files(self._paths) if self._paths else self._of_pod()
 
     def _default(self) -> str:
@@ -97,18 +99,18 @@ class Finder:
     def _of_files(self, joined: str) -> Access:
         there = [path for path in self._each(joined) if os.path.exists(path)]
         if not there:
-            raise ProxyError(
+            raise ClusterError(
                 f"there is no {joined.split(':')[0] or joined}",
                 hint="name a kubeconfig file with --kubeconfig FILE or in $KUBECONFIG",
             )
-        with _explained(f"the kubeconfig {joined}"):
+        with _explained(f"the kubeconfig {joined}", self._flag):
             selected = select([(path, _parsed(path)) for path in there], self._context)
             return _access(selected, self.environ, f"the context {selected.context} of {joined}")
 
     def _of_pod(self) -> Access:
         host = self.environ.get("KUBERNETES_SERVICE_HOST")
         if not host:
-            raise ProxyError(
+            raise ClusterError(
                 f"no Kubernetes cluster is configured: there is no {HOME_CONFIG}, and this is no pod",
                 hint="name a kubeconfig file with --kubeconfig FILE or in $KUBECONFIG",
             )
@@ -116,7 +118,7 @@ class Finder:
         server = f"https://{f'[{host}]' if ':' in host else host}:{port}"
         token = os.path.join(self._account, "token")
         origin = "this pod's ServiceAccount"
-        with _explained(origin):
+        with _explained(origin, self._flag):
             credentials = Credentials(token_file=token)
             credentials.authorization()  # a pod without its token says so now
             with open(os.path.join(self._account, "ca.crt"), "rb") as file:
@@ -139,6 +141,10 @@ def _access(selected: Selected, environ: Mapping[str, str], origin: str) -> Acce
     )
 
 
+class _NotYaml(BadConfig):
+    """Where, and what is wrong there."""
+
+
 def _parsed(path: str) -> Any:
     import yaml
 
@@ -147,7 +153,13 @@ def _parsed(path: str) -> Any:
     if len(data) > LARGEST:
         raise BadConfig(f"{path} is larger than {LARGEST >> 20} MiB")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
-    found = yaml.load(data, Loader=loader)  # noqa: S506  a safe one
+    try:
+        found = yaml.load(data, Loader=loader)  # noqa: S506  a safe one
+    except yaml.MarkedYAMLError as error:
+        line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
+        raise _NotYaml(f"{line} {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise BadConfig(str(error)) from None
     if found is None:
         raise BadConfig(f"{path}: the file is empty")
     return found
@@ -162,21 +174,18 @@ def _namespace_of(account: str) -> str:
 
 
 @contextlib.contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Every way in which a configuration is no good, as a ProxyError."""
-    import yaml
-
+def _explained(what: str, flag: str) -> Iterator[None]:
+    """Every way in which a configuration is no good, as a ClusterError; `flag` chooses another."""
     try:
         yield
-    except yaml.MarkedYAMLError as error:
-        line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
-        raise ProxyError(f"{what} is not YAML:{line} {error.problem}", hint="kubectl config view") from None
+    except _NotYaml as error:
+        raise ClusterError(f"{what} is not YAML:{error}", hint="kubectl config view") from None
     except PluginFailed as error:
-        raise ProxyError(
+        raise ClusterError(
             str(error), hint="run it by hand; what it needs may be missing here, or its login has expired"
         ) from None
-    except (BadConfig, OSError, yaml.YAMLError) as error:
-        raise ProxyError(
+    except (BadConfig, OSError) as error:
+        raise ClusterError(
             f"{what} cannot be used: {printable(error)}",
-            hint="kubectl config get-contexts shows what there is; --context NAME chooses one",
+            hint=f"kubectl config get-contexts shows what there is; {flag} NAME chooses one",
         ) from None

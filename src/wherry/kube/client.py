@@ -13,7 +13,7 @@ import time
 import urllib.parse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.errors import ProxyError
+from wherry.errors import ClusterError
 from wherry.kube import faults
 from wherry.kube.faults import Failed, Fault, RequestInfo
 from wherry.kube.lines import Lines, TooLong
@@ -39,7 +39,7 @@ class Body(NamedTuple):
 
 
 class Client:
-    """One API server; safe to use from several threads.  Raises ProxyError when access is misconfigured."""
+    """One API server; safe to use from several threads.  Raises ClusterError if access is misconfigured."""
 
     def __init__(self, finder: Finder, policy: Policy) -> None:
         self._finder = finder
@@ -65,7 +65,7 @@ class Client:
         with self._lock:
             try:
                 self._use(self._finder.find())
-            except ProxyError as error:
+            except ClusterError as error:
                 raise Failed(Fault(faults.CREDENTIALS, error.message, error.hint)) from None
 
     def get(self, path: str, query: Mapping[str, str], info: RequestInfo) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from wherry.digits import whole
-from wherry.errors import ProxyError
+from wherry.errors import ClusterError
 from wherry.kube.faults import printable
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SIZE = 8
 
 
 def connect(access: Access, environ: Mapping[str, str]) -> Any:
-    """A urllib3 pool manager.  Nothing is sent yet.  Raises ProxyError for unreadable certificates."""
+    """A urllib3 pool manager.  Nothing is sent yet.  Raises ClusterError for unreadable certificates."""
     import urllib3
 
     options: dict[str, Any] = {"maxsize": SIZE, "ssl_context": _context(access)}
@@ -47,7 +47,7 @@ def _context(access: Access) -> ssl.SSLContext:
         if access.credentials.certificate:
             _load(context, access.credentials.certificate + b"\n" + access.credentials.key)
     except (OSError, ValueError) as error:
-        raise ProxyError(
+        raise ClusterError(
             f"{access.origin}: certificates cannot be read: {printable(error)}",
             hint="kubectl config view --raw shows them; they are PEM, base64 in fields that end in -data",
         ) from None

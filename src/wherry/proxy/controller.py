@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import queue
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
 from wherry.errors import ProxyError, WherryError
+from wherry.proxy.garbage import Garbage
+from wherry.proxy.model import Table
 from wherry.proxy.reload.debounce import Debounce
 from wherry.proxy.resources.snapshot import joined
-from wherry.proxy.routes import Router, Table, only_unanswerable
+from wherry.proxy.routes import Router, only_unanswerable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,6 +63,7 @@ class Controller:
         self._publish = publish
         self._observer = observer
         self._debounce = Debounce(WINDOW, LONGEST)
+        self._garbage = Garbage()
         self._lock = threading.Lock()  # guards what stands below
         self._snapshots: dict[str, Snapshot] = {}
         self._table: Table | None = None  # what was published last
@@ -139,8 +141,7 @@ class Controller:
             again = threading.Timer(RETRY, self._retry)
             again.daemon = True
             again.start()
-        # Ten thousand Services are no garbage: walking them costs more than rendering them.
-        gc.freeze()
+        self._garbage.settle()
 
     def _endpoints_come(self, table: Table) -> bool:
         """Wait for the window's length, once, where all that is new has no endpoint yet.

@@ -1,6 +1,6 @@
 """PURE: the values that cross between sources, graph, routes and nginx.
 
-    source -> Snapshot -> graph -> routes.Table -> nginx.render -> text -> reload
+    source -> Snapshot -> graph -> Table -> nginx.render -> text -> reload
 
 A source (a folder, containers, a cluster) knows nothing of routes: it delivers Kubernetes objects as small
 tuples (an EndpointSlice as a client-library object costs 39 KiB, projected 1.6), made by
@@ -55,3 +55,10 @@ class Route(NamedTuple):
     addresses: tuple[str, ...]
     settings: Settings = Settings()
     spare: str = ""
+
+
+class Table(NamedTuple):
+    """All routes, oldest object first, each host and path once; and what is not served."""
+
+    routes: tuple[Route, ...] = ()
+    rejected: tuple[Rejected, ...] = ()

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from wherry.errors import ProxyError
-    from wherry.proxy.model import Rejected
+    from wherry.proxy.model import Rejected, Table
     from wherry.proxy.reload.transaction import Outcome
-    from wherry.proxy.routes import Table
 
 STALE = 600.0
 """Seconds without an event, a bookmark or a look at the folder after which a source counts as dead."""

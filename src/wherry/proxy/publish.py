@@ -12,8 +12,8 @@ from wherry.proxy.reload import files
 from wherry.proxy.reload.transaction import Outcome
 
 if TYPE_CHECKING:
+    from wherry.proxy.model import Table
     from wherry.proxy.nginx.render import RenderOptions
-    from wherry.proxy.routes import Table
 
 
 class Publisher:

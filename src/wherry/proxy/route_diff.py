@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wherry.proxy.model import Rejected, Route
-    from wherry.proxy.routes import Table
+    from wherry.proxy.model import Rejected, Route, Table
 
 MOST_LINES = 20
 """Changes that are named one by one."""

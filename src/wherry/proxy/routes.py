@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from wherry.proxy.graph.graph import PARTS, GraphBuilder
-from wherry.proxy.model import Rejected, Route
+from wherry.proxy.model import Route, Table
 from wherry.proxy.settling import Settling
 
 if TYPE_CHECKING:
@@ -14,13 +14,6 @@ if TYPE_CHECKING:
     from wherry.proxy.graph.claim import Claim, Part
     from wherry.proxy.graph.options import Options
     from wherry.proxy.resources.snapshot import Snapshot
-
-
-class Table(NamedTuple):
-    """All routes, oldest object first, each host and path once; and what is not served."""
-
-    routes: tuple[Route, ...] = ()
-    rejected: tuple[Rejected, ...] = ()
 
 
 class Router:

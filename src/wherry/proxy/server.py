@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy import status
-from wherry.proxy.nginx.render import render
+from wherry.proxy.garbage import Garbage
 from wherry.proxy.reload import files, report
 from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
 from wherry.proxy.watch import Watch
@@ -59,6 +59,7 @@ class Server:
         self._monitor = monitor
         self._say = say
         self._isolate = isolate
+        self._garbage = Garbage()
         self._detected: str | None = None
         self._seen: str | None = None
         self._resting = 0.0  # seconds until another look, for the sake of earlier generations' requests
@@ -73,6 +74,7 @@ class Server:
 
         Raises ProxyError when nginx cannot be started at all, or ends again and again.
         """
+        self._at_once()
         watch = Watch(self._folder)
         try:
             self.look()
@@ -125,6 +127,7 @@ class Server:
             self._put_off(text, error)
             return
         self._report(outcome)
+        self._garbage.settle()
 
     def _begin_again(self) -> None:
         now = time.monotonic()
@@ -144,10 +147,19 @@ class Server:
         self._log(f"not applied, what was served before still is: {words}")
         self._write(Outcome("failed", self._reloader.generation, error.message))
 
-    def _last_good(self) -> None:
-        """The file is missing or was refused, and nginx does not run yet."""
-        if self._reloader.text:
+    def _at_once(self) -> None:
+        """Serve what served when we last ran before anything else is read: a port that is silent costs
+        requests."""
+        if self._reloader.text and not self._reloader.running:
             self._log("starting with the last configuration that served")
+            try:
+                self._report(self._reloader.resume())
+            except ProxyError as error:
+                self._log(error.message)
+
+    def _last_good(self) -> None:
+        """The file is missing or was refused, and nginx does not run."""
+        if self._reloader.text:
             self._report(self._reloader.resume())
         elif self._seen is not None:
             raise ProxyError(
@@ -162,6 +174,8 @@ class Server:
 
     def _parts(self, text: str) -> Parts | None:
         """What `text` was rendered from, if routes.json says so or will in a moment."""
+        from wherry.proxy.nginx.render import render  # mostly nginx objects to nothing
+
         end = time.monotonic() + PAIR
         looked_at = -1.0
         while time.monotonic() < end:

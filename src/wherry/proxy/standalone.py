@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wherry.proxy.graph.options import Options
-    from wherry.proxy.model import Route
+    from wherry.proxy.model import Route, Table
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.nginx.render import RenderOptions
     from wherry.proxy.reload.managed import Managed
     from wherry.proxy.reload.transaction import Reloader
-    from wherry.proxy.routes import Table
     from wherry.proxy.sources.source import Source
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

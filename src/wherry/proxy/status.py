@@ -7,18 +7,16 @@ sources.json  by the generator, every few seconds: when each source was last hea
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wherry.proxy.model import Rejected, Route, Settings
-from wherry.proxy.nginx.config import REMEMBERED
-from wherry.proxy.nginx.render import RenderOptions
+from wherry.proxy.model import Rejected, Route, Settings, Table
+from wherry.proxy.nginx.config import Remembered
 from wherry.proxy.reload import files
-from wherry.proxy.routes import Table
 
 if TYPE_CHECKING:
+    from wherry.proxy.nginx.render import RenderOptions
     from wherry.proxy.reload.transaction import Outcome
 
 ROUTES = "routes.json"
@@ -35,13 +33,16 @@ def write_routes(folder: str, table: Table, options: RenderOptions | None = None
         "options": None if options is None else options._asdict(),
         "rejected": table.rejected,
     }
-    routes = ",".join(map(_json, table.routes))
+    routes = ",".join(_LINES.of(table.routes))
     files.write(f"{folder}/{ROUTES}", f'{json.dumps(head)[:-1]}, "routes": [{routes}]}}'.encode())
 
 
-@functools.lru_cache(REMEMBERED)
-def _json(route: Route) -> str:
-    return json.dumps(route, separators=(",", ":"))
+def _line(*fields: object) -> str:
+    """A route's JSON."""
+    return json.dumps(fields, separators=(",", ":"))
+
+
+_LINES = Remembered(_line)
 
 
 class Written(NamedTuple):
@@ -131,6 +132,8 @@ def _route(fields: list[Any]) -> Route:
 def _options(fields: dict[str, Any] | None) -> RenderOptions | None:
     if fields is None:
         return None
+    from wherry.proxy.nginx.render import RenderOptions  # nginx's container mostly asks for the table alone
+
     tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
     return RenderOptions(**tuples)
 

@@ -14,7 +14,8 @@ import pytest
 from proxy.nginx.conftest import Open, Pods
 from support.pods import Door, route
 from support.ports import free_port
-from support.proxy import PATIENCE, Answer, ask
+from support.proxy import Answer, ask
+from support.waiting import PATIENCE
 
 pytestmark = pytest.mark.nginx
 
@@ -204,6 +205,9 @@ def told(answer: Answer) -> dict[str, str]:
         ("a.example", {"X_Forwarded_Proto": "http,https"}, "80", "http"),
         ("a.example", {"X_Forwarded_Proto": "HTTPS"}, "443", "https"),
         ("a.example", {"X_Forwarded_Proto": "httpsx"}, "80", "http"),
+        ("a.example", {"X_Forwarded_Proto": "wss"}, "443", "https"),
+        ("a.example", {"X_Forwarded_Proto": "WSS, http"}, "443", "https"),
+        ("a.example", {"X_Forwarded_Proto": "ws,https"}, "80", "http"),
         ("a.example", {"X_Forwarded_Port": "8443, 80"}, "8443", "http"),
         ("a.example:81", {"X_Forwarded_Port": "8443", "X_Forwarded_Proto": "https"}, "8443", "https"),
         ("a.example", {"X_Forwarded_Port": "x"}, "80", "http"),
@@ -252,11 +256,11 @@ def test_a_whole_uri_in_the_request_line_counts_and_the_header_does_not(
 def test_an_answer_goes_out_as_it_comes(serve: Open, length: str, buffering: bool) -> None:
     """Server-sent events, and a slow body of known length; with buffering it may wait for its end."""
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(10)
+    listener.settimeout(PATIENCE)
     door = serve(route(f"127.0.0.1:{listener.getsockname()[1]}", buffering=buffering))
     chunked = "chunked" in length
     first, rest = (b"5\r\nfirst\r\n", b"5\r\nother\r\n0\r\n\r\n") if chunked else (b"first", b"other")
-    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", door.port), timeout=PATIENCE) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n")
         pod, _ = listener.accept()
         with pod:
@@ -265,14 +269,14 @@ def test_an_answer_goes_out_as_it_comes(serve: Open, length: str, buffering: boo
                 f"HTTP/1.1 200 OK\r\n{length}Content-Type: text/event-stream\r\n\r\n".encode() + first
             )
             said = b""
-            client.settimeout(0.7 if buffering else 10)
+            client.settimeout(0.7 if buffering else PATIENCE)
             try:
                 while b"first" not in said:
                     said += client.recv(4096)
             except TimeoutError:
                 assert buffering
             pod.sendall(rest)
-        client.settimeout(10)
+        client.settimeout(PATIENCE)
         while b"other" not in said:
             part = client.recv(4096)
             assert part

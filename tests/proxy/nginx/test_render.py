@@ -14,11 +14,12 @@ from support.conf import complaint, intended, parsed
 from support.services import endpoint, port, service, slice_of, table
 from wherry.kube.fields import BadObject
 from wherry.proxy.graph.options import Options
+from wherry.proxy.model import Table
 from wherry.proxy.nginx.render import RenderOptions, render, tree
 from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES
 from wherry.proxy.resources.service import SERVICES, Service
 from wherry.proxy.resources.snapshot import Snapshot
-from wherry.proxy.routes import Router, Table
+from wherry.proxy.routes import Router
 
 OPTIONS = RenderOptions(listen=("127.0.0.1:8080",), resolver=("10.0.0.53",), trusted=("10.0.0.0/8",))
 

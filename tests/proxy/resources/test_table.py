@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from fakes.apiserver import ApiServer
-from support.proxy import wait_until
 from support.services import service
+from support.waiting import wait_until
 from wherry.errors import ProxyError
 from wherry.kube import fields
 from wherry.kube.access import Finder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from wherry.builder.cache.document import CachedLayer, Record
     from wherry.oci.manifest import Descriptor
@@ -57,3 +57,31 @@ class Nothing:
 
     def diff_ids(self) -> list[str]:
         return []
+
+
+class Together:
+    """Those of several builds, as for one image of several platforms."""
+
+    def __init__(self, parts: Sequence[SharedCaches]) -> None:
+        self._parts = parts
+
+    def get(self, key: str) -> tuple[CacheRecord, LayerInfo, str] | None:
+        return next(filter(None, (part.get(key) for part in self._parts)), None)
+
+    def is_here(self, diff_ids: Iterable[str]) -> bool:
+        wanted = list(diff_ids)
+        return all(part.is_here(wanted) for part in self._parts)
+
+    def need(self, diff_ids: Iterable[str]) -> None:
+        wanted = list(diff_ids)
+        for part in self._parts:
+            part.need(wanted)
+
+    def elsewhere(self, diff_id: str) -> tuple[CachedLayer, Descriptor] | None:
+        return next(filter(None, (part.elsewhere(diff_id) for part in self._parts)), None)
+
+    def records_of(self, diff_id: str) -> list[Record]:
+        return [record for part in self._parts for record in part.records_of(diff_id)]
+
+    def diff_ids(self) -> list[str]:
+        return [diff_id for part in self._parts for diff_id in part.diff_ids()]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from wherry import __version__
 from wherry.cli.builder.cluster_flags import CLUSTER_FLAGS
-from wherry.errors import ClusterError, ProxyError, UsageError
+from wherry.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -137,14 +137,14 @@ def _jobs(options: Options, progress: Progress) -> Jobs:
     from wherry.kube.reflector import Policy
 
     policy = Policy(connect=5.0, page=20.0)
-    finder = Finder(options.string("kubeconfig"), options.string("kube-context"), options.runtime.env)
-    try:
-        client = Client(finder, policy)
-    except ProxyError as error:
-        # The other wing's flag has kubectl's name, which here would be that of a build's context.
-        raise ClusterError(
-            error.message, hint=error.hint and error.hint.replace("--context", "--kube-context")
-        ) from None
+    # kubectl's own name of the flag would be taken for that of a build's context.
+    finder = Finder(
+        options.string("kubeconfig"),
+        options.string("kube-context"),
+        options.runtime.env,
+        flag="--kube-context",
+    )
+    client = Client(finder, policy)
     return Jobs(client, options.string("namespace") or client.namespace, policy, progress.note)
 
 

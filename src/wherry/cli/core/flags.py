@@ -26,7 +26,9 @@ LEFT = 30
 class Flag(NamedTuple):
     """One option.  `kind` is "bool", "string", "int" or "list" (a string that may be repeated).
 
-    `aliases` are the names that it had: they are taken, and shown nowhere.
+    `aliases` are the names that it had: they are taken, and shown nowhere.  A bool's value may be that of a
+    list, `gives`, where it has a slash: ``--push=HOST/NAME`` is ``--push --tag=HOST/NAME``.  As a word of
+    its own it is that only where the command has one argument too many without it.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Flag(NamedTuple):
     choices: tuple[str, ...] = ()
     default: str | bool | int | None = None
     aliases: tuple[str, ...] = ()
+    gives: str = ""
 
 
 class Command(NamedTuple):
@@ -109,6 +112,7 @@ def parse(command: Command, argv: Sequence[str]) -> Options | None:
     by_short = {f.short: f for f in flags if f.short}
     values: dict[str, object] = {f.name: _default(f) for f in flags}
     args: list[str] = []
+    after: dict[int, Flag] = {}
     rest = list(argv)
     while rest:
         word = rest.pop(0)
@@ -128,14 +132,26 @@ def parse(command: Command, argv: Sequence[str]) -> Options | None:
             if flag is None:
                 raise _unknown(command, f"unknown flag: --{name}", name, [f.name for f in flags])
             if not has_value:
+                if flag.gives and rest and not rest[0].startswith("-"):
+                    after[len(args)] = flag
                 value = _following(flag, f"--{name}", rest)
             _assign(values, flag, f"--{name}", value)
         else:
             _bundle(command, word, by_short, values, rest)
         if values["help"]:
             return None
+    if len(args) == command.max_args + 1:
+        _give(values, after, args)
     _count(command, args)
     return Options(values, args)
+
+
+def _give(values: dict[str, object], after: dict[int, Flag], args: list[str]) -> None:
+    """Take the argument that can only be the value of the flag before it."""
+    for place, flag in after.items():
+        if "/" in args[place]:
+            _assign(values, flag, f"--{flag.name}", args.pop(place))
+            return
 
 
 def _default(flag: Flag) -> object:
@@ -177,14 +193,18 @@ def _following(flag: Flag, shown: str, rest: list[str]) -> str:
 
 
 def _assign(values: dict[str, object], flag: Flag, shown: str, value: str) -> None:
-    if flag.kind == "bool":
+    if flag.kind == "bool" and flag.gives and "/" in value:
+        values[flag.name] = True
+        _append(values, flag.gives, value)
+    elif flag.kind == "bool":
         if value not in TRUE | FALSE:
-            raise UsageError(f'invalid argument "{value}" for {shown}: not true or false')
+            raise UsageError(
+                f'invalid argument "{value}" for {shown}: not true or false',
+                hint=f"{shown}=REGISTRY/NAME, or --{flag.gives} NAME" if flag.gives else None,
+            )
         values[flag.name] = value in TRUE
     elif flag.kind == "list":
-        held = values[flag.name]
-        assert isinstance(held, list)  # noqa: S101
-        held.append(value)
+        _append(values, flag.name, value)
     elif flag.kind == "int":
         try:
             values[flag.name] = int(value)
@@ -198,6 +218,12 @@ def _assign(values: dict[str, object], flag: Flag, shown: str, value: str) -> No
                 hint=f"did you mean {near}?" if near else None,
             )
         values[flag.name] = value
+
+
+def _append(values: dict[str, object], name: str, value: str) -> None:
+    held = values[name]
+    assert isinstance(held, list)  # noqa: S101
+    held.append(value)
 
 
 def _unknown(command: Command, message: str, name: str, known: list[str]) -> UsageError:
@@ -233,7 +259,7 @@ def help_text(command: Command) -> str:
     rows = []
     for flag in flags_of(command):
         short = f"-{flag.short}, " if flag.short else "    "
-        kind = "" if flag.kind == "bool" else " " + (flag.metavar or flag.kind)
+        kind = flag.metavar if flag.kind == "bool" else " " + (flag.metavar or flag.kind)
         extra = f" ({' | '.join(flag.choices)})" if flag.choices else ""
         rows.append((f"  {short}--{flag.name}{kind}", flag.help + extra))
     return "\n".join([*lines, "Options:", *table_of_words(rows)])

@@ -59,7 +59,7 @@ def _head(name: str, summary: str, version: str) -> list[str]:
 
 
 def _option(flag: Flag) -> list[str]:
-    kind = "" if flag.kind == "bool" else f" \\fI{_text(flag.metavar or flag.kind)}\\fR"
+    kind = _text(flag.metavar) if flag.kind == "bool" else f" \\fI{_text(flag.metavar or flag.kind)}\\fR"
     short = rf"\fB\-{flag.short}\fR, " if flag.short else ""
     choices = f" ({'|'.join(flag.choices)})" if flag.choices else ""
     return [".TP", rf"{short}\fB\-\-{_text(flag.name)}\fR{kind}", _line(flag.help + choices)]

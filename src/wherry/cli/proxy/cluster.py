@@ -37,7 +37,7 @@ def requested(options: Options) -> bool:
 
 
 def cluster(options: Options) -> Cluster:
-    """Access is looked for here and now; nothing is asked of the server yet.  Raises ProxyError."""
+    """Access is looked for here and now; nothing is asked of the server yet.  Raises ClusterError."""
     from wherry.cli.proxy.say import say
     from wherry.kube.access import Finder
     from wherry.kube.client import Client

@@ -27,9 +27,9 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wherry.proxy.model import Table
     from wherry.proxy.monitor import Monitor
     from wherry.proxy.publish import Publisher
-    from wherry.proxy.routes import Table
 
 COMMAND = Command(
     "proxy generate",

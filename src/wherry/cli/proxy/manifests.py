@@ -6,7 +6,7 @@ import sys
 
 from wherry.cli.core.flags import Command, Flag, Options
 from wherry.cli.proxy.cluster import check_namespace, checked_namespaces, checked_selector
-from wherry.errors import NotFoundError, ProxyError, UsageError
+from wherry.errors import ClusterError, NotFoundError, UsageError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _check_namespaces(namespaces: tuple[str, ...], environ: Mapping[str, str]) -
         from wherry.kube.reflector import Policy
 
         client = Client(Finder(environ=environ), Policy(connect=2.0, page=5.0))
-    except (ImportError, ProxyError):
+    except (ImportError, ClusterError):
         return
     for name in namespaces:
         if _is_missing(client, name):

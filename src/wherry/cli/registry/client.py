@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from wherry.registry.client import Registries
     from wherry.registry.settings import Settings
 
-TLS = Flag(
-    "tls-verify", "bool", "Require TLS and verify certificates (default true)", default=True, metavar="BOOL"
-)
+TLS = Flag("tls-verify", "bool", "Require TLS and verify certificates (default true)", default=True)
 
 
 def settings(*, verify: bool = True) -> Settings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ class Backend(NamedTuple):
     pods: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Claim:
     """An object asks for the requests to a host and below a path (`where`); `backend` would answer them.
 
@@ -34,10 +32,13 @@ class Claim:
     All is checked.  Claims are equal only to themselves: an object that did not change gives the same ones.
     """
 
-    name: str
-    where: tuple[str, str]
-    backend: Backend
-    settings: Settings
+    __slots__ = ("backend", "name", "settings", "where")
+
+    def __init__(self, name: str, where: tuple[str, str], backend: Backend, settings: Settings) -> None:
+        self.name = name
+        self.where = where
+        self.backend = backend
+        self.settings = settings
 
 
 class Node(NamedTuple):

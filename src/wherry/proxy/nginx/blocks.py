@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-
 from wherry.proxy.nginx.config import Directive, block, simple
 from wherry.proxy.nginx.quote import Code
-
-OWN, SHARED = 1 << 10, 1 << 7
-"""How many are kept from one rendering to the next: as many as there may be at a time, and some of before.
-Each change makes another pool, of a hundred addresses and more: memory would go to those of before."""
 
 LIFE = "5s"
 """A kept connection is replaced after that, so that new pods behind a ClusterIP get their share."""
 
 
-@functools.lru_cache(OWN)
 def upstream_block(name: str, addresses: tuple[str, ...], keepalive: int) -> Directive:
     """`keepalive` idle connections are kept by a worker."""
     return _block(name, addresses, keepalive)
 
 
-@functools.lru_cache(SHARED)
 def pool_block(name: str, addresses: tuple[str, ...], keepalive: int) -> Directive:
     """The same, where the request's key chooses the address."""
     return _block(name, addresses, keepalive, by_key=True)

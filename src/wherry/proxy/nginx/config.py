@@ -10,21 +10,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 V = TypeVar("V")
-REMEMBERED = 1 << 15
-"""How much is kept from one rendering to the next: of ten thousand routes all but one are the same."""
 
 
 class Remembered(Generic[V]):
-    """What `make` made of arguments for the last rendering, and of nothing else.
+    """What `make` made of arguments for the last rendering, and of nothing else: of ten thousand routes all
+    but one are the same.
 
     Each change makes another set of these: a cache of a fixed size would hold what is long gone.
     """
 
     def __init__(self, make: Callable[..., V]) -> None:
         self._make = make
-        self._kept: dict[tuple[str, ...], V] = {}
+        self._kept: dict[tuple[object, ...], V] = {}
 
-    def of(self, wanted: Iterable[tuple[str, ...]]) -> Iterable[V]:
+    def of(self, wanted: Iterable[tuple[object, ...]]) -> Iterable[V]:
         """One for each, in their order; they are all different."""
         before, make = self._kept, self._make
         self._kept = {each: before.get(each) or make(*each) for each in wanted}

@@ -17,6 +17,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.proxy.nginx.blocks import pool_block
+from wherry.proxy.nginx.config import Remembered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,14 +52,17 @@ def pools(
     for address in known:
         members.setdefault(zlib.crc32(address.encode()) % number, []).append(address)
     found: dict[str, Pooled] = {}
-    blocks = []
+    wanted = []
     for place, inside in sorted(members.items()):
         name = f"{place}_pool"
         kept = max(1, min(keepalive * len(inside), budget // len(members)))
-        blocks.append(pool_block(name, tuple(inside), kept))
+        wanted.append((name, tuple(inside), kept))
         for address, key in zip(inside, keys(len(inside)), strict=True):
             found[address] = Pooled(name, key)
-    return found, blocks
+    return found, [*_BLOCKS.of(wanted)]
+
+
+_BLOCKS = Remembered(pool_block)
 
 
 @functools.lru_cache(256)

@@ -151,9 +151,11 @@ def _scheme(trusted: Sequence[str]) -> Iterator[Directive]:
     yield _set("scheme", "$scheme")
     if trusted:
         yield _set("claim", "$wherry_trusted:$http_x_forwarded_proto")
-        for scheme in ("http", "https"):
-            # The first entry is the client's; each proxy on the way adds one.
-            yield where("$wherry_claim", "~*", rf"^1: *{scheme} *(?:,|\z)", [_set("scheme", scheme)])
+        for scheme, websocket in (("http", "ws"), ("https", "wss")):
+            # The first entry is the client's; each proxy on the way adds one.  Traefik says ws and wss of
+            # websockets, which programs take for no TLS.
+            said = rf"^1: *(?:{scheme}|{websocket}) *(?:,|\z)"
+            yield where("$wherry_claim", "~*", said, [_set("scheme", scheme)])
 
 
 def _authority(trusted: Sequence[str]) -> Iterator[Directive]:

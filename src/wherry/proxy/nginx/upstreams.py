@@ -24,13 +24,12 @@ another), so each host has a block of its own there, and a wildcard has none tha
 
 from __future__ import annotations
 
-import functools
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.proxy.names import is_name
 from wherry.proxy.nginx.blocks import upstream_block
-from wherry.proxy.nginx.config import REMEMBERED
+from wherry.proxy.nginx.config import Remembered
 from wherry.proxy.nginx.pools import pools
 
 if TYPE_CHECKING:
@@ -96,15 +95,18 @@ def upstreams(routes: Sequence[Route], limit: int, keepalive: int, idle: int) ->
         places[index] = place
     number = len(own.keeping)
     kept = min(keepalive, own.most // number) if number else 0
-    blocks = [
-        *(upstream_block(name, addresses, kept) for name, addresses in own.keeping.items()),
-        *(upstream_block(name, addresses, 0) for name, addresses in own.fresh.items()),
+    wanted = [
+        *((name, addresses, kept) for name, addresses in own.keeping.items()),
+        *((name, addresses, 0) for name, addresses in own.fresh.items()),
     ]
     found, shared = pools(pooled.values(), keepalive, idle - number * kept)
     for index, address in pooled.items():
         pool, key_ = found[address]
         places[index] = Place(pool, address, key=key_)
-    return Upstreams(tuple(places), (*blocks, *shared))
+    return Upstreams(tuple(places), (*_BLOCKS.of(wanted), *shared))
+
+
+_BLOCKS = Remembered(upstream_block)
 
 
 class _Own(NamedTuple):
@@ -168,7 +170,6 @@ def _by_need(routes: Sequence[Route]) -> Iterable[int]:
     return [*first.values(), *plain, *(index for index in tls if index not in ahead)]
 
 
-@functools.lru_cache(REMEMBERED)
 def _name(key: Key, route: str, *, keeps: bool) -> str:
     """Unique: one port of one Service has one set of addresses.  The underscore: never a host's name.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ class Nginx:
     def find(cls, name: str, environ: Mapping[str, str]) -> Nginx:
         """Look `name` up on the PATH of `environ` and in the sbin directories, and ask for its version."""
         places = environ.get("PATH", "/bin:/usr/bin") + ":/usr/local/sbin:/usr/sbin:/sbin"
-        path = shutil.which(name, path=places)
+        path = _found(name, places)
         if path is None:
             raise ProxyError(
                 f"there is no nginx ({name}) on this machine",
@@ -54,6 +54,15 @@ class Nginx:
         """What ``nginx -t`` has against a configuration; None when it passes."""
         done = _run([*self.command(conf, prefix), "-t", "-q"], self.env)
         return None if done.returncode == 0 else _reason(done.stderr)
+
+
+def _found(name: str, places: str) -> str | None:
+    """What a shell would start; `shutil.which` loads three compressions, and a port is silent meanwhile."""
+    for folder in places.split(":") if "/" not in name else [""]:
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
 
 
 def _run(words: list[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

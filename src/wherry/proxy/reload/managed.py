@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -133,7 +132,10 @@ class Managed:
             self._start()
 
     def proof(self, generation: int, timeout: float) -> Answer | None:
-        return wait_for(socket_path(self._state), generation, timeout, self.alive, self._started)
+        answer = wait_for(socket_path(self._state), generation, timeout, self.alive, self._started)
+        if answer is None and self.process is not None and not self.alive():
+            self.process.last_words()  # they say why
+        return answer
 
     def settle(self) -> None:
         self._draining.settle(self._workers())
@@ -175,6 +177,8 @@ class Managed:
             os.rename(link + ".new", link)
 
     def _remove_all_but(self, kept: str) -> None:
+        import shutil  # once nginx answers: it is slow to load
+
         for name in os.listdir(self._state):
             if name[:1] == "g" and name[1:].isdigit() and name != kept:
                 shutil.rmtree(os.path.join(self._state, name), ignore_errors=True)

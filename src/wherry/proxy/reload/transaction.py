@@ -103,11 +103,17 @@ class Reloader:
         )
 
     def resume(self) -> Outcome:
-        """Serve what was in force when we, or nginx, last ran.  Raises ProxyError when there is nothing."""
+        """Serve what was in force when we, or nginx, last ran; that has served, so it is not validated.
+
+        Raises ProxyError when there is nothing, or nginx does not start.
+        """
         if not self.text:
             raise ProxyError("there is no configuration that served before")
+        begun, number = time.monotonic(), self.generation + 1
         self._certain, self.running = False, self._target.alive()
-        return self.apply(Candidate(self.text))
+        self._target.stage(self.text, number)
+        outcome = self._switch(self.text, number)
+        return outcome._replace(reloading=time.monotonic() - begun, tries=1)
 
     def _switch(self, text: str, number: int) -> Outcome:
         kind = "reloaded" if self.running else "started"
