@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.programs, pytest.mark.mounts, pytest.mark.runtime, pyt
 
 PACKAGES = (
     *("ca-certificates", "tzdata", "python3-venv", "postgresql", "nodejs", "node-express"),
-    *("ruby", "ruby-sinatra", "puma"),
+    *("ruby", "ruby-sinatra", "puma", "ruby-rails", "ruby-sqlite3"),
     *("libmojolicious-perl", "libjson-xs-perl", "libdbd-sqlite3-perl"),
 )
 
@@ -103,6 +103,17 @@ def test_ruby_with_sinatra(debian: Wherry, tmp_path: Path) -> None:
     assert json.loads(fetch(url)) == {"hello": "ruby", "latin": [0xE4]}
     assert fetch(f"{url}page") == "<p>42</p>", "nothing asked for that while it was tried"
     assert one.size < 45_000_000
+
+
+def test_rails_with_records_and_a_view(debian: Wherry, tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    one = slimmed(debian, program("rails", tmp_path, port=port), "--probe", url)
+    debian("run", "-d", "--rm", one.name)
+    assert fetch(url, within=60) == "<ul><li>wherry $12.50</li></ul>"
+    answer = json.loads(fetch(f"{url}json"))
+    assert answer["boats"] == 1 and answer["said"] == "January 02, 2026", "nothing asked for that"
+    assert one.size < 100_000_000
 
 
 def test_perl_with_mojolicious_and_sqlite(debian: Wherry, tmp_path: Path) -> None:

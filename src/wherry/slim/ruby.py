@@ -108,6 +108,8 @@ class Reader:
 
     def __init__(self) -> None:
         self._folders: list[str] = []
+        self._having: dict[str, list[str]] = {}
+        """The folders that have an entry of a name, also without its ending: there are hundreds of gems."""
         self._gems: list[str] = []
         self._waiting: list[Node] = []
 
@@ -136,6 +138,10 @@ class Reader:
         own = [posixpath.join("/", start.workdir, each) for each in given]
         library = [each for place in FOLDERS for each in closure.files.glob(posixpath.join(prefix, place))]
         self._folders = [*own, *library, *(lib for gem in self._gems for lib in _libraries(closure, gem))]
+        for folder in self._folders:
+            names = closure.files.names(folder)
+            for key in {*names, *(posixpath.splitext(name)[0] for name in names)}:
+                self._having.setdefault(key, []).append(folder)
         for name in STARTUP:
             self._load(closure, name, node.name, LIKELY, "the interpreter loads")
         for root in _gem_roots(closure, prefix):
@@ -187,7 +193,7 @@ class Reader:
             self._all(closure, node, top)
 
     def _load(self, closure: Closure, name: str, by: str, confidence: int, rule: str) -> None:
-        for folder in ("",) if name.startswith("/") else self._folders:
+        for folder in ("",) if name.startswith("/") else self._having.get(name.split("/")[0], ()):
             if self._named(closure, posixpath.join(folder, name), by, confidence, f"{rule} {name}"):
                 return
 
