@@ -14,6 +14,7 @@ import pytest
 from wherry.builder.context import file_index
 from wherry.builder.context.folder import open_context
 from wherry.builder.context.sources import ContextSource
+from wherry.helper import Helper
 
 # Longer than two changes of a file may share one time (a tick of the kernel's clock has at most 10 ms).
 TICK = 0.03
@@ -22,10 +23,10 @@ import os, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from test_file_index import TICK, Hashed, look
-from wherry.builder.context import file_index
+from wherry.builder.context import file_index, folder as scanned
 folder, store = Path(sys.argv[2]), Path(sys.argv[3])
 file_index.SETTLE_NS, seen = 0, Hashed()
-file_index.hash_file = seen
+scanned.hash_file = seen
 time.sleep(TICK)
 before = look(folder, store, "f")
 assert look(folder, store, "f") == before and seen.names() == ["f"], seen
@@ -57,7 +58,7 @@ class Hashed(list[str]):
 def hashed(monkeypatch: pytest.MonkeyPatch) -> Hashed:
     """What is hashed, in a world where files count as settled one tick after they were written."""
     seen = Hashed()
-    monkeypatch.setattr(file_index, "hash_file", seen)
+    monkeypatch.setattr("wherry.builder.context.folder.hash_file", seen)
     monkeypatch.setattr(file_index, "SETTLE_NS", 0)
     return seen
 
@@ -69,7 +70,8 @@ def look(folder: Path, store: Path, *words: str, dockerfile: str = "Dockerfile")
     source = ContextSource(context)
     named = [file for word in words for file in source.find(word)]
     files = [inner for file in named for inner in (source.below(file) if file.is_folder else [file])]
-    digests = [source.digest(file) for file in files]
+    with Helper() as helper:
+        digests = source.digests(files, helper)
     context.save()
     return digests
 

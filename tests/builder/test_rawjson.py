@@ -124,7 +124,25 @@ def test_a_build_tells_json_and_its_result_at_the_end(bb: Wherry, tmp_path: Path
     rest = [line for line in done.stderr.splitlines() if not replay.line(line.encode())]
     assert ("output", "[2/2] RUN echo said", b"said\n") in told.told
     assert replay.answer["containerimage.config.digest"] in rest[-1]
+    assert '"exporterResponse"' in done.stderr.splitlines()[-2]
+    (record,) = replay.records
+    assert [(step["source"], step["outcome"]) for step in record["steps"]] == [
+        ("FROM bb", "base"), ("RUN echo said", "ran"),
+    ]  # fmt: skip
     vertex = json.loads(next(line for line in done.stderr.splitlines() if '"completed"' in line))[
         "vertexes"
     ][0]
     assert vertex["digest"].startswith("sha256:") and vertex["started"] <= vertex["completed"]
+
+
+def test_a_build_that_fails_says_in_json_which_step_did(bb: Wherry, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text("FROM bb\nRUN exit 3\n")
+    done = bb.run("build", "--progress", "rawjson", str(folder))
+    assert done.returncode == 1
+    replay = Replay(Told())
+    for line in done.stderr.splitlines():
+        replay.line(line.encode())
+    (record,) = replay.records
+    assert (record["outcome"], record["steps"][-1]["outcome"]) == ("failed", "failed")

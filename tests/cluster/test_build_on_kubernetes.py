@@ -134,7 +134,8 @@ def test_an_image_is_built_in_a_pod_and_nothing_of_it_stays(here: Here, tmp_path
     said = here.build(
         f"--secret=id=KEY:1,src={tmp_path}/secret", "--build-arg", "WHO=$(PATH) $$you",
         "--metadata-file", str(described), "--iidfile", str(image),
-        "--driver-opt", "requests.cpu=10m,limits.memory=1Gi",
+        "--driver-opt", "requests.cpu=10m,limits.memory=1Gi,annotations=a.b/c=d,labels=e=f",
+        "--driver-opt", '"tolerations=key=a,effect=NoSchedule;operator=Exists,effect=NoExecute"',
     )  # fmt: skip
     here.is_clean()
     assert SECRET not in said
@@ -165,6 +166,59 @@ def test_two_builds_in_two_pods_share_the_cache_and_the_context_goes_up_once(
     assert other.file("/chance") == chance
     pods = [re.findall(r"pod (wherry-\S+)", said) for said in (first, second)]
     assert len({*pods[0], *pods[1]}) == 2
+
+
+def test_pods_that_share_a_claim_share_a_store(here: Here, tmp_path: Path) -> None:
+    """Also two at once: they lock it as two builds of one machine do."""
+    space = {"accessModes": ["ReadWriteOnce"], "storageClassName": "none"}
+    name, size = f"store-{here.namespace}", {"storage": "1Gi"}
+    here.cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": name},
+            "spec": {**space, "capacity": size, "hostPath": {"path": str(tmp_path / "volume")}},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "store", "namespace": here.namespace},
+            "spec": {**space, "volumeName": name, "resources": {"requests": size}},
+        },
+    )
+    (tmp_path / "volume").mkdir()
+    here.context("RUN true")
+    said = here.wherry.fails(*here.words("--progress=quiet", "--driver-opt=claim=other"), code=1)
+    assert 'persistentvolumeclaim "other" not found' in said and "kubectl get pvc" in said
+    claim = "--driver-opt=claim=store"
+    other = Wherry(tmp_path / "other", env=settings(tmp_path, here.cluster))
+    both = [here, here._replace(folder=tmp_path / "folder", wherry=other)]
+    for number, one in enumerate(both):
+        one.context("RUN sleep 2; echo shared > /shared", f"RUN echo {number}")
+    running = [one.wherry.start(*one.words(claim)) for one in both]
+    ended = [build.communicate(timeout=120)[1] for build in running]
+    assert [build.returncode for build in running] == [0, 0], ended
+    shared = "[2/3] RUN sleep 2; echo shared > /shared"
+    assert sorted(ends(said)[shared] for said in ended) == ["CACHED", "DONE"]
+    # What was pulled is there.
+    here.context("RUN echo again")
+    assert "Pull complete" not in here.build(claim)
+    here.cluster.kubectl("delete", "pv", name, "--wait=false")
+
+
+def test_explain_says_why_a_step_ran_in_a_pod(here: Here) -> None:
+    here.context("RUN echo first > /first", "ARG WHO", "RUN echo $WHO > /who", "RUN exit 0")
+    here.build("--build-arg=WHO=one")
+    first = here.wherry("explain")
+    assert first.count("it was never built before") == 3 and here.name() in first
+    here.build("--build-arg=WHO=two")
+    second = here.wherry("explain")
+    assert "build argument WHO one -> two" in second
+    assert "from the cache registry" in second and "the step before it gave other bytes" in second
+    here.context("RUN echo first > /first", "RUN exit 7")
+    assert here.wherry.run(*here.words()).returncode == 1
+    third = here.wherry("explain")
+    assert "failed in" in third and "FAILED" in third and "exit 7" in third
 
 
 def test_two_builds_of_one_repository_at_once_are_both_in_its_cache(here: Here, tmp_path: Path) -> None:
@@ -317,6 +371,8 @@ def test_stages_side_by_side_are_built_in_pods_of_their_own(here: Here) -> None:
     assert said.count("RUN sleep 1; head -c 99 /dev/urandom | md5sum > /b") == 2
     assert ends(said)["[b 2/2] RUN sleep 1; head -c 99 /dev/urandom | md5sum > /b"] == "CACHED"
     assert here.file("/both") == f"{here.file('/a')}\n{here.file('/b')}"
+    explained = here.wherry("explain")
+    assert explained.count("it was never built before") == 5, explained
     here.is_clean()
     # A stage that fails ends the others.
     here.context(

@@ -54,3 +54,15 @@ def test_options_of_pods_stand_where_kubernetes_reads_them() -> None:
     assert (spec["activeDeadlineSeconds"], spec["backoffLimit"]) == (60, 0)
     assert pod["containers"][0]["resources"] == {"requests": {"cpu": "2"}, "limits": {"memory": "4Gi"}}
     assert (pod["nodeSelector"], pod["serviceAccountName"]) == ({"pool": "builds"}, "builder")
+
+
+def test_the_store_is_the_pods_own_unless_it_lies_on_a_claim() -> None:
+    for claim, volume, mount in (
+        ("", {"emptyDir": {}}, {}),
+        ("c", {"persistentVolumeClaim": {"claimName": "c"}}, {"subPath": "wherry"}),
+    ):
+        pod = job("n", [], PodOptions("i", claim=claim))["spec"]["template"]["spec"]
+        assert {"name": "store", **volume} in pod["volumes"]
+        assert {"name": "store", "mountPath": "/var/lib/wherry", **mount} in pod["containers"][0][
+            "volumeMounts"
+        ]

@@ -114,6 +114,11 @@ def test_a_log_is_read_on_in_the_time_of_its_node() -> None:
     assert cluster.since == ["", "2026-01-01T05:30:00+05:30"]
 
 
+def test_lines_of_a_node_whose_clock_is_set_back_are_told() -> None:
+    lines = [*stamped(b"one", first=30), *stamped(b"two", b"three"), *stamped(b"same", first=1)]
+    assert built(Cluster([[RUNS], [DONE]], [(lines, None)])).said == ("one", "two", "three", "same")
+
+
 def test_a_log_that_broke_at_the_end_is_read_to_its_end() -> None:
     lines = stamped(b"one", b"two")
     assert built(Cluster([[RUNS], [DONE]], [(lines[:1], CUT), (lines, None)])).said == ("one", "two")

@@ -21,6 +21,16 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return value({"waiting": {"reason": reason, "message": message}})
 
 
+BESIDE = {
+    "status": {
+        "phase": "Running",
+        "containerStatuses": [
+            {"name": "istio-proxy", "state": {"running": {}}},
+            {"name": "build", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}},
+        ],
+    }
+}
+"""A service mesh's container runs on when the build has ended."""
 PULL = (
     'failed to resolve reference "registry.example/builder:1": failed to do request: Head "https://r/v2/": '
 )
@@ -28,6 +38,7 @@ PULL = (
 
 NO_WHERRY = {"reason": "StartError", "exitCode": 128, "message": 'exec: "wherry": not found'}
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes\x1b"}
+NO_CLAIM = UNSCHEDULED | {"message": 'persistentvolumeclaim "c" not found. not found'}
 FORBIDDEN = 'Error creating: pods "p" is forbidden: '
 WEBHOOK = 'Error creating: admission webhook "w" denied the request: no'
 
@@ -40,9 +51,11 @@ WEBHOOK = 'Error creating: admission webhook "w" denied the request: no'
         (waiting("InvalidImageName", "x"), "", "cannot have the image", True),
         (waiting("CreateContainerConfigError", "no such key"), "", "ConfigError no such key", False),
         (waiting("ContainerCreating"), "MountVolume.SetUp failed", "MountVolume.SetUp failed", False),
+        (value(conditions=[NO_CLAIM]), "", 'persistentvolumeclaim "c" not found', True),
         (value(conditions=[UNSCHEDULED]), "", "no node takes pod p: 0/1 nodes?", False),
         (value({"terminated": NO_WHERRY}), "", f"cannot start wherry in {OPTIONS.image}: not found", True),
         (None, FORBIDDEN + "exceeded quota: q", "no pod is made: pods", False),
+        (None, FORBIDDEN + "maximum memory usage per Container is 1Gi, but limit is 2Gi", "is 1Gi", True),
         (None, FORBIDDEN + 'violates PodSecurity "restricted"', "violates", True),
         (None, WEBHOOK, "denied the request", True),
         (None, "Error creating: Internal error occurred: timeout", "Internal error", False),
@@ -68,6 +81,7 @@ def test_a_pod_that_is_being_made_is_no_trouble(found: dict[str, Any]) -> None:
     [
         (value({"terminated": {"exitCode": 0, "reason": "Completed"}}), True, ""),
         (value({"terminated": {"exitCode": 1, "reason": "Error"}}), True, ""),
+        (BESIDE, True, ""),
         (
             value({"terminated": {"exitCode": 137, "reason": "Error"}}),
             False,

@@ -8,6 +8,7 @@ import os
 import ssl
 import stat
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,19 @@ def test_a_pod_finds_its_account_also_on_an_ipv6_cluster(tmp_path: Path) -> None
     (tmp_path / "token").unlink()
     with pytest.raises(ClusterError, match="this pod's ServiceAccount cannot be used"):
         Finder(environ=environ, account=str(tmp_path)).find()
+
+
+def test_a_pod_finds_its_account_without_loading_yaml(tmp_path: Path) -> None:
+    """A megabyte in each generator, for a kubeconfig that it does not have."""
+    for name in ("token", "ca.crt", "namespace"):
+        (tmp_path / name).write_text("x")
+    script = (
+        "import sys; from wherry.kube.access import Finder;"
+        "Finder(environ={'KUBERNETES_SERVICE_HOST': 'h', 'HOME': '/'}, account=sys.argv[1]).find();"
+        "print('yaml' in sys.modules)"
+    )
+    words = [sys.executable, "-c", script, str(tmp_path)]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 # -- connections -----------------------------------------------------------------------------------

@@ -403,6 +403,7 @@ def test_a_table_built_step_by_step_is_the_table_built_at_once() -> None:
         ({"metadata": {}}, "metadata.name"),
         ({"metadata": []}, "metadata"),
         ({"metadata": {"name": "x", "annotations": {"wherry.dev/port": 80}}}, "quote it"),
+        ({"metadata": {"name": "x", "annotations": {"Wherry.dev/host": "a"}}}, "small letters"),
         ({"metadata": {"name": "x"}, "spec": {"externalName": ["x"]}}, "spec.externalName"),
     ],
 )

@@ -345,7 +345,7 @@ def test_an_nginx_that_is_killed_is_begun_again_and_requests_that_run_are_finish
     with ThreadPoolExecutor() as clients:
         answer = clients.submit(ask, pod.port, "slow.example")
         wait_until(lambda: backends["slow"].connections > before)
-        os.kill(min(proxy.nginx()), signal.SIGKILL)
+        os.kill(proxy.master(), signal.SIGKILL)
         proxy.says("started: generation 2")
         assert ask(pod.port, "one.example").json()["name"] == "one"
         assert answer.result().status == 200
@@ -358,7 +358,7 @@ def test_an_nginx_that_ends_again_and_again_is_the_end(pod: Pod, backends: Backe
     pod.publish(one=backends["one"].port)
     proxy = pod.serve()
     proxy.says("started: generation 1")
-    os.kill(min(proxy.nginx()), signal.SIGKILL)
+    os.kill(proxy.master(), signal.SIGKILL)
     proxy.says("started: generation 2")
     wait_until(lambda: len(masters(proxy)) == 1)
     os.kill(masters(proxy)[0], signal.SIGKILL)
@@ -655,6 +655,32 @@ def test_more_connections_than_the_soft_limit_of_descriptors(pod: Pod, backends:
             process.terminate()
             _, said = process.communicate(timeout=PATIENCE)
         assert told in said and ("files may be open" in said) == bool(told)
+
+
+def test_what_clients_send_reaches_no_terminal_through_the_error_log(pod: Pod) -> None:
+    """CVE-2009-4487: nginx escapes it in access logs only."""
+    pod.publish(gone=free_port())
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    odd = {"Referer": "a\x1b[31mred\x07\u009b\xff"}
+    assert ask(pod.port, "gone.example", **odd).status == 502
+    proxy.says('referrer: "a\\u001b[31mred\\u0007')
+    assert not set(proxy.said()) & {"\x1b", "\x07", "\x9b", "\xff"}
+
+
+def test_an_error_log_that_nobody_reads_keeps_no_request_waiting(pod: Pod, backends: Backends) -> None:
+    pod.publish(one=backends["one"].port, gone=free_port())
+    command = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(pod.folder), "--workers", "1"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    try:
+        answers(pod.port, "one.example", 200, "one")
+        for _ in range(400):  # two lines each, of 250 bytes and more: a pipe of 64 KiB is full
+            assert ask(pod.port, "gone.example").status == 502
+        assert ask(pod.port, "one.example").status == 200
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=PATIENCE)
+    assert said.count(b"Connection refused") > 100
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "file", "null", "closed", "full", "tty"])

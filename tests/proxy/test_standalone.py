@@ -21,7 +21,7 @@ import pytest
 
 from proxy.conftest import Start
 from support.ports import free_port
-from support.proxy import Backend, Load, Proxy, answers, ask
+from support.proxy import Answer, Backend, Load, Proxy, answers, ask
 from support.waiting import PATIENCE, wait_until
 from wherry.proxy.sources.directory import PAUSE
 
@@ -65,6 +65,19 @@ def standalone(start: Start, tmp_path: Path, backends: Backends) -> Standalone:
     made = Standalone(start, tmp_path / "services")
     made.proxy.says("started: generation 1")
     return made
+
+
+def asked_anew(port: int, host: str) -> Answer:
+    """The first answer of a worker that knows the host: one of before takes connections until it hears that
+    it is to end."""
+    found: list[Answer] = []
+
+    def known() -> bool:
+        found.append(ask(port, host))
+        return found[-1].status != 404
+
+    wait_until(known, f"a route for {host}")
+    return found[-1]
 
 
 def test_a_file_is_a_route_as_long_as_it_is_there(standalone: Standalone, backends: Backends) -> None:
@@ -163,8 +176,8 @@ def test_a_config_map_changes_by_one_symlink(start: Start, tmp_path: Path, backe
 
 def test_without_endpoints_503_and_without_a_route_404(standalone: Standalone) -> None:
     standalone.write("none.yaml", manifest("none", None))
-    answers(standalone.port, "none.example", 503)
-    assert ask(standalone.port, "none.example").body == "no endpoint is ready\n"
+    answered = asked_anew(standalone.port, "none.example")
+    assert (answered.status, answered.body) == (503, "no endpoint is ready\n")
     assert ask(standalone.port, "nobody.example").status == 404
 
 
@@ -267,7 +280,7 @@ def test_no_upstream_sends_nginx_elsewhere(standalone: Standalone, to: str) -> N
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        found = ask(standalone.port, "x.example")
+        found = asked_anew(standalone.port, "x.example")
         server.shutdown(socket.SHUT_RDWR)
         thread.join(PATIENCE)
     assert (found.status, found.body, len(asked)) == (200, "mine", 1)
@@ -379,8 +392,7 @@ def test_after_kill_9_the_next_run_starts_and_tidies_up(start: Start, standalone
 
 
 def test_nginx_that_ends_by_itself_is_said(standalone: Standalone) -> None:
-    master = min(standalone.proxy.nginx())
-    os.kill(master, signal.SIGKILL)
+    os.kill(standalone.proxy.master(), signal.SIGKILL)
     assert standalone.proxy.process.wait(PATIENCE) == 1
     assert "nginx ended by itself" in standalone.proxy.said()
     wait_until(lambda: standalone.proxy.nginx() == [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -284,6 +285,45 @@ def test_a_jvm_is_kept_without_what_compilers_read(tree: Path) -> None:
     found = {name.removeprefix("usr/lib/jvm/java-17/") for name in kept if "jvm" in name}
     assert found == {"bin/java", "lib/modules", "lib/server/libjvm.so", "conf/net.properties"}
     assert {"usr/bin/java", "app/app.jar", "app/lib/other.jar"} <= kept
+
+
+def test_a_java_program_is_kept_with_what_lies_beside_its_script(tree: Path) -> None:
+    """As Tomcat: what it serves is in no jar, and which pages are asked for nobody knows."""
+    compile_(tree / "usr/lib/jvm/17/bin/java", MAIN)
+    script = '#!/bin/sh\nexec "$JAVA_HOME/bin/java" -classpath "$HERE/lib/*" Main\n'
+    write(tree / "opt/server/bin/serve.sh", script, 0o755)
+    for name in ("lib/main.jar", "webapps/shop/page.jsp", "conf/server.xml"):
+        write(tree / "opt/server" / name, "x")
+    write(tree / "opt/other/page.jsp", "x")
+    config = {"Env": ["PATH=/bin:/opt/server/bin", "JAVA_HOME=/usr/lib/jvm/17"]}
+    kept = files(closure(tree, "serve.sh", "run", **config))
+    below = {name.removeprefix("opt/server/") for name in kept if name.startswith("opt/server/")}
+    assert below == {"bin/serve.sh", "lib/main.jar", "webapps/shop/page.jsp", "conf/server.xml"}
+    assert "usr/lib/jvm/17/bin/java" in kept and "opt/other/page.jsp" not in kept
+    write(tree / "usr/bin/script", script, 0o755)
+    write(tree / "usr/lib/a.jar", "x")
+    assert "opt/other/page.jsp" not in files(closure(tree, "/usr/bin/script", **config))
+    assert "usr/lib/a.jar" not in files(closure(tree, "/usr/bin/script", **config))
+
+
+def test_jars_that_a_jar_names_are_kept(tree: Path) -> None:
+    compile_(tree / "usr/bin/java", MAIN)
+    for name in ("app/lib/one.jar", "app/lib/two.jar", "app/more/classes/A.class", "app/lib/unused.jar"):
+        write(tree / name, "x")
+    with zipfile.ZipFile(tree / "app/app.jar", "w") as jar:
+        lines = (
+            "Main-Class: Main",
+            "Class-Path: lib/one.jar lib/t",
+            " wo.jar more/classes/ http://x/y.jar",
+            "",
+        )
+        jar.writestr("META-INF/MANIFEST.MF", "\r\n".join(lines))
+    kept = files(closure(tree, "java", "-jar", "/app/app.jar"))
+    assert {"app/lib/one.jar", "app/lib/two.jar", "app/more/classes/A.class"} <= kept
+    assert "app/lib/unused.jar" not in kept
+    for damaged in (b"PK\3\4", b"PK\5\6" + bytes(18)):
+        (tree / "app/app.jar").write_bytes(damaged)
+        assert "app/app.jar" in files(closure(tree, "java", "-jar", "/app/app.jar"))
 
 
 def test_a_jdk_of_java_8_has_its_classes_in_a_folder_of_their_own(tree: Path) -> None:

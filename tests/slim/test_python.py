@@ -265,7 +265,8 @@ def test_npm_start_runs_a_script_of_the_package(node_tree: Path) -> None:
     (node_tree / "app/node_modules/.bin").mkdir()
     (node_tree / "app/node_modules/.bin/tool").symlink_to("../tool/cli.js")
     write(node_tree / "usr/bin/npm", "#!/usr/bin/env node\n", 0o755)
-    for argv in (("npm", "start"), ("npm", "run", "-s", "serve"), ("yarn", "serve")):
+    shell = ("/bin/sh", "-c", "exec npm run serve")
+    for argv in (("npm", "start"), ("npm", "run", "-s", "serve"), ("yarn", "serve"), shell):
         names = files(closure(node_tree, *argv, WorkingDir="/app"))
         assert {"app/server.js", "app/node_modules/one/index.js", "app/public/page.html"} <= names
         assert {"app/node_modules/two/index.js", "app/node_modules/.bin/tool"} <= names

@@ -31,6 +31,20 @@ def tree(tmp_path: Path) -> Path:
     return top
 
 
+def test_a_gem_may_have_its_files_elsewhere_than_in_lib(tree: Path) -> None:
+    for gem, paths in (("far-1.0", '"lib/far".freeze, "ext"'), ("out-1.0", '"../../../../../app/other"')):
+        text = f"  s.require_paths = [{paths}]\n"
+        write(tree / f"{GEMS}/specifications/{gem}.gemspec", text)
+        write(tree / f"{GEMS}/gems/{gem}/lib/{gem}.rb", "")
+    write(tree / f"{GEMS}/gems/far-1.0/lib/far/inside.rb", "require 'native'")
+    write(tree / f"{GEMS}/gems/far-1.0/ext/native.so", "")
+    write(tree / "app/other/outside.rb", "")
+    write(tree / "srv/main.rb", "require 'inside'; require 'outside'")
+    kept = files(closure(tree, "ruby", "/srv/main.rb"))
+    assert {f"{GEMS}/gems/far-1.0/lib/far/inside.rb", f"{GEMS}/gems/far-1.0/ext/native.so"} <= kept
+    assert "app/other/outside.rb" not in kept
+
+
 def test_requires_autoloads_and_files_beside_the_program(tree: Path) -> None:
     write(
         tree / "app/main.rb",

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from support.clients import Clients
 from support.waiting import PATIENCE, wait_until
+from wherry.proxy.reload.process import children
 
 
 class Answer(NamedTuple):
@@ -114,6 +115,11 @@ class Proxy:
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(PATIENCE)
+
+    def master(self) -> int:
+        """nginx's; its workers' numbers may be smaller: they begin again at pid_max."""
+        (found,) = [pid for pid in children(self.process.pid) if pid in self.nginx()]
+        return found
 
     def nginx(self) -> list[int]:
         """The processes of its session other than itself."""

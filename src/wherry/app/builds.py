@@ -9,7 +9,8 @@ from wherry.errors import NotFoundError
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from wherry.builder.context.folder import Context
     from wherry.builder.explain import Explained
@@ -42,6 +43,34 @@ def find_build(store: Store, word: str = "") -> BuildRecord:
         if image is not None and build.image == image.id:
             return build
     raise NotFoundError(f"No such build: {word}", hint="see wherry explain --list")
+
+
+def builds_since(store: Store, began: float) -> list[dict[str, Any]]:
+    """What the builds did that began at that time (Unix seconds) or later, as remember() takes it."""
+    from wherry.store.buildrecord import as_json
+
+    return [as_json(build) for build in reversed(builds(store)) if build.began >= began]
+
+
+def remember(
+    store: Store,
+    found: Mapping[str, Any],
+    origin: tuple[str, str, tuple[str, ...]],
+    began: float,
+    parts: Iterable[Mapping[str, Any]] = (),
+) -> None:
+    """Keep what a build did elsewhere, with the `parts` that others did for it, as a build of this `origin`
+    (BuildOptions); what is no record is passed over."""
+    from wherry.store.buildrecord import as_json, read, with_parts
+
+    context, dockerfile, names = origin
+    own = {"context": context, "dockerfile": dockerfile, "names": names}
+    try:
+        record = read({**found, **own, "id": os.urandom(4).hex(), "began": began})
+        record = with_parts(record, [read({**part}) for part in parts])
+    except (KeyError, TypeError, ValueError):
+        return
+    store.builds.add(as_json(record))
 
 
 def explain(store: Store, build: BuildRecord) -> Sequence[Explained]:

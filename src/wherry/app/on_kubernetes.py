@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from wherry.app.builds import remember
 from wherry.app.fetch import AT_REGISTRY, is_remote
 from wherry.app.opened import opened
 from wherry.builder.context import artifact
 from wherry.builder.context.artifact import Recipe
 from wherry.builder.progress import underway
+from wherry.builder.transfers import Told
 from wherry.errors import UnsupportedError, UsageError, WherryError
 from wherry.jobs import builds, manifest
 from wherry.jobs.credentials import certificates, docker_config, registries_conf
@@ -17,6 +21,7 @@ from wherry.jobs.stages import apart, images
 from wherry.jobs.words import Words, secret_flag, secret_key
 from wherry.oci.reference import Reference, parse
 from wherry.registry.endpoints import is_loopback
+from wherry.registry.progress import PUSHING
 from wherry.remote.urls import shown
 
 if TYPE_CHECKING:
@@ -65,11 +70,13 @@ def build_on_kubernetes(
     registries: Callable[[], Registries],
     progress: Progress,
 ) -> Outcome:
-    """Build in pods, and push from there; the code that the build ended with, and what it said.
+    """Build in pods, and push from there; the code that the build ended with, and what it said.  What the
+    pods did is remembered here.
 
     Nothing stays in the cluster, however it ends.  Raises UsageError and UnsupportedError for what does not
     go there, before anything is done; ContextError, RegistryError, ClusterError.
     """
+    began = time.time()
     names = checked(request)
     repository = names[0]
     client = registries()
@@ -80,7 +87,10 @@ def build_on_kubernetes(
     finally:
         client.close()
     words = _words(request, asked, sent, repository)
-    return builds.build(jobs, words, given, asked.pod, progress, parallel=asked.parallel)
+    outcome = builds.build(jobs, words, given, asked.pod, progress, parallel=asked.parallel)
+    for record in outcome.records:
+        remember(store, record, request.options.origin, began, outcome.stages)
+    return outcome
 
 
 def checked(request: BuildRequest) -> list[Reference]:
@@ -154,7 +164,14 @@ def _sent(
 ) -> str:
     target = client.target(repository)
     with underway(progress, f"[cluster] sending {what} to {target.name}") as step:
-        digest = artifact.send(store, context, recipe, target, lambda text: step.output(text.encode()))
+        digest = artifact.send(
+            store,
+            context,
+            recipe,
+            target,
+            lambda text: step.output(text.encode()),
+            partial(Told(step).layer, what, PUSHING),
+        )
     context.save()
     return f"{AT_REGISTRY}{repository.domain}/{repository.path}@{digest}"
 

@@ -28,7 +28,9 @@ PIECE = 4096
 """Bytes of output in one line: what passes lines on (a container's log) may cut long ones."""
 ANSWER = "exporterResponse"
 """The member of the last line: what the build gave, in the words of --metadata-file."""
-MEMBERS = frozenset({"vertexes", "statuses", "logs", "warnings", ANSWER})
+RECORD = "wherry.build.v1"
+"""The member of a line with what a build did, step by step (`store.buildrecord`)."""
+MEMBERS = frozenset({"vertexes", "statuses", "logs", "warnings", ANSWER, RECORD})
 
 
 class RawJson:
@@ -52,6 +54,10 @@ class RawJson:
     def answer(self, value: Mapping[str, Any]) -> None:
         """What the build gave."""
         self.tell({ANSWER: value})
+
+    def record(self, value: Mapping[str, Any]) -> None:
+        """What it did, and why."""
+        self.tell({RECORD: value})
 
     def close(self) -> None: ...
 
@@ -115,6 +121,7 @@ class Replay:
         self._steps: dict[str, Step] = {}
         self._working: set[str] = set()
         self.answer: Mapping[str, Any] = {}
+        self.records: list[dict[str, Any]] = []
 
     def line(self, line: bytes) -> bool:
         """Whether it is a line of progress: others are what a program said."""
@@ -148,6 +155,9 @@ class Replay:
         answer = value.get(ANSWER)
         if isinstance(answer, dict):
             self.answer = answer
+        record = value.get(RECORD)
+        if isinstance(record, dict):
+            self.records.append(record)
 
     def _vertex(self, vertex: Mapping[str, Any]) -> None:
         digest = str(vertex["digest"])

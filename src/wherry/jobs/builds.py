@@ -46,16 +46,19 @@ def build(
     def one(suffix: str, line: Sequence[str]) -> Outcome:
         return run(jobs, name + suffix, line, given, options, progress, stop)
 
+    built: list[Outcome] = []
     if words.stages:
         failed = _stages(
             {stage.number: stage for stage in words.stages},
             lambda stage: one(f"-{stage.number}", words.of_stage(stage)),
             parallel,
             lambda threads: _leave(jobs, stop, threads),
+            built.append,
         )
         if failed is not None:
             return failed
-    return one("", words.of_image())
+    outcome = one("", words.of_image())
+    return outcome._replace(stages=tuple(record for stage in built for record in stage.records))
 
 
 def _stages(
@@ -63,6 +66,7 @@ def _stages(
     build_one: Callable[[StagePod], Outcome],
     parallel: int,
     leave: Callable[[Sequence[threading.Thread]], object],
+    tell: Callable[[Outcome], object],
 ) -> Outcome | None:
     """What the first stage that failed gave; None where all are in the cache."""
     from graphlib import TopologicalSorter
@@ -93,6 +97,7 @@ def _stages(
                 raise result
             if result.code:
                 return result
+            tell(result)
             sorter.done(number)
         return None
     finally:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from wherry.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from wherry.jobs.options import PodOptions
 
@@ -20,6 +20,8 @@ LABEL = "wherry.dev/build"
 """On all objects of a build: its name."""
 CONTAINER = "build"
 STORE = "/var/lib/wherry"
+ON_CLAIM = "wherry"
+"""The store's folder on a volume, which has its file system's own beside it (lost+found)."""
 GIVEN = "/run/wherry"
 """Where the Secret's files are in the pod."""
 CERTIFICATES = "/etc/containers/certs.d"
@@ -69,6 +71,7 @@ def job(name: str, words: Sequence[str], options: PodOptions, certificates: Sequ
     A pod that is lost, or killed, is tried again; a build that fails is not.
     """
     labels = {
+        **dict(options.labels),
         LABEL: name,
         "app.kubernetes.io/name": "wherry-build",
         "app.kubernetes.io/managed-by": "wherry",
@@ -84,7 +87,10 @@ def job(name: str, words: Sequence[str], options: PodOptions, certificates: Sequ
             "activeDeadlineSeconds": options.deadline,
             "ttlSecondsAfterFinished": KEPT,
             "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": own}]},
-            "template": {"metadata": {"labels": labels}, "spec": _pod(name, words, options, certificates)},
+            "template": {
+                "metadata": {"labels": labels, "annotations": dict(options.annotations)},
+                "spec": _pod(name, words, options, certificates),
+            },
         },
     }
 
@@ -98,9 +104,12 @@ def _pod(name: str, words: Sequence[str], options: PodOptions, certificates: Seq
         "imagePullSecrets": [{"name": name}],
         "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [_container(words, options)],
-        "tolerations": [_away(state) for state in ("not-ready", "unreachable")],
+        "tolerations": [
+            *(_away(state) for state in ("not-ready", "unreachable")),
+            *map(_toleration, options.tolerations),
+        ],
         "volumes": [
-            {"name": "store", "emptyDir": {}},
+            {"name": "store", **_store(options)},
             {"name": "given", "secret": {"secretName": name, "defaultMode": 0o400}},
         ],
     }
@@ -115,6 +124,17 @@ def _pod(name: str, words: Sequence[str], options: PodOptions, certificates: Seq
     if options.node_selector:
         pod["nodeSelector"] = dict(options.node_selector)
     return pod
+
+
+def _toleration(fields: Iterable[tuple[str, str]]) -> Object:
+    return {name: int(value) if name == "tolerationSeconds" else value for name, value in fields}
+
+
+def _store(options: PodOptions) -> Object:
+    """What is on a claim stays for the next pod."""
+    if options.claim:
+        return {"persistentVolumeClaim": {"claimName": options.claim}}
+    return {"emptyDir": {}}
 
 
 def _away(state: str) -> Object:
@@ -142,7 +162,7 @@ def _container(words: Sequence[str], options: PodOptions) -> Object:
             "capabilities": {"drop": ["ALL"], "add": list(CAPABILITIES)},
         },
         "volumeMounts": [
-            {"name": "store", "mountPath": STORE},
+            {"name": "store", "mountPath": STORE, **({"subPath": ON_CLAIM} if options.claim else {})},
             {"name": "given", "mountPath": GIVEN, "readOnly": True},
         ],
     }

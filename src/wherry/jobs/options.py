@@ -15,7 +15,11 @@ RESOURCES = ("cpu", "memory", "ephemeral-storage")
 KEYS = (
     *(f"{kind}.{name}" for kind in ("requests", "limits") for name in RESOURCES),
     "nodeselector",
+    "tolerations",
+    "labels",
+    "annotations",
     "serviceaccount",
+    "claim",
     "timeout",
     "deadline",
     "retries",
@@ -23,14 +27,24 @@ KEYS = (
 QUANTITY = r"[0-9]+(\.[0-9]+)?(m|k|Ki|[MGTPE]i?)?\Z"
 NAME = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\Z"
 PART = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+LABEL = rf"({NAME[:-2]}/)?{PART}"
+TOLERATION = {
+    "key": LABEL,
+    "operator": "Exists|Equal",
+    "value": rf"({PART})?",
+    "effect": "NoSchedule|PreferNoSchedule|NoExecute",
+    "tolerationSeconds": "[0-9]{1,9}",
+}
 UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 class PodOptions(NamedTuple):
-    """`requests` and `limits` are quantities of Kubernetes by their resources.
+    """`requests` and `limits` are quantities of Kubernetes by their resources, `tolerations` the fields of
+    each by their names.
 
     Seconds: `timeout` is how long a pod may take until it runs, `deadline` how long all tries may take
-    together.  `retries` is how often a pod that was lost is tried again.
+    together.  `retries` is how often a pod that was lost is tried again.  `claim` is the
+    PersistentVolumeClaim on which the pods' store lies.
     """
 
     image: str
@@ -41,6 +55,10 @@ class PodOptions(NamedTuple):
     timeout: int = 120
     deadline: int = 7200
     retries: int = 3
+    claim: str = ""
+    tolerations: tuple[tuple[tuple[str, str], ...], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 def parse(image: str, words: Sequence[str]) -> PodOptions:
@@ -68,17 +86,29 @@ def _with(options: PodOptions, key: str, value: str) -> PodOptions:
     if kind == "limits":
         return options._replace(limits=(*options.limits, (resource, _quantity(key, value))))
     if key == "nodeselector":
-        return options._replace(node_selector=(*options.node_selector, _label(value)))
+        return options._replace(node_selector=(*options.node_selector, *_labels(key, value)))
+    if key == "labels":
+        return options._replace(labels=(*options.labels, *_labels(key, value)))
+    if key == "annotations":
+        return options._replace(annotations=(*options.annotations, *_annotations(value)))
+    if key == "tolerations":
+        return options._replace(tolerations=(*options.tolerations, *map(_toleration, value.split(";"))))
     if key == "serviceaccount":
-        if not re.match(NAME, value):
-            raise UsageError(f"--driver-opt: {value!r} is not the name of a ServiceAccount")
-        return options._replace(account=value)
+        return options._replace(account=_name(value, "a ServiceAccount"))
+    if key == "claim":
+        return options._replace(claim=_name(value, "a PersistentVolumeClaim"))
     if key == "retries":
         if not re.fullmatch("[0-9]{1,2}", value):
             raise UsageError(f"--driver-opt: retries={value} is no number up to 99")
         return options._replace(retries=int(value))
     seconds = _seconds(key, value)
     return options._replace(timeout=seconds) if key == "timeout" else options._replace(deadline=seconds)
+
+
+def _name(value: str, of: str) -> str:
+    if not re.match(NAME, value):
+        raise UsageError(f"--driver-opt: {value!r} is not the name of {of}")
+    return value
 
 
 def _quantity(key: str, value: str) -> str:
@@ -90,18 +120,42 @@ def _quantity(key: str, value: str) -> str:
     return value
 
 
-def _label(value: str) -> tuple[str, str]:
-    name, equals, text = value.partition("=")
-    if (
-        not equals
-        or not re.fullmatch(rf"({NAME[:-2]}/)?{PART}", name)
-        or not re.fullmatch(rf"({PART})?", text)
-    ):
-        raise UsageError(
-            f"--driver-opt: nodeselector={value} is no label",
-            hint="say nodeselector=kubernetes.io/arch=arm64",
-        )
-    return name, text
+def _labels(key: str, value: str) -> list[tuple[str, str]]:
+    """``NAME=VALUE,…``, for which the whole field is in quotes."""
+    found = []
+    for pair in value.split(","):
+        name, equals, text = pair.partition("=")
+        if not equals or not re.fullmatch(LABEL, name) or not re.fullmatch(rf"({PART})?", text):
+            raise UsageError(
+                f"--driver-opt: {key}={pair} is no label", hint=f"say {key}=kubernetes.io/arch=arm64"
+            )
+        found.append((name, text))
+    return found
+
+
+def _annotations(value: str) -> list[tuple[str, str]]:
+    found = []
+    for pair in value.split(","):
+        name, equals, text = pair.partition("=")
+        if not equals or not re.fullmatch(LABEL, name):
+            raise UsageError(
+                f"--driver-opt: annotations={pair} is no annotation", hint="say annotations=NAME=VALUE"
+            )
+        found.append((name, text))
+    return found
+
+
+def _toleration(text: str) -> tuple[tuple[str, str], ...]:
+    found: dict[str, str] = {}
+    for pair in text.split(","):
+        name, equals, value = pair.partition("=")
+        if not equals or not re.fullmatch(TOLERATION.get(name, "(?!)"), value):
+            raise UsageError(
+                f"--driver-opt: {pair or text} is no part of a toleration",
+                hint='say "tolerations=key=NAME,value=VALUE,effect=NoSchedule", in quotes',
+            )
+        found[name] = value
+    return tuple(found.items())
 
 
 def _seconds(key: str, value: str) -> int:

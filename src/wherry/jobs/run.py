@@ -33,11 +33,14 @@ LOOK = 0.3
 
 
 class Outcome(NamedTuple):
-    """`code` is the build's exit code, `said` the lines that were no progress, `answer` what it gave."""
+    """`code` is the build's exit code, `said` the lines that were no progress, `answer` what it gave,
+    `records` what it did, and `stages` what was done before it in other pods (store.buildrecord)."""
 
     code: int
     said: tuple[str, ...]
     answer: Mapping[str, Any]
+    records: tuple[Mapping[str, Any], ...] = ()
+    stages: tuple[Mapping[str, Any], ...] = ()
 
 
 class _Unending(Exception):
@@ -122,7 +125,9 @@ class _Run:
                 ended = self._followed(one)
                 if ended.has_result:
                     assert ended.code is not None  # noqa: S101
-                    return Outcome(ended.code, tuple(self._said), self._replay.answer)
+                    return Outcome(
+                        ended.code, tuple(self._said), self._replay.answer, tuple(self._replay.records)
+                    )
                 self._lost(ended)
         finally:
             self._replay.cancel()
@@ -231,6 +236,7 @@ class _Run:
             )
         self._out_of_memory = one.reason == OOM
         self._said.clear()
+        self._replay.records.clear()
         self._replay.cancel()
         self._noted = f"pod {one.name} was lost: {status.loss(one)}"
         self._progress.note(f"{self._noted}; another one goes on from the cache")
@@ -248,11 +254,13 @@ class _Reader:
         self._pod = pod
         self._tell = tell
         self._last = b""
+        self._told = False
         self.fault = ""
         """Why it was not read to its end."""
 
     def read(self, stop: threading.Event) -> bool:
         """Read on.  Whether it came to an end in order."""
+        self._told = bool(self._last)
         since = re.sub(rb"\.[0-9]+", b"", self._last).decode("ascii", "replace")  # in the node's time zone
         self.fault = ""
         try:
@@ -270,8 +278,11 @@ class _Reader:
         return True
 
     def _one(self, line: bytes) -> None:
+        """The first lines of a connection may have come by the one before.  Those after them are new,
+        whatever their times: a node's clock may be set back."""
         stamp, space, text = line.partition(b" ")
-        if not space or stamp <= self._last:
+        if not space or (self._told and stamp <= self._last):
             return
+        self._told = False
         self._last = stamp
         self._tell(text)

@@ -22,6 +22,9 @@ NO = "a rule of the cluster says no: another namespace, or ask who runs it"
 HOPELESS = ("not found", "denied", "unauthorized", "forbidden", "no basic auth", "http response to https")
 """Words of an image that no second try gets."""
 
+OF_A_RANGE = ("usage per Container", "usage per Pod", "limit to request ratio")
+"""Words of a LimitRange (Kubernetes, plugin/pkg/admission/limitranger)."""
+
 
 class Pod(NamedTuple):
     """`runs` says that its container has begun; `code` is the exit code of one that has ended.
@@ -116,6 +119,12 @@ def obstacle(one: Pod | None, warnings: Sequence[str], options: PodOptions) -> O
     about it; where there is no pod, about the Job."""
     if one is None:
         return _no_pod(warnings)
+    if one.refused and "persistentvolumeclaim" in one.refused:
+        return Obstacle(
+            f"no node takes pod {one.name}: {one.refused}",
+            "kubectl get pvc tells which there are for --driver-opt claim=NAME",
+            "not found" in one.refused,
+        )
     if one.refused:
         return Obstacle(
             f"no node takes pod {one.name}: {one.refused}",
@@ -154,6 +163,12 @@ def _no_pod(warnings: Sequence[str]) -> Obstacle | None:
         return Obstacle(
             f"no pod is made: {text}",
             "ask for less with --driver-opt requests.cpu=… and limits.memory=…, or have the quota raised",
+        )
+    if any(words in text for words in OF_A_RANGE):
+        return Obstacle(
+            f"no pod is made: {text}",
+            "kubectl get limitrange tells what --driver-opt requests.cpu=… and limits.memory=… may be",
+            final=True,
         )
     if "forbidden" in text or "denied" in text:
         return Obstacle(

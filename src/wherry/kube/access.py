@@ -141,6 +141,10 @@ def _access(selected: Selected, environ: Mapping[str, str], origin: str) -> Acce
     )
 
 
+class _NotYaml(BadConfig):
+    """Where, and what is wrong there."""
+
+
 def _parsed(path: str) -> Any:
     import yaml
 
@@ -149,7 +153,13 @@ def _parsed(path: str) -> Any:
     if len(data) > LARGEST:
         raise BadConfig(f"{path} is larger than {LARGEST >> 20} MiB")
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
-    found = yaml.load(data, Loader=loader)  # noqa: S506  a safe one
+    try:
+        found = yaml.load(data, Loader=loader)  # noqa: S506  a safe one
+    except yaml.MarkedYAMLError as error:
+        line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
+        raise _NotYaml(f"{line} {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise BadConfig(str(error)) from None
     if found is None:
         raise BadConfig(f"{path}: the file is empty")
     return found
@@ -166,20 +176,15 @@ def _namespace_of(account: str) -> str:
 @contextlib.contextmanager
 def _explained(what: str, flag: str) -> Iterator[None]:
     """Every way in which a configuration is no good, as a ClusterError; `flag` chooses another."""
-    import yaml
-
     try:
         yield
-    except yaml.MarkedYAMLError as error:
-        line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
-        raise ClusterError(
-            f"{what} is not YAML:{line} {error.problem}", hint="kubectl config view"
-        ) from None
+    except _NotYaml as error:
+        raise ClusterError(f"{what} is not YAML:{error}", hint="kubectl config view") from None
     except PluginFailed as error:
         raise ClusterError(
             str(error), hint="run it by hand; what it needs may be missing here, or its login has expired"
         ) from None
-    except (BadConfig, OSError, yaml.YAMLError) as error:
+    except (BadConfig, OSError) as error:
         raise ClusterError(
             f"{what} cannot be used: {printable(error)}",
             hint=f"kubectl config get-contexts shows what there is; {flag} NAME chooses one",

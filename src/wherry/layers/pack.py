@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
+from itertools import starmap, tee
 
 from wherry.errors import ChangedError, StepError
-from wherry.layers.entry import FILE, SYMLINK, WHITEOUT
+from wherry.layers.entry import FILE, FOLDER, SYMLINK, WHITEOUT
 from wherry.layers.hashing import Hashing
 from wherry.layers.tarwrite import END, header, padding
-from wherry.layers.tree import READ, walk
+from wherry.layers.tree import READ, items_of, list_tree, root_of
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
+    from wherry.helper import Helper
     from wherry.layers.entry import Entry
     from wherry.layers.tree import Item
 
 CHUNK = 1 << 20
 # Small pieces are gathered: hashing and writing 512 bytes at a time costs more than copying them.
 GATHER = 1 << 18
+SMALL = 1 << 15
+"""Bytes of a file that is packed beside others: so many of them are in memory at a time."""
 
 
 class Packed(NamedTuple):
@@ -66,38 +70,77 @@ class Gathered:
         self._hash.close()
 
 
-def pack(tree: str, sink: Callable[[bytes], object] | None = None, *, alone: bool = False) -> Packed:
+def pack(
+    tree: str,
+    sink: Callable[[bytes], object] | None = None,
+    *,
+    helper: Helper | None = None,
+    alone: bool = False,
+) -> Packed:
     """Write the tar of a tree in overlay form to `sink` and return what it is.
 
     The same tree gives the same bytes, always.  With `alone` no two of its names are one file.
     Raises StepError for a name that a layer cannot hold.
     """
     with Gathered(sink) as out:
-        return _packed(walk(tree, alone=alone, opened=True), out)
+        return _packed(tree, out, helper, alone)
 
 
-def _packed(items: Iterable[Item], out: Gathered) -> Packed:
+def _packed(tree: str, out: Gathered, helper: Helper | None, alone: bool) -> Packed:
     size = count = 0
-    for entry, path, _status, file in items:
-        if path is not None and entry.name.rpartition(b"/")[2].startswith(WHITEOUT):
-            raise StepError(
-                f"/{os.fsdecode(entry.name)} cannot be in a layer: .wh. names mean deletions",
-                hint="remove the file where it is made",
-            )
+    links: dict[int, bytes] | None = None if alone else {}
+    for item in root_of(tree):
+        out.write(header(item.entry))
         count += 1
-        size += disk_size(entry)
-        if file is None or entry.type != FILE or not entry.size:
-            out.write(header(entry))
-        elif entry.size <= GATHER:
-            out.write(header(entry) + b"".join(_pieces(file, entry)) + padding(entry.size))
-        else:
-            out.write(header(entry))
-            for piece in _pieces(file, entry):
+    listed, ahead = tee(list_tree(tree))
+    small = ((*one, alone) for one in ahead)
+    members = helper.map(_small, small) if helper else starmap(_small, small)
+    for one, member in zip(listed, members, strict=True):
+        if member is not None:
+            data, number, disk = member
+            out.write(data)
+            count += number
+            size += disk
+            continue
+        for item in items_of(*one, links, opened=True):
+            count += 1
+            size += disk_size(item.entry)
+            for piece in _member(item):
                 out.write(piece)
-            out.write(padding(entry.size))
     out.write(END)
     out.flush()
     return Packed(out.digest(), out.size, size, count)
+
+
+def _small(name: bytes, path: bytes, is_file: bool, alone: bool) -> tuple[bytes, int, int] | None:
+    """What list_tree() gave as the tar's bytes, their members' number and disk_size().
+
+    None for a file that is large, or, where not `alone`, has other names: it may be a link.
+    """
+    pieces: list[bytes] = []
+    size = members = 0
+    for item in items_of(name, path, is_file, None, opened=True):
+        entry, _, status, _ = item
+        if entry.size > SMALL or (status.st_nlink > 1 and not alone and entry.type != FOLDER):
+            return None
+        pieces += _member(item)
+        size += disk_size(entry)
+        members += 1
+    return b"".join(pieces), members, size
+
+
+def _member(item: Item) -> Iterator[bytes]:
+    """The header, and the bytes of a file.  Raises StepError for a name that a layer cannot hold."""
+    entry, path, _, file = item
+    if path is not None and entry.name.rpartition(b"/")[2].startswith(WHITEOUT):
+        raise StepError(
+            f"/{os.fsdecode(entry.name)} cannot be in a layer: .wh. names mean deletions",
+            hint="remove the file where it is made",
+        )
+    yield header(entry)
+    if file is not None and entry.type == FILE and entry.size:
+        yield from _pieces(file, entry)
+        yield padding(entry.size)
 
 
 def disk_size(entry: Entry) -> int:

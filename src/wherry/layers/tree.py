@@ -60,40 +60,63 @@ def walk(tree: str, *, alone: bool = False, opened: bool = False) -> Iterator[It
     With `alone` no two names of the tree are one file: other names that its files have are elsewhere.
     With `opened` regular files are opened: to ask an open file what it is costs half of asking by its name.
     """
+    yield from root_of(tree)
+    links: dict[int, bytes] | None = None if alone else {}
+    for listed in list_tree(tree):
+        yield from items_of(*listed, links, opened=opened)
+
+
+def root_of(tree: str) -> Iterator[Item]:
+    """The root's own entry, where it is one."""
     top = os.fsencode(tree)
     status = os.lstat(top)
     root = entry_of(b"", top, status, {})
     assert root is not None  # noqa: S101
     if (root.mode, root.uid, root.gid) != (ROOT_MODE, 0, 0):
         yield Item(root._replace(mtime=0), top, status)
-    links: dict[int, bytes] | None = None if alone else {}
+
+
+def list_tree(tree: str) -> Iterator[tuple[bytes, bytes, bool]]:
+    """What is below the root in walk()'s order, not looked at: names, paths, and whether regular files."""
     # A stack of iterators, not recursion: a hostile tree may be deeper than Python's stack.
-    stack = [_listing(top, b"")]
+    stack = [_listing(os.fsencode(tree), b"")]
     while stack:
         found = next(stack[-1], None)
         if found is None:
             stack.pop()
             continue
-        name, path, is_file = found
-        file = os.open(path, READ) if opened and is_file else None
-        try:
-            status = os.lstat(path) if file is None else os.fstat(file)
-            if not status.st_size and is_whiteout(path, status):
-                folder, _, base = name.rpartition(b"/")
-                hidden = (folder + b"/" if folder else b"") + WHITEOUT + base
-                yield Item(Entry(hidden, FILE, 0o600), None, status)
-                continue
-            entry = entry_of(name, path if file is None else file, status, links)
-            if entry is None:
-                continue
-            yield Item(entry, path, status, file)
-        finally:
-            if file is not None:
-                os.close(file)
-        if entry.type == FOLDER:
-            if is_opaque(path):
-                yield Item(Entry(name + b"/" + OPAQUE, FILE, 0o600), None, status)
+        name, path, is_file, is_folder = found
+        yield name, path, is_file
+        if is_folder:
             stack.append(_listing(path, name + b"/"))
+
+
+def items_of(
+    name: bytes,
+    path: bytes,
+    is_file: bool,
+    links: dict[int, bytes] | None,
+    *,
+    opened: bool,
+) -> Iterator[Item]:
+    """walk()'s items of one that list_tree() gave: none of a socket, two of an opaque folder."""
+    file = os.open(path, READ) if opened and is_file else None
+    try:
+        status = os.lstat(path) if file is None else os.fstat(file)
+        if not status.st_size and is_whiteout(path, status):
+            folder, _, base = name.rpartition(b"/")
+            hidden = (folder + b"/" if folder else b"") + WHITEOUT + base
+            yield Item(Entry(hidden, FILE, 0o600), None, status)
+            return
+        entry = entry_of(name, path if file is None else file, status, links)
+        if entry is None:
+            return
+        yield Item(entry, path, status, file)
+    finally:
+        if file is not None:
+            os.close(file)
+    if entry.type == FOLDER and is_opaque(path):
+        yield Item(Entry(name + b"/" + OPAQUE, FILE, 0o600), None, status)
 
 
 def entry_of(
@@ -157,9 +180,11 @@ def xattrs_of(path: bytes | str | int) -> tuple[tuple[bytes, bytes], ...]:
     )
 
 
-def _listing(folder: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Names in the tree, paths, and whether they are regular files, in their order."""
+def _listing(folder: bytes, prefix: bytes) -> Iterator[tuple[bytes, bytes, bool, bool]]:
+    """Names in the tree, paths, and whether they are regular files or folders, in their order."""
     with os.scandir(folder) as found:
-        entries = sorted([(entry.name, entry.is_file(follow_symlinks=False)) for entry in found])
+        entries = sorted(
+            [(e.name, e.is_file(follow_symlinks=False), e.is_dir(follow_symlinks=False)) for e in found]
+        )
     above = folder + b"/"
-    return ((prefix + name, above + name, is_file) for name, is_file in entries)
+    return ((prefix + name, above + name, is_file, is_folder) for name, is_file, is_folder in entries)

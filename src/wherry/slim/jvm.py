@@ -1,12 +1,17 @@
 """What a JVM reads: its own folder, as a whole but for what compilers and people read, and the classes.
 
-Which of its modules a program needs, jlink can tell where it is in the image; nobody else can.
+Which of its modules a program needs is for jlink (`wherry.slim.java`): they are one file.
 """
 
 from __future__ import annotations
 
 import posixpath
+import re
+import zipfile
 
+from wherry.pattern import pattern
+from wherry.slim.elf import COMMON
+from wherry.slim.java.needed import DAMAGED
 from wherry.slim.reason import LIKELY
 from wherry.typed import TYPE_CHECKING
 
@@ -19,9 +24,53 @@ SETTINGS = ("/etc/java-*-openjdk", "/etc/ssl/certs/java")
 CLASS_PATH = ("-cp", "-classpath", "--class-path", "-p", "--module-path")
 
 
+MANIFEST = "META-INF/MANIFEST.MF"
+LARGEST_MANIFEST = 1 << 16
+STARTS = pattern(r"\bjava\b|\bJAVA")
+
+
 def read(closure: Closure, node: Node, head: bytes) -> None:
-    if posixpath.basename(node.name) != "java" or not head.startswith(b"\x7fELF"):
+    if node.name.endswith(".jar") and head.startswith(b"PK"):
+        _beside_jar(closure, node)
+    elif head.startswith(b"#!"):
+        _of_script(closure, node)
+    elif posixpath.basename(node.name) == "java" and head.startswith(b"\x7fELF"):
+        _runtime(closure, node)
+
+
+def _beside_jar(closure: Closure, node: Node) -> None:
+    """The jars that a jar names in its manifest.  Source: the JAR file specification, Class-Path."""
+    try:
+        with zipfile.ZipFile(node.path) as jar, jar.open(MANIFEST) as file:
+            text = file.read(LARGEST_MANIFEST).decode("utf-8", "replace")
+    except DAMAGED:
         return
+    lines = re.sub(r"\r?\n ", "", text).splitlines()
+    given = next((line.partition(":")[2] for line in lines if line.startswith("Class-Path:")), "")
+    for name in given.split():
+        if "://" not in name:
+            path = posixpath.join("/", posixpath.dirname(node.name), name.removeprefix("file:"))
+            closure.keep(path, "its Class-Path", node.name, LIKELY, deep=name.endswith("/"))
+
+
+def _of_script(closure: Closure, node: Node) -> None:
+    """A program as Tomcat, Kafka and Gradle's are: in bin a script that starts Java, jars in lib, and what
+    they serve and read."""
+    above, _, folder = posixpath.dirname(f"/{node.name}").rpartition("/")
+    if folder != "bin" or above.lstrip("/") in COMMON or not closure.files.is_folder(f"{above}/lib"):
+        return
+    if not any(name.endswith(".jar") for name in closure.files.names(f"{above}/lib")):
+        return
+    if STARTS.search(closure.files.text(f"/{node.name}")) is None:
+        return
+    for name in closure.files.names(above):
+        closure.keep(f"{above}/{name}", "in the folder of the program", node.name, LIKELY, deep=True)
+    if home := closure.start.env.get("JAVA_HOME"):
+        closure.keep(f"{home}/bin/java", "JAVA_HOME", node.name, LIKELY)
+    closure.program("java", "it starts Java", node.name, LIKELY)
+
+
+def _runtime(closure: Closure, node: Node) -> None:
     home = posixpath.dirname(posixpath.dirname(f"/{node.name}"))
     for folder in ("lib", "conf", "bin", "jre"):  # that: until Java 8
         for name in closure.files.names(f"{home}/{folder}"):
@@ -30,8 +79,8 @@ def read(closure: Closure, node: Node, head: bytes) -> None:
                     f"{home}/{folder}/{name}", "the JVM reads its own folder", node.name, deep=True
                 )
     closure.keep(f"{home}/release", "the JVM reads its own folder", node.name, LIKELY)
-    for pattern in SETTINGS:
-        for path in closure.files.glob(pattern):
+    for settings in SETTINGS:
+        for path in closure.files.glob(settings):
             closure.keep(path, "settings of the JVM", node.name, LIKELY, deep=True)
     _classes(closure, node)
 

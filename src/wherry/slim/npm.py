@@ -27,7 +27,8 @@ def followed(argv: Sequence[str], workdir: str, files: Files) -> list[str]:
 
     Source: npm-run-script(1).
     """
-    return [*argv, *_words(argv, workdir, files, 0)]
+    words = [word for each in argv for word in BETWEEN.split(each)]  # also those of sh -c
+    return [*argv, *_words(words, workdir, files, 0)]
 
 
 def _words(argv: Sequence[str], workdir: str, files: Files, depth: int) -> Iterator[str]:

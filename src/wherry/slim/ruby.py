@@ -51,6 +51,8 @@ DYNAMIC = pattern(
     r"""|\bautoload[ \t(]+:\w+[ \t)]*$|\bautoload[ \t(]+\w+,|\b(?:const_missing|eager_autoload)\b""",
     8,
 )
+REQUIRE_PATHS = pattern(r"\.require_paths *= *\[([^\]\n]{1,2000})\]")
+WORDS = pattern(r"""["']([^"'#\0]+)["']""")
 NAMED = pattern(r"""(["'])([a-z]\w*(?:/\w+)+)\1""")
 LEFT_OUT = frozenset(
     (
@@ -133,7 +135,7 @@ class Reader:
         given += [word[2:] for word in start.argv if word.startswith("-I") and len(word) > 2]
         own = [posixpath.join("/", start.workdir, each) for each in given]
         library = [each for place in FOLDERS for each in closure.files.glob(posixpath.join(prefix, place))]
-        self._folders = [*own, *library, *(f"{gem}/lib" for gem in self._gems)]
+        self._folders = [*own, *library, *(lib for gem in self._gems for lib in _libraries(closure, gem))]
         for name in STARTUP:
             self._load(closure, name, node.name, LIKELY, "the interpreter loads")
         for root in _gem_roots(closure, prefix):
@@ -234,6 +236,17 @@ def _gem_roots(closure: Closure, prefix: str) -> Iterator[str]:
             pattern_ = env.get("HOME", "/") + pattern_[1:]
         if pattern_:
             yield from closure.files.glob(posixpath.join("/", workdir, pattern_))
+
+
+def _libraries(closure: Closure, gem: str) -> Iterator[str]:
+    """Where Ruby looks for the files of a gem: mostly lib.  Source: Gem::Specification#require_paths."""
+    root, name = posixpath.split(gem)
+    text = closure.files.text(f"{posixpath.dirname(root)}/specifications/{name}.gemspec")
+    said = REQUIRE_PATHS.search(text)
+    for path in WORDS.findall(said.group(1)) if said is not None else ("lib",):
+        folder = posixpath.normpath(posixpath.join(gem, path))
+        if folder.startswith(f"{gem}/"):
+            yield folder
 
 
 def _is_standard(path: str) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 
 class StepKey(NamedTuple):
     """A cache key that a step looked up, and what it was made of (`builder.plan.keys`).
 
-    None of a hit: the cache itself has it.
+    None of a hit: the cache itself has it, unless it was found in a shared one.
     """
 
     digest: str
@@ -68,6 +69,25 @@ class BuildRecord(NamedTuple):
     def lineage(self) -> tuple[str, str, str]:
         """Builds of the same thing."""
         return self.context, self.dockerfile, self.target
+
+
+def with_parts(record: BuildRecord, parts: Iterable[BuildRecord]) -> BuildRecord:
+    """A build that found in the cache what others had just made for it: such steps as they were there."""
+    made = {_place(step): step for part in parts for step in part.steps if step.missed}
+    steps = tuple(
+        made.get(_place(step), step) if step.outcome == "hit" and step.keys else step
+        for step in record.steps
+    )
+    return record._replace(steps=steps)
+
+
+def _place(step: StepRecord) -> tuple[int, int, tuple[str, ...]]:
+    return step.stage, step.number, tuple(key.digest for key in step.keys[-1:])
+
+
+def as_json(record: BuildRecord) -> dict[str, Any]:
+    """What read() reads."""
+    return {**record._asdict(), "steps": [step._asdict() for step in record.steps]}
 
 
 def read(value: dict[str, Any]) -> BuildRecord:

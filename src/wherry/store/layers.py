@@ -16,9 +16,11 @@ import time
 from errno import EACCES
 
 from wherry.errors import StorageError
+from wherry.helper import Helper
 from wherry.layers.remove import remove_tree
 from wherry.store.boot import DOUBT, came_from_disk, present_mark, tree_mark
 from wherry.store.layerrecord import LayerBlob, LayerInfo, LayerRecord
+from wherry.store.locks import held
 from wherry.store.temporary import delete, discard, move_away, put_in_place, temporary_folder
 from wherry.typed import TYPE_CHECKING
 
@@ -182,13 +184,16 @@ class Layers:
         else:
             delete(stale)
 
-    def commit(self, tree: str, *, alone: bool = False) -> str:
+    def commit(self, tree: str, helper: Helper | None = None, *, alone: bool = False) -> str:
         """Hash a finished tree and add() it.  Its diff ID.  With `alone` no two names of it are one file.
 
         Raises StepError for what no layer can hold."""
         from wherry.layers.pack import pack
 
-        packed = pack(tree, alone=alone)
+        if helper is None:
+            with Helper(held()) as own:
+                return self.commit(tree, own, alone=alone)
+        packed = pack(tree, helper=helper, alone=alone)
         self.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
         return packed.diff_id
 

@@ -82,6 +82,18 @@ def test_what_is_there_is_not_sent_again_whatever_its_times_are(
     assert registry.log().count("PATCH") == uploads > 0
 
 
+def test_how_much_of_it_has_gone_is_told(store: Store, folder: Path, fake: FakeRegistry) -> None:
+    (folder / "large").write_bytes(os.urandom(3 << 20))
+    heard: list[tuple[int, int]] = []
+    client = Registries(Settings())
+    target = client.target(parse(f"{fake.host}/told"))
+    context = open_context(str(folder), "", store.root)
+    artifact.send(store, context, Recipe(DOCKERFILE), target, sent=lambda *told: heard.append(told))
+    client.close()
+    size = heard[-1][1]
+    assert [done for done, _ in heard[-4:]] == [1 << 20, 2 << 20, 3 << 20, size] and size > 3 << 20
+
+
 @pytest.mark.parametrize("change", ["content", "mode", "name", "dockerfile", "ignored"])
 def test_another_context_has_another_name(
     store: Store, folder: Path, registry: Registry, change: str

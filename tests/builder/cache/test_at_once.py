@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,50 @@ def test_something_else_of_that_name_is_replaced(bb: Wherry, fake: FakeRegistry,
     assert len(fake.hooks) == 0
     bb("builder", "prune", "-af")
     assert "CACHED" in steps(bb, "--cache-from", cache, folder).values()
+
+
+@pytest.mark.root
+@pytest.mark.runtime
+def test_a_cache_whose_blobs_are_gone_at_the_registry_is_replaced(
+    bb: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    cache = f"type=registry,ref={fake.host}/a:cache"
+    one, two = (context(tmp_path / name, TEXT.format(name)) for name in ("one", "two"))
+    bb("build", "-q", "--cache-to", cache, one)
+    lost = {layer["digest"] for layer in json.loads(fake.manifests["a", "cache"][1])["layers"]}
+
+    def misses(request: Request) -> bool:
+        if request.command != "PUT" or "/manifests/" not in request.path:
+            return False
+        data = request.body()
+        if any(digest.encode() in data for digest in lost):
+            request.answer(404, b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown"}]}')
+        else:
+            request.fake.put("a", "cache", request.headers["Content-Type"], data)
+            request.answer(201)
+        return True
+
+    fake.hooks.append(misses)
+    bb("build", "-q", "--cache-to", cache, two)
+    (layer,) = json.loads(fake.manifests["a", "cache"][1])["layers"]
+    assert layer["digest"] not in lost
+
+
+@pytest.mark.root
+@pytest.mark.runtime
+def test_a_cache_that_may_be_written_and_not_read_is_written(
+    bb: Wherry, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    def hides(request: Request) -> bool:
+        if request.command not in ("HEAD", "GET") or "/manifests/" not in request.path:
+            return False
+        request.answer(403)
+        return True
+
+    fake.hooks.append(hides)
+    folder = context(tmp_path / "c", TEXT.format("c"))
+    bb("build", "-q", "--cache-to", f"type=registry,ref={fake.host}/a:cache", folder)
+    assert sum(asked.method == "PUT" and "/manifests/" in asked.path for asked in fake.asked) == 1
 
 
 @pytest.mark.parametrize("kind", ["registry", "local"])

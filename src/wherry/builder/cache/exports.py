@@ -8,7 +8,7 @@ from wherry.builder.cache import inline as in_image
 from wherry.builder.cache.document import CONFIG, LARGEST, CachedLayer, Record, write
 from wherry.builder.cache.document import parse as parse_document
 from wherry.builder.cache.others import Others
-from wherry.errors import WherryError
+from wherry.errors import RegistryError, WherryError
 from wherry.images.packing import Packing, Part, pack_layer
 from wherry.oci.digest import digest_of
 from wherry.oci.layout import REF_NAME, blob_path
@@ -140,17 +140,34 @@ class AtRegistry:
         own = [(layer, part.blob) for layer, part in layers]
         parts = [part for _, part in layers if part.packed]
         for last in (*(False,) * MOST_TRIES, True):
-            there = self._repository.digest(self._name.tag)
+            there = self._there()
             self._look(store, there)
-            manifest = _manifest(store, *self._others.beside(own, records))
+            written, known = self._others.beside(own, records)
+            manifest = _manifest(store, written, known)
             push_parts(store, self._repository, self._name, parts, manifest.config, progress)
-            if self._repository.digest(self._name.tag) != there and not last:
+            if self._there() != there and not last:
                 continue
-            digest = self._repository.put_manifest(self._name.tag, manifest.media_type, manifest.to_json())
-            self._seen = digest
-            if self._repository.digest(self._name.tag) == digest:
+            try:
+                self._seen = self._put(manifest)
+            except RegistryError:
+                if last or len(written) == len(own):
+                    raise
+                # Blobs of the others may be gone there.
+                self._others, self._seen = Others(), there
+                continue
+            if self._there() in (None, self._seen):
                 break
-        return digest
+        return self._seen or ""
+
+    def _put(self, manifest: Manifest) -> str:
+        return self._repository.put_manifest(self._name.tag, manifest.media_type, manifest.to_json())
+
+    def _there(self) -> str | None:
+        """What the name stands for; None also for who may write it and not read."""
+        try:
+            return self._repository.digest(self._name.tag)
+        except RegistryError:
+            return None
 
     def _look(self, store: Store, there: str | None) -> None:
         """Keep what another build wrote."""

@@ -12,11 +12,14 @@ from __future__ import annotations
 import json
 import os
 import stat
+from functools import partial
 
 from wherry.errors import ChangedError, CorruptError
+from wherry.helper import Helper
 from wherry.layers.entry import FIFO, FILE, FOLDER, SYMLINK, Entry, Status
 from wherry.oci.manifest import Descriptor, Manifest, parse
 from wherry.sha256 import hex_of
+from wherry.store.locks import held
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -58,9 +61,11 @@ class Fetched(NamedTuple):
 def tag_of(context: Context, recipe: Recipe) -> str:
     """The tag of the artifact that holds these."""
     lines = [recipe.to_json()]
-    for file in _files(context):
-        line = f"{len(os.fsencode(file.name))} {file.name} {context.file_digest(file)}"
-        lines.append(os.fsencode(line))
+    files = list(_files(context))
+    with Helper(held()) as helper:
+        marks = context.digests(files, helper)
+    for file, mark in zip(files, marks, strict=True):
+        lines.append(os.fsencode(f"{len(os.fsencode(file.name))} {file.name} {mark}"))
     return "context-" + hex_of(b"\n".join(lines))[:40]
 
 
@@ -70,8 +75,10 @@ def send(
     recipe: Recipe,
     repository: Repository,
     told: Callable[[str], object] = lambda text: None,
+    sent: Callable[[int, int], object] = lambda done, size: None,
 ) -> str:
     """Have the context at a registry.  The manifest's digest; nothing is sent of one that is there.
+    `sent` hears how many bytes have gone, of how many.
 
     Raises RegistryError, and ChangedError for a file that is written meanwhile.
     """
@@ -90,8 +97,8 @@ def send(
         def blobs_there() -> None:
             for blob in blobs:
                 if not repository.has_blob(blob.digest, push=True):
-                    path = store.blobs.path(blob.digest)
-                    send_blob(repository, blob, lambda start, path=path: _pieces(path, start))  # type: ignore[misc]
+                    pieces = partial(_pieces, store.blobs.path(blob.digest), sent, blob.size)
+                    send_blob(repository, blob, pieces)
 
         blobs_there()
         manifest = Manifest(blobs[0], blobs[1:])
@@ -190,8 +197,10 @@ def _member(file: Found) -> Iterator[bytes]:
         raise ChangedError(f"{file.name} changed while it was read", hint="run it again")
 
 
-def _pieces(path: str, start: int) -> Iterator[bytes]:
+def _pieces(path: str, sent: Callable[[int, int], object], size: int, start: int) -> Iterator[bytes]:
     with open(path, "rb") as file:
         file.seek(start)
         while data := file.read(1 << 20):
             yield data
+            start += len(data)
+            sent(start, size)

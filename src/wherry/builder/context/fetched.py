@@ -12,8 +12,9 @@ from wherry.errors import ContextError
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from wherry.helper import Helper
     from wherry.remote.http import Downloads, Known
 
 URL_MODE = 0o600
@@ -47,8 +48,8 @@ class Documents:
     def below(self, folder: Found) -> list[Found]:
         return []
 
-    def digest(self, file: Found) -> str:
-        return f"f644:{hashlib.sha256(self._contents[file.name]).hexdigest()}"
+    def digests(self, files: Sequence[Found], helper: Helper) -> list[str]:
+        return [f"f644:{hashlib.sha256(self._contents[file.name]).hexdigest()}" for file in files]
 
     def ready(self) -> None: ...
 
@@ -119,9 +120,9 @@ class Url:
     def below(self, folder: Found) -> list[Found]:
         return []
 
-    def digest(self, file: Found) -> str:
+    def digests(self, files: Sequence[Found], helper: Helper) -> list[str]:
         assert self._known is not None  # noqa: S101
-        return f"f{URL_MODE:o}:{self._known.digest}:{self._known.modified}"
+        return [f"f{URL_MODE:o}:{self._known.digest}:{self._known.modified}"] * len(files)
 
     def ready(self) -> None:
         if os.path.exists(self._path):

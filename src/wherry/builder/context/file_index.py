@@ -13,7 +13,6 @@ take a quarter of the memory that lists of numbers take.
 from __future__ import annotations
 
 import os
-import time
 
 from wherry.sha256 import hex_of_file
 from wherry.store.regular import open_regular
@@ -45,18 +44,17 @@ class FileIndex:
         self._rows, self._swept = _load(path) if path else ({}, 0)
         self._changed = False
 
-    def digest(self, name: str, host: str, status: AnyStatus) -> str:
-        """What a regular file holds; from the index where its status is the same."""
-        mark = f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} "
+    def known(self, name: str, status: AnyStatus) -> str | None:
+        """What a regular file held when its status was the same; None where that was not looked at."""
+        mark = _mark(status)
         row = self._rows.get(name, "")
-        if row.startswith(mark) and len(row) == len(mark) + DIGITS:
-            return row[len(mark) :]
-        digest = hash_file(host)
-        newest = max(status.st_mtime_ns, status.st_ctime_ns)
-        if newest < time.time_ns() - SETTLE_NS:
-            self._rows[name] = mark + digest
+        return row[len(mark) :] if row.startswith(mark) and len(row) == len(mark) + DIGITS else None
+
+    def learn(self, name: str, status: AnyStatus, digest: str, before: int) -> None:
+        """A file of that status was read, after the moment `before` (ns): it held what has the digest."""
+        if max(status.st_mtime_ns, status.st_ctime_ns) < before - SETTLE_NS:
+            self._rows[name] = _mark(status) + digest
             self._changed = True
-        return digest
 
     def save(self) -> None:
         """Write the index if anything was learnt.  Rows of files that are gone are dropped in time.
@@ -90,6 +88,10 @@ class FileIndex:
             n: row for n, row in self._rows.items() if os.path.lexists(os.path.join(self._root, n))
         }
         self._swept = len(self._rows)
+
+
+def _mark(status: AnyStatus) -> str:
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino} "
 
 
 def hash_file(host: str) -> str:

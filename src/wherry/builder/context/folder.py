@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from _thread import RLock
 
-from wherry.builder.context.file_index import FileIndex
+from wherry.builder.context.file_index import FileIndex, hash_file
 from wherry.dockerfile import ignore
 from wherry.dockerfile.lines import LARGEST
 from wherry.errors import ContextError
@@ -16,9 +17,10 @@ from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from wherry.dockerfile.ignore import Ignore, Verdict
+    from wherry.helper import Helper
     from wherry.layers.entry import AnyStatus
 
 SECOND = 1_000_000_000
@@ -138,14 +140,32 @@ class Context:
             elif is_folder:
                 stack += _entries(entry.path, entry.name + "/")
 
-    def file_digest(self, file: Found) -> str:
-        """What a file is, for a cache key: its type, mode and content; no owner, attributes or times."""
-        mode = stat.S_IMODE(file.status.st_mode)
-        if stat.S_ISREG(file.status.st_mode):
-            return f"f{mode:o}:{self.index.digest(file.name, file.path, file.status)}"
-        if stat.S_ISLNK(file.status.st_mode):
-            return "l:" + os.readlink(file.path)
-        return f"{stat.S_IFMT(file.status.st_mode):o}{mode:o}:{file.status.st_rdev}"
+    def digests(self, files: Sequence[Found], helper: Helper) -> list[str]:
+        """What files are, for a cache key: type, mode and content; no owner, attributes or times."""
+        index, now = self.index, time.time_ns()
+        marks = [_mark(file, index) for file in files]
+        hashed = helper.map(hash_file, ((f.path,) for f, mark in zip(files, marks, strict=True) if not mark))
+        for place, file in enumerate(files):
+            if not marks[place]:
+                marks[place] = _hashed(file, next(hashed), index, now)
+        return marks
+
+
+def _mark(file: Found, index: FileIndex) -> str:
+    """What a file is; "" for one that is to be hashed."""
+    mode = file.status.st_mode
+    if stat.S_ISREG(mode):
+        digest = index.known(file.name, file.status)
+        return "" if digest is None else f"f{stat.S_IMODE(mode):o}:{digest}"
+    if stat.S_ISLNK(mode):
+        return "l:" + os.readlink(file.path)
+    return f"{stat.S_IFMT(mode):o}{stat.S_IMODE(mode):o}:{file.status.st_rdev}"
+
+
+def _hashed(file: Found, digest: str, index: FileIndex, before: int) -> str:
+    """What a regular file is that was read after the moment `before`."""
+    index.learn(file.name, file.status, digest, before)
+    return f"f{stat.S_IMODE(file.status.st_mode):o}:{digest}"
 
 
 def _entries(folder: str, prefix: str) -> list[Found]:

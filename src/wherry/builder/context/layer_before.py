@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from wherry.layers.entry import AnyStatus
     from wherry.store import Store
 
+    Moments = tuple[int, int, int, int]
+
 MOST = 64
 """So many are kept of a context: one for each COPY of its Dockerfiles."""
 SPARE = 64
@@ -41,22 +43,19 @@ class LayerBefore:
         self._now = bytearray()
         self._settled = time.time_ns() - file_index.SETTLE_NS
 
-    def linked(self, file: bytes, dest: str, target: str) -> bool:
-        """Whether the layer before has the file, by its identity(); `target` is another name of it then."""
-        if file not in self._files:
-            return False
-        try:
-            os.link(f"{self._tree}/{dest}", target, follow_symlinks=False)
-        except OSError:  # it has as many names as a file can have, or is on another disk
-            return False
-        self._now += file
-        return True
+    def path(self, file: bytes, dest: str) -> str:
+        """A file of the layer before by its identity(); "" where it is not there."""
+        return f"{self._tree}/{dest}" if file in self._files else ""
 
-    def copied(self, file: bytes, then: AnyStatus, now: os.stat_result | None) -> None:
+    def linked(self, file: bytes) -> None:
+        """A file has become another name of what path() gave."""
+        self._now += file
+
+    def copied(self, file: bytes, then: AnyStatus, now: Moments | None) -> None:
         """A file was copied that had the status `then` before it was hashed and `now` when it was read."""
         if now is None or then.st_nlink > 1:
             return
-        if _moments(then) == _moments(now) and max(then.st_mtime_ns, then.st_ctime_ns) < self._settled:
+        if moments(then) == now and max(then.st_mtime_ns, then.st_ctime_ns) < self._settled:
             self._now += file
 
     def replaced(self) -> None:
@@ -87,7 +86,8 @@ def identity(dest: str, mark: str, mode: int, owner: tuple[int, int], moment: in
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:SIZE]
 
 
-def _moments(status: AnyStatus) -> tuple[int, int, int, int]:
+def moments(status: AnyStatus) -> Moments:
+    """Inode, size and times, which tell of any change."""
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 

@@ -14,10 +14,10 @@ from wherry.sha256 import hex_of
 from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from wherry.builder.context.folder import Context
-    from wherry.layers.entry import AnyStatus
+    from wherry.helper import Helper
     from wherry.layers.view import Node, View
 
 
@@ -37,8 +37,8 @@ class Source(Protocol):
     def below(self, folder: Found) -> list[Found]:
         """Everything below a folder, folders before what they hold; names relative to the source."""
 
-    def digest(self, file: Found) -> str:
-        """What a file is, for a cache key."""
+    def digests(self, files: Sequence[Found], helper: Helper) -> list[str]:
+        """What files are, for a cache key."""
 
     def ready(self) -> None:
         """Files that were found are going to be read now: those that are not there yet are fetched."""
@@ -71,8 +71,8 @@ class ContextSource:
     def below(self, folder: Found) -> list[Found]:
         return self._context.scan(folder.name)
 
-    def digest(self, file: Found) -> str:
-        return self._context.file_digest(file)
+    def digests(self, files: Sequence[Found], helper: Helper) -> list[str]:
+        return self._context.digests(files, helper)
 
     def _names(self, folder: str) -> list[str]:
         try:
@@ -196,22 +196,24 @@ class ViewSource:
         top = self._view.find(folder.name)
         return [] if top is None else [_found(node) for node in self._view.walk(top)]
 
-    def digest(self, file: Found) -> str:
+    def digests(self, files: Sequence[Found], helper: Helper) -> list[str]:
         """With owner and attributes, which COPY --from keeps."""
+        regular = ((file.path,) for file in files if stat.S_ISREG(file.status.st_mode))
+        contents = helper.map(_content, regular)
+        return [self._digest(file, contents) for file in files]
+
+    def _digest(self, file: Found, contents: Iterator[str]) -> str:
+        """`contents` gives that of the next regular file."""
         status = file.status
         when = f"{status.st_mtime_ns // 1_000_000_000}:" if self._times else ""
-        return f"{when}{status.st_uid}:{status.st_gid}:{self._what(file, status)}"
-
-    def _what(self, file: Found, status: AnyStatus) -> str:
         mode = stat.S_IMODE(status.st_mode)
         if stat.S_ISREG(status.st_mode):
-            from wherry.layers.tree import xattrs_of
-
-            xattrs = hex_of(repr(xattrs_of(file.path)).encode())[:16]
-            return f"f{mode:o}:{xattrs}:{hash_file(file.path)}"
-        if stat.S_ISLNK(status.st_mode):
-            return "l:" + os.readlink(file.path)
-        return f"{stat.S_IFMT(status.st_mode):o}{mode:o}:{status.st_rdev}"
+            what = f"f{mode:o}:{next(contents)}"
+        elif stat.S_ISLNK(status.st_mode):
+            what = "l:" + os.readlink(file.path)
+        else:
+            what = f"{stat.S_IFMT(status.st_mode):o}{mode:o}:{status.st_rdev}"
+        return f"{when}{status.st_uid}:{status.st_gid}:{what}"
 
     def _names(self, folder: str) -> list[str]:
         node = self._view.find(folder)
@@ -223,6 +225,13 @@ class ViewSource:
         folder, _, base = name.rpartition("/")
         near = nearest(base, self._names(folder))
         return f"did you mean /{folder + '/' if folder else ''}{near}?" if near else None
+
+
+def _content(path: str) -> str:
+    """Of a regular file, its attributes and its bytes."""
+    from wherry.layers.tree import xattrs_of
+
+    return f"{hex_of(repr(xattrs_of(path)).encode())[:16]}:{hash_file(path)}"
 
 
 def _found(node: Node) -> Found:

@@ -120,7 +120,8 @@ class Recorder:
             step.update(kind=type(instruction).__name__.lower(), outcome=ended, why=cache.why)
             step["seconds"] = round(time.monotonic() - began, 4)
             hit = ended == "hit"
-            step["keys"] = [(key.digest, None if hit else key.components) for key in cache.keys]
+            known = hit and not cache.origin  # by the cache of this store
+            step["keys"] = [(key.digest, None if known else key.components) for key in cache.keys]
             if cache.layer is not None:
                 step.update(layer=cache.layer.diff_id, size=cache.layer.size)
             if cache.origin:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from wherry.builder.secrets import BuildSecrets
     from wherry.builder.steps.mounting import Ready
     from wherry.builder.steps.task import Task
+    from wherry.helper import Helper
     from wherry.sandbox.process import Mount, Running
     from wherry.store import Store
 
@@ -69,7 +70,7 @@ class Worker:
         for running in tuple(self._running):
             running.kill()
 
-    def tree(self, write: Callable[[str], bool], view: View) -> str:
+    def tree(self, write: Callable[[str], bool], view: View, helper: Helper | None = None) -> str:
         """Commit a tree that `write` fills, which says whether no two of its names are one file.  Its
         diff ID."""
         tree = self._folder()
@@ -78,7 +79,7 @@ class Worker:
         alone = write(tree)
         if since is not None:
             clamp(tree, since)
-        return self._store.layers.commit(tree, alone=alone)
+        return self._store.layers.commit(tree, helper, alone=alone)
 
     def folder(self, path: str, view: View, owner: tuple[int, int] = (0, 0)) -> str:
         """Commit a layer that has one new folder and its missing parents."""

@@ -7,9 +7,11 @@ from wherry.builder.plan import keys
 from wherry.builder.steps.copy_plan import CopySource, file_manifest, plan_copy
 from wherry.builder.steps.owners import owner_of
 from wherry.errors import ContextError
+from wherry.helper import Helper
 from wherry.layers.entry import NEW
 from wherry.layers.view import View
 from wherry.remote import urls
+from wherry.store.locks import held
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,20 +47,30 @@ def copy_content(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) ->
 
     With --link the layer knows nothing of what lies below it, so it is the same on any base.
     """
-    unseen = _unseen_key(stage, spec, sources)
-    if unseen is not None and not stage.is_here():
-        record = stage.cache.get(unseen)
-        if record is not None:
-            stage.add(record, spec.created_by())
-            return True, unseen
+    with Helper(held()) as helper:
+        unseen = _unseen_key(stage, spec, sources, helper)
+        if unseen is not None and not stage.is_here():
+            record = stage.cache.get(unseen)
+            if record is not None:
+                stage.add(record, spec.created_by())
+                return True, unseen
+        cached, key = _copied(stage, spec, sources, helper)
+    if unseen is not None:
+        stage.cache.alias(unseen, key, stage.diff_ids[-1])
+    return cached, key
+
+
+def _copied(
+    stage: Stage, spec: CopySpec, sources: Sequence[CopySource], helper: Helper
+) -> tuple[bool, Key]:
+    """With a look at what lies below."""
     view = stage.view()
     owner = owner_of(spec.owner, view) if spec.owner else None
     mode = _mode(spec.mode)
     below = View(()) if spec.copy.link else view
     exclude = _exclude(spec.exclude)
-    plan = plan_copy(
-        sources, spec.dest, stage.state.workdir, below, parents=spec.copy.parents, exclude=exclude
-    )
+    workdir = stage.state.workdir
+    plan = plan_copy(sources, spec.dest, workdir, below, helper, parents=spec.copy.parents, exclude=exclude)
     if plan.nothing is not None:
         where = f"{spec.copy.location.name}:{spec.copy.location.line}"
         reason = "; ".join(filter(None, (plan.nothing.message, plan.nothing.hint)))
@@ -76,20 +88,17 @@ def copy_content(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) ->
         before = _before(stage, spec, sources)
 
         def write(tree: str) -> bool:
-            alone = write_layer(plan, below, tree, owner, mode, mtime, before)
+            alone = write_layer(plan, below, tree, helper, owner, mode, mtime, before)
             if before is not None:
                 before.written()
             return alone
 
-        diff_id = stage.worker().tree(write, below)
+        diff_id = stage.worker().tree(write, below, helper)
         if before is not None:
             before.save(diff_id)
         return diff_id
 
-    cached = stage.layer(key, spec.created_by(), make)
-    if unseen is not None:
-        stage.cache.alias(unseen, key, stage.diff_ids[-1])
-    return cached, key
+    return stage.layer(key, spec.created_by(), make), key
 
 
 def _before(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) -> LayerBefore | None:
@@ -107,7 +116,7 @@ def _before(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) -> Laye
     return None if path is None else LayerBefore(path, stage.store)
 
 
-def _unseen_key(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) -> Key | None:
+def _unseen_key(stage: Stage, spec: CopySpec, sources: Sequence[CopySource], helper: Helper) -> Key | None:
     """What the step is without a look at what lies below it; None where nobody asks for that."""
     options = stage.options
     if not (options.shares or options.cache_from):
@@ -115,7 +124,9 @@ def _unseen_key(stage: Stage, spec: CopySpec, sources: Sequence[CopySource]) -> 
     workdir = stage.state.workdir
     exclude = _exclude(spec.exclude)
     try:
-        plan = plan_copy(sources, spec.dest, workdir, View(()), parents=spec.copy.parents, exclude=exclude)
+        plan = plan_copy(
+            sources, spec.dest, workdir, View(()), helper, parents=spec.copy.parents, exclude=exclude
+        )
     except ContextError:
         return None  # it depends on what lies below, or is an error that is said with a look at that
     chain = stage.chain_of(()) if spec.copy.link else stage.chain

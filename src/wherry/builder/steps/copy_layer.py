@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
+from collections import deque
+from itertools import starmap
 
-from wherry.builder.context.layer_before import identity
+from wherry.builder.context.layer_before import identity, moments
 from wherry.errors import ContextError
 from wherry.layers.copying import altered, copy_node, finish
 from wherry.layers.tree import ROOT_MODE, entry_of
@@ -14,19 +16,23 @@ from wherry.layers.writefile import SECOND, is_folder
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from wherry.builder.context.layer_before import LayerBefore
+    from wherry.builder.context.layer_before import LayerBefore, Moments
     from wherry.builder.context.sources import Source
     from wherry.builder.steps.copy_plan import CopyPlan, Placed
     from wherry.dockerfile.chmod import Chmod
+    from wherry.helper import Helper
     from wherry.layers.view import Node, View
+
+    _File = tuple[str, str, str, tuple[int, int] | None, int | None, int | None, bool]
 
 
 def write_layer(
     plan: CopyPlan,
     view: View,
     tree: str,
+    helper: Helper,
     owner: tuple[int, int] | None,
     mode: Chmod | None,
     mtime: int | None = None,
@@ -47,8 +53,7 @@ def write_layer(
     layer = _Layer(view, tree, owner, mode, mtime, before)
     if plan.folder:
         layer.reach(plan.folder)
-    for placed, mark in zip(plan.placed, plan.marks, strict=False):
-        layer.add(placed, mark)
+    layer.fill(plan, helper)
     for archive in plan.archives:
         layer.unpack(archive)
     layer.finish()
@@ -63,6 +68,43 @@ class _Origin(NamedTuple):
 
     path: str
     source: Source | None = None
+
+
+class _Bits(NamedTuple):
+    """A ModeChange to these permission bits."""
+
+    bits: int
+
+    def apply(self, mode: int, *, folder: bool) -> int:
+        return self.bits
+
+
+def put(
+    source: str,
+    host: str,
+    kept: str,
+    owner: tuple[int, int] | None,
+    bits: int | None,
+    mtime: int | None,
+    xattrs: bool,  # a helper passes no names
+) -> Moments | bool | None:
+    """Make a file that is no folder: another name of `kept`, or a copy of `source` as copy_node() makes it.
+
+    True for another name, False where something is in the way, else what a regular file was when it had
+    been read.
+    """
+    if kept:
+        try:
+            os.link(kept, host, follow_symlinks=False)
+            return True
+        except OSError:  # it has as many names as a file can have, or is on another disk
+            pass
+    mode = None if bits is None else _Bits(bits)
+    try:
+        now = copy_node(source, host, owner=owner, mode=mode, mtime=mtime, xattrs=xattrs)
+    except FileExistsError:
+        return False
+    return None if now is None else moments(now)
 
 
 class _Layer:
@@ -88,12 +130,32 @@ class _Layer:
         # New folders that only an archive asked for: --chmod is for what is copied.
         self._of_archives: set[str] = set()
 
-    def add(self, placed: Placed, mark: str) -> None:
-        """`mark` is what the file is for the key."""
+    def fill(self, plan: CopyPlan, helper: Helper) -> None:
+        """Make what is copied, but for archives."""
+        waiting: deque[tuple[Placed, bytes]] = deque()
+        files = self._files(plan, waiting)
+        # What is copied at once has each name once: only then it is the same in whatever order it is made.
+        once = not plan.placed or plan.placed[-1].copy == plan.placed[0].copy
+        for now in helper.map(put, files) if once else starmap(put, files):
+            self._made(*waiting.popleft(), now)
+
+    def _files(self, plan: CopyPlan, waiting: deque[tuple[Placed, bytes]]) -> Iterator[_File]:
+        """What is to be made by put(), each in a folder that is there; hard links are made here."""
+        for placed, mark in zip(plan.placed, plan.marks, strict=False):
+            if placed.file.is_folder:
+                self._folder(placed)
+                continue
+            self._check(placed)
+            if placed.inode is None:
+                file, known = self._file(placed, mark)
+                waiting.append((placed, known))
+                yield file
+            elif not self._hard_link(placed):
+                self._made(placed, b"", put(*self._file(placed, mark)[0]))
+
+    def _check(self, placed: Placed) -> None:
+        """Make its folder.  Raises ContextError where it would come into the place of a folder."""
         file, dest, *_ = placed
-        if file.is_folder:
-            self._folder(placed)
-            return
         folder = dest.rpartition("/")[0]
         if folder not in self._folders:
             self.reach(folder)
@@ -103,35 +165,52 @@ class _Layer:
                 f"cannot copy /{file.name} over the directory /{dest}",
                 hint="remove it before, with RUN rm -r",
             )
-        try:
-            self._put(placed, mark)
-        except FileExistsError:
-            os.unlink(f"{self._tree}/{dest}")
-            if self._before is not None:
-                self._before.replaced()
-            self._put(placed, mark)
 
-    def _put(self, placed: Placed, mark: str) -> None:
-        """Raises FileExistsError where another file has come to the same place."""
+    def _file(self, placed: Placed, mark: str) -> tuple[_File, bytes]:
+        """What put() makes it of, and its identity() where the next layer may be told of it."""
         file, dest, source, _ = placed
-        host = f"{self._tree}/{dest}"
-        before, known = self._before, b""
-        if placed.inode is not None:
-            first = self._links.setdefault(placed.inode, host)
-            if first != host and os.path.lexists(first):
-                os.link(first, host, follow_symlinks=False)
-                self.alone = False
-                return
-        elif before is not None and stat.S_ISREG(file.status.st_mode):
-            known = self._identity(placed, mark)
-            if before.linked(known, dest, host):
-                return
+        before, known, kept, bits = self._before, b"", "", None
+        if stat.S_ISREG(file.status.st_mode):
+            if before is not None and placed.inode is None:
+                known = self._identity(placed, mark)
+                kept = before.path(known, dest)
+            if self._mode is not None:
+                bits = self._mode.apply(stat.S_IMODE(file.status.st_mode), folder=False)
         owner, mtime = self._owner_from(source), self._mtime_from(source)
         # What a checkout's files are marked with says something of this machine.
-        marks = source.has_owners
-        now = copy_node(file.path, host, owner=owner, mode=self._mode, mtime=mtime, xattrs=marks)
-        if before is not None and known:
-            before.copied(known, file.status, now)
+        return (file.path, f"{self._tree}/{dest}", kept, owner, bits, mtime, source.has_owners), known
+
+    def _made(self, placed: Placed, known: bytes, now: Moments | bool | None) -> None:
+        """put() gave `now`."""
+        if now is False:
+            self._make_room(f"{self._tree}/{placed.dest}")
+            put(*self._file(placed, "")[0])
+        elif self._before is not None and known:
+            if now is True:
+                self._before.linked(known)
+            else:
+                self._before.copied(known, placed.file.status, now)
+
+    def _hard_link(self, placed: Placed) -> bool:
+        """Whether it has become another name of a file that is there."""
+        assert placed.inode is not None  # noqa: S101
+        host = f"{self._tree}/{placed.dest}"
+        first = self._links.setdefault(placed.inode, host)
+        if first == host or not os.path.lexists(first):
+            return False
+        try:
+            os.link(first, host, follow_symlinks=False)
+        except FileExistsError:
+            self._make_room(host)
+            os.link(first, host, follow_symlinks=False)
+        self.alone = False
+        return True
+
+    def _make_room(self, host: str) -> None:
+        """Another file has come to the same place."""
+        os.unlink(host)
+        if self._before is not None:
+            self._before.replaced()
 
     def _identity(self, placed: Placed, mark: str) -> bytes:
         """What a regular file becomes here."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import stat
-from itertools import chain
+from itertools import chain, groupby
 
 from wherry.dockerfile import glob
 from wherry.errors import ContextError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wherry.builder.context.folder import Found
     from wherry.builder.context.sources import Source
     from wherry.dockerfile.ignore import Ignore
+    from wherry.helper import Helper
     from wherry.layers.view import View
     from wherry.store.filemanifest import ManifestEntry
 
@@ -76,6 +77,7 @@ def plan_copy(
     dest: str,
     workdir: str,
     view: View,
+    helper: Helper,
     *,
     parents: bool,
     exclude: Ignore | None,
@@ -101,7 +103,7 @@ def plan_copy(
             "with more than one source file, the destination must be a directory and end with a /",
             hint=f"write {dest}/",
         )
-    plan = place.plan(sources)
+    plan = place.plan(sources, helper)
     return plan if total else plan._replace(nothing=sources[-1].source.missing(sources[-1].word))
 
 
@@ -135,9 +137,11 @@ class _Place:
     def unpack(self, source: Source, file: Found) -> None:
         self._archives.append(Placed(file, self.dest, source))
 
-    def plan(self, sources: Sequence[CopySource]) -> CopyPlan:
+    def plan(self, sources: Sequence[CopySource], helper: Helper) -> CopyPlan:
         files = [*self._placed, *self._archives]
-        marks = [placed.source.digest(placed.file) for placed in files]
+        marks: list[str] = []
+        for source, group in groupby(files, lambda placed: placed.source):
+            marks += source.digests([placed.file for placed in group], helper)
         kinds = [""] * len(self._placed) + ["unpack\0"] * len(self._archives)
         links = _links(files)
         lines = (

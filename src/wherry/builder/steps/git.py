@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wherry.builder.secrets import BuildSecrets
     from wherry.builder.steps.copy_spec import CopySpec
     from wherry.builder.steps.stage import Stage
+    from wherry.helper import Helper
     from wherry.remote.gitref import GitRef
 
 TOKEN = "GIT_AUTH_TOKEN"  # noqa: S105 - BuildKit's name of the secret
@@ -51,8 +52,8 @@ class Checkout:
     def below(self, folder: Found) -> list[Found]:
         return self._source().below(folder)
 
-    def digest(self, file: Found) -> str:
-        return self._source().digest(file)
+    def digests(self, files: Sequence[Found], helper: Helper) -> list[str]:
+        return self._source().digests(files, helper)
 
     def ready(self) -> None: ...
 

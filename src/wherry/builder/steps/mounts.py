@@ -14,9 +14,11 @@ from wherry.builder.steps.task import PlannedMount
 from wherry.dockerfile.flags import parse_mount
 from wherry.dockerfile.lines import fail
 from wherry.errors import ContextError, SandboxError
+from wherry.helper import Helper
 from wherry.layers.view import View
 from wherry.sandbox.users import id_number
 from wherry.store.filemanifest import manifest_entry
+from wherry.store.locks import held
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -117,8 +119,9 @@ def _content(source: Source, mount: PlannedMount) -> tuple[str, list[ManifestEnt
         for top in source.find(literal(mount.spec.source or "/")):
             files = [top, *source.below(top)] if top.is_folder else [top]
             cut = len(top.name)
-            for file in files:
-                mark = source.digest(file)
+            with Helper(held()) as helper:
+                marks = source.digests(files, helper)
+            for file, mark in zip(files, marks, strict=True):
                 digest.update(f"{file.name[cut:]}\0{mark}\n".encode("utf-8", "surrogateescape"))
                 found.append(manifest_entry(file.name, file.status, mark))
     except ContextError as error:

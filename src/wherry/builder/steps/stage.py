@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from wherry.builder.progress import Step
     from wherry.builder.steps.task import Task
     from wherry.dockerfile.ast import Heredoc, Location
+    from wherry.helper import Helper
     from wherry.layers.view import View
     from wherry.oci.platform import Platform
     from wherry.store import Store
@@ -44,7 +45,7 @@ class Cache(Protocol):
 class Worker(Protocol):
     """Makes layers, and gives their diff IDs."""
 
-    def tree(self, write: Callable[[str], bool], view: View) -> str:
+    def tree(self, write: Callable[[str], bool], view: View, helper: Helper | None = None) -> str:
         """Of a tree that `write` fills, which says whether no two of its names are one file; `view` is what
         lies below."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
 
 from wherry.app.outputs import check
 from wherry.builder.output.options import STDOUT
@@ -14,7 +16,7 @@ from wherry.runtime import PLAIN
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from wherry.app.build import Built
     from wherry.app.request import BuildRequest
@@ -231,7 +233,8 @@ def _build(store: Store, request: BuildRequest, options: Options) -> Built:
     deferred = Deferred(shown) if options.runtime.identity == PLAIN else None
     progress = deferred or shown
     try:
-        built = build_images(store, request, progress, _registries)
+        with _recorded(shown, store, options):
+            built = build_images(store, request, progress, _registries)
         write_answers(options, request, built)
         if options.string("progress") == "rawjson":
             _answer(shown, request, built)
@@ -246,6 +249,22 @@ def _build(store: Store, request: BuildRequest, options: Options) -> Built:
         progress.close()
         if deferred:
             deferred.release()
+
+
+@contextlib.contextmanager
+def _recorded(progress: Progress, store: Store, options: Options) -> Iterator[None]:
+    """Whoever asked for lines of JSON is told what was done, however it ends."""
+    began = time.time()
+    try:
+        yield
+    finally:
+        if options.string("progress") == "rawjson" and not options.flag("quiet"):
+            from wherry.app.builds import builds_since
+            from wherry.builder.rawjson import RawJson
+
+            assert isinstance(progress, RawJson)  # noqa: S101
+            for record in builds_since(store, began):
+                progress.record(record)
 
 
 def _answer(progress: Progress, request: BuildRequest, built: Built) -> None:

@@ -132,7 +132,10 @@ class Managed:
             self._start()
 
     def proof(self, generation: int, timeout: float) -> Answer | None:
-        return wait_for(socket_path(self._state), generation, timeout, self.alive, self._started)
+        answer = wait_for(socket_path(self._state), generation, timeout, self.alive, self._started)
+        if answer is None and self.process is not None and not self.alive():
+            self.process.last_words()  # they say why
+        return answer
 
     def settle(self) -> None:
         self._draining.settle(self._workers())

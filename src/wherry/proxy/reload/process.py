@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from wherry.errors import ProxyError
 from wherry.linux import prctl
 from wherry.proxy.reload.files import explained
+from wherry.proxy.reload.stderr import stderr
 from wherry.proxy.reload.stdout import Stdout
 
 if TYPE_CHECKING:
@@ -28,16 +29,18 @@ class Process:
 
     def __init__(self, command: list[str], env: Mapping[str, str]) -> None:
         with explained(f"cannot start {command[0]}"):
-            self._stdout = Stdout()
+            self._stdout, self._stderr = Stdout(), stderr()
             self._child = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=self._stdout.fd,
+                stderr=self._stderr.fd,
                 process_group=0,  # ^C on a terminal is for us: nginx is asked to finish what it serves
                 env=env,
                 preexec_fn=_prepare,
             )
             self._stdout.started()
+            self._stderr.started()
 
     @property
     def pid(self) -> int:
@@ -64,6 +67,11 @@ class Process:
     def workers(self) -> list[int]:
         return children(self.pid)
 
+    def last_words(self) -> None:
+        """Wait for what it said before it ended with all its workers."""
+        self._stdout.finished()
+        self._stderr.finished()
+
     def quit(self, grace: float) -> int:
         """Let requests finish for at most `grace` seconds, then end it; returns the exit code."""
         for number, patience in ((signal.SIGQUIT, grace), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
@@ -75,7 +83,7 @@ class Process:
             # A master that was killed leaves its workers behind, and they the ports taken.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGTERM)
-            self._stdout.finished()
+            self.last_words()
             return code
         raise ProxyError(f"nginx ({self.pid}) does not end")
 

@@ -6,15 +6,11 @@ another user (after su or sudo) and where there is none, and waits for ever at a
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
-import threading
 
-CHUNK = 1 << 16
-LAST_WORDS = 1.0
-"""Seconds that the lines of an nginx that has ended may take."""
+from wherry.proxy.reload.relay import Relay
 
 
 class Stdout:
@@ -22,23 +18,22 @@ class Stdout:
 
     def __init__(self) -> None:
         self.fd: int | None = None
-        self._thread: threading.Thread | None = None
+        self._relay: Relay | None = None
         if sys.stdout is None:
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  for whoever flushes it
         if getattr(sys.stdout, "name", "") == os.devnull:
             self.fd = subprocess.DEVNULL
         elif not _can_be_opened():
-            source, self.fd = os.pipe2(os.O_CLOEXEC)
-            self._thread = threading.Thread(target=_relay, args=(source,), name="log", daemon=True)
+            self._relay = Relay(1, "log")
+            self.fd = self._relay.fd
 
     def started(self) -> None:
-        if self._thread is not None and self.fd is not None:
-            os.close(self.fd)
-            self._thread.start()
+        if self._relay is not None:
+            self._relay.started()
 
     def finished(self) -> None:
-        if self._thread is not None:
-            self._thread.join(LAST_WORDS)
+        if self._relay is not None:
+            self._relay.finished()
 
 
 def _can_be_opened() -> bool:
@@ -47,12 +42,3 @@ def _can_be_opened() -> bool:
     except OSError:
         return False
     return True
-
-
-def _relay(source: int) -> None:
-    """To its end.  What cannot be written (a full disk, nobody who reads) is lost; nginx goes on."""
-    with open(source, "rb", buffering=0) as file:
-        while data := file.read(CHUNK):
-            with contextlib.suppress(OSError):
-                while data:
-                    data = data[os.write(1, data) :]

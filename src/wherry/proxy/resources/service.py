@@ -68,10 +68,14 @@ def own_annotations(meta: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     found = fields.mapping(meta, "metadata.annotations")
     ours = []
     for key, value in found.items():
-        if isinstance(key, str) and key.startswith(ANNOTATION_PREFIX):
-            # YAML reads an unquoted `8080` or `true` as no string; the API server would refuse it.
+        if isinstance(key, str) and key.lower().startswith(ANNOTATION_PREFIX):
+            # YAML reads an unquoted `8080` or `true` as no string; the API server would refuse both.
             if not isinstance(value, str):
                 raise BadObject(f'metadata.annotations["{key}"] is not a string: quote it')
+            if not key.startswith(ANNOTATION_PREFIX):
+                raise BadObject(
+                    f'metadata.annotations["{key}"]: write {ANNOTATION_PREFIX} in small letters'
+                )
             ours.append((key[len(ANNOTATION_PREFIX) :], value))
     return tuple(sorted(ours)) if ours else ()
 

@@ -23,7 +23,16 @@ LARGEST = 1 << 26
 """Bytes of one class, or of a jar in a jar."""
 MOST_MEMBERS = 200_000
 DEEPEST = 3
-DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError)
+DAMAGED = (
+    zipfile.BadZipFile,
+    LookupError,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    OSError,
+)
 
 
 def needed(runtime: str, paths: Iterable[str]) -> list[str]:
