@@ -51,7 +51,9 @@ def test_no_client_takes_the_pods_away_from_the_others(serve: Open, pods: Pods) 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("gone", [1, 2])
-def test_a_pod_that_is_gone_costs_no_request_and_two_of_three_one_at_most(serve: Open, pods: Pods, gone: int, method: str) -> None:
+def test_a_pod_that_is_gone_costs_no_request_and_two_of_three_one_at_most(
+    serve: Open, pods: Pods, gone: int, method: str
+) -> None:
     """Until somebody says so they are asked first, one time in three, and nothing was sent to them."""
     running = pods(3)
     door = serve(route(tuple(p.address for p in running), connect_timeout=300))
