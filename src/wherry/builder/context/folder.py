@@ -144,7 +144,8 @@ class Context:
         """What files are, for a cache key: type, mode and content; no owner, attributes or times."""
         index, now = self.index, time.time_ns()
         marks = [_mark(file, index) for file in files]
-        hashed = helper.map(hash_file, ((f.path,) for f, mark in zip(files, marks, strict=True) if not mark))
+        unknown = ((file.path,) for file, mark in zip(files, marks, strict=True) if not mark)
+        hashed = helper.map(hash_file, unknown)
         for place, file in enumerate(files):
             if not marks[place]:
                 marks[place] = _hashed(file, next(hashed), index, now)
