@@ -65,6 +65,8 @@ class Cluster:
         return self.events
 
     def log(self, pod: str, since: str) -> Iterator[bytes]:
+        if not self._logs:
+            return
         self.since.append(since)
         lines, fault = self._logs.pop(0)
         yield from lines
@@ -122,6 +124,16 @@ def test_lines_of_a_node_whose_clock_is_set_back_are_told() -> None:
 def test_a_log_that_broke_at_the_end_is_read_to_its_end() -> None:
     lines = stamped(b"one", b"two")
     assert built(Cluster([[RUNS], [DONE]], [(lines[:1], CUT), (lines, None)])).said == ("one", "two")
+
+
+def test_a_log_that_ends_before_the_builds_last_line_is_read_on() -> None:
+    """The kubelet has begun another file, and followed the old one to its end (kubernetes #115701)."""
+    lines = stamped(b"one", *steps(lambda raw: raw.answer({"a": 1})))
+    found = built(Cluster([[RUNS], [DONE]], [(lines[:1], None), (lines, None)]))
+    assert found == Outcome(0, ("one",), {"a": 1})
+    told = Told()
+    assert built(Cluster([[RUNS], [DONE]], [(lines[:1], None)]), told).code == 0
+    assert any("the end of the log of pod p is gone" in str(words[1]) for words in told.told)
 
 
 def test_the_code_of_a_build_is_its_own() -> None:
@@ -211,6 +223,7 @@ def test_a_log_that_nobody_can_read_is_said_and_the_code_counts() -> None:
     assert notes == [
         "the log of pod p is tried again: the connection broke",
         "the log was not read to its end: the connection broke",
+        f"the end of the log of pod p is gone: {run_module.LACKS}",
     ]
 
 

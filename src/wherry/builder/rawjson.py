@@ -120,7 +120,8 @@ class Replay:
         self._progress = progress
         self._steps: dict[str, Step] = {}
         self._working: set[str] = set()
-        self.answer: Mapping[str, Any] = {}
+        self.answer: Mapping[str, Any] | None = None
+        """What the build gave: its last line, which a build that is well ends with."""
         self.records: list[dict[str, Any]] = []
 
     def line(self, line: bytes) -> bool:

@@ -28,6 +28,7 @@ UNENDING = 30.0
 """Seconds for a pod to end that has been told to: its grace are two."""
 TRIES = 5
 """To read the rest of a log."""
+LACKS = "the image is at the registry, and --iidfile and --metadata-file have nothing"
 LOOK = 0.3
 """Seconds between two looks at the objects of a build."""
 
@@ -126,7 +127,10 @@ class _Run:
                 if ended.has_result:
                     assert ended.code is not None  # noqa: S101
                     return Outcome(
-                        ended.code, tuple(self._said), self._replay.answer, tuple(self._replay.records)
+                        ended.code,
+                        tuple(self._said),
+                        self._replay.answer or {},
+                        tuple(self._replay.records),
                     )
                 self._lost(ended)
         finally:
@@ -204,8 +208,11 @@ class _Run:
             if now is None:
                 return one._replace(ended=True, reason="", code=None)
             if now.code is not None or now.ended:
-                if not at_end:
+                # A node that begins another file (at 10 MiB) may follow the old one to its end.
+                if not at_end or (now.code == 0 and self._replay.answer is None):
                     self._finish(reader)
+                if now.code == 0 and self._replay.answer is None:
+                    self._progress.note(f"the end of the log of pod {one.name} is gone: {LACKS}")
                 return now
             leaving = leaving or (time.monotonic() if now.leaving else 0.0)
             if leaving and time.monotonic() - leaving > UNENDING:
