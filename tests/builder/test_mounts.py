@@ -281,9 +281,11 @@ def agent(tmp_path: Path) -> Iterator[str]:
             client.sendall(b"answer to " + client.recv(100))
             client.close()
 
-    threading.Thread(target=serve, daemon=True).start()
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
     yield path
     listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
     listener.close()
 
 
@@ -308,6 +310,13 @@ def test_what_a_step_says_to_the_socket_reaches_the_agent(tmp_path: Path, agent:
         client.sendall(b"question")
         assert client.recv(100) == b"answer to question"
         assert client.recv(100) == b""
+
+
+def test_a_relay_that_has_ended_accepts_for_nobody_else(tmp_path: Path) -> None:
+    """A thread that is about to accept would take a client of who gets the descriptor's number next."""
+    with Relay(str(tmp_path / "relay"), str(tmp_path / "agent")) as relay:
+        pass
+    assert not relay._accepting.is_alive()
 
 
 def test_locked_caches_are_used_by_one_step_at_a_time(bb: Wherry, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ OTHERS = {
     "PYTHONPATH": "Python's, which the monitor of a container is given",
     "REQUEST_METHOD": "a web server's, in which HTTP_PROXY is not believed",
     **dict.fromkeys(("LD_LIBRARY_PATH", "CLASSPATH", "NODE_PATH", "PERL5LIB", "RUBYLIB"), "an image's"),
-    **dict.fromkeys(("GEM_HOME", "GEM_PATH", "RUBYOPT", "JAVA_HOME"), "an image's"),
+    **dict.fromkeys(("GEM_HOME", "GEM_PATH", "JAVA_HOME", "RUBYOPT"), "an image's"),
     "PYTHONUTF8": "Python's, which wherry sets for itself",
 }
 

@@ -282,7 +282,7 @@ def test_no_upstream_sends_nginx_elsewhere(standalone: Standalone, to: str) -> N
         thread.start()
         found = asked_anew(standalone.port, "x.example")
         server.shutdown(socket.SHUT_RDWR)
-    thread.join(PATIENCE)
+        thread.join(PATIENCE)
     assert (found.status, found.body, len(asked)) == (200, "mine", 1)
 
 

@@ -29,9 +29,18 @@ class Listener:
         self.connections = 0
         self._socket = socket.create_server((address, 0), backlog=1024)
         self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
+        """Nobody listens any more.  Is idempotent.
+
+        A thread that is about to accept would take a connection of whoever gets the number of a closed
+        descriptor next; so it is ended first.
+        """
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._socket.close()
 
     def serve(self, link: socket.socket) -> None:

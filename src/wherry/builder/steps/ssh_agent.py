@@ -21,15 +21,18 @@ class Relay:
         self._listener = socket.socket(socket.AF_UNIX)
         self._bind(path)
         self._listener.listen()
+        self._accepting = threading.Thread(target=self._serve, name="ssh agent", daemon=True)
 
     def __enter__(self) -> Relay:
-        threading.Thread(target=self._serve, name="ssh agent", daemon=True).start()
+        self._accepting.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         # A thread that waits in accept() is woken by this, not by close().
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
+        # It may be about to accept: the number of a closed descriptor may be another relay's by then.
+        self._accepting.join()
         self._listener.close()
 
     def _bind(self, path: str) -> None:
