@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import repeat
 from operator import mul, truediv
 from pathlib import Path
 from posixpath import join
@@ -16,7 +17,7 @@ import pytest
 
 from wherry.helper import FEW, Helper
 
-MANY = 20 * FEW
+MANY = 6 * FEW
 
 
 def pairs(count: int = MANY) -> list[tuple[str, str]]:
@@ -38,6 +39,17 @@ def test_results_come_in_the_order_of_the_items() -> None:
         for _ in range(3):
             assert list(helper.map(join, pairs())) == [join(*pair) for pair in pairs()]
         pid_of(helper)
+
+
+def test_it_takes_its_share() -> None:
+    with Helper() as helper:
+        until = time.monotonic() + 60
+        working = {os.getpid()}
+        for pid in helper.map(os.getpid, repeat(())):
+            working.add(pid)
+            if len(working) > 1 or time.monotonic() > until:
+                break
+        assert len(working) == 2
 
 
 def test_little_work_starts_no_process() -> None:

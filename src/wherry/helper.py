@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     R = TypeVar("R")
     Item = tuple[Any, ...]
 
-FEW = 400
-"""Items that are done before a second interpreter would have begun."""
+FEW = 1500
+"""Items that are done sooner than a second interpreter has begun."""
 BATCH = 64
 AHEAD = 2
 """Batches that are asked for at a time: the helper has the next one while its answer is read."""
@@ -43,6 +43,8 @@ class Helper:
         self._locks = tuple(locks)
         self._done = 0
         self._pid = 0
+        self._asked: set[str] = set()
+        self._preparing = 0
         self._usable = len(os.sched_getaffinity(0)) > 1
         self._questions = self._answers = -1
         self._poll: poll
@@ -54,19 +56,23 @@ class Helper:
         NamedTuples among them.  What it raises is raised at the item's place, by doing it again; later
         items may have been done by then.
         """
+        name = f"{function.__module__}:{function.__qualname__}"
         rest = iter(items)
         for item in rest:
             yield function(*item)
             self._done += 1
-            if self._usable and self._done > FEW:
-                yield from self._shared(function, rest)
+            if self._usable and self._done > FEW and self._prepared(name):
+                yield from self._shared(function, name, rest)
 
     def close(self) -> None:
-        """It has ended when this returns."""
+        """It has ended when this returns, whatever it was about to do."""
         if self._pid:
+            from signal import SIGKILL
+
+            os.kill(self._pid, SIGKILL)
+            os.waitpid(self._pid, 0)
             os.close(self._questions)
             os.close(self._answers)
-            os.waitpid(self._pid, 0)
             self._pid = 0
 
     def __enter__(self) -> Helper:
@@ -75,9 +81,19 @@ class Helper:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _shared(self, function: Callable[..., R], rest: Iterator[Item]) -> Iterator[R]:
+    def _prepared(self, name: str) -> bool:
+        """Whether it has begun and imported the function: nobody waits for that."""
+        if name not in self._asked:
+            self._asked.add(name)
+            self._preparing += 1
+            self._ask(name, [])
+        while self._usable and self._preparing and self._poll.poll(0):
+            self._preparing -= 1
+            self._answer()
+        return self._usable and not self._preparing
+
+    def _shared(self, function: Callable[..., R], name: str, rest: Iterator[Item]) -> Iterator[R]:
         """Batches that the helper does, and behind each of them what was done here meanwhile."""
-        name = f"{function.__module__}:{function.__qualname__}"
         waiting: list[tuple[list[Item], list[R], list[Item]]] = []
         try:
             while True:
@@ -155,12 +171,8 @@ class Helper:
 
     def _end(self) -> None:
         """Without it from now on."""
-        import signal
-
         self._usable = False
-        if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
-            self.close()
+        self.close()
 
 
 def serve() -> NoReturn:

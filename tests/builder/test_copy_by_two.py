@@ -17,7 +17,7 @@ from support.wherry import Wherry
 
 pytestmark = [pytest.mark.root]
 
-COUNT = 3_000
+COUNT = 5_000
 PAST = 1_600_000_000
 ALONE = ("taskset", "-c", "0")
 DOCKERFILE = """\
