@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from itertools import repeat
 from operator import mul, truediv
 from pathlib import Path
 from posixpath import join
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,14 @@ MANY = 6 * FEW
 
 def pairs(count: int = MANY) -> list[tuple[str, str]]:
     return [(f"folder {number}", "\udcff") for number in range(count)]
+
+
+def shared(items: Sequence[Any]) -> Iterator[Any]:
+    """They wait until a helper has begun, so that it has its share."""
+    for number, item in enumerate(items):
+        if number == FEW + 10:
+            time.sleep(0.5)
+        yield item
 
 
 def pid_of(helper: Helper) -> int:
@@ -37,7 +47,7 @@ def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_results_come_in_the_order_of_the_items() -> None:
     with Helper() as helper:
         for _ in range(3):
-            assert list(helper.map(join, pairs())) == [join(*pair) for pair in pairs()]
+            assert list(helper.map(join, shared(pairs()))) == [join(*pair) for pair in pairs()]
         pid_of(helper)
 
 
@@ -71,14 +81,14 @@ def test_an_error_is_raised_at_its_place(place: int) -> None:
     found: list[float] = []
     with Helper() as helper:
         with pytest.raises(ZeroDivisionError):
-            found.extend(one for one in helper.map(truediv, items))
+            found.extend(one for one in helper.map(truediv, shared(items)))
         assert found == [2] * place
         assert list(helper.map(truediv, [(4, 2)] * MANY)) == [2] * MANY
 
 
 def test_what_is_not_asked_for_any_more_leaves_nothing_behind() -> None:
     with Helper() as helper:
-        results = helper.map(join, pairs())
+        results = helper.map(join, shared(pairs()))
         for _ in range(2 * FEW):
             next(results)
         pid = pid_of(helper)
@@ -91,15 +101,33 @@ def test_what_is_not_asked_for_any_more_leaves_nothing_behind() -> None:
 def test_answers_may_be_larger_than_a_pipe_holds() -> None:
     items = [(b"%d" % number, 1 << 16) for number in range(3 * FEW)]
     with Helper() as helper:
-        for data, one in zip(helper.map(mul, items), items, strict=True):
+        for data, one in zip(helper.map(mul, shared(items)), items, strict=True):
             assert data == mul(*one)
+
+
+def test_questions_and_answers_may_both_be_larger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither side waits for the other one to read."""
+    monkeypatch.setattr("wherry.helper._widen", lambda pipe: None)
+    items = [(b"%d" % number + bytes(8192), 4) for number in range(3 * FEW)]
+    with Helper() as helper:
+        for data, one in zip(helper.map(mul, shared(items)), items, strict=True):
+            assert data == mul(*one)
+
+
+def test_where_ends_of_children_are_ignored_it_ends_as_well() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with Helper() as helper:
+            assert list(helper.map(join, pairs())) == [join(*pair) for pair in pairs()]
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 @pytest.mark.parametrize("after", [FEW + 2, 2 * FEW, MANY - 100])
 def test_what_a_killed_helper_does_not_do_is_done_here(after: int) -> None:
     with Helper() as helper:
         found = []
-        for one in helper.map(join, pairs()):
+        for one in helper.map(join, shared(pairs())):
             found.append(one)
             if len(found) == after:
                 os.kill(pid_of(helper), signal.SIGKILL)
@@ -116,7 +144,7 @@ def test_where_no_process_can_be_started_all_is_done_here(monkeypatch: pytest.Mo
 
 def test_a_function_that_it_does_not_find_is_done_here() -> None:
     with Helper() as helper:
-        assert list(helper.map(_of_the_tests, pairs())) == [join(*pair) for pair in pairs()]
+        assert list(helper.map(_of_the_tests, shared(pairs()))) == [join(*pair) for pair in pairs()]
 
 
 def _of_the_tests(first: str, second: str) -> str:

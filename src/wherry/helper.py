@@ -17,6 +17,7 @@ from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from queue import SimpleQueue
     from select import poll
     from typing import Any, NoReturn, TypeVar
 
@@ -69,8 +70,11 @@ class Helper:
         if self._pid:
             from signal import SIGKILL
 
-            os.kill(self._pid, SIGKILL)
-            os.waitpid(self._pid, 0)
+            try:
+                os.kill(self._pid, SIGKILL)
+                os.waitpid(self._pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass  # our parent ignores what becomes of its children (SIGCHLD), and so do we
             os.close(self._questions)
             os.close(self._answers)
             self._pid = 0
@@ -177,10 +181,15 @@ class Helper:
 
 def serve() -> NoReturn:
     """The helper's own program: questions come from its standard input, answers go to its output."""
+    from _thread import start_new_thread
     from importlib import import_module
+    from queue import SimpleQueue
 
+    questions: SimpleQueue[bytes | None] = SimpleQueue()
+    # Who asks is never waited for by who answers: each could wait for the other to read.
+    start_new_thread(_read_questions, (questions,))
     parent = os.getppid()
-    while (data := _receive(0)) is not None:
+    while (data := questions.get()) is not None:
         name, batch = loads(data)  # noqa: S302
         module, _, function = name.partition(":")
         made = []
@@ -197,6 +206,13 @@ def serve() -> NoReturn:
         except OSError:
             break
     os._exit(0)
+
+
+def _read_questions(questions: SimpleQueue[bytes | None]) -> None:
+    data: bytes | None = b""
+    while data is not None:
+        data = _receive(0)
+        questions.put(data)
 
 
 def _send(file: int, data: bytes) -> None:
