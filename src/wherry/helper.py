@@ -57,13 +57,12 @@ class Helper:
         NamedTuples among them.  What it raises is raised at the item's place, by doing it again; later
         items may have been done by then.
         """
-        name = f"{function.__module__}:{function.__qualname__}"
         rest = iter(items)
         for item in rest:
             yield function(*item)
             self._done += 1
-            if self._usable and self._done > FEW and self._prepared(name):
-                yield from self._shared(function, name, rest)
+            if self._usable and self._done > FEW and self._prepared(_name(function)):
+                yield from self._shared(function, rest)
 
     def close(self) -> None:
         """It has ended when this returns, whatever it was about to do."""
@@ -96,8 +95,9 @@ class Helper:
             self._answer()
         return self._usable and not self._preparing
 
-    def _shared(self, function: Callable[..., R], name: str, rest: Iterator[Item]) -> Iterator[R]:
+    def _shared(self, function: Callable[..., R], rest: Iterator[Item]) -> Iterator[R]:
         """Batches that the helper does, and behind each of them what was done here meanwhile."""
+        name = _name(function)
         waiting: list[tuple[list[Item], list[R], list[Item]]] = []
         try:
             while True:
@@ -177,6 +177,10 @@ class Helper:
         """Without it from now on."""
         self._usable = False
         self.close()
+
+
+def _name(function: Callable[..., object]) -> str:
+    return f"{function.__module__}:{function.__qualname__}"
 
 
 def serve() -> NoReturn:
