@@ -7,12 +7,13 @@ import os
 from wherry.layers.entry import FILE, FOLDER
 from wherry.layers.tree import entry_of
 from wherry.layers.writefile import HOLE, NEW_FILE, SECOND, describe, make_special, set_metadata, write_all
-from wherry.typed import TYPE_CHECKING, Protocol
+from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from wherry.layers.entry import Entry
+    from wherry.layers.entry import AnyStatus, Entry
 
     Device = tuple[bytes, tuple[int, int]]  # entry.CHAR or entry.BLOCK; major, minor
+    Moments = tuple[int, int, int, int]
 
 CHUNK = 1 << 20
 
@@ -52,6 +53,48 @@ def copy_node(
     if make_special(target, entry):
         finish(target, entry, source, mtime=mtime)
     return None
+
+
+class _Bits(NamedTuple):
+    """A ModeChange to these permission bits."""
+
+    bits: int
+
+    def apply(self, mode: int, *, folder: bool) -> int:
+        return self.bits
+
+
+def link_or_copy(
+    source: str,
+    target: str,
+    kept: str,
+    owner: tuple[int, int] | None,
+    bits: int | None,
+    mtime: int | None,
+    xattrs: bool,
+) -> Moments | bool | None:
+    """Make what is no folder: another name of `kept`, unless that is "", or a copy as copy_node() makes it.
+
+    True for another name, False where something is in the way, else the moments() of a regular file when it
+    had been read.  A helper can be asked for it (wherry.helper).
+    """
+    if kept:
+        try:
+            os.link(kept, target, follow_symlinks=False)
+            return True
+        except OSError:  # it has as many names as a file can have, or is on another disk
+            pass
+    mode = None if bits is None else _Bits(bits)
+    try:
+        now = copy_node(source, target, owner=owner, mode=mode, mtime=mtime, xattrs=xattrs)
+    except FileExistsError:
+        return False
+    return None if now is None else moments(now)
+
+
+def moments(status: AnyStatus) -> Moments:
+    """Inode, size and times, which tell of any change."""
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def altered(entry: Entry, owner: tuple[int, int] | None, mode: ModeChange | None) -> Entry:

@@ -16,7 +16,6 @@ import time
 from errno import EACCES
 
 from wherry.errors import StorageError
-from wherry.helper import Helper
 from wherry.layers.remove import remove_tree
 from wherry.store.boot import DOUBT, came_from_disk, present_mark, tree_mark
 from wherry.store.layerrecord import LayerBlob, LayerInfo, LayerRecord
@@ -25,6 +24,7 @@ from wherry.store.temporary import delete, discard, move_away, put_in_place, tem
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wherry.helper import Helper
     from wherry.store.blobs import Blobs
     from wherry.store.database import Database
     from wherry.store.verify import Verdict
@@ -191,6 +191,8 @@ class Layers:
         from wherry.layers.pack import pack
 
         if helper is None:
+            from wherry.helper import Helper
+
             with Helper(held()) as own:
                 return self.commit(tree, own, alone=alone)
         packed = pack(tree, helper=helper, alone=alone)

@@ -155,9 +155,15 @@ class Context:
 def _mark(file: Found, index: FileIndex) -> str:
     """What a file is; "" for one that is to be hashed."""
     mode = file.status.st_mode
-    if stat.S_ISREG(mode):
-        digest = index.known(file.name, file.status)
-        return "" if digest is None else f"f{stat.S_IMODE(mode):o}:{digest}"
+    if not stat.S_ISREG(mode):
+        return other_mark(file)
+    digest = index.known(file.name, file.status)
+    return "" if digest is None else f"f{stat.S_IMODE(mode):o}:{digest}"
+
+
+def other_mark(file: Found) -> str:
+    """What a file is that has no bytes: a link's target, or kind, mode and device."""
+    mode = file.status.st_mode
     if stat.S_ISLNK(mode):
         return "l:" + os.readlink(file.path)
     return f"{stat.S_IFMT(mode):o}{stat.S_IMODE(mode):o}:{file.status.st_rdev}"

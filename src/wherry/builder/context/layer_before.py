@@ -14,6 +14,7 @@ import os
 import time
 
 from wherry.builder.context import file_index
+from wherry.layers.copying import moments
 from wherry.layers.remove import remove_tree
 from wherry.store.regular import read_regular
 from wherry.store.temporary import write_file
@@ -22,10 +23,9 @@ from wherry.typed import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wherry.layers.copying import Moments
     from wherry.layers.entry import AnyStatus
     from wherry.store import Store
-
-    Moments = tuple[int, int, int, int]
 
 MOST = 64
 """So many are kept of a context: one for each COPY of its Dockerfiles."""
@@ -88,11 +88,6 @@ def identity(dest: str, mark: str, mode: int, owner: tuple[int, int], moment: in
     """What a file is in a layer; `mark` is what it was for the key, `moment` its time (ns)."""
     text = f"{dest}\0{mark}\0{mode:o} {owner[0]} {owner[1]} {moment}"
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:SIZE]
-
-
-def moments(status: AnyStatus) -> Moments:
-    """Inode, size and times, which tell of any change."""
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _load(path: str, store: Store) -> tuple[str, Sequence[bytearray]]:

@@ -7,7 +7,7 @@ import posixpath
 import stat
 
 from wherry.builder.context.file_index import hash_file
-from wherry.builder.context.folder import Found
+from wherry.builder.context.folder import Found, other_mark
 from wherry.dockerfile import glob
 from wherry.errors import ContextError
 from wherry.sha256 import hex_of
@@ -206,13 +206,10 @@ class ViewSource:
         """`contents` gives that of the next regular file."""
         status = file.status
         when = f"{status.st_mtime_ns // 1_000_000_000}:" if self._times else ""
-        mode = stat.S_IMODE(status.st_mode)
         if stat.S_ISREG(status.st_mode):
-            what = f"f{mode:o}:{next(contents)}"
-        elif stat.S_ISLNK(status.st_mode):
-            what = "l:" + os.readlink(file.path)
+            what = f"f{stat.S_IMODE(status.st_mode):o}:{next(contents)}"
         else:
-            what = f"{stat.S_IFMT(status.st_mode):o}{mode:o}:{status.st_rdev}"
+            what = other_mark(file)
         return f"{when}{status.st_uid}:{status.st_gid}:{what}"
 
     def _names(self, folder: str) -> list[str]:

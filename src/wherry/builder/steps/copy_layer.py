@@ -8,9 +8,9 @@ import stat
 from collections import deque
 from itertools import starmap
 
-from wherry.builder.context.layer_before import identity, moments
+from wherry.builder.context.layer_before import identity
 from wherry.errors import ContextError
-from wherry.layers.copying import altered, copy_node, finish
+from wherry.layers.copying import altered, finish, link_or_copy
 from wherry.layers.tree import ROOT_MODE, entry_of
 from wherry.layers.writefile import SECOND, is_folder
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -18,11 +18,12 @@ from wherry.typed import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from wherry.builder.context.layer_before import LayerBefore, Moments
+    from wherry.builder.context.layer_before import LayerBefore
     from wherry.builder.context.sources import Source
     from wherry.builder.steps.copy_plan import CopyPlan, Placed
     from wherry.dockerfile.chmod import Chmod
     from wherry.helper import Helper
+    from wherry.layers.copying import Moments
     from wherry.layers.view import Node, View
 
     _File = tuple[str, str, str, tuple[int, int] | None, int | None, int | None, bool]
@@ -70,43 +71,6 @@ class _Origin(NamedTuple):
     source: Source | None = None
 
 
-class _Bits(NamedTuple):
-    """A ModeChange to these permission bits."""
-
-    bits: int
-
-    def apply(self, mode: int, *, folder: bool) -> int:
-        return self.bits
-
-
-def put(
-    source: str,
-    host: str,
-    kept: str,
-    owner: tuple[int, int] | None,
-    bits: int | None,
-    mtime: int | None,
-    xattrs: bool,  # a helper passes no names
-) -> Moments | bool | None:
-    """Make a file that is no folder: another name of `kept`, or a copy of `source` as copy_node() makes it.
-
-    True for another name, False where something is in the way, else what a regular file was when it had
-    been read.
-    """
-    if kept:
-        try:
-            os.link(kept, host, follow_symlinks=False)
-            return True
-        except OSError:  # it has as many names as a file can have, or is on another disk
-            pass
-    mode = None if bits is None else _Bits(bits)
-    try:
-        now = copy_node(source, host, owner=owner, mode=mode, mtime=mtime, xattrs=xattrs)
-    except FileExistsError:
-        return False
-    return None if now is None else moments(now)
-
-
 class _Layer:
     def __init__(
         self,
@@ -136,11 +100,11 @@ class _Layer:
         files = self._files(plan, waiting)
         # What is copied at once has each name once: only then it is the same in whatever order it is made.
         once = not plan.placed or plan.placed[-1].copy == plan.placed[0].copy
-        for now in helper.map(put, files) if once else starmap(put, files):
+        for now in helper.map(link_or_copy, files) if once else starmap(link_or_copy, files):
             self._made(*waiting.popleft(), now)
 
     def _files(self, plan: CopyPlan, waiting: deque[tuple[Placed, bytes]]) -> Iterator[_File]:
-        """What is to be made by put(), each in a folder that is there; hard links are made here."""
+        """What link_or_copy() is to make, each in a folder that is there; hard links are made here."""
         for placed, mark in zip(plan.placed, plan.marks, strict=False):
             if placed.file.is_folder:
                 self._folder(placed)
@@ -151,7 +115,7 @@ class _Layer:
                 waiting.append((placed, known))
                 yield file
             elif not self._hard_link(placed):
-                self._made(placed, b"", put(*self._file(placed, mark)[0]))
+                self._made(placed, b"", link_or_copy(*self._file(placed, mark)[0]))
 
     def _check(self, placed: Placed) -> None:
         """Make its folder.  Raises ContextError where it would come into the place of a folder."""
@@ -167,7 +131,7 @@ class _Layer:
             )
 
     def _file(self, placed: Placed, mark: str) -> tuple[_File, bytes]:
-        """What put() makes it of, and its identity() where the next layer may be told of it."""
+        """What link_or_copy() makes it of, and its identity() where the next layer may be told of it."""
         file, dest, source, _ = placed
         before, known, kept, bits = self._before, b"", "", None
         if stat.S_ISREG(file.status.st_mode):
@@ -181,10 +145,10 @@ class _Layer:
         return (file.path, f"{self._tree}/{dest}", kept, owner, bits, mtime, source.has_owners), known
 
     def _made(self, placed: Placed, known: bytes, now: Moments | bool | None) -> None:
-        """put() gave `now`."""
+        """link_or_copy() gave `now`."""
         if now is False:
             self._make_room(f"{self._tree}/{placed.dest}")
-            put(*self._file(placed, "")[0])
+            link_or_copy(*self._file(placed, "")[0])
         elif self._before is not None and known:
             if now is True:
                 self._before.linked(known)
