@@ -294,13 +294,18 @@ def test_the_last_good_configuration_survives_a_restart_with_a_bad_file(
     answers(pod.port, "one.example", 200, "one")
 
 
-def test_what_served_last_is_served_before_the_file_is_read(pod: Pod, backends: Backends) -> None:
-    """Whoever killed the container wants its port back at once: here the file is a pipe, and silent."""
+def served_and_killed(pod: Pod, backends: Backends) -> None:
+    """It has served the route ``one``, and has gone with its nginx."""
     pod.publish(one=backends["one"].port)
     first = pod.serve()
     first.says("started: generation 1")
     first.end(signal.SIGKILL)
     wait_until(lambda: first.nginx() == [])
+
+
+def test_what_served_last_is_served_before_the_file_is_read(pod: Pod, backends: Backends) -> None:
+    """Whoever killed the container wants its port back at once: here the file is a pipe, and silent."""
+    served_and_killed(pod, backends)
     file = pod.folder / "default.conf"
     file.unlink()
     os.mkfifo(file)
@@ -314,11 +319,7 @@ def test_what_served_last_is_served_before_the_file_is_read(pod: Pod, backends: 
 
 
 def test_what_served_last_and_cannot_start_gives_way_to_the_file(pod: Pod, backends: Backends) -> None:
-    pod.publish(one=backends["one"].port)
-    first = pod.serve()
-    first.says("started: generation 1")
-    first.end(signal.SIGKILL)
-    wait_until(lambda: first.nginx() == [])
+    served_and_killed(pod, backends)
     (pod.folder / ".wherry/live/default.conf").write_text("nonsense;\n")  # as for an older nginx
     again = pod.serve()
     again.says("nginx did not start, or ended")
