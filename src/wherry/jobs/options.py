@@ -90,7 +90,9 @@ def _with(options: PodOptions, key: str, value: str) -> PodOptions:
     if key == "labels":
         return options._replace(labels=(*options.labels, *_labels(key, value)))
     if key == "annotations":
-        return options._replace(annotations=(*options.annotations, *_annotations(value)))
+        return options._replace(
+            annotations=(*options.annotations, *_pairs(key, value, "annotation", "(?s:.*)", "NAME=VALUE"))
+        )
     if key == "tolerations":
         return options._replace(tolerations=(*options.tolerations, *map(_toleration, value.split(";"))))
     if key == "serviceaccount":
@@ -121,26 +123,16 @@ def _quantity(key: str, value: str) -> str:
 
 
 def _labels(key: str, value: str) -> list[tuple[str, str]]:
-    """``NAME=VALUE,…``, for which the whole field is in quotes."""
+    return _pairs(key, value, "label", rf"({PART})?", "kubernetes.io/arch=arm64")
+
+
+def _pairs(key: str, value: str, kind: str, pattern: str, example: str) -> list[tuple[str, str]]:
+    """``NAME=VALUE,…``, for which the whole field is in quotes; values are as the pattern says."""
     found = []
     for pair in value.split(","):
         name, equals, text = pair.partition("=")
-        if not equals or not re.fullmatch(LABEL, name) or not re.fullmatch(rf"({PART})?", text):
-            raise UsageError(
-                f"--driver-opt: {key}={pair} is no label", hint=f"say {key}=kubernetes.io/arch=arm64"
-            )
-        found.append((name, text))
-    return found
-
-
-def _annotations(value: str) -> list[tuple[str, str]]:
-    found = []
-    for pair in value.split(","):
-        name, equals, text = pair.partition("=")
-        if not equals or not re.fullmatch(LABEL, name):
-            raise UsageError(
-                f"--driver-opt: annotations={pair} is no annotation", hint="say annotations=NAME=VALUE"
-            )
+        if not equals or not re.fullmatch(LABEL, name) or not re.fullmatch(pattern, text):
+            raise UsageError(f"--driver-opt: {key}={pair} is no {kind}", hint=f"say {key}={example}")
         found.append((name, text))
     return found
 
