@@ -19,7 +19,7 @@ from wherry.errors import ProxyError
 from wherry.proxy.model import Rejected
 from wherry.proxy.resources.snapshot import Snapshot, joined
 from wherry.proxy.resources.table import FOLLOWED
-from wherry.proxy.sources.manifests import LARGEST, Manifests, Part, parse_again
+from wherry.proxy.sources.manifests import LARGEST, Manifests, parse_again
 from wherry.proxy.watch import Watch
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence, Set
 
     from wherry.proxy.resources.table import Followed
+    from wherry.proxy.sources.manifests import Key, Part
     from wherry.proxy.sources.source import Sink
 
 ENDINGS = (".yaml", ".yml", ".json")
@@ -45,7 +46,7 @@ class Held(NamedTuple):
 
     identity: tuple[int, int, int]
     manifests: Manifests
-    parts: Mapping[bytes, Part] = {}
+    parts: Mapping[Key, Part] = {}
     place: int = 0
 
 
