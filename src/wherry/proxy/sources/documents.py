@@ -43,7 +43,7 @@ class NotYaml(Exception):
 
 def split(data: bytes) -> list[tuple[int, bytes]]:
     """YAML as texts of a document each, with the lines above it; one text where it is not plain."""
-    if data.startswith((b"%", b"...")) or any(map(data.__contains__, ACROSS)):
+    if b"\n---" not in data or data.startswith((b"%", b"...")) or any(map(data.__contains__, ACROSS)):
         return [(0, data)]
     bounds = [0, *(found.start() + 1 for found in BEGINNING.finditer(data)), len(data)]
     texts, above = [], 0

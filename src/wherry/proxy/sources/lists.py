@@ -32,7 +32,7 @@ def of_yaml(text: bytes) -> List | None:
 
     Each of the items means what it means in there, or is no YAML.
     """
-    found = ITEMS.search(text)
+    found = ITEMS.search(text) if b"items:\n" in text else None
     if found is None or any(map(text.__contains__, BREAKS)):
         return None
     start, column = found.start(1), len(found[1])

@@ -63,6 +63,7 @@ def parse_again(
     """As parse(), with what the file's parts mean; only parts that are not `known` are read.
 
     `known` is what an earlier call returned for the file; it is returned again where the file is broken.
+    Of a file of one part nothing is: whatever changes is all of it.
     """
     if len(data) > LARGEST:
         return _broken(f"{name} is larger than {LARGEST >> 20} MiB", name), known
@@ -79,7 +80,7 @@ def parse_again(
             message = f"its aliases stand for more than {documents.MOST_NODES} values"
             return _broken(f"{name}:{above + 1}: {message}", name), known
         placed += [(above + lines, part) for lines, part in found]
-    return Manifests(_joined(name, placed, followed)), reader.parts
+    return Manifests(_joined(name, placed, followed)), reader.parts if len(placed) > 1 else {}
 
 
 class _Reader:
@@ -146,7 +147,7 @@ class _Reader:
                         faults.append(Fault(line, kind=_kind(object_)))
                 except BadObject as bad:
                     faults.append(Fault(line, bad=str(bad)))
-        return Part(objects, faults, borrowed)
+        return Part(tuple(objects), tuple(faults), borrowed)
 
 
 def _joined(name: str, parts: Sequence[tuple[int, Part]], followed: Sequence[Followed]) -> Snapshot:
@@ -217,6 +218,7 @@ def _item(item: object, kind: str) -> Iterator[dict[str, Any]]:
 def _listed(document: Mapping[str, Any], followed: Sequence[Followed]) -> str | None:
     """The kind of the items where a document is a list of what is followed; "" for any (``kind: List``)."""
     kind = str(document.get("kind"))
+    if not kind.endswith("List"):
+        return None
     listed = kind.removesuffix("List")
-    known = ["", *(row.resource.kind for row in followed)]
-    return listed if listed != kind and listed in known else None
+    return listed if listed in ("", *(row.resource.kind for row in followed)) else None

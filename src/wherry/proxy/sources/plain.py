@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 LONGEST = 512
 """Characters of a line; YAML takes no key of more than 1,024."""
@@ -35,14 +35,6 @@ _Line = tuple[int, bool, str, Any, bool]
 """Indentation; whether it is an item; its key ("": none) and value; whether more lines may have that."""
 
 
-class _Pending(NamedTuple):
-    """A key whose value may follow, and the mapping that it is in, at `indent`."""
-
-    indent: int
-    mapping: dict[str, Any]
-    key: str
-
-
 _NOTHING: _Line = (-1, False, "", None, False)
 
 
@@ -55,8 +47,9 @@ def read(text: bytes, deepest: int) -> tuple[int, dict[str, Any]] | None:
         return None
     first = 0
     root: dict[str, Any] = {}
-    stack: list[tuple[int, Any]] = []
-    pending: _Pending | None = None
+    outer: list[tuple[int, Any]] = []  # what is open around `holder`, each with its column
+    holder: Any = None
+    column, waiting = -1, ""  # its column, and its key whose value may be on the next line
     for number, line in enumerate(text.decode("ascii").split("\n"), 1):
         if number == 1 and line == "---":
             continue
@@ -67,53 +60,30 @@ def read(text: bytes, deepest: int) -> tuple[int, dict[str, Any]] | None:
         if indent < 0:
             continue
         if not first:
-            first = number
-            stack.append((indent, root))
-        mapping: dict[str, Any] | None
-        if item:
-            holder = _sequence(stack, pending, indent)
-            if holder is None:
+            first, column, holder = number, indent, root
+        if waiting and (indent > column or (item and indent == column)):
+            holder[waiting] = [] if item else {}
+            outer.append((column, holder))
+            column, holder = indent, holder[waiting]
+        while column > indent or (column == indent and not item and type(holder) is list):
+            if not outer:
                 return None
-            mapping = {}
-            holder.append(mapping if key else value)
-            pending = None
-            indent += 2
-            if not key:
-                continue
-            stack.append((indent, mapping))
-        else:
-            mapping = _mapping(stack, pending, indent)
-        if mapping is None or key in mapping or len(stack) > deepest:
+            column, holder = outer.pop()
+        if column != indent or (type(holder) is list) is not item:
             return None
-        mapping[key] = value
-        pending = _Pending(indent, mapping, key) if is_open else None
+        waiting = key if is_open else ""
+        if item:
+            holder.append({key: value} if key else value)
+            if key:
+                outer.append((column, holder))
+                column, holder = indent + 2, holder[-1]
+        elif key in holder:
+            return None
+        else:
+            holder[key] = value
+        if len(outer) >= deepest:
+            return None
     return (first, root) if first else None
-
-
-def _sequence(stack: list[tuple[int, Any]], pending: _Pending | None, indent: int) -> list[Any] | None:
-    """What an item at `indent` belongs to; None where nothing there may have one."""
-    if pending is not None and indent >= pending.indent:
-        opened: list[Any] = []
-        pending.mapping[pending.key] = opened
-        stack.append((indent, opened))
-        return opened
-    while stack[-1][0] > indent:
-        stack.pop()
-    at, holder = stack[-1]
-    return holder if at == indent and type(holder) is list else None
-
-
-def _mapping(stack: list[tuple[int, Any]], pending: _Pending | None, indent: int) -> dict[str, Any] | None:
-    """What a key at `indent` belongs to; None where nothing there may have one."""
-    if pending is not None and indent > pending.indent:
-        opened: dict[str, Any] = {}
-        pending.mapping[pending.key] = opened
-        stack.append((indent, opened))
-        return opened
-    while stack[-1][0] > indent or (stack[-1][0] == indent and type(stack[-1][1]) is list):
-        stack.pop()
-    at, holder = stack[-1]
-    return holder if at == indent else None
 
 
 @functools.lru_cache(1 << 12)  # most lines are those of another document, too
