@@ -147,7 +147,10 @@ class Door:
     def files(self) -> list[str]:
         """Temporary files that its workers have open; nginx removes their names at once."""
         folders = [Path(f"/proc/{pid}/fd") for pid in children(self._process.pid)]
-        open_ = [os.readlink(file) for folder in folders for file in folder.iterdir()]
+        open_: list[str] = []
+        for file in (file for folder in folders for file in folder.iterdir()):
+            with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+                open_.append(os.readlink(file))
         return [name for name in open_ if "/temp/" in name]
 
     def say(self, data: bytes) -> bytes:
