@@ -64,6 +64,12 @@ class Helper:
             if self._usable and self._done > FEW and self._prepared(_name(function)):
                 yield from self._shared(function, rest)
 
+    def prepare(self, function: Callable[..., object], items: int) -> None:
+        """So many items are going to be mapped: where they are many it begins at once."""
+        if self._usable and items > FEW:
+            self._done += FEW
+            self._prepared(_name(function))
+
     def close(self) -> None:
         """It has ended when this returns, whatever it was about to do."""
         if self._pid:

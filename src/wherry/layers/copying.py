@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     Device = tuple[bytes, tuple[int, int]]  # entry.CHAR or entry.BLOCK; major, minor
     Moments = tuple[int, int, int, int]
+    Into = tuple[str, str, tuple[int, int] | None, int | None, bool]
 
 CHUNK = 1 << 20
 
@@ -64,23 +65,20 @@ class _Bits(NamedTuple):
         return self.bits
 
 
-def link_or_copy(
-    source: str,
-    target: str,
-    kept: str,
-    owner: tuple[int, int] | None,
-    bits: int | None,
-    mtime: int | None,
-    xattrs: bool,
-) -> Moments | bool | None:
-    """Make what is no folder: another name of `kept`, unless that is "", or a copy as copy_node() makes it.
+def link_or_copy(name: str, source: str, kept: bool, bits: int | None, into: Into) -> Moments | bool | None:
+    """Make what is no folder in a tree: another name of what another tree has `kept`, or a copy of `source`
+    as copy_node() makes it, with these permission bits where they are given.
+
+    `into` are the tree and the other one, owner and mtime, and whether attributes are copied, too.
 
     True for another name, False where something is in the way, else the moments() of a regular file when it
-    had been read.  A helper can be asked for it (wherry.helper).
+    had been read.
     """
+    tree, other, owner, mtime, xattrs = into
+    target = f"{tree}/{name}"
     if kept:
         try:
-            os.link(kept, target, follow_symlinks=False)
+            os.link(f"{other}/{name}", target, follow_symlinks=False)
             return True
         except OSError:  # it has as many names as a file can have, or is on another disk
             pass
