@@ -74,6 +74,11 @@ def where(variable: str, operator: str, pattern: str, then: Iterable[Directive])
     return block("if", (Code("(" + variable), Code(operator), Code(pattern), Code(")")), then)
 
 
+def rewrite(to: str) -> Directive:
+    """Whatever the request asks for, it goes to the location `to`."""
+    return simple("rewrite", Code("^"), Code(to), "last")
+
+
 def text(directives: Iterable[Directive]) -> str:
     """The configuration's text: one directive a line, four blanks a level, no comments.
 

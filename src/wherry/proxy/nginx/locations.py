@@ -1,10 +1,12 @@
-"""PURE: the internal locations: two for each set of settings, one for each answer of nginx's own.
+"""PURE: the internal locations: three for each set of settings, one for each answer of nginx's own.
 
 A request is tried once in the first.  Where that fails it goes to the second, if it may: nothing of it was
 sent, or doing it twice is as good as once (RFC 9110, 9.2.2) and the pod did not take it and fall silent.
-There two more tries are left, each on a new connection, so that three tries are three.
+There two more tries are left, each on a new connection, so that three tries are three.  Where nothing of it
+was sent that was none, and three are left, in a place of their own: each at another pod, so that one pod of
+three is enough.
 
-Settings that allow large bodies have a third, where these go to the pod as they come: in a file they would
+Settings that allow large bodies have another, where these go to the pod as they come: in a file they would
 fill the disk that the pod has, and a pod whose disk is full is evicted.  They cannot be sent again, but to
 another pod where one did not take the connection.
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wherry.proxy.nginx.config import Directive, block, simple, where
+from wherry.proxy.nginx.config import Directive, block, rewrite, simple, where
 from wherry.proxy.nginx.headers import set_headers
 from wherry.proxy.nginx.quote import Code
 
@@ -61,26 +63,24 @@ def locations(name: str, settings: Settings, *, fresh: bool, trusting: bool) -> 
                 simple("proxy_next_upstream_tries", 3),
             ],
         )
+    again = list(_proxy(settings, "$wherry_again", fresh=True, trusting=trusting))
+    again.append(simple("proxy_next_upstream", "error", "timeout"))
     yield block(
         "location",
         ("@" + name,),
-        [
-            *_only_what_may(),
-            *_proxy(settings, "$wherry_again", fresh=True, trusting=trusting),
-            simple("proxy_next_upstream", "error", "timeout"),
-            simple("proxy_next_upstream_tries", 2),
-        ],
+        [*_only_what_may("/unsent/" + name), *again, simple("proxy_next_upstream_tries", 2)],
     )
+    yield block("location", ("=", "/unsent/" + name), [*again, simple("proxy_next_upstream_tries", 3)])
 
 
-def _only_what_may() -> Iterator[Directive]:
-    """Give up here unless the request may be sent again."""
+def _only_what_may(unsent: str) -> Iterator[Directive]:
+    """Give up here unless the request may be sent again; one of which nothing was sent goes to `unsent`."""
     yield simple(
         "set", Code("$wherry_failed"), Code("$request_method $upstream_status $upstream_bytes_sent")
     )
     yield where("$wherry_failed", "~", "^[^ ]+ 504 [1-9]", [simple("return", 504)])
-    may = rf"^(?:[^ ]+ 50[24] 0|{IDEMPOTENT} 502 [0-9]+)\z"
-    yield where("$wherry_failed", "!~", may, [simple("return", 502)])
+    yield where("$wherry_failed", "~", r"^[^ ]+ 50[24] 0\z", [rewrite(unsent)])
+    yield where("$wherry_failed", "!~", rf"^{IDEMPOTENT} 502 ", [simple("return", 502)])
 
 
 def nothing_here(status: str, message: str) -> Directive:

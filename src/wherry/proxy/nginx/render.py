@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.proxy.model import Settings
 from wherry.proxy.nginx import headers
-from wherry.proxy.nginx.config import Directive, block, simple, text, where
+from wherry.proxy.nginx.config import Directive, block, rewrite, simple, text, where
 from wherry.proxy.nginx.locations import LARGE, SENT, locations, nothing_here, streams
 from wherry.proxy.nginx.quote import Code
 from wherry.proxy.nginx.tables import tables
@@ -205,9 +205,9 @@ def _dispatch(*, large: bool) -> Iterator[Directive]:
         # A body without a length (chunked) may become large.
         yield _set("sent", "$content_length:$http_transfer_encoding:$wherry_route")
         sent = rf"^(?:{LARGE}:[^:]*|[0-9]*:[^:]+):(?=s){pattern}"
-        yield where("$wherry_sent", "~", sent, [_rewrite("/large/$wherry_place")])
-    yield where("$wherry_route", "~", f"^{pattern}", [_rewrite("/$wherry_place")])
-    yield _rewrite("/404")
+        yield where("$wherry_sent", "~", sent, [rewrite("/large/$wherry_place")])
+    yield where("$wherry_route", "~", f"^{pattern}", [rewrite("/$wherry_place")])
+    yield rewrite("/404")
 
 
 def _set(variable: str, value: str) -> Directive:
@@ -216,10 +216,6 @@ def _set(variable: str, value: str) -> Directive:
     With an ``if`` instead of a map: each of those costs half a millisecond at every load, however small.
     """
     return simple("set", Code("$wherry_" + variable), Code(value))
-
-
-def _rewrite(to: str) -> Directive:
-    return simple("rewrite", Code("^"), Code(to), "last")
 
 
 def _behaviour(options: RenderOptions) -> Iterator[Directive]:
