@@ -874,3 +874,47 @@ def test_an_included_pipe_is_refused_and_not_waited_for(pod: Pod, backends: Back
     (pod.folder / "more.inc").unlink()
     (pod.folder / "more.inc").write_text("")
     answers(pod.port, "one.example", 200, "two")
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["fifo", "pipe"])
+def test_whoever_reads_the_access_log_may_go(
+    pod: Pod, backends: Backends, tmp_path: Path, named: bool
+) -> None:
+    """nginx opens /dev/stdout again at each reload, and would wait there for the next reader."""
+    pod._options = pod._options._replace(access_log="/dev/stdout")
+    pod.publish(one=backends["one"].port)
+    if named:
+        os.mkfifo(tmp_path / "log")
+        ours = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+        theirs = os.open(tmp_path / "log", os.O_WRONLY)
+    else:
+        ours, theirs = os.pipe()
+    wherry = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(pod.folder)]
+    process = subprocess.Popen(wherry, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    try:
+        answers(pod.port, "one.example", 200, "one")
+        os.close(ours)
+        for name in ("two", "one", "two"):
+            pod.publish(one=backends[name].port)
+            answers(pod.port, "one.example", 200, name)
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+
+
+def test_whoever_reads_what_it_says_may_go(pod: Pod, backends: Backends) -> None:
+    """As with `2>&1 | head -1`: what is served goes on, and is changed."""
+    pod.publish(one=backends["one"].port)
+    wherry = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(pod.folder)]
+    process = subprocess.Popen(wherry, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    try:
+        assert b"started: generation 1" in process.stderr.readline()
+        process.stderr.close()
+        for name in ("two", "one"):
+            pod.publish(one=backends[name].port)
+            answers(pod.port, "one.example", 200, name)
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
