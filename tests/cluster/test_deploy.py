@@ -121,11 +121,64 @@ def test_the_chart_is_well_formed_and_of_this_version(helm: Helm) -> None:
         {"namespaces": ["a b"]},
         {"namespaces": ["a\nb: c"]},
         {"resources": {"ngnix": {}}},
+        {"resources": {"nginx": {"limits": {"memory": True}}}},
+        {"selector": "a b"},
+        {"selector": "a in b"},
+        {"domain": "a b"},
+        {"trustedProxies": ["nonsense"]},
+        {"settle": "soon"},
+        {"settle": -1},
+        {"podAnnotations": {"a": True}},
+        {"nodeSelector": {"a": 1}},
+        {"service": {"annotations": {"a": 1}}},
+        {"tolerations": ["spot"]},
+        {"image": None},
+        {"replicas": None},
+        {"selector": None},
+        {"settle": None},
+        {"service": None},
+        {"service": {"type": None}},
+        {"service": {"port": None}},
+        {"resources": None},
     ],
 )
 def test_values_that_are_none_of_the_charts_are_refused(helm: Helm, values: Object) -> None:
+    """By helm, with the value's name, and not by the API server, or by pods that do not start."""
     done = helm.run("template", "w", CHART, "-f", "-", text=yaml.safe_dump(values))
     assert done.returncode != 0 and "schema" in done.stderr, done.stderr
+    assert next(iter(values)) in done.stderr
+
+
+@pytest.mark.parametrize("value", [{"nodePort": 30080}, {"externalTrafficPolicy": "Local"}])
+def test_what_only_other_services_have_is_refused_for_a_cluster_ip(helm: Helm, value: Object) -> None:
+    values = yaml.safe_dump({"service": {"type": "ClusterIP", **value}})
+    done = helm.run("template", "w", CHART, "-f", "-", text=values)
+    assert done.returncode != 0 and "service.type is ClusterIP" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "selector",
+    ["a", "!a", "a=b", "a==b", "a!=b", "x.example/a=b_c.d", "a=", "a in (b,c)", "a notin (b), c , ! d", ""],
+)
+def test_the_chart_takes_the_selectors_that_the_command_takes(
+    helm: Helm, wherry: Wherry, selector: str
+) -> None:
+    made = by_key(template(helm, {"selector": selector}))
+    printed = by_key(wherry("proxy", "manifests", "-l", selector))
+    key = ("Deployment", "wherry", "nginx")
+    assert words_of(made[key]) == words_of(printed[key])
+
+
+def words_of(deployment: Object) -> list[str]:
+    words: list[str] = deployment["spec"]["template"]["spec"]["containers"][1]["args"]
+    return [word.replace(" ", "") for word in words]
+
+
+@pytest.mark.parametrize(
+    "value", ["podAnnotations", "nodeSelector", "tolerations", "affinity", "namespaces"]
+)
+def test_a_value_that_says_nothing_may_be_null(helm: Helm, value: str) -> None:
+    assert by_key(template(helm, {value: None})) == by_key(template(helm, {}))
 
 
 def test_the_other_values_stand_where_they_belong(helm: Helm) -> None:

@@ -63,7 +63,7 @@ class Server:
         self._detected: str | None = None
         self._seen: str | None = None
         self._resting = 0.0  # seconds until another look, for the sake of earlier generations' requests
-        self._failed: str | None = None  # what could not be applied, for now
+        self._failed: str | None = None  # the text that could not be applied, or why none could be read
         self._pause = 0.0
         self._again = 0.0  # when to try it again (monotonic)
         self._lost = float("-inf")  # when nginx last ended by itself (monotonic)
@@ -104,30 +104,49 @@ class Server:
     def look(self) -> None:
         """Apply the file if it is another than the one last seen, and not one that just failed."""
         self._resting = 0.0
-        text: str | None = None
         try:
             text = files.read(self._file)
-            if self._pause and text == self._failed and time.monotonic() < self._again:
-                return
-            self._monitor.heard("file")
-            if text is None or text == self._seen:
-                return
-            if self._reloader.running and text != self._detected:
-                self._say(report.detected(time.time()))
-            self._detected = text
-            self._resting = self._reloader.rest()
-            if self._resting:
-                return
-            outcome = self._reloader.apply(self._candidate(text))
-            self._seen, self._pause = text, 0.0
         except ProxyError as error:
-            self._monitor.failed(error)
+            # Whoever made it something that is no file may make it one again.
+            if not self._waits_for(error.message):
+                self._put_off(error.message, error)
+            return
+        if self._waits_for(text):
+            return
+        self._monitor.heard("file")
+        if text is None:
+            self._nothing_wanted()
+        elif self._pause or text != self._seen:
+            self._take(text)
+
+    def _nothing_wanted(self) -> None:
+        """There is no file: what failed is not to be tried again."""
+        if self._pause and self._reloader.running:
+            self._report(Outcome("unchanged", self._reloader.generation))
+        self._pause = 0.0
+
+    def _take(self, text: str) -> None:
+        if self._reloader.running and text != self._detected:
+            self._say(report.detected(time.time()))
+        self._detected = text
+        self._resting = self._reloader.rest()
+        if self._resting:
+            return
+        try:
+            outcome = self._reloader.apply(self._candidate(text))
+        except ProxyError as error:
             if not self._reloader.running and not self._reloader.text:
+                self._monitor.failed(error)
                 raise
             self._put_off(text, error)
             return
+        self._seen, self._pause = text, 0.0
         self._report(outcome)
         self._garbage.settle()
+
+    def _waits_for(self, wanted: str | None) -> bool:
+        """Whether that has just failed, and is to be tried again later."""
+        return bool(self._pause) and wanted == self._failed and time.monotonic() < self._again
 
     def _begin_again(self) -> None:
         now = time.monotonic()
@@ -137,14 +156,16 @@ class Server:
         self._log("nginx ended by itself; beginning it again")
         self._report(self._reloader.resume())
 
-    def _put_off(self, text: str | None, error: ProxyError) -> None:
+    def _put_off(self, wanted: str, error: ProxyError) -> None:
         """Say it, everywhere, and try again later."""
-        again = self._pause and text == self._failed
+        self._monitor.failed(error)
+        again = self._pause and wanted == self._failed
         self._pause = min(self._pause * 2, LONGEST_PAUSE) if again else FIRST_PAUSE
-        self._failed, self._again = text, time.monotonic() + self._pause
+        self._failed, self._again = wanted, time.monotonic() + self._pause
         hint = f" ({error.hint})" if error.hint else ""
         words = f"{error.message}{hint}; trying again in {self._pause:.0f} s"
-        self._log(f"not applied, what was served before still is: {words}")
+        serving = ", what was served before still is" if self._reloader.running else ""
+        self._log(f"not applied{serving}: {words}")
         self._write(Outcome("failed", self._reloader.generation, error.message))
 
     def _at_once(self) -> None:
@@ -179,7 +200,10 @@ class Server:
         end = time.monotonic() + PAIR
         looked_at = -1.0
         while time.monotonic() < end:
-            found = status.read_routes(self._folder)
+            try:
+                found = status.read_routes(self._folder)
+            except ProxyError:
+                return None  # it only helps to find who is guilty
             if found is None or found.options is None:
                 return None
             if found.when != looked_at:

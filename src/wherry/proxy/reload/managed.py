@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -97,7 +96,7 @@ class Managed:
             self._start()
         elif self.process.alive() and free_to_listen(text, held=self._text(self._previous)):
             self._draining.begin(self.process.workers())
-            self.process.send(signal.SIGHUP)
+            self.process.reload()
         else:
             self._make_way(text)
 
@@ -133,8 +132,10 @@ class Managed:
 
     def proof(self, generation: int, timeout: float) -> Answer | None:
         answer = wait_for(socket_path(self._state), generation, timeout, self.alive, self._started)
-        if answer is None and self.process is not None and not self.alive():
-            self.process.last_words()  # they say why
+        if self.process is not None:
+            self.process.reloaded()
+            if answer is None and not self.alive():
+                self.process.last_words()  # they say why
         return answer
 
     def settle(self) -> None:

@@ -56,6 +56,14 @@ class Process:
         """Signal the master; nothing happens when it has ended."""
         self._child.send_signal(number)
 
+    def reload(self) -> None:
+        """Have the master read its configuration again; call reloaded() when it has, or will not."""
+        self._stdout.hold()
+        self.send(signal.SIGHUP)
+
+    def reloaded(self) -> None:
+        self._stdout.release()
+
     def let_go(self) -> None:
         """Stop listening, and finish the requests that run; a master that was killed left its workers."""
         if self.alive():
@@ -74,6 +82,7 @@ class Process:
 
     def quit(self, grace: float) -> int:
         """Let requests finish for at most `grace` seconds, then end it; returns the exit code."""
+        self.reloaded()
         for number, patience in ((signal.SIGQUIT, grace), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
             self.send(number)
             try:

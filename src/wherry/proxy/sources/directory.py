@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.errors import ProxyError
+from wherry.proxy import regular
 from wherry.proxy.model import Rejected
 from wherry.proxy.resources.snapshot import Snapshot, joined
 from wherry.proxy.resources.table import FOLLOWED
@@ -145,7 +146,7 @@ class Directory:
         return found
 
     def _read(self, name: str, before: Held | None, *, changed: bool) -> Held | None:
-        """The file as it is now; None when it is gone or is no file.
+        """The file as it is now; None when it is gone.
 
         With `changed` it is read whatever its times say: two writes in one tick of the clock look alike.
         """
@@ -156,10 +157,7 @@ class Directory:
             identity = (status.st_mtime_ns, status.st_size, status.st_ino)
             if not changed and before is not None and before.identity == identity:
                 return before
-            if not os.path.isfile(path):
-                return None
-            with open(path, "rb") as file:
-                data = file.read(LARGEST + 1)
+            data = regular.read(path, LARGEST)
             if not data:
                 identity = (status.st_mtime_ns, 0, status.st_ino)  # it was emptied after we had asked
             manifests, parts = parse_again(name, data, parts, self._followed)

@@ -1,0 +1,48 @@
+"""Files that somebody else puts into a folder that we read: what looks like one may be none.
+
+To open a named pipe waits for whoever writes to it, a device may never end, and what is huge fills the
+memory.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+NOT_BLOCKING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class NotRegular(OSError):
+    """With what it is instead, or that it is too large, as `strerror`."""
+
+    def __init__(self, path: str, words: str) -> None:
+        super().__init__(0, words, path)
+
+
+def read(path: str, most: int) -> bytes:
+    """A file's bytes.  Never waits.
+
+    Raises NotRegular for what is no file and for one of more than `most` bytes, or another OSError.
+    """
+    _check(path, os.stat(path), most)  # to open a device may already do something
+    descriptor = os.open(path, NOT_BLOCKING)
+    with open(descriptor, "rb") as file:
+        _check(path, os.fstat(descriptor), most)
+        return file.read()
+
+
+def _check(path: str, status: os.stat_result, most: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = KINDS.get(stat.S_IFMT(status.st_mode), "special file")
+        raise NotRegular(path, f"it is a {kind}, not a file")
+    if status.st_size > most:
+        raise NotRegular(path, f"it is larger than {most >> 20} MiB")
+
+
+KINDS = {
+    stat.S_IFDIR: "folder",
+    stat.S_IFIFO: "named pipe",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
