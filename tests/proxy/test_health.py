@@ -5,13 +5,16 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support.ports import free_port
-from support.waiting import PATIENCE
-from wherry.proxy.health import LONGEST_LINE, MOST_LINES, HealthServer
+from support.waiting import PATIENCE, wait_until
+from wherry.proxy.health import LONGEST_LINE, MOST_LINES, SPARE, HealthServer
 from wherry.proxy.monitor import Monitor
 
 
@@ -79,3 +82,31 @@ def test_it_loads_neither_tls_nor_what_speaks_more_of_http() -> None:
     script = "import sys, wherry.proxy.health; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"ssl", "http", "email", "prometheus_client", "urllib.request"} & set(done.stdout.split())
+
+
+def test_it_sleeps_until_somebody_asks(port: int) -> None:
+    assert said(port, b"GET /healthz HTTP/1.1\r\n\r\n")[1] == b"ok\n"
+    wait_until(lambda: len(waiting()) == SPARE)
+    time.sleep(0.2)  # until the last one is back
+    before = waiting()
+    time.sleep(1.2)  # longer than socketserver sleeps
+    assert waiting() == before
+
+
+def waiting() -> dict[int, int]:
+    """How often each of its threads has gone to sleep."""
+    found = {}
+    for thread in threading.enumerate():
+        if thread.name == "health" and thread.native_id is not None:
+            said = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+            found[thread.native_id] = int(said.split("\nvoluntary_ctxt_switches:")[1].split()[0])
+    return found
+
+
+def test_many_clients_at_a_time_leave_no_more_threads_than_wait(port: int) -> None:
+    idle = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(20)]
+    wait_until(lambda: len(waiting()) > 20)
+    for link in idle:
+        link.close()
+    wait_until(lambda: len(waiting()) == SPARE)
+    assert said(port, b"GET /healthz HTTP/1.1\r\n\r\n")[1] == b"ok\n"

@@ -13,8 +13,8 @@ from wherry.proxy import status
 if TYPE_CHECKING:
     from wherry.proxy.monitor import Monitor
 
-EVERY = 10.0
-"""Seconds between two beats."""
+EVERY = 20.0
+"""Seconds between two beats: each wakes two containers, and after three that fail to come somebody asks."""
 
 
 class Heartbeat:

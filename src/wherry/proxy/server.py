@@ -62,6 +62,7 @@ class Server:
         self._garbage = Garbage()
         self._detected: str | None = None
         self._seen: str | None = None
+        self._identity: tuple[int, int, int] | None = None  # of the file that was seen
         self._resting = 0.0  # seconds until another look, for the sake of earlier generations' requests
         self._failed: str | None = None  # what could not be applied, for now
         self._pause = 0.0
@@ -87,9 +88,13 @@ class Server:
                 names = watch.wait(self._patience(), also=life.wakes)
                 life.woken()
                 if life.reload_asked():
-                    self._seen, self._again = None, 0.0
-                elif not names & {"", DEFAULT_CONF} and time.monotonic() < due:
-                    continue  # a child of ours ended, or another file changed
+                    self._seen, self._identity, self._again = None, None, 0.0
+                elif not names & {"", DEFAULT_CONF}:
+                    if time.monotonic() < due:
+                        continue  # a child of ours ended, or another file changed
+                    if self._is_the_same():
+                        self._monitor.heard("file")
+                        continue
                 if life.going():
                     self.look()
         finally:
@@ -106,11 +111,13 @@ class Server:
         self._resting = 0.0
         text: str | None = None
         try:
+            identity = self._identify()
             text = files.read(self._file)
             if self._pause and text == self._failed and time.monotonic() < self._again:
                 return
             self._monitor.heard("file")
             if text is None or text == self._seen:
+                self._identity = identity
                 return
             if self._reloader.running and text != self._detected:
                 self._say(report.detected(time.time()))
@@ -119,7 +126,7 @@ class Server:
             if self._resting:
                 return
             outcome = self._reloader.apply(self._candidate(text))
-            self._seen, self._pause = text, 0.0
+            self._seen, self._identity, self._pause = text, identity, 0.0
         except ProxyError as error:
             self._monitor.failed(error)
             if not self._reloader.running and not self._reloader.text:
@@ -128,6 +135,17 @@ class Server:
             return
         self._report(outcome)
         self._garbage.settle()
+
+    def _is_the_same(self) -> bool:
+        """Whether the file is the one that was seen, as far as that can be said without reading it."""
+        return not self._pause and not self._resting and self._identify() == self._identity
+
+    def _identify(self) -> tuple[int, int, int] | None:
+        try:
+            found = os.stat(self._file)
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _begin_again(self) -> None:
         now = time.monotonic()
