@@ -11,11 +11,11 @@ import errno
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy.exposition import TYPE
 from wherry.proxy.metrics import Metrics
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from io import BufferedReader

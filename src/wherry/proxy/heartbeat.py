@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy import status
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.proxy.monitor import Monitor

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 import time
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy import status
@@ -17,6 +16,7 @@ from wherry.proxy.garbage import Garbage
 from wherry.proxy.reload import files, report
 from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
 from wherry.proxy.watch import Watch
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,13 +69,22 @@ class Server:
         self._again = 0.0  # when to try it again (monotonic)
         self._lost = float("-inf")  # when nginx last ended by itself (monotonic)
 
+    def at_once(self) -> None:
+        """Serve what served when we last ran, if anything did: before anything else is read
+        or loaded, for a port that is silent costs requests."""
+        if self._reloader.text and not self._reloader.running:
+            self._log("starting with the last configuration that served")
+            try:
+                self._report(self._reloader.resume())
+            except ProxyError as error:
+                self._log(error.message)
+
     def run(self, life: Lifecycle) -> None:
         """Until `life` ends.  An nginx that ends by itself is begun again, here and now: that costs some
         milliseconds, and the container's end seconds.
 
         Raises ProxyError when nginx cannot be started at all, or ends again and again.
         """
-        self._at_once()
         watch = Watch(self._folder)
         try:
             self.look()
@@ -164,16 +173,6 @@ class Server:
         words = f"{error.message}{hint}; trying again in {self._pause:.0f} s"
         self._log(f"not applied, what was served before still is: {words}")
         self._write(Outcome("failed", self._reloader.generation, error.message))
-
-    def _at_once(self) -> None:
-        """Serve what served when we last ran before anything else is read: a port that is silent costs
-        requests."""
-        if self._reloader.text and not self._reloader.running:
-            self._log("starting with the last configuration that served")
-            try:
-                self._report(self._reloader.resume())
-            except ProxyError as error:
-                self._log(error.message)
 
     def _last_good(self) -> None:
         """The file is missing or was refused, and nginx does not run."""

@@ -6,10 +6,10 @@ import errno
 import glob
 import os
 import socket
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy.nginx.listens import Address, addresses
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
