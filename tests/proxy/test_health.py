@@ -14,7 +14,7 @@ import pytest
 
 from support.ports import free_port
 from support.waiting import PATIENCE, wait_until
-from wherry.proxy.health import LONGEST_LINE, MOST_LINES, SPARE, HealthServer
+from wherry.proxy.health import LARGEST, SPARE, HealthServer
 from wherry.proxy.monitor import Monitor
 
 
@@ -56,13 +56,22 @@ def test_http_1_0_and_a_query_are_understood(port: int) -> None:
         (b"GET /healthz\r\n\r\n", 400),
         (b"GET /healthz HTTP/2.0\r\n\r\n", 400),
         (b"\x16\x03\x01 \x00 \xff\r\n\r\n", 400),
-        (b"GET /" + b"x" * (LONGEST_LINE - 5) + b"\r\n\r\n", 400),
-        (b"GET /healthz HTTP/1.1\r\n" + b"a: b\r\n" * MOST_LINES, 200),
+        (b"GET /" + b"x" * (LARGEST - 5), 400),
+        ((b"GET /healthz HTTP/1.1\r\n" + b"a: b\r\n" * LARGEST)[:LARGEST], 200),
+        (b"GET /healthz HTTP/1.1\na: b\n\n", 200),
     ],
 )
 def test_what_is_no_request_for_it_is_answered_in_one_line(port: int, request_: bytes, status: int) -> None:
     head, body = said(port, request_)
     assert head.startswith(f"HTTP/1.1 {status} ") and body.count(b"\n") == 1
+
+
+def test_a_head_may_come_in_pieces(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as link:
+        for piece in (b"GET /heal", b"thz HTTP/1.1\r\n", b"\r", b"\n"):
+            link.sendall(piece)
+            time.sleep(0.01)
+        assert link.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_clients_that_say_nothing_or_go_hinder_nobody(port: int, capfd: pytest.CaptureFixture[str]) -> None:

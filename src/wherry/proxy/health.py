@@ -18,14 +18,12 @@ from wherry.proxy.metrics import Metrics
 from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from io import BufferedReader
-
     from wherry.proxy.monitor import Monitor
 
 PATIENCE = 10
 """Seconds that a client may take for its request."""
-LONGEST_LINE, MOST_LINES = 8192, 100
-"""Bytes of a request's line, and lines of its head."""
+LARGEST = 16384
+"""Bytes of a request's head."""
 SOON = 3.0
 """Seconds that /serving waits for a first configuration: a probe that fails is a warning to somebody, and
 that a pod has just begun is none."""
@@ -98,11 +96,10 @@ class HealthServer:
 
     def _serve(self, link: socket.socket) -> None:
         link.settimeout(PATIENCE)
-        with link.makefile("rb") as file:
-            words = _request(file)
-            if words:
-                link.sendall(_message(*self._answer(words), whole=words[0] != b"HEAD"))
-                link.shutdown(socket.SHUT_WR)
+        words = _request(link)
+        if words:
+            link.sendall(_message(*self._answer(words), whole=words[0] != b"HEAD"))
+            link.shutdown(socket.SHUT_WR)
 
     def _answer(self, words: list[bytes]) -> tuple[int, bytes, str]:
         if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
@@ -147,13 +144,19 @@ def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.sock
     return made
 
 
-def _request(file: BufferedReader) -> list[bytes]:
-    """The words of the request's line; none where nobody asked.  The rest of its head is read past."""
-    words = file.readline(LONGEST_LINE).split()
-    for _ in range(MOST_LINES):
-        if not file.readline(LONGEST_LINE).strip():
+def _request(link: socket.socket) -> list[bytes]:
+    """The words of the first line; none where nobody asked.  The head is read to its end, if it has one."""
+    head = b""
+    while not _is_whole(head) and len(head) < LARGEST:
+        part = link.recv(LARGEST)
+        if not part:
             break
-    return words
+        head += part
+    return head.partition(b"\n")[0].split()
+
+
+def _is_whole(head: bytes) -> bool:
+    return b"\n\r\n" in head or b"\n\n" in head
 
 
 def _message(status: int, body: bytes, kind: str, *, whole: bool) -> bytes:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wherry.proxy.reload.transaction import Reloader
 
 DEFAULT_CONF = "default.conf"
-LOOK_AGAIN = 5.0
+LOOK_AGAIN = 10.0
 """Seconds between looks without any event."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until what could not be applied is tried again, doubled each time."""

@@ -106,11 +106,14 @@ def _ended(words: list[str], process: subprocess.Popen[str]) -> subprocess.Compl
 
 
 PASSED = ("PATH", "TZ", "LANG")
+MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(128 << 10), "MALLOC_TRIM_THRESHOLD_": str(1 << 20)}
+"""mallopt(3): glibc's first threshold grows by itself, and then what a load of the configuration took for a
+while stays with the master and with each worker, 2.7 MB of 14 after five reloads of 300 routes."""
 
 
 def _passed(environ: Mapping[str, str]) -> dict[str, str]:
     """What nginx needs of it: nothing but where to find programs, and how to say times."""
-    return {k: v for k, v in environ.items() if k in PASSED}
+    return MEMORY | {k: v for k, v in environ.items() if k in PASSED}
 
 
 def _reason(text: str) -> str:

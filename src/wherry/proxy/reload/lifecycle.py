@@ -60,10 +60,11 @@ class Lifecycle:
 
     def woken(self) -> None:
         """Empty the pipe, and reap what nobody waits for."""
+        signals = False
         with contextlib.suppress(BlockingIOError):
             while os.read(self.wakes, 4096):
-                pass
-        if os.getpid() == 1:
+                signals = True
+        if os.getpid() == 1 and (signals or self._zombies):
             self._reap()
 
     def signalled(self, number: int) -> None:
