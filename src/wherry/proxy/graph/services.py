@@ -115,6 +115,9 @@ def _shared(settings: Settings) -> Settings:
 def _claims(service: Service, slices: Slices, spec: RouteSpec, port: Port, options: Options) -> list[Claim]:
     hosts = spec.host or (names.dns_name(f"{service.name}.{service.namespace}.{options.domain}"),)
     answers = backend(service, slices, port, options)
-    settings = _shared(spec.settings._replace(protocol=protocol_of(port, spec.protocol)))
+    protocol, settings = protocol_of(port, spec.protocol), spec.settings
+    if settings.protocol != protocol:
+        settings = settings._replace(protocol=protocol)
+    settings = _shared(settings)
     name = f"{service.namespace}/{service.name}:{port.name or port.port}"
     return [Claim(name, (host, spec.path), answers, settings) for host in hosts]

@@ -20,7 +20,7 @@ from wherry.proxy import regular
 from wherry.proxy.model import Rejected
 from wherry.proxy.resources.snapshot import Snapshot, joined
 from wherry.proxy.resources.table import FOLLOWED
-from wherry.proxy.sources.manifests import LARGEST, Manifests, Part, parse_again
+from wherry.proxy.sources.manifests import LARGEST, Manifests, parse_again
 from wherry.proxy.watch import Watch
 
 if TYPE_CHECKING:
@@ -28,11 +28,15 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence, Set
 
     from wherry.proxy.resources.table import Followed
+    from wherry.proxy.sources.manifests import Key, Part
     from wherry.proxy.sources.source import Sink
 
 ENDINGS = (".yaml", ".yml", ".json")
 LOOK_AGAIN = 5.0
 """Seconds between looks without any event: a network file system tells us nothing."""
+
+Identity = tuple[int, int, int]
+"""What tells that a file's content is the same: when it was written (ns), its bytes, its inode."""
 
 PAUSE = 0.2
 """Seconds after which a file that is open for writing, and is not written, is read as it is."""
@@ -44,9 +48,9 @@ class Held(NamedTuple):
     `place` is its place among all files that came, from 1; 0: it has none yet.
     """
 
-    identity: tuple[int, int, int]
+    identity: Identity
     manifests: Manifests
-    parts: Mapping[bytes, Part] = {}
+    parts: Mapping[Key, Part] = {}
     place: int = 0
 
 
@@ -140,9 +144,10 @@ class Directory:
         new = sorted((held.identity[0], name) for name, held in found.items() if not held.place)
         for _, name in new:
             self._places += 1
-            held = found[name]
-            manifests = held.manifests._replace(snapshot=_dated(held.manifests.snapshot, self._places))
-            found[name] = held._replace(manifests=manifests, place=self._places)
+            identity, (snapshot, broken), parts, _ = found[name]
+            found[name] = Held(
+                identity, Manifests(_dated(snapshot, self._places), broken), parts, self._places
+            )
         return found
 
     def _read(self, name: str, before: Held | None, *, changed: bool) -> Held | None:
@@ -153,13 +158,12 @@ class Directory:
         path = os.path.join(self._path, name)
         parts = before.parts if before is not None else {}
         try:
-            status = os.stat(path)
-            identity = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if not changed and before is not None and before.identity == identity:
+            if not changed and before is not None and before.identity == _identity(os.stat(path)):
                 return before
-            data = regular.read(path, LARGEST)
+            status, data = regular.read_status(path, LARGEST)
+            identity = _identity(status)
             if not data:
-                identity = (status.st_mtime_ns, 0, status.st_ino)  # it was emptied after we had asked
+                identity = identity[0], 0, identity[2]  # it was emptied after we had asked
             manifests, parts = parse_again(name, data, parts, self._followed)
         except FileNotFoundError:
             return None
@@ -169,12 +173,17 @@ class Directory:
         if manifests.broken and before is not None:
             held = before.manifests.snapshot
             manifests = Manifests(held._replace(rejected=manifests.snapshot.rejected))
-        place = before.place if before is not None else 0
-        dated = _dated(manifests.snapshot, place) if place else manifests.snapshot
-        return Held(identity, manifests._replace(snapshot=dated), parts, place)
+        if before is None or not before.place:
+            return Held(identity, manifests, parts)
+        dated = manifests._replace(snapshot=_dated(manifests.snapshot, before.place))
+        return Held(identity, dated, parts, before.place)
 
     def _snapshot(self) -> Snapshot:
         return joined(held.manifests.snapshot for _, held in sorted(self._held.items()))
+
+
+def _identity(status: os.stat_result) -> Identity:
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _dated(snapshot: Snapshot, place: int) -> Snapshot:
