@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wherry.proxy.reload.transaction import Reloader
     from wherry.proxy.sources.source import Source
 
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 SIGNALS = (*ENDS, signal.SIGCHLD, signal.SIGUSR1)
 """What a run is to be told of."""
 
