@@ -43,6 +43,10 @@ LEAVE = 5
 _GROUP = "rbac.authorization.k8s.io"
 
 
+OF_KUBERNETES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+"""Namespaces that are there already: what else is in them must not get the pod's level of Pod Security."""
+
+
 class PodOptions(NamedTuple):
     """Where the pod goes and what it does.
 
@@ -64,7 +68,7 @@ class PodOptions(NamedTuple):
 def manifests(options: PodOptions, followed: Sequence[Followed] = FOLLOWED) -> list[Manifest]:
     """The objects, in an order in which they can be applied."""
     return [
-        _namespace(options),
+        *([] if options.into in OF_KUBERNETES else [_namespace(options)]),
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
