@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -107,8 +108,9 @@ def waiting() -> dict[int, int]:
     found = {}
     for thread in threading.enumerate():
         if thread.name == "health" and thread.native_id is not None:
-            said = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
-            found[thread.native_id] = int(said.split("\nvoluntary_ctxt_switches:")[1].split()[0])
+            with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+                said = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+                found[thread.native_id] = int(said.split("\nvoluntary_ctxt_switches:")[1].split()[0])
     return found
 
 
