@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import py_compile
 import shutil
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-import wherry
-import wherry.errors
-import wherry.store.store
 from wherry import quick
 
 MODULE = "said = 'first'\n"
@@ -57,19 +52,28 @@ def package(tmp_path: Path) -> Package:
     return Package(tmp_path)
 
 
+CHECK = """
+import inspect, pathlib, importlib.resources
+import wherry.cli.core, wherry.store.store
+for module in (wherry.cli.core, wherry.store, wherry.store.store):
+    spec, path = module.__spec__, pathlib.Path(module.__file__)
+    assert type(spec.loader).__module__ == "wherry.quick", module
+    assert module.__file__ == spec.origin == inspect.getsourcefile(module)
+    assert spec.has_location and pathlib.Path(spec.cached).parent == path.parent / "__pycache__"
+    assert module.__package__ == ("wherry.cli.core" if module is wherry.cli.core else "wherry.store")
+    assert inspect.getsource(module) == path.read_text()
+assert list(wherry.store.__path__) == [str(pathlib.Path(wherry.store.__file__).parent)]
+assert importlib.resources.files("wherry.store").joinpath("store.py").is_file()
+"""
+
+
 def test_modules_know_what_python_tells_them() -> None:
-    for module in (wherry.errors, wherry.store, wherry.store.store):
-        spec = module.__spec__
-        assert spec is not None
-        assert type(spec.loader).__module__ == "wherry.quick"
-        assert module.__file__ == spec.origin == inspect.getsourcefile(module)
-        assert spec.has_location
-        assert spec.cached is not None
-        assert Path(spec.cached).parent == Path(str(module.__file__)).parent / "__pycache__"
-        assert module.__package__ == ("wherry" if module is wherry.errors else "wherry.store")
-        assert inspect.getsource(module) == Path(str(module.__file__)).read_text()
-    assert list(wherry.store.__path__) == [str(Path(str(wherry.store.__file__)).parent)]
-    assert files("wherry.store").joinpath("store.py").is_file()
+    subprocess.run([sys.executable, "-c", CHECK], check=True)
+
+
+def test_a_program_that_imports_wherry_imports_as_it_did() -> None:
+    code = "import sys; before = list(sys.meta_path); import wherry; wherry.build; assert sys.meta_path == before"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_module_that_is_not_there_is_an_error(package: Package) -> None:

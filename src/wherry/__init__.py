@@ -3,10 +3,7 @@
 What Python programs may use stands in docs/python.md; it is loaded when it is asked for.
 """
 
-from wherry.quick import install
-
 __version__ = "0.1.0"
-install()
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -33,7 +33,14 @@ MOST = 512
 """Items that are done here while it does not answer; then it is waited for."""
 PIPE = 1 << 20
 NUMBER = 8  # bytes
-PROGRAM = "import sys; sys.path.append(sys.argv[1]); from wherry.helper import serve; serve()"
+PROGRAM = """
+import sys
+sys.path.append(sys.argv[1])
+from wherry.quick import install
+install()
+from wherry.helper import serve
+serve()
+"""
 
 
 class Helper:
