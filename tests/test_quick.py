@@ -72,7 +72,7 @@ def test_modules_know_what_python_tells_them() -> None:
 
 
 def test_a_program_that_imports_wherry_imports_as_it_did() -> None:
-    code = "import sys; before = list(sys.meta_path); import wherry; wherry.build; assert sys.meta_path == before"
+    code = "import sys; had = list(sys.meta_path); import wherry; wherry.build; assert sys.meta_path == had"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
