@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,3 +73,51 @@ def test_the_account_of_the_pod_renders_and_sees_nothing_else(
     ):
         done = kubectl.run("auth", "can-i", verb, what, "-A", *as_pod)
         assert done.stdout.strip() == "no", (verb, what)
+
+
+def test_applied_twice_nothing_is_changed_however_it_is_applied(kubectl: Kubectl) -> None:
+    """As GitOps does it, for ever: what the server makes of the objects is no difference.
+
+    kubectl sends a budget's selector again each time, whatever it is (its patch strategy is "replace").
+    """
+    kubectl("apply", "-k", str(DEPLOY))
+    again = kubectl("apply", "-k", str(DEPLOY)).splitlines()
+    changed = [line.split()[0] for line in again if not line.endswith(" unchanged")]
+    assert len(again) == 8 and changed == ["poddisruptionbudget.policy/nginx"]
+    assert kubectl("diff", "-k", str(DEPLOY)) == ""
+    versions = kubectl(*VERSIONS)
+    for _ in range(2):
+        kubectl("apply", "--server-side", "-k", str(DEPLOY))
+        assert kubectl("diff", "--server-side", "-k", str(DEPLOY)) == ""
+    before = kubectl(*VERSIONS)
+    kubectl("apply", "--server-side", "-k", str(DEPLOY))
+    assert kubectl(*VERSIONS) == before and versions.count("\n") == before.count("\n")
+
+
+VERSIONS = (
+    *("-n", "wherry", "get", "deployment,service,poddisruptionbudget,networkpolicy,serviceaccount"),
+    *("-o", 'jsonpath={range .items[*]}{.kind} {.metadata.resourceVersion}{"\\n"}{end}'),
+)
+
+
+@pytest.mark.parametrize("overlay", ["hostnetwork", "endpoints", "nodeport", "plain"])
+@pytest.mark.parametrize("side", [(), ("--server-side",)], ids=["client", "server"])
+def test_from_one_overlay_to_another_and_back_nothing_is_left_of_it(
+    kubectl: Kubectl, overlay: str, side: tuple[str, ...]
+) -> None:
+    def applied(folder: Path) -> list[object]:
+        kubectl("apply", *side, "-k", str(folder))
+        found = kubectl.get("-n", "wherry", "deployment,service")["items"]
+        return [masked(thing) for thing in found]
+
+    first = applied(DEPLOY)
+    other = applied(DEPLOY.parent / "overlays" / overlay)
+    assert other != first
+    assert applied(DEPLOY) == first
+
+
+def masked(thing: dict[str, Any]) -> object:
+    """What was asked for; the server chooses node ports anew."""
+    for port in thing["spec"].get("ports", ()):
+        port.pop("nodePort", None)
+    return thing["kind"], thing["spec"]

@@ -109,7 +109,13 @@ def _disruptions(options: PodOptions) -> Manifest:
 
 
 def _network_policy(options: PodOptions) -> Manifest:
-    """Requests from everywhere, metrics from the cluster's pods; what it may ask itself is not limited."""
+    """Requests from everywhere, metrics from the cluster's pods; what it may ask itself is not limited.
+
+    What the server would add is said (TCP, the field's version below): kubectl would see a change for ever.
+    """
+    http, metrics, generator = (
+        {"port": name, "protocol": "TCP"} for name in ("http", "metrics", "gen-metrics")
+    )
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -118,10 +124,10 @@ def _network_policy(options: PodOptions) -> Manifest:
             "podSelector": {"matchLabels": _labels()},
             "policyTypes": ["Ingress"],
             "ingress": [
-                {"ports": [{"port": "http"}]},
+                {"ports": [http]},
                 {
                     "from": [{"namespaceSelector": {}}],
-                    "ports": [{"port": "metrics"}, {"port": "gen-metrics"}],
+                    "ports": [metrics, generator],
                 },
             ],
         },
@@ -303,6 +309,7 @@ def _probe(path: str, port: int, begin: int, period: int, host: str) -> Manifest
 
 def _token() -> Manifest:
     """What automounting would mount, for the containers that need it only."""
+    field = {"apiVersion": "v1", "fieldPath": "metadata.namespace"}
     return {
         "name": "token",
         "projected": {
@@ -310,11 +317,7 @@ def _token() -> Manifest:
             "sources": [
                 {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
                 {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-                {
-                    "downwardAPI": {
-                        "items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]
-                    }
-                },
+                {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": field}]}},
             ],
         },
     }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import subprocess
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from fakes.registry import FakeRegistry
-from support.registry import Registry
+from support.registry import Registry, running_registry
 from support.wherry import Wherry
 from wherry.builder.context import artifact
 from wherry.builder.context.artifact import Recipe
@@ -225,3 +229,31 @@ def test_what_became_a_hard_link_is_another_context(store: Store, folder: Path, 
     (folder / "b").unlink()
     os.link(folder / "a", folder / "b")
     assert send(store, folder, f"{fake.host}/links")[0] != first
+
+
+def test_contexts_are_removed_as_the_page_says_and_nothing_else_is(
+    bb: Wherry, store: Store, folder: Path, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[3] / "docs/build-on-kubernetes.md").read_text()
+    (script,) = [text for text in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "skopeo" in text]
+    with running_registry(tmp_path / "registry") as registry:
+        name = f"{registry.host}/team/app"
+        bb.build(tmp_path / "c", "FROM bb\nRUN echo 1\n", "-t", f"{name}:1", "--push")
+        send(store, folder, name)
+        (folder / "script").write_text("another")
+        send(store, folder, name)
+        assert len(tags_of(registry, "team/app")) == 3
+        for verb in ("list-tags", "delete"):
+            script = script.replace(f"skopeo {verb}", f"skopeo {verb} --tls-verify=false")
+        words = ["sh", "-ec", script.replace("registry.example/team/app", name)]
+        subprocess.run(words, check=True, timeout=60)
+        assert tags_of(registry, "team/app") == ["1"]
+        bb("pull", f"{name}:1")
+        (folder / "script").write_text("#!/bin/sh\n")
+        assert "sent " in send(store, folder, name)[1], "it was there before"
+
+
+def tags_of(registry: Registry, path: str) -> list[str]:
+    with urllib.request.urlopen(f"http://{registry.host}/v2/{path}/tags/list", timeout=30) as answer:
+        found: list[str] = json.load(answer)["tags"]
+        return found
