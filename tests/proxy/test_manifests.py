@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from support.services import endpoint, service, slice_of
 from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES
 from wherry.proxy.resources.service import SERVICES
 from wherry.proxy.sources import documents, lists
-from wherry.proxy.sources.documents import DEEPEST
+from wherry.proxy.sources.documents import DEEPEST, MOST_DOCUMENTS, MOST_NODES
 from wherry.proxy.sources.manifests import LARGEST, Manifests, parse, parse_again
 
 
@@ -153,6 +154,45 @@ def test_what_would_take_the_memory_or_the_stack_is_refused_in_time(data: bytes,
     found = parse("x.yaml", data)
     assert found.broken and message in said(found)[0]
     assert time.monotonic() - begun < 30, "minutes, before there was a limit"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("x.yaml", b"---\n" * (MOST_DOCUMENTS + 2), "x.yaml:1: more than 200000 documents or items"),
+        ("x.yaml", b"kind: List\nitems:\n" + b"- a\n" * (MOST_DOCUMENTS + 2), "documents or items"),
+        (
+            "x.json",
+            b'{"kind": "List", "items": [' + b"{}," * MOST_DOCUMENTS + b"{}]}",
+            "documents or items",
+        ),
+        ("x.json", b"[" + b"[]," * MOST_NODES + b"1]", "x.json:1: more than 1000000 values"),
+        (
+            "x.json",
+            b'{"kind": "List", "items": [[' + b"1," * MOST_NODES + b"1]]}",
+            "more than 1000000 values",
+        ),
+        ("x.yaml", b"a: !!int 1" + b":1" * 1_000_000, "x.yaml:1: a number of more than 256 characters"),
+        ("x.yaml", b"a: !!float 1" + b":1" * 1_000_000 + b".", "x.yaml:1: a number of more than 256 char"),
+    ],
+    ids=["documents", "items", "items in JSON", "JSON", "an item in JSON", "!!int", "!!float"],
+)
+def test_what_would_take_hours_is_not_begun(name: str, data: bytes, message: str) -> None:
+    """Nothing is built of it: the memory that is held meanwhile is less than thrice the text."""
+    tracemalloc.start()
+    try:
+        found = parse(name, data)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.broken and message in said(found)[0]
+    assert most < 3 * len(data) + 40_000_000
+
+
+def test_a_number_that_is_longer_than_any_is_text() -> None:
+    text = f"kind: Service\nmetadata: {{name: 1{':1' * 1_000_000}}}\n"
+    (found,) = parse("x.yaml", text.encode()).snapshot.of(SERVICES)
+    assert len(found.name) == 2_000_001
 
 
 def test_as_deep_as_is_allowed_is_read() -> None:

@@ -9,7 +9,7 @@ import functools
 
 from wherry.proxy import names
 from wherry.proxy.graph.annotations import read as read_annotations
-from wherry.proxy.graph.backend import NoUpstream, backend, choose_port, protocol_of
+from wherry.proxy.graph.backend import NoUpstream, Ports, backend, protocol_of
 from wherry.proxy.graph.claim import Claim, Node
 from wherry.proxy.model import Rejected
 from wherry.proxy.names import Refused
@@ -93,11 +93,12 @@ def _node(service: Service, slices: Slices, options: Options) -> Node:
     except Refused as refused:
         return Node(when, rejected=(Rejected(name, "bad-name", str(refused)),))
     specs, problems = read_annotations(service.annotations)
+    ports = Ports(service)
     claims: list[Claim] = []
     rejected = [Rejected(name, p.reason, p.message) for p in problems]
     for spec in specs:
         try:
-            port = choose_port(service, spec.port)
+            port = ports.choose(spec.port)
             claims += _claims(service, slices, spec, port, options)
         except NoUpstream as missing:
             rejected.append(Rejected(name, missing.reason, str(missing)))

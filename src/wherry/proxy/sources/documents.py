@@ -22,6 +22,11 @@ PYYAML_TOO_DEEP = "exceeded maximum nesting depth"
 MOST_NODES = 1_000_000
 """Values in a document once its aliases are replaced by what they stand for (merge keys do that); and those
 that all aliases of a file stand for."""
+TOO_MANY = f"more than {MOST_NODES} values in one document"
+MOST_DOCUMENTS = 200_000
+"""Documents and items of Lists in one file: a Service takes eighty bytes, and a file has at most 16 MiB."""
+LONGEST_NUMBER = 256
+"""Characters; what is longer is text.  PyYAML takes hours for 1:1:1:..., which is to the base of sixty."""
 OPENERS = tuple(b"[{-:?")
 """Each level of a document begins with one of these (YAML 1.2, chapters 7.4 and 8.2)."""
 # A line that begins a document, wherever it stands.
@@ -30,7 +35,7 @@ ACROSS = (b"\n%", b"\r%", b"\n...", b"\r...", b"\0", b"\xff\xfe", b"\xfe\xff")
 """What may mean something for more than one document: directives, ends, bytes of UTF-16."""
 
 
-STR, MAP, SEQ = (f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq"))
+STR, MAP, SEQ, *NUMBERS = (f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq", "int", "float"))
 
 
 class NotYaml(Exception):
@@ -42,9 +47,13 @@ class NotYaml(Exception):
 
 
 def split(data: bytes) -> list[tuple[int, bytes]]:
-    """YAML as texts of a document each, with the lines above it; one text where it is not plain."""
+    """YAML as texts of a document each, with the lines above it; one text where it is not plain.
+
+    Raises NotYaml for too many.
+    """
     if b"\n---" not in data or data.startswith((b"%", b"...")) or any(map(data.__contains__, ACROSS)):
         return [(0, data)]
+    checked_number(data.count(b"\n---"))
     bounds = [0, *(found.start() + 1 for found in BEGINNING.finditer(data)), len(data)]
     texts, above = [], 0
     for start, end in pairwise(bounds):
@@ -67,6 +76,12 @@ def check(text: bytes) -> int:
         return _borrowed(yaml.parse(text, Loader=_loader()))
 
 
+def checked_number(documents: int) -> None:
+    """Raises NotYaml."""
+    if documents > MOST_DOCUMENTS:
+        raise NotYaml(1, f"more than {MOST_DOCUMENTS} documents or items")
+
+
 def of_plain(text: bytes) -> tuple[int, Any] | None:
     """The document of a text that needs no check(), with its first line (1-based)."""
     return plain.read(text, DEEPEST) if len(text) < MOST_NODES else None
@@ -87,6 +102,8 @@ def of_json(text: bytes) -> Iterator[tuple[int, Any]]:
     """The one document of a JSON file (YAML would take most of them, and no tabs).  Raises NotYaml."""
     import json
 
+    if sum(map(text.count, b"[{,")) > MOST_NODES:
+        raise NotYaml(1, TOO_MANY)
     try:
         yield 1, json.loads(text)
     except json.JSONDecodeError as error:
@@ -103,16 +120,23 @@ def _loader() -> Any:
     resolvers = safe.yaml_implicit_resolvers
 
     class Loader(safe):  # type: ignore[misc]
-        """PyYAML's resolver without what no SafeLoader has (paths): it took longer than libyaml."""
+        """PyYAML's resolver without what no SafeLoader has (paths), which took longer than libyaml; its
+        numbers within limits."""
 
         def resolve(self, kind: Any, value: str, implicit: tuple[bool, bool]) -> str:
             if kind is not yaml.ScalarNode:
                 return MAP if kind is yaml.MappingNode else SEQ
-            if implicit[0]:
+            if implicit[0] and len(value) <= LONGEST_NUMBER:
                 for tag, pattern in resolvers.get(value[:1], ()):
                     if pattern.match(value):
                         return str(tag)
             return STR
+
+        def construct_scalar(self, node: Any) -> Any:
+            if node.tag in NUMBERS and len(node.value) > LONGEST_NUMBER:
+                message = f"a number of more than {LONGEST_NUMBER} characters"
+                raise yaml.constructor.ConstructorError(None, None, message, node.start_mark)
+            return super().construct_scalar(node)
 
         def descend_resolver(self, current_node: Any, current_index: Any) -> None: ...
 
@@ -193,5 +217,5 @@ def _borrowed(events: Iterable[Event]) -> int:
         if len(opened) > DEEPEST:
             raise NotYaml(line, TOO_DEEP)
         if sizes[-1] > MOST_NODES:
-            raise NotYaml(line, f"more than {MOST_NODES} values in one document")
+            raise NotYaml(line, TOO_MANY)
     return borrowed

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.proxy.sources import plain
-from wherry.proxy.sources.documents import DEEPEST
+from wherry.proxy.sources.documents import DEEPEST, checked_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 ITEMS = re.compile(rb"(?:\A|\n)items:\n( *)- ")
 BREAKS = (b"\r", b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 """What ends a line in YAML 1.1, beside a line feed."""
+USUAL_ITEM, LARGEST_ITEM = 1 << 12, 1 << 21
+"""Characters of an item in JSON; etcd takes no object that is larger."""
 JSON_ITEMS = re.compile(r'\s*\{\s*(?:"[A-Za-z]+"\s*:\s*"[^"\\\x00-\x1f]*"\s*,\s*)*"items"\s*:\s*\[\s*')
 JSON_COMMA = re.compile(r"\s*(?:,\s*(?!\])|(?=\]))")
 
@@ -30,7 +32,7 @@ class List(NamedTuple):
 def of_yaml(text: bytes) -> List | None:
     """A document whose key ``items`` holds a list, where that can be read item by item.
 
-    Each of the items means what it means in there, or is no YAML.
+    Each of the items means what it means in there, or is no YAML.  Raises documents.NotYaml for too many.
     """
     found = ITEMS.search(text) if b"items:\n" in text else None
     if found is None or any(map(text.__contains__, BREAKS)):
@@ -41,6 +43,7 @@ def of_yaml(text: bytes) -> List | None:
     frame = plain.read(text[:start] + text[end:], DEEPEST)
     if frame is None or frame[1].get("items") is not None:
         return None
+    checked_number(text.count(b"\n%b- " % found[1], start, end))
     begins = re.compile(rb"\n {%d}- " % column)
     bounds = [start, *(one.start() + 1 for one in begins.finditer(text, start, end)), end]
     above = text.count(b"\n", 0, start)
@@ -52,7 +55,7 @@ def of_yaml(text: bytes) -> List | None:
 
 
 def of_json(data: bytes) -> List | None:
-    """As of_yaml()."""
+    """As of_yaml(); the items are objects of no more than LARGEST_ITEM characters."""
     import json
 
     with contextlib.suppress(ValueError, RecursionError):
@@ -60,17 +63,36 @@ def of_json(data: bytes) -> List | None:
         found = JSON_ITEMS.match(text)
         if found is None:
             return None
-        scan, at, lines, counted = json.JSONDecoder().raw_decode, found.end(), 0, 0
-        items = []
+        start = at = counted = found.end()
+        lines = text.count("\n", 0, start)
+        items: list[tuple[int, bytes]] = []
         while not text.startswith("]", at):
-            end = scan(text, at)[1]
-            lines, counted = lines + text.count("\n", counted, at), at
-            items.append((lines, text[at:end].encode("utf-8", "surrogatepass")))
-            after = JSON_COMMA.match(text, end)
+            item = _object(text, at)
+            items.append((lines, item.encode("utf-8", "surrogatepass")))
+            checked_number(len(items))
+            after = JSON_COMMA.match(text, at + len(item))
             if after is None:
                 return None
             at = after.end()
-        frame = json.loads(text[: found.end()] + text[at:], object_pairs_hook=list)
+            lines, counted = lines + text.count("\n", counted, at), at
+        frame = json.loads(text[:start] + text[at:], object_pairs_hook=list)
         if [key for key, _ in frame].count("items") == 1:
             return List(dict(frame), items)
     return None
+
+
+def _object(text: str, at: int) -> str:
+    """The object there; raises ValueError where there is none.  What is cut off is none."""
+    import json
+
+    if not text.startswith("{", at):
+        raise ValueError("it is no object")
+    size = USUAL_ITEM
+    while True:
+        piece = text[at : at + size]
+        try:
+            return piece[: json.JSONDecoder().raw_decode(piece)[1]]
+        except ValueError:
+            if size >= LARGEST_ITEM or len(piece) < size:
+                raise
+            size *= 8

@@ -69,17 +69,18 @@ def parse_again(
         return _broken(f"{name} is larger than {LARGEST >> 20} MiB", name), known
     reader = _Reader(name.endswith(".json"), known, followed)
     placed: list[tuple[int, Part]] = []
-    borrowed = 0
-    for above, text in [(0, data)] if reader.is_json else documents.split(data):
-        try:
+    borrowed = above = 0
+    try:
+        for above, text in [(0, data)] if reader.is_json else documents.split(data):
             found = reader.read(text)
-        except documents.NotYaml as error:
-            return _broken(f"{name}:{above + error.line}: {error}", name), known
-        borrowed += sum(part.borrowed for _, part in found)
-        if borrowed > documents.MOST_NODES:
-            message = f"its aliases stand for more than {documents.MOST_NODES} values"
-            return _broken(f"{name}:{above + 1}: {message}", name), known
-        placed += [(above + lines, part) for lines, part in found]
+            placed += [(above + lines, part) for lines, part in found]
+            documents.checked_number(len(placed))
+            borrowed += sum(part.borrowed for _, part in found)
+            if borrowed > documents.MOST_NODES:
+                message = f"its aliases stand for more than {documents.MOST_NODES} values"
+                raise documents.NotYaml(1, message)
+    except documents.NotYaml as error:
+        return _broken(f"{name}:{above + error.line}: {error}", name), known
     return Manifests(_joined(name, placed, followed)), reader.parts if len(placed) > 1 else {}
 
 
