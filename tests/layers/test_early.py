@@ -43,8 +43,9 @@ class Making:
 
     def special(self, name: str, source: Path) -> None:
         packed = self.early.file(name)
+        is_file = source.is_file() and not source.is_symlink()
         self.early.made(
-            make(packed, name, str(source), False, None, (str(self.tree), "", None, None, True))
+            make(packed, name, str(source), False, is_file, None, (str(self.tree), "", None, None, True))
         )
 
     def packed(self) -> Packed | None:
@@ -91,6 +92,23 @@ def test_attributes_and_owners_of_files_are_those_of_the_tree(making: Making) ->
     assert making.packed() == pack(str(making.tree))
 
 
+def test_a_file_that_became_something_else_since_it_was_seen_is_made_as_that(making: Making) -> None:
+    into = (str(making.tree), "", None, None, True)
+    for name, kind in (("a", "link"), ("b", "fifo"), ("c", "large")):
+        source = making.source / name
+        if kind == "link":
+            source.symlink_to("elsewhere")
+        elif kind == "fifo":
+            os.mkfifo(source)
+        else:
+            source.write_bytes(b"x" * (SMALL * 3))
+        making.early.made(make(making.early.file(name), name, str(source), False, True, None, into))
+    assert os.readlink(making.tree / "a") == "elsewhere"
+    assert (making.tree / "b").is_fifo()
+    assert (making.tree / "c").stat().st_size == SMALL * 3
+    assert making.packed() == pack(str(making.tree))
+
+
 @pytest.mark.parametrize("names", [("b", "a"), ("a", "a"), ("a-", "a/x"), ("b/x", "b")])
 def test_another_order_than_the_tars_is_given_up(making: Making, names: tuple[str, str]) -> None:
     for name in names:
@@ -124,7 +142,7 @@ def test_what_is_in_the_way_stays(making: Making) -> None:
     (making.tree / "a").write_bytes(b"first")
     (making.source / "file").write_bytes(b"second")
     into = (str(making.tree), "", None, None, True)
-    assert make(True, "a", str(making.source / "file"), False, None, into) == (False, None)
+    assert make(True, "a", str(making.source / "file"), False, True, None, into) == (False, None)
     assert (making.tree / "a").read_bytes() == b"first"
 
 

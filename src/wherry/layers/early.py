@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections import deque
 
-from wherry.layers.copying import link_or_copy
-from wherry.layers.pack import Packing, small
+from wherry.layers.copying import copy_small, link_or_copy, mode_of
+from wherry.layers.entry import WHITEOUT
+from wherry.layers.pack import Packing, plain, small
 from wherry.layers.tarwrite import header
 from wherry.layers.tree import entry_of, items_of, root_of
 from wherry.typed import TYPE_CHECKING
@@ -99,16 +100,33 @@ class EarlyPack:
         return entry_of(folder.name, path, os.lstat(path), None) == folder
 
 
-def make(packed: bool, name: str, source: str, kept: bool, bits: int | None, into: Into) -> Made:
+def make(
+    packed: bool, name: str, source: str, kept: bool, is_small: bool, bits: int | None, into: Into
+) -> Made:
     """link_or_copy(), and what that made as the tar's, as small() gives it, where it is to be `packed`.
 
-    A helper can be asked for it (wherry.helper).
+    `is_small`: when it was seen it was a regular file of at most SMALL bytes.  A helper can be asked for it
+    (wherry.helper).
     """
-    now = link_or_copy(name, source, kept, bits, into)
-    if not packed or now is False:
-        return now, None
-    path = f"{into[0]}/{name}"
+    tree, _, owner, mtime, xattrs = into
+    path = f"{tree}/{name}"
+    raw = name.encode("utf-8", "surrogateescape")
+    if is_small and not kept:
+        try:
+            copied = copy_small(source, path, owner, mode_of(bits), mtime, xattrs)
+        except FileExistsError:
+            return False, None
+        if copied is not None:
+            now, data, status = copied
+            if not packed:
+                return now, None
+            if data and WHITEOUT not in raw:
+                return now, plain(raw, data, status)
+            return now, small(raw, os.fsencode(path), True, alone=True)
+    made = link_or_copy(name, source, kept, bits, into)
+    if not packed or made is False:
+        return made, None
     try:
-        return now, small(os.fsencode(name), os.fsencode(path), now is not None, alone=True)
+        return made, small(raw, os.fsencode(path), made is not None, alone=True)
     except FileNotFoundError:  # sockets, and devices that cannot be made, are left out
-        return now, (b"", 0, 0)
+        return made, (b"", 0, 0)

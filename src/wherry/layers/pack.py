@@ -159,7 +159,7 @@ def small(name: bytes, path: bytes, is_file: bool, alone: bool) -> Small | None:
             if size > SMALL or (status.st_nlink > 1 and not alone):
                 return None
             if size and not xattrs_of(file):  # without bytes it may be a whiteout
-                return _plain(file, name, status), 1, size
+                return plain(name, os.read(file, size), status)
         finally:
             os.close(file)
     pieces: list[bytes] = []
@@ -174,15 +174,14 @@ def small(name: bytes, path: bytes, is_file: bool, alone: bool) -> Small | None:
     return b"".join(pieces), members, size
 
 
-def _plain(file: int, name: bytes, status: os.stat_result) -> bytes:
-    """All of a small regular file that has bytes and no attributes."""
+def plain(name: bytes, data: bytes, status: os.stat_result) -> Small:
+    """As small(), of a regular file that has bytes and no attributes."""
     size = status.st_size
-    data = os.read(file, size)
     if len(data) < size:
         raise _shorter(name)
-    mode = S_IMODE(status.st_mode)
-    block = file_header(name, mode, status.st_uid, status.st_gid, size, status.st_mtime_ns // 1_000_000_000)
-    return b"%b%b%b" % (block, data, padding(size))
+    moment = status.st_mtime_ns // 1_000_000_000
+    block = file_header(name, S_IMODE(status.st_mode), status.st_uid, status.st_gid, size, moment)
+    return b"%b%b%b" % (block, data, padding(size)), 1, size
 
 
 def _member(item: Item) -> Iterator[bytes]:

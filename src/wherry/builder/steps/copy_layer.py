@@ -12,10 +12,10 @@ from itertools import starmap
 
 from wherry.builder.context.layer_before import identity
 from wherry.errors import ContextError
-from wherry.layers.copying import altered, link_or_copy
+from wherry.layers.copying import altered
 from wherry.layers.early import EarlyPack, make
 from wherry.layers.entry import FOLDER, Entry
-from wherry.layers.pack import Known
+from wherry.layers.pack import SMALL, Known
 from wherry.layers.tree import ROOT_MODE, entry_of
 from wherry.layers.writefile import SECOND, is_folder, set_metadata
 from wherry.typed import TYPE_CHECKING, NamedTuple
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from wherry.layers.early import Made
     from wherry.layers.view import Node, View
 
-    _File = tuple[str, str, bool, int | None, Into]
-    _Make = tuple[bool, str, str, bool, int | None, Into]
+    _File = tuple[str, str, bool, bool, int | None, Into]
+    _Make = tuple[bool, str, str, bool, bool, int | None, Into]
 
 
 def write_layer(
@@ -148,12 +148,13 @@ class _Layer:
             )
 
     def _file(self, placed: Placed, mark: str) -> tuple[_File, bytes]:
-        """What link_or_copy() makes it of, and its identity() where the next layer may be told of it."""
+        """What make() makes it of, and its identity() where the next layer may be told of it."""
         file, dest, source, _ = placed
         status = file.status
         into = self._into.get(source) or self._into_from(source)
         before, known, kept, bits = self._before, b"", False, None
-        if stat.S_ISREG(status.st_mode):
+        is_file = stat.S_ISREG(status.st_mode)
+        if is_file:
             mode = stat.S_IMODE(status.st_mode)
             if self._mode is not None:
                 mode = bits = self._mode.apply(mode, folder=False)
@@ -162,7 +163,7 @@ class _Layer:
                 moment = status.st_mtime_ns if mtime is None else mtime * SECOND
                 known = identity(dest, mark, mode, owner or (status.st_uid, status.st_gid), moment)
                 kept = before.has(known)
-        return (dest, file.path, kept, bits, into), known
+        return (dest, file.path, kept, is_file and status.st_size <= SMALL, bits, into), known
 
     def _into_from(self, source: Source) -> Into:
         """How files of a source are made."""
@@ -178,7 +179,7 @@ class _Layer:
         now = made[0]
         if now is False:
             self._make_room(f"{self._tree}/{placed.dest}")
-            link_or_copy(*self._file(placed, "")[0])
+            make(False, *self._file(placed, "")[0])
             return
         self._early.made(made)
         if self._before is not None and known:
