@@ -132,6 +132,8 @@ def test_the_chart_is_well_formed_and_of_this_version(helm: Helm) -> None:
         {"nodeSelector": {"a": 1}},
         {"service": {"annotations": {"a": 1}}},
         {"tolerations": ["spot"]},
+        {"runAsUser": 0},
+        {"runAsUser": "nobody"},
         {"image": None},
         {"replicas": None},
         {"selector": None},
@@ -167,6 +169,21 @@ def test_the_chart_takes_the_selectors_that_the_command_takes(
     printed = by_key(wherry("proxy", "manifests", "-l", selector))
     key = ("Deployment", "wherry", "nginx")
     assert words_of(made[key]) == words_of(printed[key])
+
+
+@pytest.mark.parametrize("user", [None, 1000680000])
+def test_the_user_is_another_one_or_left_to_the_platform(helm: Helm, user: int | None) -> None:
+    made = by_key(template(helm, {"runAsUser": user}))
+    found = made["Deployment", "wherry", "nginx"]["spec"]["template"]["spec"]["securityContext"]
+    chosen = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
+    assert found == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **chosen}
+
+
+def test_large_numbers_stay_numbers(helm: Helm) -> None:
+    """helm reads them as floats, and would write 1e+06."""
+    made = by_key(template(helm, {"replicas": 1_000_000, "settle": "2000000"}))
+    deployment = made["Deployment", "wherry", "nginx"]
+    assert deployment["spec"]["replicas"] == 1_000_000 and "2000000" in words_of(deployment)
 
 
 def words_of(deployment: Object) -> list[str]:
