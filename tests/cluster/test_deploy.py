@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,6 +92,17 @@ def test_an_overlay_is_what_the_command_prints(programs: Path, wherry: Wherry, o
     kubectl = Kubectl(programs, Path("/dev/null"))
     made = by_key(kubectl("kustomize", str(DEPLOY / "overlays" / overlay)))
     assert made == by_key(wherry("proxy", "manifests", *OVERLAYS[overlay]))
+
+
+def test_an_overlays_namespace_moves_all_but_the_names_of_the_rights(
+    programs: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(DEPLOY / "nginx", tmp_path / "copy")
+    (tmp_path / "kustomization.yaml").write_text("namespace: edge\nresources: [copy]\n")
+    made = by_key(Kubectl(programs, Path("/dev/null"))("kustomize", str(tmp_path)))
+    assert {namespace for _, namespace, _ in made} == {"", "edge"} and ("Namespace", "", "edge") in made
+    bound = made["ClusterRoleBinding", "", "wherry-nginx-wherry"]
+    assert [subject["namespace"] for subject in bound["subjects"]] == ["edge"]
 
 
 def test_every_overlay_is_tested() -> None:
