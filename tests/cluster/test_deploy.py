@@ -147,7 +147,6 @@ def test_the_chart_is_well_formed_and_of_this_version(helm: Helm) -> None:
         {"runAsUser": 0},
         {"runAsUser": "nobody"},
         {"image": None},
-        {"replicas": None},
         {"selector": None},
         {"settle": None},
         {"service": None},
@@ -189,6 +188,12 @@ def test_the_user_is_another_one_or_left_to_the_platform(helm: Helm, user: int |
     found = made["Deployment", "wherry", "nginx"]["spec"]["template"]["spec"]["securityContext"]
     chosen = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
     assert found == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **chosen}
+
+
+def test_the_number_of_pods_may_be_left_to_whoever_scales_them(helm: Helm) -> None:
+    made = by_key(template(helm, {"replicas": None}))
+    assert "replicas" not in made["Deployment", "wherry", "nginx"]["spec"]
+    assert ("PodDisruptionBudget", "wherry", "nginx") in made
 
 
 def test_large_numbers_stay_numbers(helm: Helm) -> None:

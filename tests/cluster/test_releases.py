@@ -21,6 +21,7 @@ TURNS: list[dict[str, Any]] = [
     {"service": {"type": "NodePort", "externalTrafficPolicy": "Local"}},
     {"service": {"type": "ClusterIP"}, "endpoints": True, "replicas": 0},
     {"service": {"annotations": {"a": "b"}}, "namespaces": ["default"], "networkPolicy": False},
+    {"replicas": None},
     {"replicas": 1, "runAsUser": None, "podAnnotations": {"c": "d"}},
     {},
 ]
