@@ -52,7 +52,7 @@ namespace: {{ .Release.Namespace }}
 {{- end }}
 {{- if ne (toString .Values.settle) "" }}
 - --settle
-- {{ .Values.settle | toString | quote }}
+- {{ .Values.settle | int64 | quote }}
 {{- end }}
 {{- range .Values.trustedProxies }}
 - --trusted-proxy
