@@ -328,6 +328,17 @@ def test_what_served_last_and_cannot_start_gives_way_to_the_file(pod: Pod, backe
     again.says("started: generation ")
 
 
+def test_what_served_last_and_is_no_file_any_more_gives_way_to_the_file(
+    pod: Pod, backends: Backends
+) -> None:
+    served_and_killed(pod, backends)
+    last = pod.folder / ".wherry/live/default.conf"
+    last.unlink()
+    os.mkfifo(last)
+    pod.serve().says("started: generation 2")
+    answers(pod.port, "one.example", 200, "one")
+
+
 def test_a_bad_file_and_no_earlier_one_is_the_end(pod: Pod) -> None:
     pod.write("nonsense;\n")
     proxy = pod.serve()
