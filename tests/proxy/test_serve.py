@@ -722,6 +722,7 @@ def test_the_access_log_goes_to_any_standard_output(
         pod.publish(one=backends["two"].port)
         answers(pod.port, "one.example", 200, "two")
         process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGUSR2)
         assert ask(pod.port, "one.example").status == 200
         if kind in ("pipe", "socket", "tty", "file"):
             said = b""
