@@ -9,6 +9,7 @@ import re
 import signal
 import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,10 +22,11 @@ from fakes.apiserver import LIST_FAULTS, WATCH_FAULTS, ApiServer
 from kube.contract import QUICK, SCENARIOS, Follow, Follower
 from support.ports import fetch, free_port
 from support.services import service
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 from support.wherry import Wherry
-from wherry.kube.reflector import Policy
+from wherry.kube.reflector import Changes, Event, Policy, Reflector
 from wherry.proxy.resources.service import SERVICES
+from wherry.proxy.resources.snapshot import Snapshot
 
 
 @pytest.fixture
@@ -68,6 +70,42 @@ def test_a_watch_that_goes_wrong_loses_nothing(api: ApiServer, follow: Follow, k
             if number % 3:
                 api.delete("Service", "default", f"s{number - 1}")
         follower.knows(*(o["metadata"]["name"] for o in api.matching("Service")))
+
+
+def test_a_storm_of_events_is_delivered_whole_and_not_one_by_one(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each delivery goes through all that there is."""
+    arrived, looks = [], []
+    event, values = Reflector.event, Reflector.values
+
+    def counted(self: Reflector[object], one: Event[object]) -> Changes:
+        arrived.append(one)
+        return event(self, one)
+
+    def looked(self: Reflector[object]) -> list[object]:
+        looks.append(self)
+        return values(self)
+
+    monkeypatch.setattr(Reflector, "event", counted)
+    monkeypatch.setattr(Reflector, "values", looked)
+    go_on = threading.Event()
+
+    class Slow(Follower):
+        def snapshot(self, snapshot: Snapshot) -> None:
+            super().snapshot(snapshot)
+            assert go_on.wait(PATIENCE)
+
+    with Slow(str(api.kubeconfig())) as follower:
+        wait_until(lambda: follower.snapshots)
+        names = [f"s{number}" for number in range(200)]
+        for name in names:
+            api.create(service(name))
+        wait_until(lambda: len(arrived) >= len(names), "all events came")
+        looks.clear()
+        go_on.set()
+        follower.knows(*names)
+        assert len(follower.snapshots) == 2 and len(looks) == 2, "once for each kind that is followed"
 
 
 def test_410_in_the_middle_relists_and_what_vanished_is_gone(api: ApiServer, follow: Follow) -> None:

@@ -14,7 +14,7 @@ from support.waiting import wait_until
 from wherry.proxy.graph.graph import GraphBuilder
 from wherry.proxy.graph.options import Options
 from wherry.proxy.resources.snapshot import Snapshot
-from wherry.proxy.sources.directory import Directory, Held
+from wherry.proxy.sources.directory import Directory, Held, until_next_look
 
 SERVICE = """\
 apiVersion: v1
@@ -106,6 +106,10 @@ def test_a_file_that_was_saved_again_while_it_was_read_is_read_again(
     directory.meanwhile = save
     (tmp_path / "one.yaml").write_text(SERVICE % ("last", "one"))
     wait_until(lambda: sink.names[-1] == ["again0"])
+
+
+def test_the_longer_a_look_takes_the_seldomer_it_is() -> None:
+    assert [until_next_look(took) for took in (0.0, 0.05, 0.4, 9.0)] == [5.0, 5.0, 40.0, 60.0]
 
 
 def winner(directory: Directory) -> str:

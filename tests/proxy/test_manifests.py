@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 from support.services import endpoint, service, slice_of
 from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES
 from wherry.proxy.resources.service import SERVICES
-from wherry.proxy.sources import documents
-from wherry.proxy.sources.documents import DEEPEST
+from wherry.proxy.sources import documents, lists
+from wherry.proxy.sources.documents import DEEPEST, MOST_DOCUMENTS, MOST_NODES
 from wherry.proxy.sources.manifests import LARGEST, Manifests, parse, parse_again
 
 
@@ -155,6 +156,45 @@ def test_what_would_take_the_memory_or_the_stack_is_refused_in_time(data: bytes,
     assert time.monotonic() - begun < 30, "minutes, before there was a limit"
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("x.yaml", b"---\n" * (MOST_DOCUMENTS + 2), "x.yaml:1: more than 200000 documents or items"),
+        ("x.yaml", b"kind: List\nitems:\n" + b"- a\n" * (MOST_DOCUMENTS + 2), "documents or items"),
+        (
+            "x.json",
+            b'{"kind": "List", "items": [' + b"{}," * MOST_DOCUMENTS + b"{}]}",
+            "documents or items",
+        ),
+        ("x.json", b"[" + b"[]," * MOST_NODES + b"1]", "x.json:1: more than 1000000 values"),
+        (
+            "x.json",
+            b'{"kind": "List", "items": [[' + b"1," * MOST_NODES + b"1]]}",
+            "more than 1000000 values",
+        ),
+        ("x.yaml", b"a: !!int 1" + b":1" * 1_000_000, "x.yaml:1: a number of more than 256 characters"),
+        ("x.yaml", b"a: !!float 1" + b":1" * 1_000_000 + b".", "x.yaml:1: a number of more than 256 char"),
+    ],
+    ids=["documents", "items", "items in JSON", "JSON", "an item in JSON", "!!int", "!!float"],
+)
+def test_what_would_take_hours_is_not_begun(name: str, data: bytes, message: str) -> None:
+    """Nothing is built of it: the memory that is held meanwhile is less than thrice the text."""
+    tracemalloc.start()
+    try:
+        found = parse(name, data)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.broken and message in said(found)[0]
+    assert most < 3 * len(data) + 40_000_000
+
+
+def test_a_number_that_is_longer_than_any_is_text() -> None:
+    text = f"kind: Service\nmetadata: {{name: 1{':1' * 1_000_000}}}\n"
+    (found,) = parse("x.yaml", text.encode()).snapshot.of(SERVICES)
+    assert len(found.name) == 2_000_001
+
+
 def test_as_deep_as_is_allowed_is_read() -> None:
     assert parse("x.yaml", b"[" * DEEPEST + b"]" * DEEPEST) == Manifests()
 
@@ -176,23 +216,34 @@ def test_aliases_of_many_documents_together_are_limited() -> None:
 PLAIN = "kind: Service\nmetadata: {name: %s}\nspec: {ports: [{port: 80}]}\n"
 
 
-def test_of_an_edited_file_only_the_changed_document_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The texts that were read, by whatever reads them."""
     texts: list[bytes] = []
-    of_yaml = documents.of_yaml
 
-    def counted(text: bytes) -> Iterator[tuple[int, Any]]:
-        texts.append(text)
-        return of_yaml(text)
+    def counted(function: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+        def call(text: bytes) -> Any:
+            found = function(text)
+            if found is not None:
+                texts.append(text)
+            return found
 
-    monkeypatch.setattr(documents, "of_yaml", counted)
+        return call
+
+    for name in ("of_plain", "of_yaml", "of_json"):
+        monkeypatch.setattr(documents, name, counted(getattr(documents, name)))
+    return texts
+
+
+def test_of_an_edited_file_only_the_changed_document_is_read(read: list[bytes]) -> None:
     data = "---\n".join(PLAIN % name for name in "abc")
     data += "---\nkind: Other\n---\nkind: Service\nmetadata: {name: 7}\n"
     before, known = parse_again("x.yaml", data.encode(), {})
-    assert len(texts) == 5
+    assert len(read) == 5
     edited = data.replace("name: b}", "name: b2}\n# a line more")
-    texts.clear()
+    read.clear()
     after, kept = parse_again("x.yaml", edited.encode(), known)
-    assert [b"b2" in text for text in texts] == [True]
+    assert [b"b2" in text for text in read] == [True]
     assert after == parse("x.yaml", edited.encode()) and names(after)[:3] == ["a", "b2", "c"]
     assert said(before)[-1] == "x.yaml:15: metadata.name is not text"
     assert said(after)[-1] == "x.yaml:16: metadata.name is not text"
@@ -200,9 +251,95 @@ def test_of_an_edited_file_only_the_changed_document_is_parsed(monkeypatch: pyte
     assert broken.broken and still is kept
 
 
-def test_a_plain_document_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "_borrowed", None)  # fails when it is called
-    assert names(parse("x.yaml", "---\n".join(PLAIN % name for name in "abc").encode())) == ["a", "b", "c"]
+LISTS = {
+    "x.yaml": """\
+apiVersion: v1
+items:
+%s
+- kind: Service
+  metadata: {name: 7}
+kind: List
+metadata:
+  resourceVersion: ""
+""",
+    "y.yaml": "# ours\nkind: ServiceList\nitems:\n%s\n- metadata: {name: 7}\n",
+    "x.json": """\
+{
+  "apiVersion": "v1",
+  "items": [
+%s,
+{"kind": "Service", "metadata": {"name": 7}}
+  ],
+  "kind": "List"
+}
+""",
+}
+
+
+def listed(file: str, *those: str) -> bytes:
+    """A List of Services of these names, and one whose name is a number."""
+    if file.endswith(".json"):
+        items = ",\n".join(json.dumps(service(name)) for name in those)
+    else:
+        items = "\n".join(f"- kind: Service\n  metadata:\n    name: {name}" for name in those)
+    return (LISTS[file] % items).encode()
+
+
+@pytest.mark.parametrize("file", LISTS)
+def test_of_an_edited_list_only_the_changed_item_is_read(file: str, read: list[bytes]) -> None:
+    before, known = parse_again(file, listed(file, "a", "b", "c"), {})
+    assert names(before) == ["a", "b", "c"] and len(read) == 4
+    assert said(before) == [
+        f"{file}:{12 if file == 'x.yaml' else 13 if file == 'y.yaml' else 7}: metadata.name is not text"
+    ]
+    read.clear()
+    after, _ = parse_again(file, listed(file, "a", "b2", "c"), known)
+    assert names(after) == ["a", "b2", "c"] and [b"b2" in text for text in read] == [True]
+    unchanged = [
+        new is old
+        for new, old in zip(after.snapshot.of(SERVICES), before.snapshot.of(SERVICES), strict=True)
+    ]
+    assert unchanged == [True, False, True]
+
+
+def test_a_list_of_more_values_than_a_document_may_have_is_served() -> None:
+    values = "\n".join(f"  - x{number}" for number in range(1000))
+    item = f"- kind: Service\n  metadata:\n    name: s%d\n  more:\n{values}"
+    found = parse("x.yaml", (LISTS["x.yaml"] % "\n".join(item % number for number in range(1100))).encode())
+    assert not found.broken and len(names(found)) == 1100
+
+
+A, B = (f"- kind: Service\n  metadata: {{name: {name}}}\n" for name in "ab")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"kind: List\nitems:\n{A}{B}",
+        "items:\n- &a {kind: Service, metadata: {name: a}}\n- *a\nkind: List\n",
+        f"kind: List\nitems:\n{A}items:\n",
+        f"kind: List\nitems:\nitems:\n{A}",
+        'kind: List\nitems:\n- kind: Service\n  metadata:\n    name: "a\n- b"\n',
+        "kind: List\nitems:\n- kind: Service\n  metadata: {name: a,\n- x}\n",
+        f'a: "\nitems:\n{A}"\nkind: List\n',
+        f'items:\nkind: List\na: "\nitems:\n{A}b"\n',
+        f"a: |\n  x\nitems:\n{A}kind: List\n",
+        "kind: List\nitems:\n  - kind: Service\n    metadata: {name: a}\n - x\n",
+        f"kind: List\nitems:\n{A[:-1]}\r{B}",
+        f"kind: List\nitems:\n{A}# a line\n\n{B}",
+        "kind: List\nitems:\n-  kind: Service\n   metadata: {name: a}\n- |\n kind: x\n- [x]\n-\n  a: b\n",
+        f"kind: Deployment\nitems:\n{A}",
+        f"kind: List\nitems:\n{A}- [\n{B}",
+        f"kind: ServiceList\nitems:\n{A}- metadata: {{name: c}}\nmore: [1]\n",
+    ],
+)
+def test_a_list_that_is_read_item_by_item_means_what_the_file_means(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = parse("x.yaml", text.encode())
+    monkeypatch.setattr(lists, "of_yaml", lambda text: None)
+    whole = parse("x.yaml", text.encode())
+    assert found.broken == whole.broken and found.snapshot.objects == whole.snapshot.objects
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from wherry.kube.fields import BadObject
 from wherry.proxy import names
 from wherry.proxy.graph.options import Options
 from wherry.proxy.model import Route, Table
-from wherry.proxy.resources.service import SERVICES
+from wherry.proxy.resources.service import SERVICES, Port, Service
+from wherry.proxy.resources.snapshot import Snapshot
 from wherry.proxy.routes import Router
 
 
@@ -64,6 +66,25 @@ def test_a_ports_name_behind_a_dot_makes_another_route() -> None:
         "a.example": (("10.0.0.1:80",), 60_000),
         "admin.example": (("10.0.0.1:9000",), 300_000),
     }
+
+
+class Walked(tuple[Port, ...]):
+    """Ports that count how often somebody goes through them."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Port]:
+        Walked.times += 1
+        return super().__iter__()
+
+
+def test_a_services_ports_are_gone_through_once_however_many_are_asked_for() -> None:
+    numbers = range(1, 201)
+    ports = Walked(Port(f"p{number}", number, number) for number in numbers)
+    hosts = tuple(sorted((f"host.p{number}", f"h{number}.example") for number in numbers))
+    asked = Service("default", "web", cluster_ip="10.0.0.1", ports=ports, annotations=hosts)
+    made = Router(Options()).build(Snapshot({SERVICES: [asked]}))
+    assert len(made.routes) == len(numbers) + 1 and Walked.times == 1
 
 
 def test_several_hosts_and_a_wildcard() -> None:

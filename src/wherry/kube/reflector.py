@@ -121,7 +121,8 @@ class Reflector(Generic[T]):
         self.listed = False
 
     def values(self) -> list[T]:
-        return [item.value for item in self._held.values()]
+        """Another thread may call it: list() copies in one step, whatever comes meanwhile."""
+        return [item.value for item in list(self._held.values())]
 
     def held(self) -> Mapping[Key, Item[T]]:
         return self._held

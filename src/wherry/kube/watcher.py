@@ -53,7 +53,7 @@ class Watcher(Generic[T]):
         self._scope = scope
         self._policy = policy
         self._reflector: Reflector[T | Invalid] = Reflector(policy, of.urgent)
-        self._values: list[T | Invalid] | None = None
+        self._told = False
         self._stream: Stream | None = None
         self._random = random.Random()  # noqa: S311  spreads load, hides nothing
 
@@ -63,8 +63,11 @@ class Watcher(Generic[T]):
 
     @property
     def values(self) -> list[T | Invalid] | None:
-        """What there is now, never changed in place; None before the first list."""
-        return self._values
+        """What there is now, a new list each time, for any thread; None before the first one came.
+
+        It takes as long as there is much, so ask when it is needed, and not at each event of a storm.
+        """
+        return self._reflector.values() if self._told else None
 
     def __str__(self) -> str:
         return str(self._info("list"))
@@ -152,8 +155,8 @@ class Watcher(Generic[T]):
 
     def _tell(self, reports: Reports, changes: Changes, *, whole: bool = True) -> None:
         reports.heard()
-        if whole and (changes or self._values is None):
-            self._values = self._reflector.values()
+        if whole and (changes or not self._told):
+            self._told = True
             reports.changed(changes)
 
     def _renew(self) -> None:

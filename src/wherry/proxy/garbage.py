@@ -7,6 +7,8 @@ import time
 
 WHOLE = 3600.0
 """Seconds between two looks at everything."""
+SELDOM = 1_000_000
+"""Looks at what is younger for each look of Python's own at everything: settle() has those."""
 
 
 class Garbage:
@@ -19,6 +21,8 @@ class Garbage:
 
     def __init__(self) -> None:
         self._due = 0.0
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, SELDOM)
 
     def settle(self) -> None:
         now = time.monotonic()

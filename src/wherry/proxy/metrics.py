@@ -8,12 +8,12 @@ import resource
 import threading
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy import exposition, status
 from wherry.proxy.exposition import Family, Histogram, Sample
 from wherry.proxy.monitor import STALE
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

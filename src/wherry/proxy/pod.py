@@ -31,6 +31,9 @@ DRAIN = 30
 """Seconds of those in which requests may finish."""
 BEGIN = 1
 """Seconds before the first probe: nobody listens yet, and each refusal would be a warning in the events."""
+STARTS = 600
+"""Seconds in which nginx may begin.  It is asked each second until it has, so that a pod is Ready soon, and
+seldom from then on: an idle pod does little but answer."""
 WAIT = 24 * 3600
 """Seconds that the init container waits for an API server: one that gave up would begin again minutes after
 the server's return."""
@@ -236,8 +239,10 @@ def _pod(options: PodOptions) -> Manifest:
                 memory="512Mi",
                 ports=[("http", LISTEN), ("metrics", NGINX_HEALTH)],
                 lifecycle={"preStop": {"sleep": {"seconds": LEAVE}}},
-                readinessProbe=_probe("/serving", NGINX_HEALTH, BEGIN, 2, health),
-                livenessProbe=_probe("/healthz", NGINX_HEALTH, 10, 10, health),
+                startupProbe=_probe("/serving", NGINX_HEALTH, BEGIN, 1, health)
+                | {"failureThreshold": STARTS},
+                readinessProbe=_probe("/serving", NGINX_HEALTH, 0, 10, health),
+                livenessProbe=_probe("/healthz", NGINX_HEALTH, 0, 10, health),
             ),
             # It has no readiness probe: what was served goes on being served while it hears nothing.
             _container(

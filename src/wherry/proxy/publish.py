@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy import status
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import files
 from wherry.proxy.reload.transaction import Outcome
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.proxy.model import Table

@@ -10,6 +10,7 @@ import os
 import stat
 
 NOT_BLOCKING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+CHUNK = 1 << 20
 
 
 class NotRegular(OSError):
@@ -24,11 +25,24 @@ def read(path: str, most: int) -> bytes:
 
     Raises NotRegular for what is no file and for one of more than `most` bytes, or another OSError.
     """
+    return read_status(path, most)[1]
+
+
+def read_status(path: str, most: int) -> tuple[os.stat_result, bytes]:
+    """As read(), with what the file was before it was read."""
     _check(path, os.stat(path), most)  # to open a device may already do something
-    descriptor = os.open(path, NOT_BLOCKING)
-    with open(descriptor, "rb") as file:
-        _check(path, os.fstat(descriptor), most)
-        return file.read()
+    file = os.open(path, NOT_BLOCKING)
+    try:
+        status = os.fstat(file)
+        _check(path, status, most)
+        data = os.read(file, status.st_size + 1)
+        while more := os.read(file, CHUNK) if len(data) <= most else b"":
+            data += more
+    finally:
+        os.close(file)
+    if len(data) > most:
+        raise _too_large(path, most)
+    return status, data
 
 
 def _check(path: str, status: os.stat_result, most: int) -> None:
@@ -36,7 +50,11 @@ def _check(path: str, status: os.stat_result, most: int) -> None:
         kind = KINDS.get(stat.S_IFMT(status.st_mode), "special file")
         raise NotRegular(path, f"it is a {kind}, not a file")
     if status.st_size > most:
-        raise NotRegular(path, f"it is larger than {most >> 20} MiB")
+        raise _too_large(path, most)
+
+
+def _too_large(path: str, most: int) -> NotRegular:
+    return NotRegular(path, f"it is larger than {most >> 20} MiB")
 
 
 KINDS = {

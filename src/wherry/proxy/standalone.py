@@ -8,7 +8,6 @@ import shutil
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from wherry.counted import counted
 from wherry.errors import ProxyError
@@ -20,6 +19,7 @@ from wherry.proxy.reload import report
 from wherry.proxy.reload.files import explained
 from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
 from wherry.proxy.route_diff import RouteDiff
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

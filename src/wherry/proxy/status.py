@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.proxy.model import Rejected, Route, Settings, Table
 from wherry.proxy.nginx.config import Remembered
 from wherry.proxy.reload import files
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.proxy.nginx.render import RenderOptions
     from wherry.proxy.reload.transaction import Outcome
 

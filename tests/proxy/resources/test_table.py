@@ -19,7 +19,7 @@ from wherry.kube.access import Finder
 from wherry.kube.client import Client
 from wherry.kube.reflector import Policy
 from wherry.kube.resource import Resource
-from wherry.proxy.graph.backend import backend, choose_port
+from wherry.proxy.graph.backend import Ports, backend
 from wherry.proxy.graph.claim import Claim, Node
 from wherry.proxy.graph.graph import PARTS
 from wherry.proxy.graph.options import Options
@@ -71,7 +71,7 @@ class Aliases:
             if to is None:
                 nodes.append(Node(age, rejected=(Rejected(name, "no-service", f"no {one.service}"),)))
                 continue
-            answers = backend(to, (), choose_port(to, None), self._options)
+            answers = backend(to, (), Ports(to).choose(None), self._options)
             nodes.append(Node(age, (Claim(name, (one.host, "/"), answers, Settings()),)))
         return nodes
 

@@ -35,7 +35,11 @@ class Executor:
         self._build = build
         self._stop = stop
         self._free = jobs
-        self._changed = threading.Condition()
+        # Who waits is woken for what it waits for alone: hundreds of stages would wake each other
+        # all the time.
+        self._lock = threading.RLock()
+        self._slots, self._ends = threading.Condition(self._lock), threading.Condition(self._lock)
+        self._results: dict[int, threading.Condition] = {}
         self._error: BaseException | None = None
         self._begun = self._ended = 0
 
@@ -54,21 +58,22 @@ class Executor:
         except BaseException as error:
             self.fail(error)
         finally:
-            with self._changed:
+            with self._lock:
                 self._ended += 1
-                self._changed.notify_all()
+                self._ends.notify_all()
 
     def finish(self, number: int, result: StageResult) -> None:
-        with self._changed:
+        with self._lock:
             self._done[number] = result
-            self._changed.notify_all()
+            self._of(number).notify_all()
 
     def fail(self, error: BaseException) -> None:
         """The first error is the build's; whatever it makes the others say is not."""
-        with self._changed:
+        with self._lock:
             if self._error is None:
                 self._error = error
-            self._changed.notify_all()
+            for waited_for in (self._slots, self._ends, *self._results.values()):
+                waited_for.notify_all()
         self._stop()
 
     def join(self) -> None:
@@ -86,8 +91,8 @@ class Executor:
             raise self._error
 
     def _wait_for_threads(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended == self._begun)
+        with self._lock:
+            self._ends.wait_for(lambda: self._ended == self._begun)
 
     @property
     def stopping(self) -> bool:
@@ -95,19 +100,21 @@ class Executor:
 
     def result(self, number: int) -> StageResult:
         """Wait for a stage.  Raises Stopped."""
-        self._wait(lambda: number in self._done)
-        return self._done[number]
+        with self._lock:
+            self._wait(self._of(number), lambda: number in self._done)
+            return self._done[number]
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[None]:
         """One of the places for steps that are made.  Raises Stopped while it waits."""
-        self._wait(self._take)
+        with self._lock:
+            self._wait(self._slots, self._take)
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 self._free += 1
-                self._changed.notify_all()
+                self._slots.notify()
 
     def _take(self) -> bool:
         if not self._free:
@@ -116,12 +123,15 @@ class Executor:
         return True
 
     def pause(self, seconds: float) -> None:
-        with self._changed:
-            if self._changed.wait_for(lambda: self.stopping, seconds):
+        with self._lock:
+            if self._ends.wait_for(lambda: self.stopping, seconds):
                 raise Stopped
 
-    def _wait(self, ready: Callable[[], bool]) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self.stopping or ready())
-            if self.stopping:
-                raise Stopped
+    def _of(self, number: int) -> threading.Condition:
+        """What those wait for who want a stage's result."""
+        return self._results.setdefault(number, threading.Condition(self._lock))
+
+    def _wait(self, for_it: threading.Condition, ready: Callable[[], bool]) -> None:
+        for_it.wait_for(lambda: self.stopping or ready())
+        if self.stopping:
+            raise Stopped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -51,6 +52,7 @@ def run(options: Options) -> int:
     from wherry.proxy.resources.snapshot import joined
     from wherry.proxy.routes import Router
 
+    gc.disable()  # many small values, of which none forms a circle
     rendering = render_options(options, ":8080")
     followed = sources(options, otherwise_cluster=True)
     routing = route_options(options, "cluster.local", local="cluster" not in followed)

@@ -17,7 +17,7 @@ A name with a port's name behind a dot (``wherry.dev/host.admin``) makes one mor
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.digits import whole
 from wherry.errors import nearest
@@ -36,6 +36,8 @@ _TIME = re.compile(r"([0-9]{1,9})(ms|s|m|h|)\Z")
 _SIZE = re.compile(r"([0-9]{1,15})([kmg]?)\Z")
 _MILLISECONDS = {"ms": 1, "s": 1000, "": 1000, "m": 60_000, "h": 3_600_000}
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_SETTINGS = frozenset(Settings._fields) - {"protocol"}
+USUAL = Settings()
 _YES_NO = {"true": True, "on": True, "false": False, "off": False}
 
 
@@ -85,17 +87,15 @@ def read(pairs: tuple[tuple[str, str], ...]) -> tuple[list[RouteSpec], list[Prob
 
 
 def _spec(port: str, values: Mapping[str, str]) -> RouteSpec:
-    read_values: dict[str, object] = {}
+    settings: dict[str, Any] = {}
+    rest: dict[str, Any] = {"port": port} if port else {}
     for name, value in values.items():
+        field = name.replace("-", "_")
         try:
-            read_values[name.replace("-", "_")] = READERS[name](value)
+            (settings if field in _SETTINGS else rest).setdefault(field, READERS[name](value))
         except Refused as refused:
             raise Refused(f"wherry.dev/{name}: {refused}") from None
-    of_settings = {k: v for k, v in read_values.items() if k in Settings._fields and k != "protocol"}
-    settings = Settings()._replace(**of_settings)  # type: ignore[arg-type]
-    rest = {k: v for k, v in read_values.items() if k not in of_settings}
-    spec = RouteSpec(settings=settings)._replace(**rest)  # type: ignore[arg-type]
-    return spec._replace(port=port) if port else spec
+    return RouteSpec(settings=Settings(**settings) if settings else USUAL, **rest)
 
 
 def _hosts(text: str) -> tuple[str, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.digits import whole
 from wherry.proxy import names
 from wherry.proxy.graph.claim import Backend
 from wherry.proxy.names import Refused
 from wherry.proxy.resources.service import Port
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,27 +40,38 @@ class NoUpstream(Exception):
         self.reason = reason
 
 
-def choose_port(service: Service, requested: str | None) -> Port:
-    """The `requested` port, by name or number, else the one named http, else 80, else the first.
+class Ports:
+    """A Service's TCP ports, to be asked for many: an annotation may ask for each of thousands."""
 
-    An ExternalName Service needs no ports: there a number that is requested is taken as it is.
-    """
-    ports = [p for p in service.ports if p.protocol == "TCP"]
-    if requested is not None:
-        for port in ports:
-            if requested in (port.name, str(port.port)):
-                return port
-        number = whole(requested, 65535)
-        if service.type == "ExternalName" and number:
-            return Port("", number, number)
-        raise NoUpstream("no-port", f"there is no TCP port {names.shown(requested)}")
-    if not ports:
-        if service.type == "ExternalName":
-            return Port("", 80, 80)
-        raise NoUpstream("no-port", "there is no TCP port")
-    by_name = next((p for p in ports if p.name == "http"), None)
-    by_number = next((p for p in ports if p.port == 80), None)
-    return by_name or by_number or ports[0]
+    def __init__(self, service: Service) -> None:
+        self._external = service.type == "ExternalName"
+        self._ports = [port for port in service.ports if port.protocol == "TCP"]
+        self._known: dict[str, Port] = {}
+        for port in self._ports:
+            self._known.setdefault(port.name, port)
+            self._known.setdefault(str(port.port), port)
+
+    def choose(self, requested: str | None) -> Port:
+        """The `requested` port, by name or number, else the one named http, else 80, else the first.
+
+        An ExternalName Service needs no ports: there a number that is requested is taken as it is.  Raises
+        NoUpstream.
+        """
+        if requested is not None:
+            number = whole(requested, 65535)
+            found = self._known.get(requested)
+            if found is None and self._external and number:
+                return Port("", number, number)
+            if found is None:
+                raise NoUpstream("no-port", f"there is no TCP port {names.shown(requested)}")
+            return found
+        if not self._ports:
+            if self._external:
+                return Port("", 80, 80)
+            raise NoUpstream("no-port", "there is no TCP port")
+        by_name = self._known.get("http")
+        by_number = next((p for p in self._ports if p.port == 80), None)
+        return by_name or by_number or self._ports[0]
 
 
 def protocol_of(port: Port, annotated: str | None) -> str:

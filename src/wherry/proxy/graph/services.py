@@ -6,16 +6,16 @@ What one Service gets wrong costs only its own routes.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
 from wherry.proxy import names
 from wherry.proxy.graph.annotations import read as read_annotations
-from wherry.proxy.graph.backend import NoUpstream, backend, choose_port, protocol_of
+from wherry.proxy.graph.backend import NoUpstream, Ports, backend, protocol_of
 from wherry.proxy.graph.claim import Claim, Node
 from wherry.proxy.model import Rejected
 from wherry.proxy.names import Refused
 from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES
 from wherry.proxy.resources.service import SERVICES
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,11 +93,12 @@ def _node(service: Service, slices: Slices, options: Options) -> Node:
     except Refused as refused:
         return Node(when, rejected=(Rejected(name, "bad-name", str(refused)),))
     specs, problems = read_annotations(service.annotations)
+    ports = Ports(service)
     claims: list[Claim] = []
     rejected = [Rejected(name, p.reason, p.message) for p in problems]
     for spec in specs:
         try:
-            port = choose_port(service, spec.port)
+            port = ports.choose(spec.port)
             claims += _claims(service, slices, spec, port, options)
         except NoUpstream as missing:
             rejected.append(Rejected(name, missing.reason, str(missing)))
@@ -115,6 +116,9 @@ def _shared(settings: Settings) -> Settings:
 def _claims(service: Service, slices: Slices, spec: RouteSpec, port: Port, options: Options) -> list[Claim]:
     hosts = spec.host or (names.dns_name(f"{service.name}.{service.namespace}.{options.domain}"),)
     answers = backend(service, slices, port, options)
-    settings = _shared(spec.settings._replace(protocol=protocol_of(port, spec.protocol)))
+    protocol, settings = protocol_of(port, spec.protocol), spec.settings
+    if settings.protocol != protocol:
+        settings = settings._replace(protocol=protocol)
+    settings = _shared(settings)
     name = f"{service.namespace}/{service.name}:{port.name or port.port}"
     return [Claim(name, (host, spec.path), answers, settings) for host in hosts]

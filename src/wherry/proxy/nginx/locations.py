@@ -13,11 +13,10 @@ another pod where one did not take the connection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.proxy.nginx.config import Directive, block, rewrite, simple, where
 from wherry.proxy.nginx.headers import set_headers
 from wherry.proxy.nginx.quote import Code
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING
 
 from wherry.proxy.reload.process import children
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,10 +61,11 @@ class Lifecycle:
 
     def woken(self) -> None:
         """Empty the pipe, and reap what nobody waits for."""
+        signals = False
         with contextlib.suppress(BlockingIOError):
             while os.read(self.wakes, 4096):
-                pass
-        if os.getpid() == 1:
+                signals = True
+        if os.getpid() == 1 and (signals or self._zombies):
             self._reap()
 
     def signalled(self, number: int) -> None:

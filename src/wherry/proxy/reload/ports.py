@@ -7,11 +7,11 @@ import glob
 import os
 import socket
 import stat
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy import regular
 from wherry.proxy.nginx.listens import Address, addresses
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

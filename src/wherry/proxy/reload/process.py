@@ -7,13 +7,13 @@ import os
 import resource
 import signal
 import subprocess
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.linux import prctl
 from wherry.proxy.reload.files import explained
 from wherry.proxy.reload.stderr import stderr
 from wherry.proxy.reload.stdout import Stdout
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,6 +120,7 @@ def _prepare() -> None:
     A master needs two for each worker, of all generations that drain; ``worker_rlimit_nofile`` is for
     workers.
     """
-    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != 1:  # with a container's first process ends all that is in it
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

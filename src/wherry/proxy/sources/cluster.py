@@ -36,8 +36,11 @@ if TYPE_CHECKING:
 ROUTINE = frozenset({faults.TIMEOUT, faults.EXPIRED, faults.DROPPED, faults.SILENT})
 """Ends of a watch that nobody needs to read about when they come once."""
 
-LOOK = 0.5
+LOOK = 5.0
 """Seconds after which a watcher that crashed is noticed."""
+REST = 4
+"""Times as long as it took to deliver what there is, nothing more is delivered: with ten thousand objects
+milliseconds, while a rollout has thousands of events."""
 
 AnyWatcher = Watcher[Any]
 Held = tuple["Resource[Any]", Sequence[Any]]
@@ -81,8 +84,10 @@ class Cluster:
         ]
         for thread in threads:
             thread.start()
-        while not stop.wait(LOOK) and aggregator.crash is None:
-            pass
+        while not stop.is_set() and aggregator.crash is None:
+            begun = time.monotonic()
+            if aggregator.deliver(LOOK):
+                stop.wait(REST * (time.monotonic() - begun))
         for watcher in watchers:
             watcher.cut()
         if aggregator.crash is not None:
@@ -120,6 +125,8 @@ class _Aggregator:
         self._lock = threading.Lock()
         self._unheard = set(watchers)
         self._trouble: dict[AnyWatcher, str] = {}
+        self._different = threading.Event()
+        self._urgent = False
         self.crash: BaseException | None = None
 
     def run(self, watcher: AnyWatcher, stop: threading.Event) -> None:
@@ -150,9 +157,23 @@ class _Aggregator:
 
     def _changed(self, changes: Changes) -> None:
         with self._lock:
-            held = [(w.resource, w.values) for w in self._watchers if w.values is not None]
-            if len(held) == len(self._watchers):
-                self._sink.snapshot(_snapshot(held)._replace(urgent=changes.urgent))
+            self._urgent = self._urgent or changes.urgent
+        self._different.set()
+
+    def deliver(self, patience: float) -> bool:
+        """Report what there is where something is different, or becomes so within `patience` seconds.
+
+        Whatever changes meanwhile is in it, or is another time's.
+        """
+        if not self._different.wait(patience):
+            return False
+        self._different.clear()
+        with self._lock:
+            urgent, self._urgent = self._urgent, False
+        held = [(w.resource, values) for w in self._watchers if (values := w.values) is not None]
+        if len(held) == len(self._watchers):
+            self._sink.snapshot(_snapshot(held)._replace(urgent=urgent))
+        return True
 
     def _troubled(self, watcher: AnyWatcher, fault: Fault, seconds: float) -> None:
         """Say it, once, unless it is of the kind that happens every day and passes at the next try."""

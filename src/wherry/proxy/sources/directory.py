@@ -20,7 +20,7 @@ from wherry.proxy import regular
 from wherry.proxy.model import Rejected
 from wherry.proxy.resources.snapshot import Snapshot, joined
 from wherry.proxy.resources.table import FOLLOWED
-from wherry.proxy.sources.manifests import LARGEST, Manifests, Part, parse_again
+from wherry.proxy.sources.manifests import LARGEST, Manifests, parse_again
 from wherry.proxy.watch import Watch
 
 if TYPE_CHECKING:
@@ -28,11 +28,17 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence, Set
 
     from wherry.proxy.resources.table import Followed
+    from wherry.proxy.sources.manifests import Key, Part
     from wherry.proxy.sources.source import Sink
 
 ENDINGS = (".yaml", ".yml", ".json")
-LOOK_AGAIN = 5.0
+LOOK_AGAIN, LONGEST = 5.0, 60.0
 """Seconds between looks without any event: a network file system tells us nothing."""
+SHARE = 100
+"""Times as long as a look took is waited until the next: of 50,000 files it takes almost half a second."""
+
+Identity = tuple[int, int, int]
+"""What tells that a file's content is the same: when it was written (ns), its bytes, its inode."""
 
 PAUSE = 0.2
 """Seconds after which a file that is open for writing, and is not written, is read as it is."""
@@ -48,9 +54,9 @@ class Held(NamedTuple):
     `place` is its place among all files that came, from 1; 0: it has none yet.
     """
 
-    identity: tuple[int, int, int]
+    identity: Identity
     manifests: Manifests
-    parts: Mapping[bytes, Part] = {}
+    parts: Mapping[Key, Part] = {}
     place: int = 0
 
 
@@ -79,8 +85,9 @@ class Directory:
         try:
             sink.snapshot(self.list())
             sink.heartbeat()
+            patience = LOOK_AGAIN
             while not stop.is_set():
-                names = watch.wait(PAUSE if watch.writing or self._emptied else LOOK_AGAIN)
+                names = watch.wait(PAUSE if watch.writing or self._emptied else patience)
                 if stop.is_set():
                     return
                 if not names:
@@ -90,8 +97,12 @@ class Directory:
                     self._emptied[name] = time.monotonic()  # it is written again and again
                 names |= self._emptied.keys() if names else set()
                 before = self._held
-                if self._scan(names if names and all(map(_is_file, names)) else None, watch):
+                only = names if names and all(map(_is_file, names)) else None
+                begun = time.monotonic()
+                if self._scan(only, watch):
                     sink.heartbeat()
+                if only is None:
+                    patience = until_next_look(time.monotonic() - begun)
                 if self._held != before:
                     sink.snapshot(self._snapshot())
         finally:
@@ -144,9 +155,10 @@ class Directory:
         new = sorted((held.identity[0], name) for name, held in found.items() if not held.place)
         for _, name in new:
             self._places += 1
-            held = found[name]
-            manifests = held.manifests._replace(snapshot=_dated(held.manifests.snapshot, self._places))
-            found[name] = held._replace(manifests=manifests, place=self._places)
+            identity, (snapshot, broken), parts, _ = found[name]
+            found[name] = Held(
+                identity, Manifests(_dated(snapshot, self._places), broken), parts, self._places
+            )
         return found
 
     def _read(self, name: str, before: Held | None, *, changed: bool) -> Held | None:
@@ -157,13 +169,12 @@ class Directory:
         path = os.path.join(self._path, name)
         parts = before.parts if before is not None else {}
         try:
-            status = os.stat(path)
-            identity = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if not changed and before is not None and before.identity == identity:
+            if not changed and before is not None and before.identity == _identity(os.stat(path)):
                 return before
-            data = regular.read(path, LARGEST)
+            status, data = regular.read_status(path, LARGEST)
+            identity = _identity(status)
             if not data:
-                identity = (status.st_mtime_ns, 0, status.st_ino)  # it was emptied after we had asked
+                identity = identity[0], 0, identity[2]  # it was emptied after we had asked
             manifests, parts = parse_again(name, data, parts, self._followed)
         except FileNotFoundError:
             if not os.path.islink(path):
@@ -175,9 +186,10 @@ class Directory:
         if manifests.broken and before is not None:
             held = before.manifests.snapshot
             manifests = Manifests(held._replace(rejected=manifests.snapshot.rejected))
-        place = before.place if before is not None else 0
-        dated = _dated(manifests.snapshot, place) if place else manifests.snapshot
-        return Held(identity, manifests._replace(snapshot=dated), parts, place)
+        if before is None or not before.place:
+            return Held(identity, manifests, parts)
+        dated = manifests._replace(snapshot=_dated(manifests.snapshot, before.place))
+        return Held(identity, dated, parts, before.place)
 
     def _snapshot(self) -> Snapshot:
         return joined(held.manifests.snapshot for _, held in sorted(self._held.items()))
@@ -185,6 +197,15 @@ class Directory:
 
 def _refused(name: str, why: str) -> Manifests:
     return Manifests(Snapshot(rejected=(Rejected(name, "bad-manifest", f"{name}: {why}"),)))
+
+
+def until_next_look(took: float) -> float:
+    """Seconds after a look at all files that took so many: about a hundredth of a processor is used up."""
+    return min(max(LOOK_AGAIN, SHARE * took), LONGEST)
+
+
+def _identity(status: os.stat_result) -> Identity:
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _dated(snapshot: Snapshot, place: int) -> Snapshot:

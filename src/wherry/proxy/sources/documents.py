@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+from wherry.proxy.sources import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,12 +22,20 @@ PYYAML_TOO_DEEP = "exceeded maximum nesting depth"
 MOST_NODES = 1_000_000
 """Values in a document once its aliases are replaced by what they stand for (merge keys do that); and those
 that all aliases of a file stand for."""
+TOO_MANY = f"more than {MOST_NODES} values in one document"
+MOST_DOCUMENTS = 200_000
+"""Documents and items of Lists in one file: a Service takes eighty bytes, and a file has at most 16 MiB."""
+LONGEST_NUMBER = 256
+"""Characters; what is longer is text.  PyYAML takes hours for 1:1:1:..., which is to the base of sixty."""
 OPENERS = tuple(b"[{-:?")
 """Each level of a document begins with one of these (YAML 1.2, chapters 7.4 and 8.2)."""
 # A line that begins a document, wherever it stands.
 BEGINNING = re.compile(rb"\n---(?=[ \t\r\n]|\Z)")
 ACROSS = (b"\n%", b"\r%", b"\n...", b"\r...", b"\0", b"\xff\xfe", b"\xfe\xff")
 """What may mean something for more than one document: directives, ends, bytes of UTF-16."""
+
+
+STR, MAP, SEQ, *NUMBERS = (f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq", "int", "float"))
 
 
 class NotYaml(Exception):
@@ -36,9 +47,13 @@ class NotYaml(Exception):
 
 
 def split(data: bytes) -> list[tuple[int, bytes]]:
-    """YAML as texts of a document each, with the lines above it; one text where it is not plain."""
-    if data.startswith((b"%", b"...")) or any(map(data.__contains__, ACROSS)):
+    """YAML as texts of a document each, with the lines above it; one text where it is not plain.
+
+    Raises NotYaml for too many.
+    """
+    if b"\n---" not in data or data.startswith((b"%", b"...")) or any(map(data.__contains__, ACROSS)):
         return [(0, data)]
+    checked_number(data.count(b"\n---"))
     bounds = [0, *(found.start() + 1 for found in BEGINNING.finditer(data)), len(data)]
     texts, above = [], 0
     for start, end in pairwise(bounds):
@@ -61,6 +76,17 @@ def check(text: bytes) -> int:
         return _borrowed(yaml.parse(text, Loader=_loader()))
 
 
+def checked_number(documents: int) -> None:
+    """Raises NotYaml."""
+    if documents > MOST_DOCUMENTS:
+        raise NotYaml(1, f"more than {MOST_DOCUMENTS} documents or items")
+
+
+def of_plain(text: bytes) -> tuple[int, Any] | None:
+    """The document of a text that needs no check(), with its first line (1-based)."""
+    return plain.read(text, DEEPEST) if len(text) < MOST_NODES else None
+
+
 def of_yaml(text: bytes) -> Iterator[tuple[int, Any]]:
     """Each document of a text that passed check(), with its first line (1-based).  Raises NotYaml."""
     with _mapped(text) as at:
@@ -69,13 +95,15 @@ def of_yaml(text: bytes) -> Iterator[tuple[int, Any]]:
             node = loader.get_node()
             assert node is not None  # noqa: S101  check_node said so
             at.line = node.start_mark.line + 1
-            yield at.line, loader.construct_document(node)
+            yield at.line, loader.construct_document(node) if b"*" in text else _value(node, loader)
 
 
 def of_json(text: bytes) -> Iterator[tuple[int, Any]]:
     """The one document of a JSON file (YAML would take most of them, and no tabs).  Raises NotYaml."""
     import json
 
+    if sum(map(text.count, b"[{,")) > MOST_NODES:
+        raise NotYaml(1, TOO_MANY)
     try:
         yield 1, json.loads(text)
     except json.JSONDecodeError as error:
@@ -84,10 +112,53 @@ def of_json(text: bytes) -> Iterator[tuple[int, Any]]:
         raise NotYaml(1, f"it is not JSON that can be read ({type(error).__name__})") from None
 
 
+@functools.cache
 def _loader() -> Any:
     import yaml
 
-    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
+    safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast
+    resolvers = safe.yaml_implicit_resolvers
+
+    class Loader(safe):  # type: ignore[misc]
+        """PyYAML's resolver without what no SafeLoader has (paths), which took longer than libyaml; its
+        numbers within limits."""
+
+        def resolve(self, kind: Any, value: str, implicit: tuple[bool, bool]) -> str:
+            if kind is not yaml.ScalarNode:
+                return MAP if kind is yaml.MappingNode else SEQ
+            if implicit[0] and len(value) <= LONGEST_NUMBER:
+                for tag, pattern in resolvers.get(value[:1], ()):
+                    if pattern.match(value):
+                        return str(tag)
+            return STR
+
+        def construct_scalar(self, node: Any) -> Any:
+            if node.tag in NUMBERS and len(node.value) > LONGEST_NUMBER:
+                message = f"a number of more than {LONGEST_NUMBER} characters"
+                raise yaml.constructor.ConstructorError(None, None, message, node.start_mark)
+            return super().construct_scalar(node)
+
+        def descend_resolver(self, current_node: Any, current_index: Any) -> None: ...
+
+        def ascend_resolver(self) -> None: ...
+
+    return Loader
+
+
+def _value(node: Any, loader: Any) -> Any:
+    """What the loader would construct, which takes four times as long; for a text without aliases."""
+    kind, tag, value = node.id, node.tag, node.value
+    if tag == STR and kind == "scalar":
+        return value
+    if tag == MAP and kind == "mapping":
+        found = {
+            key.value: _value(item, loader) for key, item in value if key.tag == STR and key.id == "scalar"
+        }
+        if len(found) == len(value):
+            return found
+    elif tag == SEQ and kind == "sequence":
+        return [_value(item, loader) for item in value]
+    return loader.construct_object(node, deep=True)
 
 
 class _mapped:  # noqa: N801  a context manager
@@ -146,5 +217,5 @@ def _borrowed(events: Iterable[Event]) -> int:
         if len(opened) > DEEPEST:
             raise NotYaml(line, TOO_DEEP)
         if sizes[-1] > MOST_NODES:
-            raise NotYaml(line, f"more than {MOST_NODES} values in one document")
+            raise NotYaml(line, TOO_MANY)
     return borrowed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,10 +11,10 @@ from wherry.proxy import names
 from wherry.proxy.model import Rejected
 from wherry.proxy.resources.snapshot import Snapshot
 from wherry.proxy.resources.table import FOLLOWED, kinds
-from wherry.proxy.sources import documents
+from wherry.proxy.sources import documents, lists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from wherry.kube.resource import Resource
     from wherry.proxy.resources.table import Followed
@@ -22,6 +23,10 @@ ALIKE = 0.8
 """More of a word than that is the word, mistyped: a Secret is not meant to be a Service."""
 LARGEST = 16 << 20
 """Bytes of a file; a larger one is no manifest."""
+
+
+Key = tuple[bytes, str | None]
+"""A text, and the kind of the list that it is an item of ("": any); None for a document."""
 
 
 class Manifests(NamedTuple):
@@ -53,48 +58,97 @@ def parse(name: str, data: bytes, followed: Sequence[Followed] = FOLLOWED) -> Ma
 
 
 def parse_again(
-    name: str, data: bytes, known: Mapping[bytes, Part], followed: Sequence[Followed] = FOLLOWED
-) -> tuple[Manifests, Mapping[bytes, Part]]:
+    name: str, data: bytes, known: Mapping[Key, Part], followed: Sequence[Followed] = FOLLOWED
+) -> tuple[Manifests, Mapping[Key, Part]]:
     """As parse(), with what the file's parts mean; only parts that are not `known` are read.
 
     `known` is what an earlier call returned for the file; it is returned again where the file is broken.
+    Of a file of one part nothing is: whatever changes is all of it.
     """
     if len(data) > LARGEST:
         return _broken(f"{name} is larger than {LARGEST >> 20} MiB", name), known
-    texts = [(0, data)] if name.endswith(".json") else documents.split(data)
-    parts: dict[bytes, Part] = {}
-    borrowed = 0
-    for above, text in texts:
-        if text in parts:
-            continue
+    reader = _Reader(name.endswith(".json"), known, followed)
+    placed: list[tuple[int, Part]] = []
+    borrowed = above = 0
+    try:
+        for above, text in [(0, data)] if reader.is_json else documents.split(data):
+            found = reader.read(text)
+            placed += [(above + lines, part) for lines, part in found]
+            documents.checked_number(len(placed))
+            borrowed += sum(part.borrowed for _, part in found)
+            if borrowed > documents.MOST_NODES:
+                message = f"its aliases stand for more than {documents.MOST_NODES} values"
+                raise documents.NotYaml(1, message)
+    except documents.NotYaml as error:
+        return _broken(f"{name}:{above + error.line}: {error}", name), known
+    return Manifests(_joined(name, placed, followed)), reader.parts if len(placed) > 1 else {}
+
+
+class _Reader:
+    """Reads the texts of a file, but for those that are `known`; `parts` is what all of them mean."""
+
+    def __init__(self, is_json: bool, known: Mapping[Key, Part], followed: Sequence[Followed]) -> None:
+        self.is_json = is_json
+        self._known = known
+        self._followed = followed
+        self.parts: dict[Key, Part] = {}
+
+    def read(self, text: bytes) -> list[tuple[int, Part]]:
+        """The parts of a text, with the number of the lines above each.  Raises documents.NotYaml.
+
+        A List is read item by item: of a large one that was edited most are known.
+        """
+        found = lists.of_json(text) if self.is_json else lists.of_yaml(text)
+        kind = _listed(found.frame, self._followed) if found is not None else None
+        if found is None or kind is None:
+            return [(0, self._part(text))]
         try:
-            parts[text] = known.get(text) or _part(name, text, followed)
-        except documents.NotYaml as error:
-            return _broken(f"{name}:{above + error.line}: {error}", name), known
-        borrowed += parts[text].borrowed
-        if borrowed > documents.MOST_NODES:
-            message = f"its aliases stand for more than {documents.MOST_NODES} values"
-            return _broken(f"{name}:{above + 1}: {message}", name), known
-    return Manifests(_joined(name, [(above, parts[text]) for above, text in texts], followed)), parts
+            return list(self._items(found.items, kind))
+        except documents.NotYaml:
+            # One that needs the others (an alias) is understood only with them.
+            with contextlib.suppress(documents.NotYaml):
+                return [(0, self._part(text))]
+            raise
 
-
-def _part(name: str, text: bytes, followed: Sequence[Followed]) -> Part:
-    """Raises documents.NotYaml."""
-    is_json = name.endswith(".json")
-    borrowed = 0 if is_json else documents.check(text)
-    objects: list[tuple[Resource[Any], Any]] = []
-    faults: list[Fault] = []
-    for line, document in documents.of_json(text) if is_json else documents.of_yaml(text):
-        for object_ in _objects(document, followed):
+    def _items(self, items: Iterable[tuple[int, bytes]], kind: str) -> Iterator[tuple[int, Part]]:
+        """Raises documents.NotYaml."""
+        for above, text in items:
             try:
-                resource, kind = _resource(object_, followed), _kind(object_)
-                if resource is not None:
-                    objects.append((resource, resource.project(object_)))
-                else:
-                    faults.append(Fault(line, kind=kind))
-            except BadObject as bad:
-                faults.append(Fault(line, bad=str(bad)))
-    return Part(objects, faults, borrowed)
+                yield above, self._part(text, kind)
+            except documents.NotYaml as error:
+                raise documents.NotYaml(above + error.line, str(error)) from None
+
+    def _part(self, text: bytes, kind: str | None = None) -> Part:
+        """Raises documents.NotYaml."""
+        key = text, kind
+        if key not in self.parts:
+            self.parts[key] = self._known.get(key) or self._read(text, kind)
+        return self.parts[key]
+
+    def _read(self, text: bytes, kind: str | None) -> Part:
+        """Raises documents.NotYaml."""
+        borrowed = 0
+        found: Iterable[tuple[int, Any]]
+        if self.is_json:
+            found = documents.of_json(text)
+        elif simple := documents.of_plain(text):
+            found = [simple]
+        else:
+            borrowed = documents.check(text)
+            found = documents.of_yaml(text)
+        objects: list[tuple[Resource[Any], Any]] = []
+        faults: list[Fault] = []
+        for line, document in found:
+            for object_ in _objects(document, self._followed) if kind is None else _item(document, kind):
+                try:
+                    resource = _resource(object_, self._followed)
+                    if resource is not None:
+                        objects.append((resource, resource.project(object_)))
+                    else:
+                        faults.append(Fault(line, kind=_kind(object_)))
+                except BadObject as bad:
+                    faults.append(Fault(line, bad=str(bad)))
+        return Part(tuple(objects), tuple(faults), borrowed)
 
 
 def _joined(name: str, parts: Sequence[tuple[int, Part]], followed: Sequence[Followed]) -> Snapshot:
@@ -148,13 +202,24 @@ def _objects(document: object, followed: Sequence[Followed]) -> Iterator[dict[st
     """The objects of a document: itself, or the items of a List."""
     if not isinstance(document, dict):
         return
-    items = document.get("items")
-    kind = str(document.get("kind")).removesuffix("List")
-    known = ["", *(row.resource.kind for row in followed)]
-    is_list = kind in known and kind != document.get("kind")
-    if is_list and isinstance(items, list):
+    items, kind = document.get("items"), _listed(document, followed)
+    if kind is not None and isinstance(items, list):
         for item in items:
-            if isinstance(item, dict):
-                yield {"kind": kind, **item} if kind else item
+            yield from _item(item, kind)
     else:
         yield document
+
+
+def _item(item: object, kind: str) -> Iterator[dict[str, Any]]:
+    """An item of a list of objects of that `kind` ("": of any)."""
+    if isinstance(item, dict):
+        yield {"kind": kind, **item} if kind else item
+
+
+def _listed(document: Mapping[str, Any], followed: Sequence[Followed]) -> str | None:
+    """The kind of the items where a document is a list of what is followed; "" for any (``kind: List``)."""
+    kind = str(document.get("kind"))
+    if not kind.endswith("List"):
+        return None
+    listed = kind.removesuffix("List")
+    return listed if listed in ("", *(row.resource.kind for row in followed)) else None
