@@ -857,6 +857,25 @@ def test_a_file_that_may_not_be_read_is_waited_for(pod: Pod, backends: Backends)
     answers(pod.port, "one.example", 200, "one")
 
 
+def test_a_file_that_is_empty_is_about_to_be_written(pod: Pod, backends: Backends) -> None:
+    """As after `rm default.conf; cp new default.conf`, which makes an empty file first."""
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    file = pod.folder / "default.conf"
+    for _ in range(5):
+        file.unlink()
+        with file.open("w") as new:
+            time.sleep(0.2)
+            assert ask(pod.port, "one.example").status == 200
+            new.write(pod.rendered(one=backends["one"].port))
+    file.write_text("")
+    time.sleep(0.5)
+    assert ask(pod.port, "one.example").status == 200
+    pod.publish_routes(route("two", backends["two"].port))
+    answers(pod.port, "two.example", 200, "two")
+
+
 def test_what_is_no_file_beside_it_costs_nothing(pod: Pod, backends: Backends) -> None:
     """routes.json is a pipe: only who is guilty cannot be told."""
     pod.publish(one=backends["one"].port)
