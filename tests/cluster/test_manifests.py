@@ -6,6 +6,7 @@ There is no node here: what the pod does is tested beside it, container by conta
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def kubectl(api: ApiServer) -> Iterator[Kubectl]:
     # The namespace stays: there is no controller here that would end it.
     kinds = "deployment,service,poddisruptionbudget,networkpolicy,serviceaccount"
     one("-n", "wherry", "delete", kinds, "--all")
-    one("delete", "clusterrolebinding,clusterrole", "wherry-nginx-wherry")
+    one("delete", "clusterrolebinding,clusterrole", "wherry-nginx-wherry", "--ignore-not-found")
 
 
 def test_kubectl_applies_the_folder_and_what_the_command_prints(
@@ -121,3 +122,21 @@ def masked(thing: dict[str, Any]) -> object:
     for port in thing["spec"].get("ports", ()):
         port.pop("nodePort", None)
     return thing["kind"], thing["spec"]
+
+
+def test_what_the_page_says_removes_all_of_it_where_other_things_are(kubectl: Kubectl) -> None:
+    """The rights first, then what is in the namespace, which stays with what else is there."""
+    page = (Path(__file__).parents[2] / "docs/kubernetes.md").read_text().partition("## Removing it")[2]
+    lines = [line for line in page.splitlines() if line.startswith("kubectl ")]
+    (rights,) = (line for line in lines if "clusterrole" in line)
+    (rest,) = (line for line in lines if "-n wherry delete" in line)
+    kubectl("apply", "-k", str(DEPLOY))
+    kubectl("-n", "wherry", "create", "service", "clusterip", "other", "--tcp=80")
+    for line in (rights, rest):
+        kubectl(*shlex.split(line)[1:])
+    kinds = "deployment,service,serviceaccount,poddisruptionbudget,networkpolicy,role,rolebinding"
+    left = kubectl.get(
+        f"{kinds},clusterrole,clusterrolebinding", "-A", "-l", "app.kubernetes.io/part-of=wherry"
+    )
+    assert left["items"] == []
+    kubectl("-n", "wherry", "delete", "service", "other")

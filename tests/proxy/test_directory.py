@@ -208,8 +208,17 @@ def test_what_is_no_file_is_reported_and_never_waited_for(
     assert [rejected.message for rejected in found.rejected] == [f"odd.yaml: {words}"]
 
 
-def test_a_link_that_leads_nowhere_is_no_file_at_all(tmp_path: Path) -> None:
-    """So a ConfigMap looks for the moment in which a key of it goes."""
-    (tmp_path / "gone.yaml").symlink_to("..data/gone.yaml")
-    found = Directory(str(tmp_path)).list()
-    assert not found.objects and not found.rejected
+def test_a_link_that_leads_nowhere_any_more_serves_nothing_and_is_reported(
+    tmp_path: Path, follow: Callable[[Directory], Sink]
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/one").write_text(SERVICE % ("one", "one"))
+    (tmp_path / "one.yaml").symlink_to("data/one")
+    sink = follow(directory := Directory(str(tmp_path)))
+    assert sink.names[-1] == ["one"]
+    (tmp_path / "data/one").unlink()
+    (tmp_path / "other.yaml").write_text(SERVICE % ("other", "other"))
+    os.utime(tmp_path / "one.yaml", follow_symlinks=False)
+    wait_until(lambda: sink.names[-1] == ["other"])
+    rejected = directory._snapshot().rejected
+    assert [one.message for one in rejected] == ["one.yaml: the link leads nowhere"]

@@ -328,6 +328,17 @@ def test_what_served_last_and_cannot_start_gives_way_to_the_file(pod: Pod, backe
     again.says("started: generation ")
 
 
+def test_what_served_last_and_is_no_file_any_more_gives_way_to_the_file(
+    pod: Pod, backends: Backends
+) -> None:
+    served_and_killed(pod, backends)
+    last = pod.folder / ".wherry/live/default.conf"
+    last.unlink()
+    os.mkfifo(last)
+    pod.serve().says("started: generation 2")
+    answers(pod.port, "one.example", 200, "one")
+
+
 def test_a_bad_file_and_no_earlier_one_is_the_end(pod: Pod) -> None:
     pod.write("nonsense;\n")
     proxy = pod.serve()
@@ -711,6 +722,7 @@ def test_the_access_log_goes_to_any_standard_output(
         pod.publish(one=backends["two"].port)
         answers(pod.port, "one.example", 200, "two")
         process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGUSR2)
         assert ask(pod.port, "one.example").status == 200
         if kind in ("pipe", "socket", "tty", "file"):
             said = b""
@@ -843,6 +855,25 @@ def test_a_file_that_may_not_be_read_is_waited_for(pod: Pod, backends: Backends)
     file.unlink()
     pod.write(pod.rendered(one=backends["one"].port))
     answers(pod.port, "one.example", 200, "one")
+
+
+def test_a_file_that_is_empty_is_about_to_be_written(pod: Pod, backends: Backends) -> None:
+    """As after `rm default.conf; cp new default.conf`, which makes an empty file first."""
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    file = pod.folder / "default.conf"
+    for _ in range(5):
+        file.unlink()
+        with file.open("w") as new:
+            time.sleep(0.2)
+            assert ask(pod.port, "one.example").status == 200
+            new.write(pod.rendered(one=backends["one"].port))
+    file.write_text("")
+    time.sleep(0.5)
+    assert ask(pod.port, "one.example").status == 200
+    pod.publish_routes(route("two", backends["two"].port))
+    answers(pod.port, "two.example", 200, "two")
 
 
 def test_what_is_no_file_beside_it_costs_nothing(pod: Pod, backends: Backends) -> None:

@@ -467,6 +467,7 @@ def test_nohup_and_usr1_do_not_end_it(start: Start, tmp_path: Path, backends: Ba
         signal.signal(signal.SIGHUP, before)
     made.proxy.says("started: generation 1")
     made.proxy.process.send_signal(signal.SIGHUP)
+    made.proxy.process.send_signal(signal.SIGUSR2)
     log.rename(logs / "rotated")
     made.proxy.process.send_signal(signal.SIGUSR1)
     wait_until(log.exists)

@@ -122,7 +122,9 @@ class Server:
         self._resting = 0.0
         identity = self._identify()
         try:
-            text = files.read(self._file)
+            text = (
+                files.read(self._file) or None
+            )  # an empty one is about to be written: cp makes it so first
         except ProxyError as error:
             # Whoever made it something that is no file may make it one again.
             if not self._waits_for(error.message):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from wherry.proxy.sources.source import Source
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-SIGNALS = (*ENDS, signal.SIGCHLD, signal.SIGUSR1)
+SIGNALS = (*ENDS, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2)
 """What a run is to be told of."""
 
 GRACE = 5.0
@@ -125,6 +125,8 @@ class Standalone:
             if process is not None and alive:
                 process.send(signal.SIGUSR1)
             return
+        if number == signal.SIGUSR2:
+            return  # nginx would take it for a program in its place
         if number == signal.SIGCHLD:
             if process is None or alive:
                 return

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from wherry.proxy.reload.process import Process
 
 ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
-SIGNALS = (*ENDS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
+SIGNALS = (*ENDS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
 """What it is to be told of."""
 
 
 class Lifecycle:
     """SIGTERM and SIGQUIT end gracefully, SIGINT and any second one at once; SIGHUP applies the file again;
-    SIGUSR1 is nginx's (logs are opened again).
+    SIGUSR1 is nginx's (logs are opened again); SIGUSR2, which nginx takes for a program in its place, does
+    nothing.
 
     `wakes` is a file descriptor that can be read when something was written to `waker`, which is to happen
     with every signal.  close() closes both.

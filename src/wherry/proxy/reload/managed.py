@@ -65,7 +65,10 @@ class Managed:
         name = self._live()
         if not name:
             return "", 0
-        return self._text(name), int(name[1:])
+        try:
+            return self._text(name), int(name[1:])
+        except ProxyError:
+            return "", int(name[1:])  # no file any more: as good as none
 
     def rest(self) -> float:
         return self._draining.rest(self._workers())

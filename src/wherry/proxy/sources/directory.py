@@ -44,6 +44,10 @@ PAUSE = 0.2
 """Seconds after which a file that is open for writing, and is not written, is read as it is."""
 
 
+NO_IDENTITY = (0, 0, 0)
+"""Of what could not be read: it is looked at again."""
+
+
 class Held(NamedTuple):
     """A file as it was read: what identified its content then, what it said, and what its parts mean.
 
@@ -173,10 +177,12 @@ class Directory:
                 identity = identity[0], 0, identity[2]  # it was emptied after we had asked
             manifests, parts = parse_again(name, data, parts, self._followed)
         except FileNotFoundError:
-            return None
+            if not os.path.islink(path):
+                return None
+            identity, manifests = NO_IDENTITY, _refused(name, "the link leads nowhere")
         except OSError as error:
-            reason = Rejected(name, "bad-manifest", f"{name}: {error.strerror}")
-            identity, manifests = (0, 0, 0), Manifests(Snapshot(rejected=(reason,)), broken=True)
+            identity = NO_IDENTITY
+            manifests = _refused(name, error.strerror or str(error))._replace(broken=True)
         if manifests.broken and before is not None:
             held = before.manifests.snapshot
             manifests = Manifests(held._replace(rejected=manifests.snapshot.rejected))
@@ -187,6 +193,10 @@ class Directory:
 
     def _snapshot(self) -> Snapshot:
         return joined(held.manifests.snapshot for _, held in sorted(self._held.items()))
+
+
+def _refused(name: str, why: str) -> Manifests:
+    return Manifests(Snapshot(rejected=(Rejected(name, "bad-manifest", f"{name}: {why}"),)))
 
 
 def until_next_look(took: float) -> float:
