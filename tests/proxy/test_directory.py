@@ -13,6 +13,7 @@ import pytest
 from support.waiting import wait_until
 from wherry.proxy.graph.graph import GraphBuilder
 from wherry.proxy.graph.options import Options
+from wherry.proxy.resources.service import SERVICES
 from wherry.proxy.resources.snapshot import Snapshot
 from wherry.proxy.sources.directory import Directory, Held, until_next_look
 
@@ -110,6 +111,17 @@ def test_a_file_that_was_saved_again_while_it_was_read_is_read_again(
 
 def test_the_longer_a_look_takes_the_seldomer_it_is() -> None:
     assert [until_next_look(took) for took in (0.0, 0.05, 0.4, 9.0)] == [5.0, 5.0, 40.0, 60.0]
+
+
+def test_of_a_file_that_is_edited_what_did_not_change_is_the_very_same(tmp_path: Path) -> None:
+    """So nobody has to compare ten thousand objects."""
+    directory, file = Directory(str(tmp_path)), tmp_path / "all.yaml"
+    file.write_text("---\n".join(SERVICE % (name, name) for name in "abc"))
+    before = directory.list().of(SERVICES)
+    file.write_text("---\n".join(SERVICE % (name, name) for name in ("a", "new", "c")))
+    after = directory.list().of(SERVICES)
+    assert [one.created for one in (*before, *after)] == ["~000000001"] * 6
+    assert [now is then for now, then in zip(after, before, strict=True)] == [True, False, True]
 
 
 def winner(directory: Directory) -> str:

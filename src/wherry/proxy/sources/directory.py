@@ -155,10 +155,7 @@ class Directory:
         new = sorted((held.identity[0], name) for name, held in found.items() if not held.place)
         for _, name in new:
             self._places += 1
-            identity, (snapshot, broken), parts, _ = found[name]
-            found[name] = Held(
-                identity, Manifests(_dated(snapshot, self._places), broken), parts, self._places
-            )
+            found[name] = _dated(found[name]._replace(place=self._places))
         return found
 
     def _read(self, name: str, before: Held | None, *, changed: bool) -> Held | None:
@@ -188,8 +185,7 @@ class Directory:
             manifests = Manifests(held._replace(rejected=manifests.snapshot.rejected))
         if before is None or not before.place:
             return Held(identity, manifests, parts)
-        dated = manifests._replace(snapshot=_dated(manifests.snapshot, before.place))
-        return Held(identity, dated, parts, before.place)
+        return _dated(Held(identity, manifests, parts, before.place))
 
     def _snapshot(self) -> Snapshot:
         return joined(held.manifests.snapshot for _, held in sorted(self._held.items()))
@@ -208,19 +204,28 @@ def _identity(status: os.stat_result) -> Identity:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _dated(snapshot: Snapshot, place: int) -> Snapshot:
-    """With a creationTimestamp for objects that have none: after all real ones, in the order of files."""
-    when = f"~{place:09}"
-    return snapshot._replace(
-        objects={
-            resource: tuple(_replaced(object_, when) for object_ in objects)
-            for resource, objects in snapshot.objects.items()
-        }
-    )
+def _dated(held: Held) -> Held:
+    """With a creationTimestamp for objects that have none: after all real ones, in the order of files.
 
-
-def _replaced(object_: Any, when: str) -> Any:
-    return object_._replace(created=when) if getattr(object_, "created", None) == "" else object_
+    Its parts, too: of a file that is read again they are the very same objects then, which are not looked
+    at any more.
+    """
+    when = f"~{held.place:09}"
+    new: dict[int, Any] = {}
+    for those in held.manifests.snapshot.objects.values():
+        for one in those:
+            if getattr(one, "created", None) == "":
+                new[id(one)] = one._replace(created=when)
+    if not new:
+        return held
+    (of_kinds, rejected, urgent), broken = held.manifests
+    dated = {kind: tuple(new.get(id(one), one) for one in those) for kind, those in of_kinds.items()}
+    parts = dict(held.parts)
+    for key, part in held.parts.items():
+        if any(id(one) in new for _, one in part.objects):
+            objects = tuple((kind, new.get(id(one), one)) for kind, one in part.objects)
+            parts[key] = part._replace(objects=objects)
+    return Held(held.identity, Manifests(Snapshot(dated, rejected, urgent), broken), parts, held.place)
 
 
 def _is_file(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from wherry.proxy.sources import plain
@@ -51,16 +51,19 @@ def split(data: bytes) -> list[tuple[int, bytes]]:
 
     Raises NotYaml for too many.
     """
-    if b"\n---" not in data or data.startswith((b"%", b"...")) or any(map(data.__contains__, ACROSS)):
+    # One byte is found ten times as fast as two are.
+    across = (sign for sign in ACROSS if sign[:1] in data and sign[-1:] in data and sign in data)
+    if b"\n---" not in data or data.startswith((b"%", b"...")) or any(across):
         return [(0, data)]
-    checked_number(data.count(b"\n---"))
-    bounds = [0, *(found.start() + 1 for found in BEGINNING.finditer(data)), len(data)]
-    texts, above = [], 0
-    for start, end in pairwise(bounds):
-        text = data[start:end]
-        texts.append((above, text))
-        above += text.count(b"\n")
-    return texts
+    texts = data.split(b"\n---")
+    checked_number(len(texts))
+    if all(text.startswith(b"\n") for text in texts[1:]):
+        texts = [text + b"\n" for text in texts[:-1]] + texts[-1:]
+    else:  # some say more on the line of their beginning, or are no beginnings
+        bounds = [0, *(found.start() + 1 for found in BEGINNING.finditer(data)), len(data)]
+        texts = [data[start:end] for start, end in pairwise(bounds)]
+    above = accumulate((text.count(b"\n") for text in texts), initial=0)
+    return list(zip(above, texts, strict=False))
 
 
 def check(text: bytes) -> int:

@@ -73,9 +73,10 @@ def parse_again(
     try:
         for above, text in [(0, data)] if reader.is_json else documents.split(data):
             found = reader.read(text)
-            placed += [(above + lines, part) for lines, part in found]
+            for lines, part in found:
+                placed.append((above + lines, part))
+                borrowed += part.borrowed
             documents.checked_number(len(placed))
-            borrowed += sum(part.borrowed for _, part in found)
             if borrowed > documents.MOST_NODES:
                 message = f"its aliases stand for more than {documents.MOST_NODES} values"
                 raise documents.NotYaml(1, message)
@@ -93,11 +94,15 @@ class _Reader:
         self._followed = followed
         self.parts: dict[Key, Part] = {}
 
-    def read(self, text: bytes) -> list[tuple[int, Part]]:
+    def read(self, text: bytes) -> Sequence[tuple[int, Part]]:
         """The parts of a text, with the number of the lines above each.  Raises documents.NotYaml.
 
         A List is read item by item: of a large one that was edited most are known.
         """
+        known = self._known.get((text, None))
+        if known is not None:
+            self.parts[text, None] = known
+            return ((0, known),)
         found = lists.of_json(text) if self.is_json else lists.of_yaml(text)
         kind = _listed(found.frame, self._followed) if found is not None else None
         if found is None or kind is None:
@@ -156,16 +161,23 @@ def _joined(name: str, parts: Sequence[tuple[int, Part]], followed: Sequence[Fol
     objects: dict[Resource[Any], list[Any]] = {}
     rejected: list[Rejected] = []
     others: set[str] = set()
+    kind: Resource[Any] | None = (
+        None  # mostly the next one's, too, and to hash it costs more than all the rest
+    )
     for above, part in parts:
         for resource, value in part.objects:
-            objects.setdefault(resource, []).append(value)
-        for line, kind, bad in part.faults:
+            if resource is not kind:
+                kind, held = resource, objects.setdefault(resource, [])
+            held.append(value)
+        for line, other, bad in part.faults:
             where = f"{name}:{above + line}"
             if bad:
                 rejected.append(Rejected(name, "bad-manifest", f"{where}: {bad}"))
-            elif kind not in others:
-                others.add(kind)
-                rejected.append(Rejected(name, "unknown-kind", f"{where}: {_not_followed(kind, followed)}"))
+            elif other not in others:
+                others.add(other)
+                rejected.append(
+                    Rejected(name, "unknown-kind", f"{where}: {_not_followed(other, followed)}")
+                )
     return Snapshot(objects, tuple(rejected))
 
 
