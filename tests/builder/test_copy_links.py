@@ -172,6 +172,19 @@ def test_a_file_with_several_names_is_copied_and_stays_one_file(project: Project
     assert len(named) == 3
 
 
+def test_a_file_whose_other_names_are_not_copied_is_linked_like_any_other(project: Project) -> None:
+    """As pnpm's, and those of a repository that was cloned from a folder."""
+    for number, file in enumerate(project.files):
+        (project.context / f"other{number}").hardlink_to(file)
+    project.build()
+    project.files[7].write_text("changed")
+    work = project.build()
+    assert work.count("os.link", project.scratch, ".txt") == COUNT - 1
+    assert work.count("open", project.scratch / "store", ".txt") == COUNT
+    assert project.same_as_new(work.output)
+    assert project.is_whole()
+
+
 def test_owner_and_mode_of_the_instruction_are_of_the_layer_before_or_nothing_is_linked(
     project: Project,
 ) -> None:

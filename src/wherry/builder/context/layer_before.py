@@ -58,8 +58,6 @@ class LayerBefore:
 
     def copied(self, file: bytes, then: AnyStatus, now: Moments | None) -> None:
         """A file was copied that had the status `then` before it was hashed and `now` when it was read."""
-        if now is None or then.st_nlink > 1:
-            return
         if moments(then) == now and max(then.st_mtime_ns, then.st_ctime_ns) < self._settled:
             self._now += file
 

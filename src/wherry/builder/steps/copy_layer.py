@@ -21,7 +21,7 @@ from wherry.layers.writefile import SECOND, is_folder, set_metadata
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence, Set
 
     from wherry.builder.context.layer_before import LayerBefore
     from wherry.builder.context.sources import Source
@@ -104,6 +104,7 @@ class _Layer:
         self._there: dict[str, Node | None] = {}  # the image's folders, by their names
         self._into: dict[Source, Into] = {}
         self._links: dict[tuple[int, int, int], str] = {}
+        self._shared: Set[tuple[int, int, int] | None] = frozenset()
         self.alone = True
         self._folders: dict[str, _Origin | None] = {}  # None: a new one
         # New folders that only an archive asked for: --chmod is for what is copied.
@@ -111,6 +112,7 @@ class _Layer:
 
     def fill(self, plan: CopyPlan, helper: Helper) -> None:
         """Make what is copied, but for archives."""
+        self._shared = _shared(plan.placed)
         waiting: deque[tuple[Placed, bytes]] = deque()
         files = self._files(plan, waiting)
         # What is copied at once has each name once: only then it is the same in whatever order it is made.
@@ -125,7 +127,7 @@ class _Layer:
                 self._folder(placed)
                 continue
             self._check(placed)
-            if placed.inode is None:
+            if not self._is_shared(placed):
                 file, known = self._file(placed, mark)
                 waiting.append((placed, known))
                 yield self._early.file(placed.dest), *file
@@ -133,6 +135,9 @@ class _Layer:
             self._early.give_up()
             if not self._hard_link(placed):
                 self._made(placed, b"", make(False, *self._file(placed, mark)[0]))
+
+    def _is_shared(self, placed: Placed) -> bool:
+        return bool(self._shared) and placed.inode in self._shared
 
     def _check(self, placed: Placed) -> None:
         """Make its folder.  Raises ContextError where it would come into the place of a folder."""
@@ -158,7 +163,7 @@ class _Layer:
             mode = stat.S_IMODE(status.st_mode)
             if self._mode is not None:
                 mode = bits = self._mode.apply(mode, folder=False)
-            if before is not None and status.st_nlink == 1:
+            if before is not None and not self._is_shared(placed):
                 _, _, owner, mtime, _ = into
                 moment = status.st_mtime_ns if mtime is None else mtime * SECOND
                 known = identity(dest, mark, mode, owner or (status.st_uid, status.st_gid), moment)
@@ -353,3 +358,13 @@ class _Layer:
             host = f"{self._tree}/{dest}"
             set_metadata(host, entry)
             os.utime(host, ns=(moment, moment))
+
+
+def _shared(files: Sequence[Placed]) -> Set[tuple[int, int, int] | None]:
+    """The inodes that more than one of the files are: these become one file in the layer, too."""
+    seen: set[tuple[int, int, int]] = set()
+    shared: set[tuple[int, int, int] | None] = set()
+    for placed in files:
+        if placed.file.status.st_nlink > 1 and (inode := placed.inode) is not None:
+            (shared if inode in seen else seen).add(inode)
+    return shared
