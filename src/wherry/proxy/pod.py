@@ -297,11 +297,11 @@ def _container(
 
 
 def _probe(path: str, port: int, begin: int, period: int, host: str) -> Manifest:
-    """`host` is "" for the pod's own address."""
+    """`host` is "" for the pod's own address.  A delay of 0 is not said: the server leaves it out."""
     where = {"path": path, "port": port, **({"host": host} if host else {})}
     return {
         "httpGet": where,
-        "initialDelaySeconds": begin,
+        **({"initialDelaySeconds": begin} if begin else {}),
         "periodSeconds": period,
         "timeoutSeconds": 5,
     }
