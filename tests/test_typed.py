@@ -10,6 +10,7 @@ import typing
 import pytest
 
 from wherry import typed
+from wherry.typed import Generic, TypeVar
 
 
 class Ours(typed.NamedTuple):
@@ -114,3 +115,15 @@ def test_a_module_whose_annotations_would_be_evaluated_is_named() -> None:
     script = "from wherry import typed\nclass Point(typed.NamedTuple):\n    x: int\n"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "Point: its module needs `from __future__ import annotations`" in done.stderr
+
+
+V = TypeVar("V")
+
+
+class Held(Generic[V]):
+    def __init__(self, held: V) -> None:
+        self.held = held
+
+
+def test_generic_classes_are_classes_and_remember_no_parameters() -> None:
+    assert Held(3).held == 3 and isinstance(Held("x"), Held) and Held.__bases__ == (Generic,)

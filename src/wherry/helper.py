@@ -33,7 +33,14 @@ MOST = 512
 """Items that are done here while it does not answer; then it is waited for."""
 PIPE = 1 << 20
 NUMBER = 8  # bytes
-PROGRAM = "import sys; sys.path.append(sys.argv[1]); from wherry.helper import serve; serve()"
+PROGRAM = """
+import sys
+sys.path.append(sys.argv[1])
+from wherry.quick import install
+install()
+from wherry.helper import serve
+serve()
+"""
 
 
 class Helper:
@@ -63,6 +70,12 @@ class Helper:
             self._done += 1
             if self._usable and self._done > FEW and self._prepared(_name(function)):
                 yield from self._shared(function, rest)
+
+    def prepare(self, function: Callable[..., object], items: int) -> None:
+        """So many items are going to be mapped: where they are many it begins at once."""
+        if self._usable and items > FEW:
+            self._done += FEW
+            self._prepared(_name(function))
 
     def close(self) -> None:
         """It has ended when this returns, whatever it was about to do."""

@@ -45,6 +45,18 @@ AT_RECURSIVE = 0x8000
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
 
+# inotify(7)
+IN_MODIFY = 0x2
+IN_ATTRIB = 0x4
+IN_CLOSE_WRITE = 0x8
+IN_MOVED_FROM = 0x40
+IN_MOVED_TO = 0x80
+IN_CREATE = 0x100
+IN_DELETE = 0x200
+IN_DELETE_SELF = 0x400
+IN_MOVE_SELF = 0x800
+IN_ONLYDIR = 0x1000000
+
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PR_CAPBSET_READ = 23
@@ -161,6 +173,16 @@ def exchange(source: str, target: str) -> None:
 def _renameat2(source: str, target: str, flags: int) -> None:
     old, new = os.fsencode(source), os.fsencode(target)
     _check(libc().renameat2(AT_FDCWD, old, AT_FDCWD, new, flags), target)
+
+
+def inotify_init() -> int:
+    """inotify_init1(2): a descriptor that is not waited for when it is read."""
+    return _check(libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+
+
+def inotify_add_watch(file: int, path: str, mask: int) -> int:
+    """inotify_add_watch(2): events of `mask` can be read from `file`."""
+    return _check(libc().inotify_add_watch(file, os.fsencode(path), mask), path)
 
 
 def prctl(option: int, value: int, third: int = 0) -> int:

@@ -4,8 +4,7 @@ A command that does little is mostly the interpreter's start, and `typing` would
 comes whole from the cache.  `typing.NamedTuple` would be a quarter more: it compiles each annotation, and a
 constructor for each class.  Here that is made when it is first needed, and annotations stay strings.
 
-Type checkers see `typing`'s own.  What only annotations name is imported below ``if TYPE_CHECKING:``;
-generic classes are left to `typing`.
+Type checkers see `typing`'s own.  What only annotations name is imported below ``if TYPE_CHECKING:``.
 """
 
 from __future__ import annotations
@@ -15,8 +14,10 @@ import sys
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Generic as Generic
     from typing import NamedTuple as NamedTuple
     from typing import Protocol as Protocol
+    from typing import TypeVar as TypeVar
 else:
     try:  # as `collections.namedtuple` does: the name is private, and another Python may not have it
         from _collections import _tuplegetter
@@ -29,6 +30,14 @@ else:
 
     class Protocol:
         """A base that says nothing: nothing here asks at run time who follows a protocol."""
+
+    class Generic:
+        """A base that may be given parameters, and remembers none."""
+
+        def __class_getitem__(cls, _parameters):
+            return cls
+
+    TypeVar = str  # its name: all that is left of it here
 
     class _Value(tuple):
         """What all named tuples have in common."""

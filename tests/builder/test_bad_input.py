@@ -30,6 +30,19 @@ def test_an_unknown_flag_of_an_instruction_and_of_the_command(bb: Wherry, tmp_pa
     assert "--target" in bb.fails("build", "--taget=x", str(tmp_path), code=125)
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("link", '"link" is'), ("l*", '"l*": link is'), ("inner/../link", '"inner/../link" is')],
+)
+def test_a_link_that_leads_to_nothing_is_named(bb: Wherry, tmp_path: Path, word: str, said: str) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM bb\nCOPY {word} /\n")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "link").symlink_to("gone\x1b[31m")
+    error = bb.fails("build", str(tmp_path), code=1)
+    assert f"{said} a symbolic link to gone" in error and "which is not in the build context" in error
+    assert "did you mean" not in error and "\x1b" not in error
+
+
 def test_a_base_image_that_exists_nowhere(bb: Wherry, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM bbb\n")
     error = bb.fails("build", str(tmp_path), code=1)

@@ -101,6 +101,14 @@ def test_what_is_asked_for_stands_in_the_manifests(wherry: Wherry) -> None:
     assert {o["metadata"].get("namespace", "edge") for o in objects.values()} == {"edge"}
 
 
+@pytest.mark.parametrize("namespace", ["default", "kube-system"])
+def test_a_namespace_of_kubernetes_is_left_as_it_is(wherry: Wherry, namespace: str) -> None:
+    """Its other pods would be held to the pod's level of Pod Security."""
+    objects = printed(wherry, "--into", namespace)
+    assert "Namespace" not in objects and objects["Deployment"]["metadata"]["namespace"] == namespace
+    assert "Namespace" in printed(wherry, "--into", "edge")
+
+
 @pytest.mark.parametrize(
     "words, says",
     [
@@ -109,6 +117,7 @@ def test_what_is_asked_for_stands_in_the_manifests(wherry: Wherry) -> None:
         (("-n", "a;b"), "is not a namespace's name"),
         (("-l", "a in"), "--selector:"),
         (("--replicas", "-1"), "not a number of pods"),
+        (("--replicas", "2147483648"), "not a number of pods"),
         (("--domain", "a;b"), "--domain:"),
         (("--trusted-proxy", "10.0.0.0/99"), "--trusted-proxy:"),
         (("--service-type", "Nodeport"), "Nodeport"),

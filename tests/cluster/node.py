@@ -42,10 +42,14 @@ PAUSE = 'FROM bb\nENTRYPOINT ["/bin/busybox", "sleep", "2147483647"]\n'
 
 
 class Usage(NamedTuple):
-    """What the processes of a container have taken, and hold: seconds of a CPU, MiB, open files."""
+    """What the processes of a container have taken, and hold: seconds of a CPU, MiB, open files.
+
+    `wakes`: how often their threads have gone to sleep.
+    """
 
     processes: int
     seconds: float
+    wakes: int
     resident: tuple[float, ...]
     proportional: float
     files: int
@@ -167,7 +171,9 @@ class Node:
         resident = [_mib(folder / "status", "VmRSS") for folder in folders]
         proportional = sum(_mib(folder / "smaps_rollup", "Pss") for folder in folders)
         files = sum(len(os.listdir(folder / "fd")) for folder in folders)
-        return Usage(len(folders), seconds, tuple(resident), proportional, files)
+        tasks = [task for folder in folders for task in folder.joinpath("task").iterdir()]
+        wakes = sum(_number(task / "status", "voluntary_ctxt_switches") for task in tasks)
+        return Usage(len(folders), seconds, wakes, tuple(resident), proportional, files)
 
     @contextlib.contextmanager
     def pods_without_api(self) -> Iterator[None]:
@@ -342,8 +348,12 @@ def _lives(folder: Path) -> bool:
 
 
 def _mib(path: Path, name: str) -> float:
+    return _number(path, name) / 1024
+
+
+def _number(path: Path, name: str) -> int:
     (found,) = (line.split()[1] for line in path.read_text().splitlines() if line.startswith(f"{name}:"))
-    return int(found) / 1024
+    return int(found)
 
 
 def _container(pod: Mapping[str, Any], name: str) -> str:

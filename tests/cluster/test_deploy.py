@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,6 +94,17 @@ def test_an_overlay_is_what_the_command_prints(programs: Path, wherry: Wherry, o
     assert made == by_key(wherry("proxy", "manifests", *OVERLAYS[overlay]))
 
 
+def test_an_overlays_namespace_moves_all_but_the_names_of_the_rights(
+    programs: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(DEPLOY / "nginx", tmp_path / "copy")
+    (tmp_path / "kustomization.yaml").write_text("namespace: edge\nresources: [copy]\n")
+    made = by_key(Kubectl(programs, Path("/dev/null"))("kustomize", str(tmp_path)))
+    assert {namespace for _, namespace, _ in made} == {"", "edge"} and ("Namespace", "", "edge") in made
+    bound = made["ClusterRoleBinding", "", "wherry-nginx-wherry"]
+    assert [subject["namespace"] for subject in bound["subjects"]] == ["edge"]
+
+
 def test_every_overlay_is_tested() -> None:
     assert {path.name for path in (DEPLOY / "overlays").iterdir()} == set(OVERLAYS)
 
@@ -121,11 +133,86 @@ def test_the_chart_is_well_formed_and_of_this_version(helm: Helm) -> None:
         {"namespaces": ["a b"]},
         {"namespaces": ["a\nb: c"]},
         {"resources": {"ngnix": {}}},
+        {"resources": {"nginx": {"limits": {"memory": True}}}},
+        {"selector": "a b"},
+        {"selector": "a in b"},
+        {"domain": "a b"},
+        {"trustedProxies": ["nonsense"]},
+        {"settle": "soon"},
+        {"settle": -1},
+        {"podAnnotations": {"a": True}},
+        {"nodeSelector": {"a": 1}},
+        {"service": {"annotations": {"a": 1}}},
+        {"tolerations": ["spot"]},
+        {"runAsUser": 0},
+        {"runAsUser": "nobody"},
+        {"image": None},
+        {"selector": None},
+        {"settle": None},
+        {"service": None},
+        {"service": {"type": None}},
+        {"service": {"port": None}},
+        {"resources": None},
     ],
 )
 def test_values_that_are_none_of_the_charts_are_refused(helm: Helm, values: Object) -> None:
+    """By helm, with the value's name, and not by the API server, or by pods that do not start."""
     done = helm.run("template", "w", CHART, "-f", "-", text=yaml.safe_dump(values))
     assert done.returncode != 0 and "schema" in done.stderr, done.stderr
+    assert next(iter(values)) in done.stderr
+
+
+@pytest.mark.parametrize("value", [{"nodePort": 30080}, {"externalTrafficPolicy": "Local"}])
+def test_what_only_other_services_have_is_refused_for_a_cluster_ip(helm: Helm, value: Object) -> None:
+    values = yaml.safe_dump({"service": {"type": "ClusterIP", **value}})
+    done = helm.run("template", "w", CHART, "-f", "-", text=values)
+    assert done.returncode != 0 and "service.type is ClusterIP" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "selector",
+    ["a", "!a", "a=b", "a==b", "a!=b", "x.example/a=b_c.d", "a=", "a in (b,c)", "a notin (b), c , ! d", ""],
+)
+def test_the_chart_takes_the_selectors_that_the_command_takes(
+    helm: Helm, wherry: Wherry, selector: str
+) -> None:
+    made = by_key(template(helm, {"selector": selector}))
+    printed = by_key(wherry("proxy", "manifests", "-l", selector))
+    key = ("Deployment", "wherry", "nginx")
+    assert words_of(made[key]) == words_of(printed[key])
+
+
+@pytest.mark.parametrize("user", [None, 1000680000])
+def test_the_user_is_another_one_or_left_to_the_platform(helm: Helm, user: int | None) -> None:
+    made = by_key(template(helm, {"runAsUser": user}))
+    found = made["Deployment", "wherry", "nginx"]["spec"]["template"]["spec"]["securityContext"]
+    chosen = {} if user is None else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
+    assert found == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}, **chosen}
+
+
+def test_the_number_of_pods_may_be_left_to_whoever_scales_them(helm: Helm) -> None:
+    made = by_key(template(helm, {"replicas": None}))
+    assert "replicas" not in made["Deployment", "wherry", "nginx"]["spec"]
+    assert ("PodDisruptionBudget", "wherry", "nginx") in made
+
+
+def test_large_numbers_stay_numbers(helm: Helm) -> None:
+    """helm reads them as floats, and would write 1e+06."""
+    made = by_key(template(helm, {"replicas": 1_000_000, "settle": "2000000"}))
+    deployment = made["Deployment", "wherry", "nginx"]
+    assert deployment["spec"]["replicas"] == 1_000_000 and "2000000" in words_of(deployment)
+
+
+def words_of(deployment: Object) -> list[str]:
+    words: list[str] = deployment["spec"]["template"]["spec"]["containers"][1]["args"]
+    return [word.replace(" ", "") for word in words]
+
+
+@pytest.mark.parametrize(
+    "value", ["podAnnotations", "nodeSelector", "tolerations", "affinity", "namespaces"]
+)
+def test_a_value_that_says_nothing_may_be_null(helm: Helm, value: str) -> None:
+    assert by_key(template(helm, {value: None})) == by_key(template(helm, {}))
 
 
 def test_the_other_values_stand_where_they_belong(helm: Helm) -> None:

@@ -60,8 +60,14 @@ def test_together_they_take_little_more_than_one(pods: Wherry) -> None:
     assert layers[0] == layers[1] == layers[2][:-1]
 
 
-@pytest.mark.parametrize("image", ["wherry:0.1.0", "nginx-reload"])
-def test_init_and_nginx_serve_on_a_read_only_root(pods: Wherry, tmp_path: Path, image: str) -> None:
+@pytest.mark.parametrize(
+    ("image", "user"),
+    [("wherry:0.1.0", ""), ("nginx-reload", ""), ("wherry:0.1.0", "1000680000:0")],
+    ids=["one", "example", "of-openshift"],
+)
+def test_init_and_nginx_serve_on_a_read_only_root(
+    pods: Wherry, tmp_path: Path, image: str, user: str
+) -> None:
     conf, services, port = tmp_path / "conf", tmp_path / "services", free_port()
     conf.mkdir()
     conf.chmod(0o777)
@@ -69,7 +75,7 @@ def test_init_and_nginx_serve_on_a_read_only_root(pods: Wherry, tmp_path: Path, 
     (services / "web.yaml").write_text(SERVICE)
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
-    mount = ("--read-only", "-v", f"{conf}:/etc/nginx/conf.d")
+    mount = ("--read-only", "-v", f"{conf}:/etc/nginx/conf.d", *(("--user", user) if user else ()))
     follow = ("proxy", "render", "--dir", "/etc/nginx/conf.d", "--from-dir", "/services")
     init = "nginx-init" if image == "nginx-reload" else image
     listen = ("--listen", f"127.0.0.1:{port}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -179,3 +180,57 @@ def test_a_file_that_is_broken_keeps_its_place(tmp_path: Path) -> None:
     assert [claim.name for claim in broken.claims] == ["default/b:80"]
     (tmp_path / "b.yaml").write_text(SERVICE % ("b", "shop"))
     assert winner(directory) == "b"
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as link:
+        link.bind(os.path.relpath(path))
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def a_huge_file(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (a_pipe, "it is a named pipe, not a file"),
+        (a_socket, "it is a socket, not a file"),
+        (Path.mkdir, "it is a folder, not a file"),
+        (a_device, "it is a device, not a file"),
+        (a_huge_file, "it is larger than 16 MiB"),
+    ],
+)
+def test_what_is_no_file_is_reported_and_never_waited_for(
+    tmp_path: Path, make: Callable[[Path], None], words: str
+) -> None:
+    (tmp_path / "good.yaml").write_text(SERVICE % ("good", "good"))
+    make(tmp_path / "odd.yaml")
+    found = Directory(str(tmp_path)).list()
+    assert [object_.name for objects in found.objects.values() for object_ in objects] == ["good"]
+    assert [rejected.message for rejected in found.rejected] == [f"odd.yaml: {words}"]
+
+
+def test_a_link_that_leads_nowhere_any_more_serves_nothing_and_is_reported(
+    tmp_path: Path, follow: Callable[[Directory], Sink]
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/one").write_text(SERVICE % ("one", "one"))
+    (tmp_path / "one.yaml").symlink_to("data/one")
+    sink = follow(directory := Directory(str(tmp_path)))
+    assert sink.names[-1] == ["one"]
+    (tmp_path / "data/one").unlink()
+    (tmp_path / "other.yaml").write_text(SERVICE % ("other", "other"))
+    os.utime(tmp_path / "one.yaml", follow_symlinks=False)
+    wait_until(lambda: sink.names[-1] == ["other"])
+    rejected = directory._snapshot().rejected
+    assert [one.message for one in rejected] == ["one.yaml: the link leads nowhere"]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support.ports import free_port
-from support.waiting import PATIENCE
-from wherry.proxy.health import LONGEST_LINE, MOST_LINES, HealthServer
+from support.waiting import PATIENCE, wait_until
+from wherry.proxy.health import LARGEST, SPARE, HealthServer
 from wherry.proxy.monitor import Monitor
 
 
@@ -53,13 +57,22 @@ def test_http_1_0_and_a_query_are_understood(port: int) -> None:
         (b"GET /healthz\r\n\r\n", 400),
         (b"GET /healthz HTTP/2.0\r\n\r\n", 400),
         (b"\x16\x03\x01 \x00 \xff\r\n\r\n", 400),
-        (b"GET /" + b"x" * (LONGEST_LINE - 5) + b"\r\n\r\n", 400),
-        (b"GET /healthz HTTP/1.1\r\n" + b"a: b\r\n" * MOST_LINES, 200),
+        (b"GET /" + b"x" * (LARGEST - 5), 400),
+        ((b"GET /healthz HTTP/1.1\r\n" + b"a: b\r\n" * LARGEST)[:LARGEST], 200),
+        (b"GET /healthz HTTP/1.1\na: b\n\n", 200),
     ],
 )
 def test_what_is_no_request_for_it_is_answered_in_one_line(port: int, request_: bytes, status: int) -> None:
     head, body = said(port, request_)
     assert head.startswith(f"HTTP/1.1 {status} ") and body.count(b"\n") == 1
+
+
+def test_a_head_may_come_in_pieces(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as link:
+        for piece in (b"GET /heal", b"thz HTTP/1.1\r\n", b"\r", b"\n"):
+            link.sendall(piece)
+            time.sleep(0.01)
+        assert link.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_clients_that_say_nothing_or_go_hinder_nobody(port: int, capfd: pytest.CaptureFixture[str]) -> None:
@@ -79,3 +92,32 @@ def test_it_loads_neither_tls_nor_what_speaks_more_of_http() -> None:
     script = "import sys, wherry.proxy.health; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not {"ssl", "http", "email", "prometheus_client", "urllib.request"} & set(done.stdout.split())
+
+
+def test_it_sleeps_until_somebody_asks(port: int) -> None:
+    assert said(port, b"GET /healthz HTTP/1.1\r\n\r\n")[1] == b"ok\n"
+    wait_until(lambda: len(waiting()) == SPARE)
+    time.sleep(0.2)  # until the last one is back
+    before = waiting()
+    time.sleep(1.2)  # longer than socketserver sleeps
+    assert waiting() == before
+
+
+def waiting() -> dict[int, int]:
+    """How often each of its threads has gone to sleep."""
+    found = {}
+    for thread in threading.enumerate():
+        if thread.name == "health" and thread.native_id is not None:
+            with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+                said = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+                found[thread.native_id] = int(said.split("\nvoluntary_ctxt_switches:")[1].split()[0])
+    return found
+
+
+def test_many_clients_at_a_time_leave_no_more_threads_than_wait(port: int) -> None:
+    idle = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(20)]
+    wait_until(lambda: len(waiting()) > 20)
+    for link in idle:
+        link.close()
+    wait_until(lambda: len(waiting()) == SPARE)
+    assert said(port, b"GET /healthz HTTP/1.1\r\n\r\n")[1] == b"ok\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from pathlib import Path
 
 from support.services import endpoint, service, slice_of, snapshot
@@ -31,3 +32,11 @@ def test_a_thousand_changes_leave_no_object_behind(tmp_path: Path) -> None:
 
     settled = change_and_count(range(100))
     assert abs(change_and_count(range(100, 1100)) - settled) < 10
+
+
+def test_what_is_no_file_gives_way_to_one(tmp_path: Path) -> None:
+    """Whoever left it there: it is neither waited for nor the end."""
+    os.mkfifo(tmp_path / "default.conf")
+    publisher = Publisher(str(tmp_path), RenderOptions())
+    assert publisher.publish(Router(Options()).build(snapshot(), 0.0)).kind == "written"
+    assert "server {" in (tmp_path / "default.conf").read_text()

@@ -14,6 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -304,17 +305,17 @@ def served_and_killed(pod: Pod, backends: Backends) -> None:
 
 
 def test_what_served_last_is_served_before_the_file_is_read(pod: Pod, backends: Backends) -> None:
-    """Whoever killed the container wants its port back at once: here the file is a pipe, and silent."""
+    """Whoever killed the container wants its port back at once: here the file is a pipe."""
     served_and_killed(pod, backends)
     file = pod.folder / "default.conf"
     file.unlink()
     os.mkfifo(file)
     again = pod.serve()
     answers(pod.port, "one.example", 200, "one")
-    with file.open("w") as writer:  # once it reads
-        writer.write(pod.rendered(two=backends["two"].port))
+    again.says("it is a named pipe, not a file")
+    assert again.said().index("started: generation 2") < again.said().index("it is a named pipe")
+    pod.publish(two=backends["two"].port)
     answers(pod.port, "two.example", 200, "two")
-    again.says("started: generation 2")
     again.says("reloaded: generation 3")
 
 
@@ -325,6 +326,17 @@ def test_what_served_last_and_cannot_start_gives_way_to_the_file(pod: Pod, backe
     again.says("nginx did not start, or ended")
     answers(pod.port, "one.example", 200, "one")
     again.says("started: generation ")
+
+
+def test_what_served_last_and_is_no_file_any_more_gives_way_to_the_file(
+    pod: Pod, backends: Backends
+) -> None:
+    served_and_killed(pod, backends)
+    last = pod.folder / ".wherry/live/default.conf"
+    last.unlink()
+    os.mkfifo(last)
+    pod.serve().says("started: generation 2")
+    answers(pod.port, "one.example", 200, "one")
 
 
 def test_a_bad_file_and_no_earlier_one_is_the_end(pod: Pod) -> None:
@@ -710,6 +722,7 @@ def test_the_access_log_goes_to_any_standard_output(
         pod.publish(one=backends["two"].port)
         answers(pod.port, "one.example", 200, "two")
         process.send_signal(signal.SIGUSR1)
+        process.send_signal(signal.SIGUSR2)
         assert ask(pod.port, "one.example").status == 200
         if kind in ("pipe", "socket", "tty", "file"):
             said = b""
@@ -751,3 +764,188 @@ def test_the_access_log_goes_to_a_file_of_another_user(pod: Pod, tmp_path: Path)
         _, complaints = process.communicate(timeout=PATIENCE)
         shutil.rmtree(folder)
     assert "Permission denied" not in complaints, complaints
+
+
+def test_what_failed_and_is_taken_back_is_tried_no_more(
+    pod: Pod, backends: Backends, tmp_path: Path
+) -> None:
+    """The file that served before comes back, or none at all: ready again, and nothing spins."""
+    metrics = free_port()
+    good = pod.rendered(one=backends["one"].port)
+    pod.write(good)
+    proxy = pod.serve("--metrics", f"127.0.0.1:{metrics}")
+    proxy.says("started: generation 1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bad = good.replace(str(pod.port), str(taken.getsockname()[1]))
+        ways = (lambda: pod.write(good), (pod.folder / "default.conf").unlink)
+        for number, take_back in enumerate(ways, 1):
+            pod.write(bad)
+            proxy.says("Address already in use", number)
+            take_back()
+            wait_until(lambda: state(metrics, "/readyz")[0] == 200)
+            used = cpu(proxy.process.pid)
+            time.sleep(3.0)
+            assert cpu(proxy.process.pid) - used < 0.5, "it looks again and again"
+    assert ask(pod.port, "one.example").json()["name"] == "one"
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def a_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as link:
+        link.bind(os.path.relpath(path))
+
+
+def a_device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def a_huge_file(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+NO_FILES = [
+    (a_pipe, "it is a named pipe, not a file"),
+    (a_socket, "it is a socket, not a file"),
+    (Path.mkdir, "it is a folder, not a file"),
+    (a_device, "it is a device, not a file"),
+    (a_huge_file, "it is larger than 256 MiB"),
+]
+
+
+@pytest.mark.parametrize(("make", "words"), NO_FILES)
+def test_what_is_no_file_is_said_and_waited_for(
+    pod: Pod, backends: Backends, make: Callable[[Path], None], words: str
+) -> None:
+    """At the start, and in the place of a file that serves."""
+    file = pod.folder / "default.conf"
+    make(file)
+    proxy = pod.serve()
+    proxy.says(f"not applied: cannot read {file}: {words}")
+    proxy.says(f"waiting for {file}")
+    remove(file)
+    pod.write(pod.rendered(one=backends["one"].port))
+    answers(pod.port, "one.example", 200, "one")
+    file.unlink()
+    make(file)
+    proxy.says(f"not applied, what was served before still is: cannot read {file}: {words}")
+    assert ask(pod.port, "one.example").json()["name"] == "one"
+    assert proxy.end() == 0, "the signal was heard"
+
+
+def remove(path: Path) -> None:
+    path.rmdir() if path.is_dir() else path.unlink()
+
+
+def test_a_file_that_may_not_be_read_is_waited_for(pod: Pod, backends: Backends) -> None:
+    """Where the reader is not root, whom nothing stops."""
+    file = pod.folder / "default.conf"
+    file.symlink_to("default.conf")
+    proxy = pod.serve()
+    proxy.says(f"not applied: cannot read {file}: Too many levels of symbolic links")
+    file.unlink()
+    pod.write(pod.rendered(one=backends["one"].port))
+    answers(pod.port, "one.example", 200, "one")
+
+
+def test_a_file_that_is_empty_is_about_to_be_written(pod: Pod, backends: Backends) -> None:
+    """As after `rm default.conf; cp new default.conf`, which makes an empty file first."""
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    file = pod.folder / "default.conf"
+    for _ in range(5):
+        file.unlink()
+        with file.open("w") as new:
+            time.sleep(0.2)
+            assert ask(pod.port, "one.example").status == 200
+            new.write(pod.rendered(one=backends["one"].port))
+    file.write_text("")
+    time.sleep(0.5)
+    assert ask(pod.port, "one.example").status == 200
+    pod.publish_routes(route("two", backends["two"].port))
+    answers(pod.port, "two.example", 200, "two")
+
+
+def test_what_is_no_file_beside_it_costs_nothing(pod: Pod, backends: Backends) -> None:
+    """routes.json is a pipe: only who is guilty cannot be told."""
+    pod.publish(one=backends["one"].port)
+    (pod.folder / "routes.json").unlink()
+    os.mkfifo(pod.folder / "routes.json")
+    os.mkfifo(pod.folder / "sources.json")
+    metrics = free_port()
+    proxy = pod.serve("--metrics", f"127.0.0.1:{metrics}")
+    proxy.says("started: generation 1")
+    assert state(metrics, "/metrics")[0] == 200
+    pod_text = pod.rendered(one=backends["two"].port) + "nonsense;\n"
+    (pod.folder / ".new").write_text(pod_text)
+    (pod.folder / ".new").rename(pod.folder / "default.conf")
+    proxy.says("refused by nginx -t")
+    command = [sys.executable, "-m", "wherry", "proxy", "status", "--dir", str(pod.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 1 and "routes.json: it is a named pipe, not a file" in done.stderr
+
+
+def test_an_included_pipe_is_refused_and_not_waited_for(pod: Pod, backends: Backends) -> None:
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    os.mkfifo(pod.folder / "more.inc")
+    pod.write(f"include {pod.folder}/more.inc;\n{pod.rendered(one=backends['two'].port)}")
+    proxy.says("more.inc, which is a named pipe")
+    (pod.folder / "more.inc").unlink()
+    (pod.folder / "more.inc").write_text("")
+    answers(pod.port, "one.example", 200, "two")
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["fifo", "pipe"])
+def test_whoever_reads_the_access_log_may_go(
+    pod: Pod, backends: Backends, tmp_path: Path, named: bool
+) -> None:
+    """nginx opens /dev/stdout again at each reload, and would wait there for the next reader."""
+    pod._options = pod._options._replace(access_log="/dev/stdout")
+    pod.publish(one=backends["one"].port)
+    if named:
+        os.mkfifo(tmp_path / "log")
+        ours = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+        theirs = os.open(tmp_path / "log", os.O_WRONLY)
+    else:
+        ours, theirs = os.pipe()
+    wherry = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(pod.folder)]
+    process = subprocess.Popen(wherry, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    try:
+        answers(pod.port, "one.example", 200, "one")
+        os.close(ours)
+        for name in ("two", "one", "two"):
+            pod.publish(one=backends[name].port)
+            answers(pod.port, "one.example", 200, name)
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+
+
+def test_whoever_reads_what_it_says_may_go(pod: Pod, backends: Backends) -> None:
+    """As with `2>&1 | head -1`: what is served goes on, and is changed."""
+    pod.publish(one=backends["one"].port)
+    wherry = [sys.executable, "-m", "wherry", "proxy", "serve", "--dir", str(pod.folder)]
+    process = subprocess.Popen(wherry, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    try:
+        assert b"started: generation 1" in process.stderr.readline()
+        process.stderr.close()
+        for name in ("two", "one"):
+            pod.publish(one=backends[name].port)
+            answers(pod.port, "one.example", 200, name)
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0

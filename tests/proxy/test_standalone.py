@@ -373,9 +373,10 @@ def test_status_shows_what_is_served_and_what_is_not(standalone: Standalone) -> 
     assert told["generation"] >= 1 and [r["name"] for r in told["rejected"]] == ["default/bad"]
 
 
-def test_ctrl_c_ends_nginx_and_leaves_nothing(standalone: Standalone) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_ctrl_c_and_its_like_end_nginx_and_leave_nothing(standalone: Standalone, number: int) -> None:
     assert standalone.proxy.nginx()
-    assert standalone.proxy.end(signal.SIGINT) == 0
+    assert standalone.proxy.end(number) == 0
     assert standalone.proxy.nginx() == []
     assert not (standalone.proxy.runtime / "wherry").exists()
 
@@ -466,6 +467,7 @@ def test_nohup_and_usr1_do_not_end_it(start: Start, tmp_path: Path, backends: Ba
         signal.signal(signal.SIGHUP, before)
     made.proxy.says("started: generation 1")
     made.proxy.process.send_signal(signal.SIGHUP)
+    made.proxy.process.send_signal(signal.SIGUSR2)
     log.rename(logs / "rotated")
     made.proxy.process.send_signal(signal.SIGUSR1)
     wait_until(log.exists)

@@ -122,36 +122,41 @@ def route(
 
 
 class Door:
-    """An nginx that serves `routes`, and its access log."""
+    """An nginx that serves `routes`, and its logs: that of errors from `level` on."""
 
-    def __init__(self, folder: Path, *routes: Route, **options: object) -> None:
+    def __init__(self, folder: Path, *routes: Route, level: str = "error", **options: object) -> None:
         self.port = free_port()
         self._log = folder / "access.log"
         (folder / "temp").mkdir(parents=True)
         rendering = RenderOptions(listen=(f"127.0.0.1:{self.port}",), access_log=str(self._log))
-        (folder / "default.conf").write_text(render(routes, rendering._replace(**options)))
+        text = render(routes, rendering._replace(**options))
+        (folder / "default.conf").write_text(f"{text}error_log stderr {level};\n")
         nginx = Nginx.find("nginx", os.environ)
         # Workers of another user could not reach the folders of a test.
         own = MainOptions(str(folder), user="root" if os.geteuid() == 0 else "", workers="1")
         (folder / "nginx.conf").write_text(main(own, nginx.binary, str(folder / "default.conf"), 1))
+        self._folder = folder
         self._errors = (folder / "errors").open("wb")
         command = nginx.command(str(folder / "nginx.conf"), str(folder))
         self._process = subprocess.Popen(command, stderr=self._errors, stdout=self._errors)
-        wait_until(self._answers, (folder / "errors").read_text())
+        wait_until(self._answers, self.errors())
 
     def log(self, lines: int = 1) -> list[dict[str, object]]:
         """What the access log says once it has so many lines, each JSON in UTF-8."""
         wait_until(lambda: self._log.read_bytes().count(b"\n") >= lines, "a line in the log")
         return [json.loads(line) for line in self._log.read_bytes().decode("utf-8").splitlines()]
 
+    def errors(self) -> str:
+        return (self._folder / "errors").read_text()
+
     def files(self) -> list[str]:
         """Temporary files that its workers have open; nginx removes their names at once."""
         folders = [Path(f"/proc/{pid}/fd") for pid in children(self._process.pid)]
-        open_: list[str] = []
+        found = []
         for file in (file for folder in folders for file in folder.iterdir()):
-            with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
-                open_.append(os.readlink(file))
-        return [name for name in open_ if "/temp/" in name]
+            with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+                found.append(os.readlink(file))
+        return [name for name in found if "/temp/" in name]
 
     def say(self, data: bytes) -> bytes:
         """Everything that comes back for these bytes, until nginx ends the connection."""

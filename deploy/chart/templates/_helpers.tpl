@@ -52,7 +52,7 @@ namespace: {{ .Release.Namespace }}
 {{- end }}
 {{- if ne (toString .Values.settle) "" }}
 - --settle
-- {{ .Values.settle | toString | quote }}
+- {{ .Values.settle | int64 | quote }}
 {{- end }}
 {{- range .Values.trustedProxies }}
 - --trusted-proxy
@@ -84,7 +84,9 @@ httpGet:
   {{- if (index . 0).Values.hostNetwork }}
   host: 127.0.0.1
   {{- end }}
-initialDelaySeconds: {{ index . 3 }}
+{{- with index . 3 }}
+initialDelaySeconds: {{ . }}
+{{- end }}
 periodSeconds: {{ index . 4 }}
 timeoutSeconds: 5
 {{- end }}

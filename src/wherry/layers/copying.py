@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
+from errno import ELOOP, ENXIO
 
 from wherry.layers.entry import FILE, FOLDER
-from wherry.layers.tree import entry_of
+from wherry.layers.tree import entry_of, xattrs_of
 from wherry.layers.writefile import HOLE, NEW_FILE, SECOND, describe, make_special, set_metadata, write_all
 from wherry.typed import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
     Device = tuple[bytes, tuple[int, int]]  # entry.CHAR or entry.BLOCK; major, minor
     Moments = tuple[int, int, int, int]
+    Into = tuple[str, str, tuple[int, int] | None, int | None, bool]
+    Copied = tuple[Moments, bytes | None, os.stat_result]
 
 CHUNK = 1 << 20
 
@@ -55,6 +59,11 @@ def copy_node(
     return None
 
 
+def mode_of(bits: int | None) -> ModeChange | None:
+    """The change to these permission bits."""
+    return None if bits is None else _Bits(bits)
+
+
 class _Bits(NamedTuple):
     """A ModeChange to these permission bits."""
 
@@ -64,29 +73,25 @@ class _Bits(NamedTuple):
         return self.bits
 
 
-def link_or_copy(
-    source: str,
-    target: str,
-    kept: str,
-    owner: tuple[int, int] | None,
-    bits: int | None,
-    mtime: int | None,
-    xattrs: bool,
-) -> Moments | bool | None:
-    """Make what is no folder: another name of `kept`, unless that is "", or a copy as copy_node() makes it.
+def link_or_copy(name: str, source: str, kept: bool, bits: int | None, into: Into) -> Moments | bool | None:
+    """Make what is no folder in a tree: another name of what another tree has `kept`, or a copy of `source`
+    as copy_node() makes it, with these permission bits where they are given.
+
+    `into` are the tree and the other one, owner and mtime, and whether attributes are copied, too.
 
     True for another name, False where something is in the way, else the moments() of a regular file when it
-    had been read.  A helper can be asked for it (wherry.helper).
+    had been read.
     """
+    tree, other, owner, mtime, xattrs = into
+    target = f"{tree}/{name}"
     if kept:
         try:
-            os.link(kept, target, follow_symlinks=False)
+            os.link(f"{other}/{name}", target, follow_symlinks=False)
             return True
         except OSError:  # it has as many names as a file can have, or is on another disk
             pass
-    mode = None if bits is None else _Bits(bits)
     try:
-        now = copy_node(source, target, owner=owner, mode=mode, mtime=mtime, xattrs=xattrs)
+        now = copy_node(source, target, owner=owner, mode=mode_of(bits), mtime=mtime, xattrs=xattrs)
     except FileExistsError:
         return False
     return None if now is None else moments(now)
@@ -123,6 +128,44 @@ def _copy_file(source: str, target: str, entry: Entry, mtime: int | None) -> os.
     return status
 
 
+def copy_small(
+    source: str,
+    target: str,
+    owner: tuple[int, int] | None,
+    mode: ModeChange | None,
+    mtime: int | None,
+    xattrs: bool,
+) -> Copied | None:
+    """copy_node() of a regular file of less than HOLE bytes, with half of the looks at the disk.
+
+    What its moments() were when it had been read; its bytes, or None where it grew meanwhile or what was
+    made has attributes; and what was made.  None for anything else: nothing is made then.
+    """
+    try:
+        before = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (ELOOP, ENXIO):  # a symlink, a socket
+            return None
+        raise
+    try:
+        status = os.fstat(before)
+        if not stat.S_ISREG(status.st_mode) or status.st_size >= HOLE:
+            return None
+        found = entry_of(b"", before, status, None, xattrs=xattrs)
+        assert found is not None  # noqa: S101
+        entry = altered(found, owner, mode)
+        after = os.open(target, NEW_FILE, entry.mode & 0o777)
+        try:
+            data = _copy_small(before, after, status.st_size)
+            now = os.fstat(before)
+            describe(after, entry, now.st_mtime_ns if mtime is None else mtime * SECOND)
+            return moments(now), data if not xattrs_of(after) else None, os.fstat(after)
+        finally:
+            os.close(after)
+    finally:
+        os.close(before)
+
+
 def fill(source: str, after: int) -> os.stat_result:
     """The bytes of a regular file into an open empty one.  What the file was when it had been read."""
     before = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -137,12 +180,18 @@ def fill(source: str, after: int) -> os.stat_result:
         os.close(before)
 
 
-def _copy_small(before: int, after: int, size: int) -> None:
-    """One more byte is asked for than there are: less tells the end."""
-    while data := os.read(before, size + 1):
+def _copy_small(before: int, after: int, size: int) -> bytes | None:
+    """All of a file that was of this size; None where it has grown.
+
+    One more byte is asked for than there are: less tells the end.
+    """
+    data = os.read(before, size + 1)
+    write_all(after, data)
+    if len(data) <= size:
+        return data
+    while data := os.read(before, CHUNK):
         write_all(after, data)
-        if len(data) <= size:
-            return
+    return None
 
 
 def _copy_large(before: int, after: int, status: os.stat_result) -> None:

@@ -6,7 +6,7 @@ container of nginx, and a tenth of a second into its start.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy import status
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.proxy.monitor import Monitor
 
-EVERY = 10.0
-"""Seconds between two beats."""
+EVERY = 20.0
+"""Seconds between two beats: each wakes two containers, and after three that fail to come somebody asks."""
 
 
 class Heartbeat:

@@ -8,11 +8,12 @@ import resource
 import threading
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
 
+from wherry.errors import ProxyError
 from wherry.proxy import exposition, status
 from wherry.proxy.exposition import Family, Histogram, Sample
 from wherry.proxy.monitor import STALE
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,15 +106,19 @@ class Metrics:
         except OSError:
             return None
         if (found.st_mtime_ns, found.st_ino) != self._identity:
-            written = status.read_routes(folder)
-            self._table = written.table if written else None
+            with contextlib.suppress(ProxyError):
+                written = status.read_routes(folder)
+                self._table = written.table if written else None
             self._identity = (found.st_mtime_ns, found.st_ino)
         return self._table
 
     def _generator(self) -> Iterator[Family]:
         """How long the generator, and through it each source, has been silent."""
         folder = self._monitor.folder
-        heard = status.read_sources(folder) if folder is not None else None
+        try:
+            heard = status.read_sources(folder) if folder is not None else None
+        except ProxyError:
+            return
         if heard is None:
             return
         now = time.time()

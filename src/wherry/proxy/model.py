@@ -9,7 +9,7 @@ tuples (an EndpointSlice as a client-library object costs 39 KiB, projected 1.6)
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from wherry.typed import NamedTuple
 
 
 class Rejected(NamedTuple):

@@ -31,6 +31,9 @@ DRAIN = 30
 """Seconds of those in which requests may finish."""
 BEGIN = 1
 """Seconds before the first probe: nobody listens yet, and each refusal would be a warning in the events."""
+STARTS = 600
+"""Seconds in which nginx may begin.  It is asked each second until it has, so that a pod is Ready soon, and
+seldom from then on: an idle pod does little but answer."""
 WAIT = 24 * 3600
 """Seconds that the init container waits for an API server: one that gave up would begin again minutes after
 the server's return."""
@@ -38,6 +41,10 @@ LEAVE = 5
 """Seconds before nginx is told to end: until then the Service still sends it connections."""
 
 _GROUP = "rbac.authorization.k8s.io"
+
+
+OF_KUBERNETES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+"""Namespaces that are there already: what else is in them must not get the pod's level of Pod Security."""
 
 
 class PodOptions(NamedTuple):
@@ -61,7 +68,7 @@ class PodOptions(NamedTuple):
 def manifests(options: PodOptions, followed: Sequence[Followed] = FOLLOWED) -> list[Manifest]:
     """The objects, in an order in which they can be applied."""
     return [
-        _namespace(options),
+        *([] if options.into in OF_KUBERNETES else [_namespace(options)]),
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
@@ -102,7 +109,13 @@ def _disruptions(options: PodOptions) -> Manifest:
 
 
 def _network_policy(options: PodOptions) -> Manifest:
-    """Requests from everywhere, metrics from the cluster's pods; what it may ask itself is not limited."""
+    """Requests from everywhere, metrics from the cluster's pods; what it may ask itself is not limited.
+
+    What the server would add is said (TCP, the field's version below): kubectl would see a change for ever.
+    """
+    http, metrics, generator = (
+        {"port": name, "protocol": "TCP"} for name in ("http", "metrics", "gen-metrics")
+    )
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -111,10 +124,10 @@ def _network_policy(options: PodOptions) -> Manifest:
             "podSelector": {"matchLabels": _labels()},
             "policyTypes": ["Ingress"],
             "ingress": [
-                {"ports": [{"port": "http"}]},
+                {"ports": [http]},
                 {
                     "from": [{"namespaceSelector": {}}],
-                    "ports": [{"port": "metrics"}, {"port": "gen-metrics"}],
+                    "ports": [metrics, generator],
                 },
             ],
         },
@@ -226,8 +239,10 @@ def _pod(options: PodOptions) -> Manifest:
                 memory="512Mi",
                 ports=[("http", LISTEN), ("metrics", NGINX_HEALTH)],
                 lifecycle={"preStop": {"sleep": {"seconds": LEAVE}}},
-                readinessProbe=_probe("/serving", NGINX_HEALTH, BEGIN, 2, health),
-                livenessProbe=_probe("/healthz", NGINX_HEALTH, 10, 10, health),
+                startupProbe=_probe("/serving", NGINX_HEALTH, BEGIN, 1, health)
+                | {"failureThreshold": STARTS},
+                readinessProbe=_probe("/serving", NGINX_HEALTH, 0, 10, health),
+                livenessProbe=_probe("/healthz", NGINX_HEALTH, 0, 10, health),
             ),
             # It has no readiness probe: what was served goes on being served while it hears nothing.
             _container(
@@ -282,11 +297,11 @@ def _container(
 
 
 def _probe(path: str, port: int, begin: int, period: int, host: str) -> Manifest:
-    """`host` is "" for the pod's own address."""
+    """`host` is "" for the pod's own address.  A delay of 0 is not said: the server leaves it out."""
     where = {"path": path, "port": port, **({"host": host} if host else {})}
     return {
         "httpGet": where,
-        "initialDelaySeconds": begin,
+        **({"initialDelaySeconds": begin} if begin else {}),
         "periodSeconds": period,
         "timeoutSeconds": 5,
     }
@@ -294,6 +309,7 @@ def _probe(path: str, port: int, begin: int, period: int, host: str) -> Manifest
 
 def _token() -> Manifest:
     """What automounting would mount, for the containers that need it only."""
+    field = {"apiVersion": "v1", "fieldPath": "metadata.namespace"}
     return {
         "name": "token",
         "projected": {
@@ -301,11 +317,7 @@ def _token() -> Manifest:
             "sources": [
                 {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
                 {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-                {
-                    "downwardAPI": {
-                        "items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]
-                    }
-                },
+                {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": field}]}},
             ],
         },
     }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
 
+from wherry.errors import ProxyError
 from wherry.proxy import status
 from wherry.proxy.nginx.render import render
 from wherry.proxy.reload import files
 from wherry.proxy.reload.transaction import Outcome
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.proxy.model import Table
@@ -26,7 +27,7 @@ class Publisher:
         self._folder = folder
         self._options = options
         self._file = os.path.join(folder, "default.conf")
-        self._text = files.read(self._file)
+        self._text = _there(self._file)
         self._told: Table | None = None
 
     def publish(self, table: Table) -> Outcome:
@@ -42,3 +43,11 @@ class Publisher:
             status.write_routes(self._folder, table, self._options)
             self._told = table
         return Outcome(kind, 0, reloading=took if kind == "written" else 0.0)
+
+
+def _there(path: str) -> str | None:
+    """What stands there; what is no file, or cannot be read, is to be replaced."""
+    try:
+        return files.read(path)
+    except ProxyError:
+        return None

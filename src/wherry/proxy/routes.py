@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.proxy.graph.graph import PARTS, GraphBuilder
 from wherry.proxy.model import Route, Table
 from wherry.proxy.settling import Settling
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 import time
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy import status
@@ -17,6 +16,7 @@ from wherry.proxy.garbage import Garbage
 from wherry.proxy.reload import files, report
 from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
 from wherry.proxy.watch import Watch
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from wherry.proxy.reload.lifecycle import Lifecycle
     from wherry.proxy.reload.transaction import Reloader
 
+    Identity = tuple[int, int, int]
+
 DEFAULT_CONF = "default.conf"
-LOOK_AGAIN = 5.0
+LOOK_AGAIN = 10.0
 """Seconds between looks without any event."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds until what could not be applied is tried again, doubled each time."""
@@ -62,11 +64,22 @@ class Server:
         self._garbage = Garbage()
         self._detected: str | None = None
         self._seen: str | None = None
+        self._identity: Identity | None = None  # of the file that was seen
         self._resting = 0.0  # seconds until another look, for the sake of earlier generations' requests
-        self._failed: str | None = None  # what could not be applied, for now
+        self._failed: str | None = None  # the text that could not be applied, or why none could be read
         self._pause = 0.0
         self._again = 0.0  # when to try it again (monotonic)
         self._lost = float("-inf")  # when nginx last ended by itself (monotonic)
+
+    def at_once(self) -> None:
+        """Serve what served when we last ran, if anything did: before anything else is read
+        or loaded, for a port that is silent costs requests."""
+        if self._reloader.text and not self._reloader.running:
+            self._log("starting with the last configuration that served")
+            try:
+                self._report(self._reloader.resume())
+            except ProxyError as error:
+                self._log(error.message)
 
     def run(self, life: Lifecycle) -> None:
         """Until `life` ends.  An nginx that ends by itself is begun again, here and now: that costs some
@@ -74,7 +87,6 @@ class Server:
 
         Raises ProxyError when nginx cannot be started at all, or ends again and again.
         """
-        self._at_once()
         watch = Watch(self._folder)
         try:
             self.look()
@@ -87,9 +99,13 @@ class Server:
                 names = watch.wait(self._patience(), also=life.wakes)
                 life.woken()
                 if life.reload_asked():
-                    self._seen, self._again = None, 0.0
-                elif not names & {"", DEFAULT_CONF} and time.monotonic() < due:
-                    continue  # a child of ours ended, or another file changed
+                    self._seen, self._identity, self._again = None, None, 0.0
+                elif not names & {"", DEFAULT_CONF}:
+                    if time.monotonic() < due:
+                        continue  # a child of ours ended, or another file changed
+                    if self._is_the_same():
+                        self._monitor.heard("file")
+                        continue
                 if life.going():
                     self.look()
         finally:
@@ -104,30 +120,65 @@ class Server:
     def look(self) -> None:
         """Apply the file if it is another than the one last seen, and not one that just failed."""
         self._resting = 0.0
-        text: str | None = None
+        identity = self._identify()
         try:
-            text = files.read(self._file)
-            if self._pause and text == self._failed and time.monotonic() < self._again:
-                return
-            self._monitor.heard("file")
-            if text is None or text == self._seen:
-                return
-            if self._reloader.running and text != self._detected:
-                self._say(report.detected(time.time()))
-            self._detected = text
-            self._resting = self._reloader.rest()
-            if self._resting:
-                return
-            outcome = self._reloader.apply(self._candidate(text))
-            self._seen, self._pause = text, 0.0
+            text = (
+                files.read(self._file) or None
+            )  # an empty one is about to be written: cp makes it so first
         except ProxyError as error:
-            self._monitor.failed(error)
+            # Whoever made it something that is no file may make it one again.
+            if not self._waits_for(error.message):
+                self._put_off(error.message, error)
+            return
+        if self._waits_for(text):
+            return
+        self._monitor.heard("file")
+        if text is None:
+            self._nothing_wanted()
+        if text is None or not (self._pause or text != self._seen):
+            self._identity = identity
+        else:
+            self._take(text, identity)
+
+    def _nothing_wanted(self) -> None:
+        """There is no file: what failed is not to be tried again."""
+        if self._pause and self._reloader.running:
+            self._report(Outcome("unchanged", self._reloader.generation))
+        self._pause = 0.0
+
+    def _take(self, text: str, identity: Identity | None) -> None:
+        if self._reloader.running and text != self._detected:
+            self._say(report.detected(time.time()))
+        self._detected = text
+        self._resting = self._reloader.rest()
+        if self._resting:
+            return
+        try:
+            outcome = self._reloader.apply(self._candidate(text))
+        except ProxyError as error:
             if not self._reloader.running and not self._reloader.text:
+                self._monitor.failed(error)
                 raise
             self._put_off(text, error)
             return
+        self._seen, self._identity, self._pause = text, identity, 0.0
         self._report(outcome)
         self._garbage.settle()
+
+    def _waits_for(self, wanted: str | None) -> bool:
+        """Whether that has just failed, and is to be tried again later."""
+        return bool(self._pause) and wanted == self._failed and time.monotonic() < self._again
+
+    def _is_the_same(self) -> bool:
+        """Whether the file is the one that was seen, as far as that can be said without reading it."""
+        return not self._pause and not self._resting and self._identify() == self._identity
+
+    def _identify(self) -> Identity | None:
+        try:
+            found = os.stat(self._file)
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _begin_again(self) -> None:
         now = time.monotonic()
@@ -137,25 +188,17 @@ class Server:
         self._log("nginx ended by itself; beginning it again")
         self._report(self._reloader.resume())
 
-    def _put_off(self, text: str | None, error: ProxyError) -> None:
+    def _put_off(self, wanted: str, error: ProxyError) -> None:
         """Say it, everywhere, and try again later."""
-        again = self._pause and text == self._failed
+        self._monitor.failed(error)
+        again = self._pause and wanted == self._failed
         self._pause = min(self._pause * 2, LONGEST_PAUSE) if again else FIRST_PAUSE
-        self._failed, self._again = text, time.monotonic() + self._pause
+        self._failed, self._again = wanted, time.monotonic() + self._pause
         hint = f" ({error.hint})" if error.hint else ""
         words = f"{error.message}{hint}; trying again in {self._pause:.0f} s"
-        self._log(f"not applied, what was served before still is: {words}")
+        serving = ", what was served before still is" if self._reloader.running else ""
+        self._log(f"not applied{serving}: {words}")
         self._write(Outcome("failed", self._reloader.generation, error.message))
-
-    def _at_once(self) -> None:
-        """Serve what served when we last ran before anything else is read: a port that is silent costs
-        requests."""
-        if self._reloader.text and not self._reloader.running:
-            self._log("starting with the last configuration that served")
-            try:
-                self._report(self._reloader.resume())
-            except ProxyError as error:
-                self._log(error.message)
 
     def _last_good(self) -> None:
         """The file is missing or was refused, and nginx does not run."""
@@ -179,7 +222,10 @@ class Server:
         end = time.monotonic() + PAIR
         looked_at = -1.0
         while time.monotonic() < end:
-            found = status.read_routes(self._folder)
+            try:
+                found = status.read_routes(self._folder)
+            except ProxyError:
+                return None  # it only helps to find who is guilty
             if found is None or found.options is None:
                 return None
             if found.when != looked_at:

@@ -6,7 +6,7 @@ Services; until then a connection to it is refused, or nobody answers at all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

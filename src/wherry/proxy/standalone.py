@@ -8,7 +8,6 @@ import shutil
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from wherry.counted import counted
 from wherry.errors import ProxyError
@@ -20,6 +19,7 @@ from wherry.proxy.reload import report
 from wherry.proxy.reload.files import explained
 from wherry.proxy.reload.transaction import Candidate, Outcome, Parts
 from wherry.proxy.route_diff import RouteDiff
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from wherry.proxy.reload.transaction import Reloader
     from wherry.proxy.sources.source import Source
 
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SIGNALS = (*ENDS, signal.SIGCHLD, signal.SIGUSR1)
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+SIGNALS = (*ENDS, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2)
 """What a run is to be told of."""
 
 GRACE = 5.0
@@ -125,6 +125,8 @@ class Standalone:
             if process is not None and alive:
                 process.send(signal.SIGUSR1)
             return
+        if number == signal.SIGUSR2:
+            return  # nginx would take it for a program in its place
         if number == signal.SIGCHLD:
             if process is None or alive:
                 return

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.proxy.model import Rejected, Route, Settings, Table
 from wherry.proxy.nginx.config import Remembered
 from wherry.proxy.reload import files
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from wherry.proxy.nginx.render import RenderOptions
     from wherry.proxy.reload.transaction import Outcome
 
@@ -75,9 +77,22 @@ def write_outcome(folder: str, outcome: Outcome, totals: dict[str, int] | None =
 
 
 def read_outcome(folder: str) -> dict[str, Any] | None:
-    """What write_outcome wrote, or None."""
+    """What write_outcome wrote, or None: another version's, or somebody else's, is as good as none."""
     document = _read(f"{folder}/{STATUS}")
-    return document if document is not None and isinstance(document.get("generation"), int) else None
+    try:
+        if document is None:
+            return None
+        rejected = [[*Rejected(*map(str, row))] for row in document.get("set_aside", ())]
+        return {
+            **document,
+            "generation": int(document["generation"]),
+            "kind": str(document["kind"]),
+            "message": str(document.get("message") or ""),
+            "set_aside": rejected,
+            "written": float(document["written"]),
+        }
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
 
 
 class Heard(NamedTuple):
@@ -126,7 +141,9 @@ def write(folder: str, table: Table, outcome: Outcome) -> None:
 
 def _route(fields: list[Any]) -> Route:
     name, host, path, addresses, settings, spare = fields
-    return Route(name, host, path, tuple(addresses), Settings(*settings), spare)
+    return Route(
+        str(name), str(host), str(path), tuple(map(str, addresses)), Settings(*settings), str(spare)
+    )
 
 
 def _options(fields: dict[str, Any] | None) -> RenderOptions | None:

@@ -25,6 +25,7 @@ from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.helper import Helper
+    from wherry.layers.pack import Known, Packed
     from wherry.store.blobs import Blobs
     from wherry.store.database import Database
     from wherry.store.verify import Verdict
@@ -184,20 +185,24 @@ class Layers:
         else:
             delete(stale)
 
-    def commit(self, tree: str, helper: Helper | None = None, *, alone: bool = False) -> str:
-        """Hash a finished tree and add() it.  Its diff ID.  With `alone` no two names of it are one file.
+    def commit(self, tree: str, helper: Helper | None = None, known: Known | None = None) -> str:
+        """Hash a finished tree, where what it is is not `known`, and add() it.  Its diff ID.
 
         Raises StepError for what no layer can hold."""
-        from wherry.layers.pack import pack
-
-        if helper is None:
-            from wherry.helper import Helper
-
-            with Helper(held()) as own:
-                return self.commit(tree, own, alone=alone)
-        packed = pack(tree, helper=helper, alone=alone)
+        packed = known.packed if known is not None else None
+        if packed is None:
+            packed = self._pack(tree, helper, alone=known is not None and known.alone)
         self.add(tree, LayerInfo(packed.diff_id, packed.size, packed.tar_size))
         return packed.diff_id
+
+    def _pack(self, tree: str, helper: Helper | None, *, alone: bool) -> Packed:
+        from wherry.helper import Helper
+        from wherry.layers.pack import pack
+
+        if helper is not None:
+            return pack(tree, helper=helper, alone=alone)
+        with Helper(held()) as own:
+            return pack(tree, helper=own, alone=alone)
 
     def record_found(self, info: LayerInfo) -> None:
         """Record a tree that is in its place and was just found right."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import subprocess
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from fakes.registry import FakeRegistry
-from support.registry import Registry
+from support.registry import Registry, running_registry
 from support.wherry import Wherry
 from wherry.builder.context import artifact
 from wherry.builder.context.artifact import Recipe
@@ -141,3 +146,114 @@ def test_a_configuration_of_another_kind_is_refused(store: Store, tmp_path: Path
     for data in (b"", b"[]", b'{"dockerfile": 1, "name": "x", "ignore": ""}', b"{}"):
         with pytest.raises(CorruptError, match="configuration"):
             artifact._recipe(data, "it")
+
+
+def times(folder: Path) -> None:
+    for number, when in enumerate((-5_000_000_001, 1_700_000_000_123_456_789, 2**33 * 10**9)):
+        (folder / f"f{number}").write_bytes(b"x")
+        (folder / f"d{number}").mkdir()
+        os.symlink("x", folder / f"l{number}")
+        for kind in "fdl":
+            os.utime(folder / f"{kind}{number}", ns=(when, when), follow_symlinks=False)
+
+
+def modes(folder: Path) -> None:
+    for mode in (0, 0o111, 0o4755, 0o2755, 0o1777, 0o6777):
+        (folder / f"f{mode:o}").write_bytes(b"x")
+        (folder / f"f{mode:o}").chmod(mode)
+        (folder / f"d{mode:o}").mkdir()
+        (folder / f"d{mode:o}").chmod(mode)
+
+
+def attributes_and_owners(folder: Path) -> None:
+    (folder / "f").write_bytes(b"x")
+    os.chown(folder / "f", 1234, 4321)
+    os.setxattr(folder / "f", "user.a", b"b")
+    os.setxattr(folder / "f", "security.capability", bytes.fromhex("01000002" + "00040000" + "00" * 12))
+
+
+def hard_links(folder: Path) -> None:
+    (folder / "a").write_bytes(b"x")
+    os.link(folder / "a", folder / "b")
+    os.symlink("x", folder / "c")
+    os.link(folder / "c", folder / "d", follow_symlinks=False)
+    (folder / "one").write_bytes(b"x")
+    os.link(folder / "one", folder.parent / "outside")
+
+
+def special_files(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    os.link(folder / "pipe", folder / "pipe2")
+    os.mknod(folder / "device", 0o20644, os.makedev(1, 3))
+    os.mknod(folder / "socket", 0o140644)
+
+
+def names(folder: Path) -> None:
+    for name in (b"\xff\xfe", b"new\nline", b"back\\slash", b"n" * 255, b"a" * 200 + b"/" + b"b" * 200):
+        os.makedirs(os.path.dirname(os.fsencode(folder) + b"/" + name), exist_ok=True)
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(name)
+    os.symlink(b"\xff" * 300, folder / "link")
+
+
+def holes(folder: Path) -> None:
+    with (folder / "sparse").open("wb") as file:
+        file.truncate(5 << 20)
+        file.seek(1 << 20)
+        file.write(b"x")
+
+
+@pytest.mark.parametrize(
+    "odd", [times, modes, attributes_and_owners, hard_links, special_files, names, holes]
+)
+def test_what_is_odd_gives_the_layer_that_it_gives_here(
+    bb: Wherry, store: Store, tmp_path: Path, fake: FakeRegistry, odd: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "context"
+    folder.mkdir()
+    odd(folder)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
+    name = f"{fake.host}/odd"
+    digest, _ = send(store, folder, name, "FROM scratch\nCOPY . /\n")
+    layers = []
+    for words in ([f"oci://{name}@{digest}"], ["-f", str(tmp_path / "Dockerfile"), str(folder)]):
+        done = bb.run("build", "--no-cache", "-t", "odd", *words)
+        assert done.returncode == 0, done.stderr
+        layers.append(bb("inspect", "--format", "{{json .RootFS.Layers}}", "odd"))
+    assert layers[0] == layers[1]
+
+
+def test_what_became_a_hard_link_is_another_context(store: Store, folder: Path, fake: FakeRegistry) -> None:
+    (folder / "a").write_bytes(b"x")
+    (folder / "b").write_bytes(b"x")
+    first, _ = send(store, folder, f"{fake.host}/links")
+    (folder / "b").unlink()
+    os.link(folder / "a", folder / "b")
+    assert send(store, folder, f"{fake.host}/links")[0] != first
+
+
+def test_contexts_are_removed_as_the_page_says_and_nothing_else_is(
+    bb: Wherry, store: Store, folder: Path, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[3] / "docs/build-on-kubernetes.md").read_text()
+    (script,) = [text for text in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "skopeo" in text]
+    with running_registry(tmp_path / "registry") as registry:
+        name = f"{registry.host}/team/app"
+        bb.build(tmp_path / "c", "FROM bb\nRUN echo 1\n", "-t", f"{name}:1", "--push")
+        send(store, folder, name)
+        (folder / "script").write_text("another")
+        send(store, folder, name)
+        assert len(tags_of(registry, "team/app")) == 3
+        for verb in ("list-tags", "delete"):
+            script = script.replace(f"skopeo {verb}", f"skopeo {verb} --tls-verify=false")
+        words = ["sh", "-ec", script.replace("registry.example/team/app", name)]
+        subprocess.run(words, check=True, timeout=60)
+        assert tags_of(registry, "team/app") == ["1"]
+        bb("pull", f"{name}:1")
+        (folder / "script").write_text("#!/bin/sh\n")
+        assert "sent " in send(store, folder, name)[1], "it was there before"
+
+
+def tags_of(registry: Registry, path: str) -> list[str]:
+    with urllib.request.urlopen(f"http://{registry.host}/v2/{path}/tags/list", timeout=30) as answer:
+        found: list[str] = json.load(answer)["tags"]
+        return found

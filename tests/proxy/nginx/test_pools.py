@@ -137,10 +137,10 @@ def test_each_key_chooses_its_own_number(count: int) -> None:
 
 def test_addresses_are_spread_and_stay_where_they_are() -> None:
     many = [f"10.0.{n // 250}.{n % 250 + 1}:80" for n in range(10_000)]
-    found, blocks = pools(many, 32, 3200)
+    found, blocks = pools(many, 32, 12_288)
     sizes = Counter(pooled.pool for pooled in found.values())
     assert len(blocks) == len(sizes) == MOST_POOLS and max(sizes.values()) < 2 * 10_000 / MOST_POOLS
-    again, _ = pools(reversed(many[:-1]), 32, 3200)
+    again, _ = pools(reversed(many[:-1]), 32, 12_288)
     moved = [each for each in again if again[each].pool != found[each].pool]
     assert moved == [], "one less changes only its own pool"
     assert sum(again[each] != found[each] for each in again) < max(sizes.values())
@@ -153,7 +153,7 @@ def test_the_connections_of_all_pools_and_blocks_fit_into_a_worker(idle: int) ->
     many = [route((f"10.3.0.{n + 1}:80", "10.3.1.1:80"), f"m{n}.example") for n in range(200)]
     for routes in (plain, tls, many, [*plain, *tls, *many], plain[:1], plain[:99]):
         made = upstreams(routes, limit=100, keepalive=32, idle=idle)
-        assert sum(kept(made.blocks)) <= idle + MOST_POOLS
+        assert sum(kept(made.blocks)) <= max(idle, 1)
         keeping = {block.text.split()[1] for block in made.blocks if kept([block])}
         for each, place in zip(routes, made.places, strict=True):
             assert place.first in keeping or place.fresh or each in tls

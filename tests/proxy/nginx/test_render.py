@@ -132,6 +132,8 @@ ALLOWED = {
         "default_type",
         "large_client_header_buffers",
         "client_body_buffer_size",
+        "proxy_headers_hash_bucket_size",
+        "uninitialized_variable_warn",
         "client_header_timeout",
         "reset_timedout_connection",
         "resolver",

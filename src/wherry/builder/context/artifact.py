@@ -2,9 +2,9 @@
 
 The artifact's layer is a tar of the files that the build may see; its configuration is JSON that holds
 the Dockerfile and the rules that had left out the rest (OCI image-spec, manifest.md, "Guidelines for
-Artifact Usage").  Its tag is made of the names, modes and contents of the files, as step keys are: times do
-not count.  So an unchanged folder is sent once, whoever checks it out again, and its files have the times
-that they had then.
+Artifact Usage").  Its tag is made of the names, modes, contents and hard links of the files, as step keys
+are: times do not count.  So an unchanged folder is sent once, whoever checks it out again, and its files
+have the times that they had then.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from functools import partial
 
 from wherry.errors import ChangedError, CorruptError
 from wherry.helper import Helper
-from wherry.layers.entry import FIFO, FILE, FOLDER, SYMLINK, Entry, Status
+from wherry.layers.entry import BLOCK, CHARACTER, FIFO, FILE, FOLDER, LINK, SYMLINK, Entry, Status
 from wherry.oci.manifest import Descriptor, Manifest, parse
 from wherry.sha256 import hex_of
 from wherry.store.locks import held
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from wherry.builder.context.folder import Context, Found
     from wherry.registry.repository import Repository
@@ -35,8 +35,15 @@ LAYER = "application/vnd.wherry.context.v1.tar+zstd"
 LARGEST = 64 << 20
 """Bytes of a configuration."""
 SECOND = 1_000_000_000
-TYPES = {stat.S_IFREG: FILE, stat.S_IFDIR: FOLDER, stat.S_IFLNK: SYMLINK, stat.S_IFIFO: FIFO}
-"""What is sent: devices and sockets stay where they are."""
+TYPES = {
+    stat.S_IFREG: FILE,
+    stat.S_IFDIR: FOLDER,
+    stat.S_IFLNK: SYMLINK,
+    stat.S_IFIFO: FIFO,
+    stat.S_IFCHR: CHARACTER,
+    stat.S_IFBLK: BLOCK,
+}
+"""What is sent: sockets stay where they are, as with COPY."""
 
 
 class Recipe(NamedTuple):
@@ -64,8 +71,12 @@ def tag_of(context: Context, recipe: Recipe) -> str:
     files = list(_files(context))
     with Helper(held()) as helper:
         marks = context.digests(files, helper)
+    links = _links(files)
     for file, mark in zip(files, marks, strict=True):
-        lines.append(os.fsencode(f"{len(os.fsencode(file.name))} {file.name} {mark}"))
+        text = f"{len(os.fsencode(file.name))} {file.name} {mark}"
+        if file.name in links:
+            text += f" link {links[file.name]}"
+        lines.append(os.fsencode(text))
     return "context-" + hex_of(b"\n".join(lines))[:40]
 
 
@@ -152,6 +163,19 @@ def _files(context: Context) -> Iterator[Found]:
     return (file for file in context.scan("") if stat.S_IFMT(file.status.st_mode) in TYPES)
 
 
+def _links(files: Sequence[Found]) -> dict[str, str]:
+    """Of the files that are hard links of an earlier one its name."""
+    first: dict[tuple[int, int], str] = {}
+    found: dict[str, str] = {}
+    for file in files:
+        status = file.status
+        if status.st_nlink > 1 and not file.is_folder:
+            other = first.setdefault((status.st_dev, status.st_ino), file.name)
+            if other != file.name:
+                found[file.name] = other
+    return found
+
+
 def _packed(store: Store, context: Context) -> tuple[str, int]:
     """The layer as a blob of the store: its digest and its size."""
     from wherry.layers.compress import compressed
@@ -159,23 +183,27 @@ def _packed(store: Store, context: Context) -> tuple[str, int]:
 
     with store.blobs.writer() as blob:
         writer = compressed(blob, "zstd")  # type: ignore[arg-type]
-        for file in _files(context):
-            for piece in _member(file):
+        files = list(_files(context))
+        links = _links(files)
+        for file in files:
+            for piece in _member(file, links.get(file.name)):
                 writer.write(piece)
         writer.write(END)
         writer.close()
         return blob.commit()
 
 
-def _member(file: Found) -> Iterator[bytes]:
-    """A file's header and bytes.  What is sent is what its digest was made of."""
+def _member(file: Found, link: str | None) -> Iterator[bytes]:
+    """A file's header and bytes, or that it is a hard `link`.  What is sent is what its digest tells."""
     from wherry.layers.pack import contents
     from wherry.layers.tarwrite import header, padding
 
     status, path = file.status, os.fsencode(file.path)
-    kind = TYPES[stat.S_IFMT(status.st_mode)]
+    kind = TYPES[stat.S_IFMT(status.st_mode)] if link is None else LINK
     size = status.st_size if kind == FILE else 0
-    target = os.readlink(path) if kind == SYMLINK else b""
+    target = os.fsencode(link or "")
+    if kind == SYMLINK:
+        target = os.readlink(path)
     entry = Entry(
         os.fsencode(file.name),
         kind,
@@ -183,6 +211,7 @@ def _member(file: Found) -> Iterator[bytes]:
         size=size,
         mtime=status.st_mtime_ns // SECOND,
         target=target,
+        device=(os.major(status.st_rdev), os.minor(status.st_rdev)),  # both 0 of what is none
     )
     yield header(entry)
     if size:

@@ -145,6 +145,7 @@ class Context:
         index, now = self.index, time.time_ns()
         marks = [_mark(file, index) for file in files]
         unknown = ((file.path,) for file, mark in zip(files, marks, strict=True) if not mark)
+        helper.prepare(hash_file, marks.count(""))
         hashed = helper.map(hash_file, unknown)
         for place, file in enumerate(files):
             if not marks[place]:

@@ -43,22 +43,21 @@ class LayerBefore:
     def __init__(self, path: str, store: Store) -> None:
         self._path = path
         self._temporary = store.temporary
-        self._tree, self._files = _load(path, store)
+        self.tree, self._files = _load(path, store)
         self._now = bytearray()
         self._settled = time.time_ns() - file_index.SETTLE_NS
 
-    def path(self, file: bytes, dest: str) -> str:
-        """A file of the layer before by its identity(); "" where it is not there."""
-        return f"{self._tree}/{dest}" if _has(self._files, file) else ""
+    def has(self, file: bytes) -> bool:
+        """Whether the layer before has a file, by its identity(): it is in `tree` by the same name."""
+        # Between two others the same bytes would be a collision of 120 bits as well.
+        return bool(self._files) and file in self._files[_part(file)]
 
     def linked(self, file: bytes) -> None:
-        """A file has become another name of what path() gave."""
+        """A file has become another name of the one that the layer before has."""
         self._now += file
 
     def copied(self, file: bytes, then: AnyStatus, now: Moments | None) -> None:
         """A file was copied that had the status `then` before it was hashed and `now` when it was read."""
-        if now is None or then.st_nlink > 1:
-            return
         if moments(then) == now and max(then.st_mtime_ns, then.st_ctime_ns) < self._settled:
             self._now += file
 
@@ -91,8 +90,7 @@ def identity(dest: str, mark: str, mode: int, owner: tuple[int, int], moment: in
 
 
 def _load(path: str, store: Store) -> tuple[str, Sequence[bytearray]]:
-    """The layer's tree and what is in it, as _has() looks for it; nothing where the layer is not whole any
-    more."""
+    """The layer's tree and what is in it by _part(); nothing where the layer is not whole any more."""
     try:
         name, _, files = read_regular(path).partition(b"\n")
         diff_id = name.decode()
@@ -107,13 +105,8 @@ def _load(path: str, store: Store) -> tuple[str, Sequence[bytearray]]:
     return store.layers.path(diff_id), found
 
 
-def _has(parts: Sequence[bytearray], file: bytes) -> bool:
-    # Between two others the same bytes would be a collision of 120 bits as well.
-    return bool(parts) and file in parts[_part(file)]
-
-
 def _part(file: bytes) -> int:
-    return int.from_bytes(file[:2], "big") >> (16 - PART)
+    return (file[0] << 8 | file[1]) >> (16 - PART)
 
 
 def _bound(folder: str, prefix: str) -> None:

@@ -92,7 +92,7 @@ class ContextSource:
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
-            raise self._absent(written) from None
+            raise self._dangling(name, written) or self._absent(written) from None
         excluded = verdict is not None and verdict.excluded
         if excluded and (not stat.S_ISDIR(status.st_mode) or not self._context.scan(real)):
             assert verdict is not None  # noqa: S101
@@ -101,6 +101,18 @@ class ContextSource:
                 hint=f"remove that line, or add !{real} after it",
             )
         return Found(real, path, status, posixpath.basename(name))
+
+    def _dangling(self, name: str, written: str) -> ContextError | None:
+        """Why a symlink that a word names leads to nothing; None for what is no symlink."""
+        try:
+            target = os.readlink(os.path.join(self._context.root, name))
+        except OSError:
+            return None
+        what = f'"{written}"' if name == inside(written) else f'"{written}": {name}'
+        return ContextError(
+            f"{what} is a symbolic link to {target}, which is not in the build context",
+            hint="copy its folder, which keeps the link as it is, or make what it leads to",
+        )
 
     def _absent(self, written: str) -> ContextError:
         from wherry.errors import nearest

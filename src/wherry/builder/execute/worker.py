@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wherry.builder.steps.mounting import Ready
     from wherry.builder.steps.task import Task
     from wherry.helper import Helper
+    from wherry.layers.pack import Known
     from wherry.sandbox.process import Mount, Running
     from wherry.store import Store
 
@@ -70,22 +71,23 @@ class Worker:
         for running in tuple(self._running):
             running.kill()
 
-    def tree(self, write: Callable[[str], bool], view: View, helper: Helper | None = None) -> str:
-        """Commit a tree that `write` fills, which says whether no two of its names are one file.  Its
-        diff ID."""
+    def tree(self, write: Callable[[str], Known], view: View, helper: Helper | None = None) -> str:
+        """Commit a tree that `write` fills, and tells what it knows of.  Its diff ID."""
         tree = self._folder()
         _like_root(tree, view)
         since = moment(self._temporary) if self._reproducible else None
-        alone = write(tree)
+        known = write(tree)
         if since is not None:
             clamp(tree, since)
-        return self._store.layers.commit(tree, helper, alone=alone)
+            known = known._replace(packed=None)
+        return self._store.layers.commit(tree, helper, known)
 
     def folder(self, path: str, view: View, owner: tuple[int, int] = (0, 0)) -> str:
         """Commit a layer that has one new folder and its missing parents."""
 
-        def write(tree: str) -> bool:
+        def write(tree: str) -> Known:
             from wherry.layers.copying import finish
+            from wherry.layers.pack import Known
             from wherry.layers.tree import entry_of
 
             made: list[tuple[str, str | None]] = []
@@ -108,7 +110,7 @@ class Worker:
                 entry = entry_of(b"", os.fsencode(origin), os.lstat(origin), {})
                 assert entry is not None  # noqa: S101
                 finish(host, entry, origin)
-            return True
+            return Known(alone=True)
 
         return self.tree(write, view)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wherry.builder.steps.stage import Stage
     from wherry.dockerfile.chmod import Chmod
     from wherry.dockerfile.ignore import Ignore
+    from wherry.layers.pack import Known
 
 
 def by_whole(
@@ -87,11 +88,11 @@ def _copied(
 
         before = _before(stage, spec, sources)
 
-        def write(tree: str) -> bool:
-            alone = write_layer(plan, below, tree, helper, owner, mode, mtime, before)
+        def write(tree: str) -> Known:
+            known = write_layer(plan, below, tree, helper, owner, mode, mtime, before)
             if before is not None:
                 before.written()
-            return alone
+            return known
 
         diff_id = stage.worker().tree(write, below, helper)
         if before is not None:

@@ -5,28 +5,35 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
+import time
 from collections import deque
+from contextlib import closing
 from itertools import starmap
 
 from wherry.builder.context.layer_before import identity
 from wherry.errors import ContextError
-from wherry.layers.copying import altered, finish, link_or_copy
+from wherry.layers.copying import altered
+from wherry.layers.early import EarlyPack, make
+from wherry.layers.entry import FOLDER, Entry
+from wherry.layers.pack import SMALL, Known
 from wherry.layers.tree import ROOT_MODE, entry_of
-from wherry.layers.writefile import SECOND, is_folder
+from wherry.layers.writefile import SECOND, is_folder, set_metadata
 from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence, Set
 
     from wherry.builder.context.layer_before import LayerBefore
     from wherry.builder.context.sources import Source
     from wherry.builder.steps.copy_plan import CopyPlan, Placed
     from wherry.dockerfile.chmod import Chmod
     from wherry.helper import Helper
-    from wherry.layers.copying import Moments
+    from wherry.layers.copying import Into
+    from wherry.layers.early import Made
     from wherry.layers.view import Node, View
 
-    _File = tuple[str, str, str, tuple[int, int] | None, int | None, int | None, bool]
+    _File = tuple[str, str, bool, bool, int | None, Into]
+    _Make = tuple[bool, str, str, bool, bool, int | None, Into]
 
 
 def write_layer(
@@ -38,8 +45,8 @@ def write_layer(
     mode: Chmod | None,
     mtime: int | None = None,
     before: LayerBefore | None = None,
-) -> bool:
-    """Make the layer's tree in `tree`, an existing empty folder.  Whether no two names of it are one file.
+) -> Known:
+    """Make the layer's tree in `tree`, an existing empty folder.
 
     Parents that the image has are repeated with their own metadata, as any layer repeats them; folders
     that are copied onto those of the image give them theirs.  What is copied keeps its time, unless
@@ -51,14 +58,18 @@ def write_layer(
     """
     for source in plan.sources:
         source.ready()
-    layer = _Layer(view, tree, owner, mode, mtime, before)
-    if plan.folder:
-        layer.reach(plan.folder)
-    layer.fill(plan, helper)
-    for archive in plan.archives:
-        layer.unpack(archive)
-    layer.finish()
-    return layer.alone and not plan.archives
+    helper.prepare(make, len(plan.placed))
+    with closing(EarlyPack(tree)) as early:
+        layer = _Layer(view, tree, early, owner, mode, mtime, before)
+        if plan.folder:
+            layer.reach(plan.folder)
+        layer.fill(plan, helper)
+        if plan.archives:
+            early.give_up()
+        for archive in plan.archives:
+            layer.unpack(archive)
+        layer.finish()
+        return Known(layer.alone and not plan.archives, early.packed())
 
 
 ROOT = (0, 0)
@@ -76,6 +87,7 @@ class _Layer:
         self,
         view: View,
         tree: str,
+        early: EarlyPack,
         owner: tuple[int, int] | None,
         mode: Chmod | None,
         mtime: int | None,
@@ -83,12 +95,16 @@ class _Layer:
     ) -> None:
         self._view = view
         self._tree = tree
+        self._early = early
+        self._now = time.time_ns()  # the time of new folders
         self._owner = owner
         self._mode = mode
         self._mtime = mtime
         self._before = before
         self._there: dict[str, Node | None] = {}  # the image's folders, by their names
+        self._into: dict[Source, Into] = {}
         self._links: dict[tuple[int, int, int], str] = {}
+        self._shared: Set[tuple[int, int, int] | None] = frozenset()
         self.alone = True
         self._folders: dict[str, _Origin | None] = {}  # None: a new one
         # New folders that only an archive asked for: --chmod is for what is copied.
@@ -96,26 +112,32 @@ class _Layer:
 
     def fill(self, plan: CopyPlan, helper: Helper) -> None:
         """Make what is copied, but for archives."""
+        self._shared = _shared(plan.placed)
         waiting: deque[tuple[Placed, bytes]] = deque()
         files = self._files(plan, waiting)
         # What is copied at once has each name once: only then it is the same in whatever order it is made.
         once = not plan.placed or plan.placed[-1].copy == plan.placed[0].copy
-        for now in helper.map(link_or_copy, files) if once else starmap(link_or_copy, files):
-            self._made(*waiting.popleft(), now)
+        for made in helper.map(make, files) if once else starmap(make, files):
+            self._made(*waiting.popleft(), made)
 
-    def _files(self, plan: CopyPlan, waiting: deque[tuple[Placed, bytes]]) -> Iterator[_File]:
-        """What link_or_copy() is to make, each in a folder that is there; hard links are made here."""
+    def _files(self, plan: CopyPlan, waiting: deque[tuple[Placed, bytes]]) -> Iterator[_Make]:
+        """What make() is asked for, each in a folder that is there; hard links are made here."""
         for placed, mark in zip(plan.placed, plan.marks, strict=False):
             if placed.file.is_folder:
                 self._folder(placed)
                 continue
             self._check(placed)
-            if placed.inode is None:
+            if not self._is_shared(placed):
                 file, known = self._file(placed, mark)
                 waiting.append((placed, known))
-                yield file
-            elif not self._hard_link(placed):
-                self._made(placed, b"", link_or_copy(*self._file(placed, mark)[0]))
+                yield self._early.file(placed.dest), *file
+                continue
+            self._early.give_up()
+            if not self._hard_link(placed):
+                self._made(placed, b"", make(False, *self._file(placed, mark)[0]))
+
+    def _is_shared(self, placed: Placed) -> bool:
+        return bool(self._shared) and placed.inode in self._shared
 
     def _check(self, placed: Placed) -> None:
         """Make its folder.  Raises ContextError where it would come into the place of a folder."""
@@ -131,25 +153,41 @@ class _Layer:
             )
 
     def _file(self, placed: Placed, mark: str) -> tuple[_File, bytes]:
-        """What link_or_copy() makes it of, and its identity() where the next layer may be told of it."""
+        """What make() makes it of, and its identity() where the next layer may be told of it."""
         file, dest, source, _ = placed
-        before, known, kept, bits = self._before, b"", "", None
-        if stat.S_ISREG(file.status.st_mode):
-            if before is not None and placed.inode is None:
-                known = self._identity(placed, mark)
-                kept = before.path(known, dest)
+        status = file.status
+        into = self._into.get(source) or self._into_from(source)
+        before, known, kept, bits = self._before, b"", False, None
+        is_file = stat.S_ISREG(status.st_mode)
+        if is_file:
+            mode = stat.S_IMODE(status.st_mode)
             if self._mode is not None:
-                bits = self._mode.apply(stat.S_IMODE(file.status.st_mode), folder=False)
+                mode = bits = self._mode.apply(mode, folder=False)
+            if before is not None and not self._is_shared(placed):
+                _, _, owner, mtime, _ = into
+                moment = status.st_mtime_ns if mtime is None else mtime * SECOND
+                known = identity(dest, mark, mode, owner or (status.st_uid, status.st_gid), moment)
+                kept = before.has(known)
+        return (dest, file.path, kept, is_file and status.st_size <= SMALL, bits, into), known
+
+    def _into_from(self, source: Source) -> Into:
+        """How files of a source are made."""
+        other = "" if self._before is None else self._before.tree
         owner, mtime = self._owner_from(source), self._mtime_from(source)
         # What a checkout's files are marked with says something of this machine.
-        return (file.path, f"{self._tree}/{dest}", kept, owner, bits, mtime, source.has_owners), known
+        into = self._tree, other, owner, mtime, source.has_owners
+        self._into[source] = into
+        return into
 
-    def _made(self, placed: Placed, known: bytes, now: Moments | bool | None) -> None:
-        """link_or_copy() gave `now`."""
+    def _made(self, placed: Placed, known: bytes, made: Made) -> None:
+        """make() gave `made`."""
+        now = made[0]
         if now is False:
             self._make_room(f"{self._tree}/{placed.dest}")
-            link_or_copy(*self._file(placed, "")[0])
-        elif self._before is not None and known:
+            make(False, *self._file(placed, "")[0])
+            return
+        self._early.made(made)
+        if self._before is not None and known:
             if now is True:
                 self._before.linked(known)
             else:
@@ -172,18 +210,10 @@ class _Layer:
 
     def _make_room(self, host: str) -> None:
         """Another file has come to the same place."""
+        self._early.give_up()
         os.unlink(host)
         if self._before is not None:
             self._before.replaced()
-
-    def _identity(self, placed: Placed, mark: str) -> bytes:
-        """What a regular file becomes here."""
-        (_, _, status, _), dest, source, _ = placed
-        mode = stat.S_IMODE(status.st_mode)
-        mode = mode if self._mode is None else self._mode.apply(mode, folder=False)
-        owner = self._owner_from(source) or (status.st_uid, status.st_gid)
-        mtime = self._mtime_from(source)
-        return identity(dest, mark, mode, owner, status.st_mtime_ns if mtime is None else mtime * SECOND)
 
     def _existing(self, folder: str, dest: str) -> Node | None:
         """What the image has at `dest`, itself not followed, in `folder`, which is looked for once."""
@@ -229,6 +259,8 @@ class _Layer:
         if dest not in self._folders:
             os.mkdir(f"{self._tree}/{dest}", 0o700)
         self._folders[dest] = origin
+        if self._early.going:
+            self._early.folder(dest, self._folder_entry(dest)[0])
 
     def unpack(self, archive: Placed) -> None:
         from wherry.layers.compress import decompressed
@@ -278,15 +310,32 @@ class _Layer:
 
         return follow
 
-    def _finish_new(self, dest: str, host: str) -> None:
+    def _folder_entry(self, dest: str) -> tuple[Entry, int]:
+        """What a folder is in the end, without its name, and its time (ns)."""
+        origin = self._folders[dest]
+        if origin is None:
+            return self._new_entry(dest), self._now
+        path, source = origin
+        status = os.stat(path)
+        moment = status.st_mtime_ns
+        entry = entry_of(b"", os.fsencode(path), status, {})
+        assert entry is not None  # noqa: S101
+        if source is not None:
+            entry = altered(entry, self._owner_from(source), self._mode)
+            entry = entry if source.has_owners else entry._replace(xattrs=())
+            mtime = self._mtime_from(source)
+            moment = moment if mtime is None else mtime * SECOND
+        return entry._replace(mtime=moment // SECOND), moment
+
+    def _new_entry(self, dest: str) -> Entry:
         """A new folder has the mode that is asked for in figures; else it inherits setgid and its group."""
         inherited = self._inherited_group(posixpath.dirname(dest))
         octal = self._mode.octal if self._mode is not None and dest not in self._of_archives else None
         mode = ROOT_MODE if octal is None else octal
         if inherited is not None and octal is None:
             mode |= stat.S_ISGID
-        os.chown(host, *(self._owner or (0, inherited or 0)))
-        os.chmod(host, mode)
+        uid, gid = self._owner or (0, inherited or 0)
+        return Entry(b"", FOLDER, mode, uid, gid, 0, self._now // SECOND)
 
     def _inherited_group(self, folder: str) -> int | None:
         """The group of a folder that has setgid, by which what is made in it goes."""
@@ -305,17 +354,17 @@ class _Layer:
     def finish(self) -> None:
         """Folders get their metadata last: filling them changes their times."""
         for dest in sorted(self._folders, reverse=True):
-            origin = self._folders[dest]
+            entry, moment = self._folder_entry(dest)
             host = f"{self._tree}/{dest}"
-            if origin is None:
-                self._finish_new(dest, host)
-                continue
-            path, source = origin
-            entry = entry_of(b"", os.fsencode(path), os.stat(path), {})
-            assert entry is not None  # noqa: S101
-            if source is None:
-                finish(host, entry, path)
-            else:
-                entry = altered(entry, self._owner_from(source), self._mode)
-                entry = entry if source.has_owners else entry._replace(xattrs=())
-                finish(host, entry, path, mtime=self._mtime_from(source))
+            set_metadata(host, entry)
+            os.utime(host, ns=(moment, moment))
+
+
+def _shared(files: Sequence[Placed]) -> Set[tuple[int, int, int] | None]:
+    """The inodes that more than one of the files are: these become one file in the layer, too."""
+    seen: set[tuple[int, int, int]] = set()
+    shared: set[tuple[int, int, int] | None] = set()
+    for placed in files:
+        if placed.file.status.st_nlink > 1 and (inode := placed.inode) is not None:
+            (shared if inode in seen else seen).add(inode)
+    return shared

@@ -134,6 +134,17 @@ class _Place:
         """`name` is relative to the destination."""
         self._placed.append(Placed(file, _join(self.dest, name), source, self._copy))
 
+    def put_below(self, source: Source, top: Found) -> None:
+        """All below a folder that is not left out."""
+        if self._exclude is not None:
+            for below, name in _below(source, top, self):
+                self.put(source, below, name)
+            return
+        above = self.dest + "/" if self.dest else ""
+        cut = len(top.name) + 1 if top.name else 0
+        copy = self._copy
+        self._placed += [Placed(file, above + file.name[cut:], source, copy) for file in source.below(top)]
+
     def unpack(self, source: Source, file: Found) -> None:
         self._archives.append(Placed(file, self.dest, source))
 
@@ -174,8 +185,7 @@ def _named(one: CopySource, place: _Place) -> int:
         place.begin()
         if file.is_folder:
             place.takes_folders = True
-            for below, name in _below(one.source, file, place):
-                place.put(one.source, below, name)
+            place.put_below(one.source, file)
         elif place.into and not file.named_as:
             raise ContextError(f"{one.word} cannot be the name of a file in /{place.dest}")
         elif place.leaves_out(file.named_as):

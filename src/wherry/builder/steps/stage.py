@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wherry.builder.steps.task import Task
     from wherry.dockerfile.ast import Heredoc, Location
     from wherry.helper import Helper
+    from wherry.layers.pack import Known
     from wherry.layers.view import View
     from wherry.oci.platform import Platform
     from wherry.store import Store
@@ -45,9 +46,8 @@ class Cache(Protocol):
 class Worker(Protocol):
     """Makes layers, and gives their diff IDs."""
 
-    def tree(self, write: Callable[[str], bool], view: View, helper: Helper | None = None) -> str:
-        """Of a tree that `write` fills, which says whether no two of its names are one file; `view` is what
-        lies below."""
+    def tree(self, write: Callable[[str], Known], view: View, helper: Helper | None = None) -> str:
+        """Of a tree that `write` fills, which tells what it knows of it; `view` is what lies below."""
 
     def folder(self, path: str, view: View, owner: tuple[int, int] = (0, 0)) -> str:
         """Of one new folder and its missing parents."""

@@ -45,7 +45,9 @@ def workdir_step(stage: Stage, workdir: Workdir) -> bool:
 
     def make() -> str:
         if node is not None:
-            return stage.worker().tree(lambda tree: True, view)
+            from wherry.layers.pack import Known
+
+            return stage.worker().tree(lambda tree: Known(), view)
         return stage.worker().folder(view.resolve(path), view, owner)
 
     key = keys.workdir_key(stage.chain, path, owner)

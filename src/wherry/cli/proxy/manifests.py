@@ -95,7 +95,7 @@ def pod_options(options: Options) -> PodOptions:
     for text in options.strings("trusted-proxy"):
         rendering += ["--trusted-proxy", network(text)]
     replicas = options.integer("replicas")
-    if replicas is None or replicas < 0:
+    if replicas is None or not 0 <= replicas < 1 << 31:
         raise UsageError(f'invalid argument "{replicas}" for --replicas: not a number of pods')
     return PodOptions(
         image=_image(options.string("image") or f"wherry:{__version__}"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 
@@ -150,6 +149,8 @@ def addresses(text: str) -> list[tuple[str, int]]:
 
 def address(text: str) -> tuple[str, int]:
     """``127.0.0.1:8080``, ``[::1]:8080``, ``:8080``; IPv6 comes back in brackets, "" is every address."""
+    import ipaddress
+
     host, _, port = text.rpartition(":")
     try:
         ip = ipaddress.ip_address(host.strip("[]")) if host else None
@@ -164,6 +165,8 @@ def address(text: str) -> tuple[str, int]:
 
 def resolvers(options: Options) -> tuple[str, ...]:
     """The DNS servers in nginx's form."""
+    import ipaddress
+
     given = options.strings("resolver") or _nameservers()
     try:
         found = [ipaddress.ip_address(g.strip("[]")) for g in given]
@@ -183,6 +186,8 @@ def _nameservers() -> list[str]:
 
 
 def _is_ip(text: str) -> bool:
+    import ipaddress
+
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -191,6 +196,8 @@ def _is_ip(text: str) -> bool:
 
 
 def network(text: str) -> str:
+    import ipaddress
+
     try:
         return str(ipaddress.ip_network(text))
     except ValueError as error:

@@ -36,8 +36,6 @@ COMMAND = Command(
 
 
 def run(options: Options) -> int:
-    from wherry.proxy.monitor import Monitor
-
     folder = os.path.abspath(options.string("dir") or ".")
     if not os.path.isdir(folder):
         raise ProxyError(
@@ -45,9 +43,10 @@ def run(options: Options) -> int:
         )
     state = os.path.abspath(options.string("state") or os.path.join(folder, ".wherry"))
     nginx = find_nginx(options)
+    from wherry.proxy.monitor import Monitor  # and more, while nginx says what it is
+
     monitor = Monitor(("file",))
     monitor.folder = folder
-    serve_metrics(options, monitor)
     if options.flag("signal-only"):
         return _signal_only(options, nginx, folder, state, monitor)
     return _managed(options, nginx, folder, state, monitor)
@@ -62,7 +61,10 @@ def _managed(options: Options, nginx: Nginx, folder: str, state: str, monitor: M
     with lifecycle(lambda: managed.process) as life:
         grace = float(options.integer("grace") or 0)
         try:
-            Server(folder, state, Reloader(managed), monitor, say, isolate=True).run(life)
+            server = Server(folder, state, Reloader(managed), monitor, say, isolate=True)
+            server.at_once()
+            serve_metrics(options, monitor)  # what it loads comes after what clients wait for
+            server.run(life)
         finally:
             if managed.process is not None:
                 managed.process.quit(0.0 if life.at_once else grace)
@@ -77,6 +79,7 @@ def _signal_only(options: Options, nginx: Nginx, folder: str, state: str, monito
 
     with explained(f"cannot use {state}"):
         os.makedirs(state, exist_ok=True)
+    serve_metrics(options, monitor)
     target = External(nginx, folder, options.string("pid-file") or "")
     with lifecycle(lambda: None) as life:
         Server(folder, state, Reloader(target), monitor, say, isolate=False).run(life)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 
@@ -120,7 +121,7 @@ def _columns(rows: list[Any]) -> list[str]:
 
 
 def _ago(when: float) -> str:
-    seconds = max(0, int(time.time() - when))
+    seconds = max(0, int(time.time() - when)) if math.isfinite(when) else 0
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:
             return f"{seconds // size} {unit} ago"

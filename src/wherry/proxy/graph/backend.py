@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wherry.digits import whole
 from wherry.proxy import names
 from wherry.proxy.graph.claim import Backend
 from wherry.proxy.names import Refused
 from wherry.proxy.resources.service import Port
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,11 +7,11 @@ loser is reported.  What a folder holds is as old there as its file (sources.dir
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
 
 from wherry.proxy.graph.claim import Graph
 from wherry.proxy.graph.services import Services
 from wherry.proxy.model import Rejected
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

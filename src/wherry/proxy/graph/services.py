@@ -6,7 +6,6 @@ What one Service gets wrong costs only its own routes.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
 
 from wherry.proxy import names
 from wherry.proxy.graph.annotations import read as read_annotations
@@ -16,6 +15,7 @@ from wherry.proxy.model import Rejected
 from wherry.proxy.names import Refused
 from wherry.proxy.resources.endpoint_slice import ENDPOINT_SLICES
 from wherry.proxy.resources.service import SERVICES
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

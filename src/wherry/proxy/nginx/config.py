@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-from wherry.proxy.nginx.quote import quote
+from wherry.proxy.nginx.quote import Code, quote
+from wherry.typed import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -67,6 +66,16 @@ def simple(name: str, *args: str | int) -> Directive:
 
 def block(name: str, args: Iterable[str], children: Iterable[Directive]) -> Directive:
     return Directive(name, tuple(args), tuple(children))
+
+
+def where(variable: str, operator: str, pattern: str, then: Iterable[Directive]) -> Directive:
+    """An ``if``, which nginx runs before it chooses a location, or first thing in one."""
+    return block("if", (Code("(" + variable), Code(operator), Code(pattern), Code(")")), then)
+
+
+def rewrite(to: str) -> Directive:
+    """Whatever the request asks for, it goes to the location `to`."""
+    return simple("rewrite", Code("^"), Code(to), "last")
 
 
 def text(directives: Iterable[Directive]) -> str:

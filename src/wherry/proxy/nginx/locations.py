@@ -1,38 +1,27 @@
-"""PURE: the internal locations: two for each set of settings, one for each answer of nginx's own.
+"""PURE: the internal locations: three for each set of settings, one for each answer of nginx's own.
 
 A request is tried once in the first.  Where that fails it goes to the second, if it may: nothing of it was
 sent, or doing it twice is as good as once (RFC 9110, 9.2.2) and the pod did not take it and fall silent.
-There two more tries are left, each on a new connection, so that three tries are three.
+There two more tries are left, each on a new connection, so that three tries are three.  Where nothing of it
+was sent that was none, and three are left, in a place of their own: each at another pod, so that one pod of
+three is enough.
 
-Settings that allow large bodies have a third, where these go to the pod as they come: in a file they would
+Settings that allow large bodies have another, where these go to the pod as they come: in a file they would
 fill the disk that the pod has, and a pod whose disk is full is evicted.  They cannot be sent again, but to
 another pod where one did not take the connection.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from wherry.proxy.nginx.config import Directive, block, simple
+from wherry.proxy.nginx.config import Directive, block, rewrite, simple, where
+from wherry.proxy.nginx.headers import set_headers
 from wherry.proxy.nginx.quote import Code
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from wherry.proxy.model import Settings
-
-HEADERS = (
-    ("Host", "$wherry_authority"),
-    ("X-Real-IP", "$remote_addr"),
-    ("X-Forwarded-For", "$remote_addr"),  # what a client claims is not passed on: see --trusted-proxy
-    ("X-Forwarded-Host", "$wherry_authority"),
-    ("X-Forwarded-Port", "$wherry_port"),
-    ("X-Forwarded-Proto", "$wherry_scheme"),
-    ("X-Request-Id", "$request_id"),
-    ("Forwarded", ""),
-    ("Proxy", ""),  # CVE-2016-5385: CGI programs take it for HTTP_PROXY
-)
-
 
 KEPT, SENT = 1 << 20, 8 << 20
 """Bytes of a body that wait in memory until it is whole; and those that a client may need to send them, in
@@ -47,16 +36,16 @@ def streams(settings: Settings) -> bool:
     return not 0 < settings.body_size <= KEPT
 
 
-def locations(name: str, settings: Settings, *, fresh: bool) -> Iterator[Directive]:
+def locations(name: str, settings: Settings, *, fresh: bool, trusting: bool) -> Iterator[Directive]:
     """Where the requests of all routes with these settings are passed on, and where those that failed are.
 
-    `fresh`: no connection is kept (see upstreams.Place).
+    `fresh`: no connection is kept (see upstreams.Place).  `trusting`: there are proxies that are believed.
     """
     yield block(
         "location",
         ("=", "/" + name),
         [
-            *_proxy(settings, "$wherry_target", fresh=fresh),
+            *_proxy(settings, "$wherry_target", fresh=fresh, trusting=trusting),
             simple("proxy_next_upstream", "off"),
             simple("error_page", 502, 504, "=", "@" + name),
         ],
@@ -66,38 +55,31 @@ def locations(name: str, settings: Settings, *, fresh: bool) -> Iterator[Directi
             "location",
             ("=", "/large/" + name),
             [
-                *_proxy(settings, "$wherry_again", fresh=True),
+                *_proxy(settings, "$wherry_again", fresh=True, trusting=trusting),
                 simple("proxy_request_buffering", "off"),
                 simple("client_body_buffer_size", "64k"),
                 simple("proxy_next_upstream", "error", "timeout"),
                 simple("proxy_next_upstream_tries", 3),
             ],
         )
+    again = list(_proxy(settings, "$wherry_again", fresh=True, trusting=trusting))
+    again.append(simple("proxy_next_upstream", "error", "timeout"))
     yield block(
         "location",
         ("@" + name,),
-        [
-            *_only_what_may(),
-            *_proxy(settings, "$wherry_again", fresh=True),
-            simple("proxy_next_upstream", "error", "timeout"),
-            simple("proxy_next_upstream_tries", 2),
-        ],
+        [*_only_what_may("/unsent/" + name), *again, simple("proxy_next_upstream_tries", 2)],
     )
+    yield block("location", ("=", "/unsent/" + name), [*again, simple("proxy_next_upstream_tries", 3)])
 
 
-def _only_what_may() -> Iterator[Directive]:
-    """Give up here unless the request may be sent again."""
+def _only_what_may(unsent: str) -> Iterator[Directive]:
+    """Give up here unless the request may be sent again; one of which nothing was sent goes to `unsent`."""
     yield simple(
         "set", Code("$wherry_failed"), Code("$request_method $upstream_status $upstream_bytes_sent")
     )
     yield where("$wherry_failed", "~", "^[^ ]+ 504 [1-9]", [simple("return", 504)])
-    may = rf"^(?:[^ ]+ 50[24] 0|{IDEMPOTENT} 502 [0-9]+)\z"
-    yield where("$wherry_failed", "!~", may, [simple("return", 502)])
-
-
-def where(variable: str, operator: str, pattern: str, then: Sequence[Directive]) -> Directive:
-    """An ``if``, which nginx runs before it chooses a location, or first thing in one."""
-    return block("if", (Code("(" + variable), Code(operator), Code(pattern), Code(")")), then)
+    yield where("$wherry_failed", "~", r"^[^ ]+ 50[24] 0\z", [rewrite(unsent)])
+    yield where("$wherry_failed", "!~", rf"^{IDEMPOTENT} 502 ", [simple("return", 502)])
 
 
 def nothing_here(status: str, message: str) -> Directive:
@@ -109,15 +91,14 @@ def nothing_here(status: str, message: str) -> Directive:
     )
 
 
-def _proxy(settings: Settings, target: str, *, fresh: bool) -> Iterator[Directive]:
+def _proxy(settings: Settings, target: str, *, fresh: bool, trusting: bool) -> Iterator[Directive]:
     yield simple("client_max_body_size", settings.body_size)
     yield simple("proxy_pass", Code(f"{settings.protocol}://{target}$request_uri"))
     yield simple("proxy_http_version", "1.1")
     yield simple("proxy_connect_timeout", f"{settings.connect_timeout}ms")
     yield simple("proxy_read_timeout", f"{settings.read_timeout}ms")
     yield simple("proxy_send_timeout", f"{settings.send_timeout}ms")
-    for header, value in (*HEADERS, *_upgrade(settings, fresh=fresh)):
-        yield simple("proxy_set_header", header, Code(value))
+    yield from set_headers(_upgrade(settings, fresh=fresh), trusting=trusting)
     if settings.protocol == "https":
         yield simple("proxy_ssl_server_name", "on")
         yield simple("proxy_ssl_name", Code("$host"))

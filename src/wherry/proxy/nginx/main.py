@@ -6,10 +6,9 @@ user.  The generation number is served on a unix socket in there: no client can 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from wherry.proxy.nginx.config import Directive, block, simple, text
 from wherry.proxy.nginx.quote import Code
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

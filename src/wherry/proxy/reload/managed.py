@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import time
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.proxy.nginx.main import MainOptions, main, socket_path
@@ -23,6 +21,7 @@ from wherry.proxy.reload.draining import Draining
 from wherry.proxy.reload.generation import LONGEST_PATH, Answer, wait_for
 from wherry.proxy.reload.ports import free_to_listen
 from wherry.proxy.reload.process import Process
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.proxy.reload.binary import Nginx
@@ -44,6 +43,7 @@ class Managed:
 
     def __init__(self, nginx: Nginx, options: MainOptions) -> None:
         self._nginx = nginx
+        self._binary = nginx.binary
         self._options = options
         self._state = options.state
         self._candidate = ""
@@ -65,7 +65,10 @@ class Managed:
         name = self._live()
         if not name:
             return "", 0
-        return self._text(name), int(name[1:])
+        try:
+            return self._text(name), int(name[1:])
+        except ProxyError:
+            return "", int(name[1:])  # no file any more: as good as none
 
     def rest(self) -> float:
         return self._draining.rest(self._workers())
@@ -77,7 +80,7 @@ class Managed:
         with files.explained(f"cannot write {folder}"):
             os.makedirs(folder, exist_ok=True)
             _write(default_conf, text)
-            conf = main(self._options, self._nginx.binary, default_conf, generation, text.count("~"))
+            conf = main(self._options, self._binary, default_conf, generation, text.count("~"))
             _write(os.path.join(folder, "nginx.conf"), conf)
 
     def complaint(self) -> str | None:
@@ -97,7 +100,7 @@ class Managed:
             self._start()
         elif self.process.alive() and free_to_listen(text, held=self._text(self._previous)):
             self._draining.begin(self.process.workers())
-            self.process.send(signal.SIGHUP)
+            self.process.reload()
         else:
             self._make_way(text)
 
@@ -133,8 +136,10 @@ class Managed:
 
     def proof(self, generation: int, timeout: float) -> Answer | None:
         answer = wait_for(socket_path(self._state), generation, timeout, self.alive, self._started)
-        if answer is None and self.process is not None and not self.alive():
-            self.process.last_words()  # they say why
+        if self.process is not None:
+            self.process.reloaded()
+            if answer is None and not self.alive():
+                self.process.last_words()  # they say why
         return answer
 
     def settle(self) -> None:
@@ -177,11 +182,17 @@ class Managed:
             os.rename(link + ".new", link)
 
     def _remove_all_but(self, kept: str) -> None:
-        import shutil  # once nginx answers: it is slow to load
-
         for name in os.listdir(self._state):
             if name[:1] == "g" and name[1:].isdigit() and name != kept:
-                shutil.rmtree(os.path.join(self._state, name), ignore_errors=True)
+                _remove(os.path.join(self._state, name))
+
+
+def _remove(folder: str) -> None:
+    """A folder of files of ours; `shutil` would load three compressions for it, half a megabyte."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            os.unlink(os.path.join(folder, name))
+        os.rmdir(folder)
 
 
 def _write(path: str, text: str) -> None:

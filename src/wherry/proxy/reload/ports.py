@@ -6,15 +6,17 @@ import errno
 import glob
 import os
 import socket
-from typing import TYPE_CHECKING
+import stat
 
 from wherry.errors import ProxyError
+from wherry.proxy import regular
 from wherry.proxy.nginx.listens import Address, addresses
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LARGEST = 1 << 20
+LARGEST = 16 << 20
 """Bytes of an included file that is looked into."""
 
 
@@ -48,8 +50,12 @@ def _included(pattern: str) -> Iterator[str]:
     """The texts of files; nginx looks for those without a / at the front in a folder of our own."""
     for path in sorted(glob.glob(pattern)) if pattern.startswith("/") else ():
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                yield file.read(LARGEST)
+            if stat.S_ISFIFO(os.stat(path).st_mode):
+                raise ProxyError(
+                    f"the configuration includes {path}, which is a named pipe",
+                    hint="nginx would wait for whoever writes to it: include a file",
+                )
+            yield regular.read(path, LARGEST).decode("utf-8", "replace")
         except OSError:
             continue
 

@@ -7,13 +7,13 @@ import os
 import resource
 import signal
 import subprocess
-from typing import TYPE_CHECKING
 
 from wherry.errors import ProxyError
 from wherry.linux import prctl
 from wherry.proxy.reload.files import explained
 from wherry.proxy.reload.stderr import stderr
 from wherry.proxy.reload.stdout import Stdout
+from wherry.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +56,14 @@ class Process:
         """Signal the master; nothing happens when it has ended."""
         self._child.send_signal(number)
 
+    def reload(self) -> None:
+        """Have the master read its configuration again; call reloaded() when it has, or will not."""
+        self._stdout.hold()
+        self.send(signal.SIGHUP)
+
+    def reloaded(self) -> None:
+        self._stdout.release()
+
     def let_go(self) -> None:
         """Stop listening, and finish the requests that run; a master that was killed left its workers."""
         if self.alive():
@@ -74,6 +82,7 @@ class Process:
 
     def quit(self, grace: float) -> int:
         """Let requests finish for at most `grace` seconds, then end it; returns the exit code."""
+        self.reloaded()
         for number, patience in ((signal.SIGQUIT, grace), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
             self.send(number)
             try:
@@ -111,6 +120,7 @@ def _prepare() -> None:
     A master needs two for each worker, of all generations that drain; ``worker_rlimit_nofile`` is for
     workers.
     """
-    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != 1:  # with a container's first process ends all that is in it
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from wherry.typed import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from wherry.proxy.reload.generation import Answer

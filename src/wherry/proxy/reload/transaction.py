@@ -9,11 +9,11 @@ Whatever happens, what was in force before goes on serving until its successor h
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import ProxyError
 from wherry.proxy.model import Rejected
 from wherry.proxy.reload.bisect import separate
+from wherry.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

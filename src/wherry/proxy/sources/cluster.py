@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 ROUTINE = frozenset({faults.TIMEOUT, faults.EXPIRED, faults.DROPPED, faults.SILENT})
 """Ends of a watch that nobody needs to read about when they come once."""
 
-LOOK = 0.5
+LOOK = 5.0
 """Seconds after which a watcher that crashed is noticed."""
 REST = 4
 """Times as long as it took to deliver what there is, nothing more is delivered: with ten thousand objects

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wherry.errors import ProxyError
+from wherry.proxy import regular
 from wherry.proxy.model import Rejected
 from wherry.proxy.resources.snapshot import Snapshot, joined
 from wherry.proxy.resources.table import FOLLOWED
@@ -42,6 +42,10 @@ Identity = tuple[int, int, int]
 
 PAUSE = 0.2
 """Seconds after which a file that is open for writing, and is not written, is read as it is."""
+
+
+NO_IDENTITY = (0, 0, 0)
+"""Of what could not be read: it is looked at again."""
 
 
 class Held(NamedTuple):
@@ -155,7 +159,7 @@ class Directory:
         return found
 
     def _read(self, name: str, before: Held | None, *, changed: bool) -> Held | None:
-        """The file as it is now; None when it is gone or is no file.
+        """The file as it is now; None when it is gone.
 
         With `changed` it is read whatever its times say: two writes in one tick of the clock look alike.
         """
@@ -164,16 +168,18 @@ class Directory:
         try:
             if not changed and before is not None and before.identity == _identity(os.stat(path)):
                 return before
-            found = _content(path)
-            if found is None:
-                return None
-            identity, data = found
+            status, data = regular.read_status(path, LARGEST)
+            identity = _identity(status)
+            if not data:
+                identity = identity[0], 0, identity[2]  # it was emptied after we had asked
             manifests, parts = parse_again(name, data, parts, self._followed)
         except FileNotFoundError:
-            return None
+            if not os.path.islink(path):
+                return None
+            identity, manifests = NO_IDENTITY, _refused(name, "the link leads nowhere")
         except OSError as error:
-            reason = Rejected(name, "bad-manifest", f"{name}: {error.strerror}")
-            identity, manifests = (0, 0, 0), Manifests(Snapshot(rejected=(reason,)), broken=True)
+            identity = NO_IDENTITY
+            manifests = _refused(name, error.strerror or str(error))._replace(broken=True)
         if manifests.broken and before is not None:
             held = before.manifests.snapshot
             manifests = Manifests(held._replace(rejected=manifests.snapshot.rejected))
@@ -185,6 +191,10 @@ class Directory:
         return joined(held.manifests.snapshot for _, held in sorted(self._held.items()))
 
 
+def _refused(name: str, why: str) -> Manifests:
+    return Manifests(Snapshot(rejected=(Rejected(name, "bad-manifest", f"{name}: {why}"),)))
+
+
 def until_next_look(took: float) -> float:
     """Seconds after a look at all files that took so many: about a hundredth of a processor is used up."""
     return min(max(LOOK_AGAIN, SHARE * took), LONGEST)
@@ -192,23 +202,6 @@ def until_next_look(took: float) -> float:
 
 def _identity(status: os.stat_result) -> Identity:
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _content(path: str) -> tuple[Identity, bytes] | None:
-    """A file's bytes, up to one more than LARGEST, and what it was before they were read; None: no file."""
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # of a pipe nobody waits for the end
-    try:
-        status = os.fstat(number)
-        if not stat.S_ISREG(status.st_mode):
-            return None
-        data = os.read(number, min(status.st_size, LARGEST) + 1)
-        while len(data) <= LARGEST and (more := os.read(number, 1 << 20)):
-            data += more
-    finally:
-        os.close(number)
-    identity = _identity(status)
-    # It was emptied after we had asked.
-    return (identity if data else (identity[0], 0, identity[2])), data
 
 
 def _dated(held: Held) -> Held:
