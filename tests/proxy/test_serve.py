@@ -876,6 +876,28 @@ def test_a_file_that_is_empty_is_about_to_be_written(pod: Pod, backends: Backend
     answers(pod.port, "two.example", 200, "two")
 
 
+def test_a_file_that_is_made_anew_is_read_when_it_is_whole(pod: Pod, backends: Backends) -> None:
+    """The half of it would do for nginx, and would be served meanwhile."""
+    pod.publish(one=backends["one"].port)
+    proxy = pod.serve()
+    proxy.says("started: generation 1")
+    whole = pod.rendered(one=backends["two"].port)
+    half = f"server {{ listen 127.0.0.1:{pod.port}; return 418; }}\n"
+    for number in range(1, 4):
+        (pod.folder / "default.conf").unlink()
+        with (pod.folder / "default.conf").open("w") as new:
+            new.write(half)
+            new.flush()
+            time.sleep(0.3)
+            assert ask(pod.port, "one.example").status == 200
+            new.seek(0)
+            new.write(whole)
+        answers(pod.port, "one.example", 200, "two")
+        pod.write(pod.rendered(one=backends["one"].port))
+        answers(pod.port, "one.example", 200, "one")
+        assert proxy.said().count("reloaded: ") <= 2 * number
+
+
 def test_what_is_no_file_beside_it_costs_nothing(pod: Pod, backends: Backends) -> None:
     """routes.json is a pipe: only who is guilty cannot be told."""
     pod.publish(one=backends["one"].port)

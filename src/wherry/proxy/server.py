@@ -107,7 +107,7 @@ class Server:
                         self._monitor.heard("file")
                         continue
                 if life.going():
-                    self.look()
+                    self.look(watch if time.monotonic() < due else None)
         finally:
             watch.close()
 
@@ -117,20 +117,22 @@ class Server:
             return self._resting
         return min(LOOK_AGAIN, max(0.0, self._again - time.monotonic())) if self._pause else LOOK_AGAIN
 
-    def look(self) -> None:
-        """Apply the file if it is another than the one last seen, and not one that just failed."""
+    def look(self, watch: Watch | None = None) -> None:
+        """Apply the file if it is another than the one last seen, and not one that just failed.
+
+        Where `watch` will tell of it again, what was read may be half of it: that is for the next look.
+        """
         self._resting = 0.0
         identity = self._identify()
         try:
-            text = (
-                files.read(self._file) or None
-            )  # an empty one is about to be written: cp makes it so first
+            # An empty one is about to be written: cp makes it so first.
+            text = files.read(self._file) or None
         except ProxyError as error:
             # Whoever made it something that is no file may make it one again.
             if not self._waits_for(error.message):
                 self._put_off(error.message, error)
             return
-        if self._waits_for(text):
+        if self._waits_for(text) or (watch is not None and DEFAULT_CONF in watch.look()):
             return
         self._monitor.heard("file")
         if text is None:
