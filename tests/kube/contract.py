@@ -33,6 +33,7 @@ class Follower:
         namespaces: tuple[str, ...] = ("",),
         selector: str = "",
         policy: Policy = QUICK,
+        stop: threading.Event | None = None,
     ) -> None:
         self.said: list[str] = []
         client = Client(Finder(kubeconfig), policy)
@@ -40,8 +41,8 @@ class Follower:
         self.snapshots: list[Snapshot] = []
         self.heard = 0
         self.restarts: list[str] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self.source.run, args=(self, self._stop))
+        self._stop = stop or threading.Event()
+        self._thread = threading.Thread(target=self.source.run, args=(self, self._stop), name="follower")
 
     def __enter__(self) -> Follower:
         self._thread.start()

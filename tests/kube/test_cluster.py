@@ -108,6 +108,26 @@ def test_a_storm_of_events_is_delivered_whole_and_not_one_by_one(
         assert len(follower.snapshots) == 2 and len(looks) == 2, "once for each kind that is followed"
 
 
+def test_what_comes_after_a_silence_is_delivered_at_once(api: ApiServer) -> None:
+    """A rest is as many times as long as a delivery, and has nothing of the wait before that."""
+    rests: list[float] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if timeout is not None and threading.current_thread().name == "follower":
+                rests.append(timeout)
+            return super().wait(timeout)
+
+    with Follower(str(api.kubeconfig()), stop=Stop()) as follower:
+        follower.knows()
+        for number in range(3):
+            time.sleep(0.5)
+            api.create(service(f"s{number}"))
+            follower.knows(*(f"s{each}" for each in range(number + 1)))
+        wait_until(lambda: len(rests) > 3)
+    assert sum(rests) < 1.0, "of 1.5 seconds of silence"
+
+
 def test_410_in_the_middle_relists_and_what_vanished_is_gone(api: ApiServer, follow: Follow) -> None:
     api.create(service("stays"))
     api.create(service("goes"))

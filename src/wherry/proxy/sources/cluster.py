@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 ROUTINE = frozenset({faults.TIMEOUT, faults.EXPIRED, faults.DROPPED, faults.SILENT})
 """Ends of a watch that nobody needs to read about when they come once."""
 
-LOOK = 5.0
-"""Seconds after which a watcher that crashed is noticed."""
 REST = 4
 """Times as long as it took to deliver what there is, nothing more is delivered: with ten thousand objects
 milliseconds, while a rollout has thousands of events."""
@@ -84,10 +82,9 @@ class Cluster:
         ]
         for thread in threads:
             thread.start()
+        threading.Thread(target=_wake_at, args=(stop, aggregator), name="stop", daemon=True).start()
         while not stop.is_set() and aggregator.crash is None:
-            begun = time.monotonic()
-            if aggregator.deliver(LOOK):
-                stop.wait(REST * (time.monotonic() - begun))
+            stop.wait(REST * aggregator.deliver())
         for watcher in watchers:
             watcher.cut()
         if aggregator.crash is not None:
@@ -115,6 +112,12 @@ class Cluster:
             self._client.renew()
 
 
+def _wake_at(stop: threading.Event, aggregator: _Aggregator) -> None:
+    """A thread's target: nobody can wait for two events."""
+    stop.wait()
+    aggregator.wake()
+
+
 class _Aggregator:
     """Joins what several watchers report into one source's voice."""
 
@@ -125,8 +128,8 @@ class _Aggregator:
         self._lock = threading.Lock()
         self._unheard = set(watchers)
         self._trouble: dict[AnyWatcher, str] = {}
-        self._different = threading.Event()
-        self._urgent = False
+        self._woken = threading.Event()
+        self._different = self._urgent = False
         self.crash: BaseException | None = None
 
     def run(self, watcher: AnyWatcher, stop: threading.Event) -> None:
@@ -141,6 +144,7 @@ class _Aggregator:
             watcher.run(reports, stop)
         except BaseException as error:
             self.crash = error
+            self.wake()
 
     def _heard(self, watcher: AnyWatcher) -> None:
         """The source is in touch when each of its watches is: one alone may not speak for a dead one."""
@@ -157,23 +161,29 @@ class _Aggregator:
 
     def _changed(self, changes: Changes) -> None:
         with self._lock:
+            self._different = True
             self._urgent = self._urgent or changes.urgent
-        self._different.set()
+        self.wake()
 
-    def deliver(self, patience: float) -> bool:
-        """Report what there is where something is different, or becomes so within `patience` seconds.
+    def wake(self) -> None:
+        """deliver() returns."""
+        self._woken.set()
 
-        Whatever changes meanwhile is in it, or is another time's.
+    def deliver(self) -> float:
+        """Wait until something is different, and report what there is.
+
+        How long the report took.  Whatever changes meanwhile is in it, or is another time's.
         """
-        if not self._different.wait(patience):
-            return False
-        self._different.clear()
+        self._woken.wait()
+        self._woken.clear()
+        begun = time.monotonic()
         with self._lock:
-            urgent, self._urgent = self._urgent, False
+            different, urgent = self._different, self._urgent
+            self._different = self._urgent = False
         held = [(w.resource, values) for w in self._watchers if (values := w.values) is not None]
-        if len(held) == len(self._watchers):
+        if different and len(held) == len(self._watchers):
             self._sink.snapshot(_snapshot(held)._replace(urgent=urgent))
-        return True
+        return time.monotonic() - begun
 
     def _troubled(self, watcher: AnyWatcher, fault: Fault, seconds: float) -> None:
         """Say it, once, unless it is of the kind that happens every day and passes at the next try."""
