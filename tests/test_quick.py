@@ -146,6 +146,13 @@ def test_other_ways_to_run_python_work(package: Package, options: tuple[str, ...
     assert package.says(code, *options) == "first"
 
 
+def test_a_package_in_a_zip_file_is_imported_from_there(package: Package) -> None:
+    archive = shutil.make_archive(str(package.folder / "all"), "zip", package.folder, "wherry")
+    shutil.rmtree(package.top)
+    code = f"import sys; sys.path.insert(0, {archive!r}); import wherry.inner.module as m; print(m.said)"
+    assert package.says(code) == "first"
+
+
 def test_no_folder_is_listed_and_each_file_is_opened_once(package: Package) -> None:
     code = """if True:
         import sys, wherry

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import os
 import sys
+
+# As importlib.machinery and importlib.util have them, without the import of importlib.
+from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
 from marshal import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from importlib.machinery import ModuleSpec, SourceFileLoader
     from types import CodeType, ModuleType
-else:  # without the import of importlib
-    ModuleSpec, SourceFileLoader = type(__spec__), type(__spec__.loader)
 
-MAGIC: bytes = sys.modules[SourceFileLoader.__module__].MAGIC_NUMBER
 HEADER = 16
 """Bytes before the code: the magic number, flags, and the source's time and size, or its hash."""
-UNCHECKED = MAGIC + (1).to_bytes(4, "little")
+UNCHECKED = MAGIC_NUMBER + (1).to_bytes(4, "little")
 OPTIMIZED = f".opt-{sys.flags.optimize}" if sys.flags.optimize else ""
 ENDING = f".{sys.implementation.cache_tag}{OPTIMIZED}.pyc"
 
@@ -84,7 +84,7 @@ def _spec(name: str, place: str, status: os.stat_result) -> ModuleSpec:
 def _header(source: os.stat_result) -> bytes:
     """How bytecode begins that was made of a source with this time and size."""
     numbers = (0, int(source.st_mtime), source.st_size)
-    return MAGIC + b"".join((number & 0xFFFF_FFFF).to_bytes(4, "little") for number in numbers)
+    return MAGIC_NUMBER + b"".join((number & 0xFFFF_FFFF).to_bytes(4, "little") for number in numbers)
 
 
 def _read(path: str) -> bytes:
