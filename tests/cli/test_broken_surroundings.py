@@ -149,7 +149,7 @@ for flag in load({name!r}).COMMAND.flags:
 
 def test_a_package_that_is_missing_is_named(wherry: Wherry, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['yaml'] = None\n")
-    (tmp_path / "a.yaml").write_text("kind: Service\n")
+    (tmp_path / "a.yaml").write_text("{kind: Service}\n")  # not as most are written, which needs no yaml
     said = wherry.fails(
         "proxy", "render", "--from-dir", str(tmp_path), env={"PYTHONPATH": f"{tmp_path}:{ROOT}/src"}, code=1
     )
