@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from support.nofiles import a_device, a_huge_file, a_pipe, a_socket
 from support.waiting import wait_until
 from wherry.proxy.graph.graph import GraphBuilder
 from wherry.proxy.graph.options import Options
@@ -180,24 +180,6 @@ def test_a_file_that_is_broken_keeps_its_place(tmp_path: Path) -> None:
     assert [claim.name for claim in broken.claims] == ["default/b:80"]
     (tmp_path / "b.yaml").write_text(SERVICE % ("b", "shop"))
     assert winner(directory) == "b"
-
-
-def a_pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def a_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as link:
-        link.bind(os.path.relpath(path))
-
-
-def a_device(path: Path) -> None:
-    path.symlink_to("/dev/zero")
-
-
-def a_huge_file(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(1 << 40)
 
 
 @pytest.mark.parametrize(

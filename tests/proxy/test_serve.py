@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from proxy.conftest import Start
+from support.nofiles import a_device, a_huge_file, a_pipe, a_socket
 from support.ports import free_port
 from support.proxy import Backend, Load, Proxy, answers, ask
 from support.waiting import PATIENCE, wait_until
@@ -793,24 +794,6 @@ def cpu(pid: int) -> float:
     """Seconds of processor time that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def a_pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def a_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as link:
-        link.bind(os.path.relpath(path))
-
-
-def a_device(path: Path) -> None:
-    path.symlink_to("/dev/zero")
-
-
-def a_huge_file(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(1 << 40)
 
 
 NO_FILES = [
